@@ -1,0 +1,44 @@
+/** Bodies of the HTTPS API that are neither workers nor operations. */
+import { z } from "zod";
+import { timestampMs, workspace } from "./identifiers.ts";
+
+export const API_PREFIX = "/api/v1";
+
+/** `admin`: everything, tokens and workers included. `researcher`: operations and artefacts. `viewer`: reads. */
+export const role = z.enum(["admin", "researcher", "viewer"]);
+export type Role = z.infer<typeof role>;
+
+export const health = z.strictObject({ status: z.literal("ok"), version: z.string(), protocolVersion: z.int() });
+
+export const createTokenRequest = z.strictObject({
+  role,
+  name: z.string().min(1).max(100),
+  expiresAtMs: timestampMs.optional(),
+});
+
+export const createEnrolmentRequest = z.strictObject({
+  name: z.string().min(1).max(100).default("enrolment"),
+  /** How many workers may enrol with it. */
+  maxUses: z.int().min(1).max(10_000).default(1),
+  /** How long it is valid. */
+  ttlMs: z
+    .int()
+    .min(1000)
+    .max(30 * 86_400_000)
+    .default(86_400_000),
+});
+
+/** The only time that the token is shown. */
+export const createdToken = z.strictObject({
+  tokenId: z.string(),
+  token: z.string(),
+  name: z.string(),
+  role: z.enum(["admin", "researcher", "viewer", "enrolment"]),
+  workspace,
+  expiresAtMs: timestampMs.nullable(),
+});
+export type CreatedToken = z.infer<typeof createdToken>;
+
+export const tokenList = z.strictObject({
+  tokens: z.array(createdToken.omit({ token: true }).extend({ createdAt: timestampMs, usesLeft: z.int().nullable() })),
+});

@@ -1,0 +1,40 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * The runners of `make test`: `unit` (beside the code, plus golden files), `worker` (inside workerd),
+ * `e2e` (real processes) and `browser` (headless Chromium).
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: [
+            "{protocol,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
+            "test/golden/**/*.test.ts",
+          ],
+        },
+      },
+      "./test/worker/vitest.config.ts",
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
