@@ -1,0 +1,231 @@
+/**
+ * The API of the control plane as typed calls. Answers are parsed with the protocol's schemas, problem details are thrown
+ * as `Problem`s, and whatever hinders the request itself (nobody listens, a wrong token) comes with its cure.
+ */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { z } from "zod";
+import {
+  API_PREFIX,
+  createdToken,
+  createEnrolmentRequest,
+  createTokenRequest,
+  health,
+  issuesOf,
+  operation,
+  operationDetail,
+  operationList,
+  Problem,
+  problemDetails,
+  submitRequest,
+  submitResponse,
+  tokenList,
+  type Wire,
+  wire,
+  worker,
+  workerList,
+} from "../protocol/index.ts";
+import type { Connection } from "./credentials.ts";
+
+const wires = {
+  createdToken: wire(createdToken),
+  createEnrolmentRequest: wire(createEnrolmentRequest),
+  createTokenRequest: wire(createTokenRequest),
+  health: wire(health),
+  operation: wire(operation),
+  operationDetail: wire(operationDetail),
+  operationList: wire(operationList),
+  submitRequest: wire(submitRequest),
+  submitResponse: wire(submitResponse),
+  tokenList: wire(tokenList),
+  worker: wire(worker),
+  workerList: wire(workerList),
+};
+
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How often a submission is sent again, with the same idempotency key, when its answer got lost. */
+const SUBMIT_ATTEMPTS = 3;
+const SUBMIT_RETRY_MS = 200;
+
+export type Client = ReturnType<typeof createClient>;
+
+interface RequestOptions {
+  query?: Record<string, string | number | undefined>;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export function createClient(connection: Connection) {
+  const { url } = connection;
+
+  async function send(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
+    const target = new URL(url + path);
+    for (const [name, value] of Object.entries(options.query ?? {})) {
+      if (value !== undefined) target.searchParams.set(name, String(value));
+    }
+    let response: Response;
+    try {
+      response = await fetch(target, {
+        method,
+        headers: {
+          authorization: `Bearer ${connection.token}`,
+          accept: "application/json",
+          ...(options.body === undefined ? {} : { "content-type": "application/json" }),
+          ...options.headers,
+        },
+        ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      });
+    } catch (error) {
+      throw unreachable(url, error);
+    }
+    if (!response.ok) throw await refusal(response, connection);
+    return response;
+  }
+
+  async function call<T>(form: Wire<T>, method: string, path: string, options?: RequestOptions): Promise<T> {
+    const response = await send(method, path, options);
+    return parseAnswer(form, await response.text(), url, path);
+  }
+
+  const api = (path: string): string => `${API_PREFIX}${path}`;
+  const part = encodeURIComponent;
+
+  return {
+    url,
+    health: () => call(wires.health, "GET", "/health"),
+
+    listWorkers: (filter: { type?: string; status?: string } = {}) =>
+      call(wires.workerList, "GET", api("/workers"), { query: filter }),
+    worker: (workerId: string) => call(wires.worker, "GET", api(`/workers/${part(workerId)}`)),
+    async removeWorker(workerId: string): Promise<void> {
+      await send("DELETE", api(`/workers/${part(workerId)}`));
+    },
+    async drainWorker(workerId: string, draining: boolean): Promise<void> {
+      await send("POST", api(`/workers/${part(workerId)}/drain`), { body: { draining } });
+    },
+
+    /** Durable once this resolves. Sent again with the same key when the answer got lost, so it is submitted once. */
+    async submit(request: z.input<typeof submitRequest>, idempotencyKey: string = randomUUID()) {
+      const body = wires.submitRequest.encode(checked(submitRequest, request, "operation"));
+      const options = { body, headers: { "idempotency-key": idempotencyKey } };
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await call(wires.submitResponse, "POST", api("/operations"), options);
+        } catch (error) {
+          if (attempt === SUBMIT_ATTEMPTS || !answerWasLost(error)) throw error;
+          await sleep(SUBMIT_RETRY_MS * attempt);
+        }
+      }
+    },
+    listOperations: (filter: { status?: string; kind?: string; limit?: number; cursor?: string } = {}) =>
+      call(wires.operationList, "GET", api("/operations"), { query: filter }),
+    operation: (operationId: string) => call(wires.operationDetail, "GET", api(`/operations/${part(operationId)}`)),
+    cancel: (operationId: string) => call(wires.operation, "POST", api(`/operations/${part(operationId)}/cancel`)),
+    /** Queues a failed or cancelled operation again; the answer may be a new operation's. */
+    async retry(operationId: string): Promise<void> {
+      await send("POST", api(`/operations/${part(operationId)}/retry`));
+    },
+    /** The artefact's bytes as they were uploaded. */
+    async result(operationId: string): Promise<Uint8Array> {
+      const response = await send("GET", api(`/operations/${part(operationId)}/result`));
+      return new Uint8Array(await response.arrayBuffer());
+    },
+
+    createToken: (request: z.input<typeof createTokenRequest>) =>
+      call(wires.createdToken, "POST", api("/tokens"), {
+        body: wires.createTokenRequest.encode(checked(createTokenRequest, request, "token request")),
+      }),
+    listTokens: () => call(wires.tokenList, "GET", api("/tokens")),
+    async revokeToken(tokenId: string): Promise<void> {
+      await send("DELETE", api(`/tokens/${part(tokenId)}`));
+    },
+    createEnrolment: (request: z.input<typeof createEnrolmentRequest> = {}) =>
+      call(wires.createdToken, "POST", api("/enrolments"), {
+        body: wires.createEnrolmentRequest.encode(checked(createEnrolmentRequest, request, "enrolment request")),
+      }),
+  };
+}
+
+/** Refuses what the control plane would refuse, before anything is sent. */
+function checked<S extends z.ZodType>(schema: S, value: z.input<S>, subject: string): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = issuesOf(result.error);
+  const first = issues[0];
+  throw new Problem("invalid-request", `The ${subject} is not valid: ${first?.path}: ${first?.message}`, {
+    cure: "Correct it and try again.",
+    issues: issues.length > 1 ? issues : [],
+  });
+}
+
+/** Why `fetch` itself failed: nobody listens, the name is unknown, it took too long, the connection broke. */
+function unreachable(url: string, error: unknown): Problem {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = (cause as { code?: string }).code;
+  if (code === "ECONNREFUSED") {
+    return new Problem("unavailable", `No control plane answers at ${url}`, {
+      cure: "Start one with: ktrdr up. If it runs elsewhere, check --url (or KTRDR_URL).",
+      cause: error,
+    });
+  }
+  if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
+    return new Problem("unavailable", `The host of ${url} is not known`, {
+      cure: "Check --url (or KTRDR_URL) and the network.",
+      cause: error,
+    });
+  }
+  const reason =
+    error instanceof Error && error.name === "TimeoutError"
+      ? `no answer in ${REQUEST_TIMEOUT_MS / 1000} s`
+      : String((cause as Error).message ?? cause);
+  return new Problem("unavailable", `The control plane at ${url} cannot be reached: ${reason}`, {
+    cure: "Check --url and the network, and try again.",
+    cause: error,
+  });
+}
+
+function answerWasLost(error: unknown): boolean {
+  if (!(error instanceof Problem) || error.kind !== "unavailable") return false;
+  const fetchError = error.cause as { cause?: { code?: string } } | undefined;
+  return fetchError !== undefined && fetchError.cause?.code !== "ECONNREFUSED";
+}
+
+/** A response that is not 2xx, as the `Problem` that its document describes. */
+async function refusal(response: Response, connection: Connection): Promise<Problem> {
+  const text = await response.text();
+  const details = problemDetails.safeParse(jsonOrUndefined(text));
+  if (response.status === 401) {
+    return new Problem("unauthenticated", details.success ? details.data.detail : "The token was refused", {
+      cure: `The token came from ${connection.tokenSource}. Pass a valid one with --token, KTRDR_TOKEN or ${CREDENTIALS_HINT}.`,
+    });
+  }
+  if (details.success) return Problem.fromDetails(details.data);
+  return notKtrdr(connection.url, `status ${response.status} without problem details`);
+}
+
+const CREDENTIALS_HINT = "credentials.json in the ktrdr home";
+
+function parseAnswer<T>(form: Wire<T>, text: string, url: string, path: string): T {
+  const json = jsonOrUndefined(text);
+  if (json === undefined) throw notKtrdr(url, `${path} is not JSON`);
+  try {
+    return form.parse(json, `answer of ${path}`);
+  } catch (error) {
+    throw notKtrdr(url, Problem.from(error).message);
+  }
+}
+
+function notKtrdr(url: string, reason: string): Problem {
+  return new Problem("internal", `What answers at ${url} does not speak this version of ktrdr's API: ${reason}`, {
+    cure: "Check --url, and that the control plane has the same version as this command.",
+  });
+}
+
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // Told apart from a parsed value by the callers: JSON has no undefined.
+  }
+}
