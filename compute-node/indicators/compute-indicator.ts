@@ -1,0 +1,37 @@
+import type { IndicatorDeclaration, IndicatorParameters } from "./declaration.ts";
+
+/**
+ * Fills `outputs` (one column each of the declaration's outputs, of the inputs' length) completely: NaN before the first
+ * defined value. Bars where an input is NaN or infinite are NaN, and the indicator starts again after them as on a new
+ * series, so that a gap can neither poison what follows nor be bridged unnoticed. Parameters must have been checked
+ * (`faultsOfParameters`). Allocates scratch columns at most, and nothing per bar.
+ */
+export function computeIndicator(
+  declaration: IndicatorDeclaration,
+  inputs: readonly Float64Array[],
+  parameters: IndicatorParameters,
+  outputs: readonly Float64Array[],
+): void {
+  const rows = outputs[0].length;
+  for (const output of outputs) output.fill(Number.NaN);
+  let start = 0;
+  while (start < rows) {
+    while (start < rows && !finiteAt(inputs, start)) start++;
+    let stop = start;
+    while (stop < rows && finiteAt(inputs, stop)) stop++;
+    if (stop > start) {
+      const cut = (column: Float64Array) => column.subarray(start, stop);
+      declaration.compute(inputs.map(cut), parameters, outputs.map(cut));
+    }
+    start = stop;
+  }
+}
+
+function finiteAt(inputs: readonly Float64Array[], index: number): boolean {
+  for (let column = 0; column < inputs.length; column++) {
+    const value = inputs[column][index];
+    // NaN for NaN and for both infinities.
+    if (value - value !== 0) return false;
+  }
+  return true;
+}

@@ -1,0 +1,57 @@
+/** What an indicator's declaration says. Validation, documentation and lists are made from it alone. */
+
+/** The columns of `BarColumns` that an indicator may read. */
+export type PriceColumn = "open" | "high" | "low" | "close" | "volume";
+export const PRICE_COLUMNS: readonly PriceColumn[] = ["open", "high", "low", "close", "volume"];
+
+export type IndicatorParameters = Readonly<Record<string, number>>;
+
+/**
+ * The arithmetic of an indicator. `inputs` and `outputs` all have one length, and every input value is finite.
+ * Output k is written from its `firstIndex` to the end; what lies before is left as it is (NaN, by the caller).
+ * The value at index i depends on inputs 0..i alone. Parameters were checked. Works for any length, 0 included.
+ */
+export type IndicatorKernel = (
+  inputs: readonly Float64Array[],
+  parameters: IndicatorParameters,
+  outputs: readonly Float64Array[],
+) => void;
+
+export interface IndicatorParameter {
+  readonly name: string;
+  readonly default: number;
+  /** Inclusive. */
+  readonly min: number;
+  /** Inclusive. */
+  readonly max: number;
+  readonly integer: boolean;
+  readonly description: string;
+}
+
+export interface IndicatorOutput {
+  readonly name: string;
+  readonly description: string;
+  /** The index of the first defined value, on inputs that are defined from index 0. */
+  firstIndex(parameters: IndicatorParameters): number;
+}
+
+export interface IndicatorDeclaration {
+  /** As it is written under `type:`. */
+  readonly name: string;
+  /** Other spellings of `type:`; case and underscores never matter. */
+  readonly aliases: readonly string[];
+  readonly title: string;
+  readonly parameters: readonly IndicatorParameter[];
+  /** The columns that it reads, in the order in which the kernel takes them. */
+  readonly inputs: readonly PriceColumn[];
+  /** `source:` may name another column or indicator in place of its one input. */
+  readonly takesSource: boolean;
+  readonly outputs: readonly IndicatorOutput[];
+  /** What is computed, with its edge cases. */
+  readonly formula: string;
+  /** Where the formula comes from. */
+  readonly origin: string;
+  /** A rule between parameters; the fault as a sentence, or null. */
+  readonly conflict?: (parameters: IndicatorParameters) => string | null;
+  readonly compute: IndicatorKernel;
+}

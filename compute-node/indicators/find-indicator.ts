@@ -1,0 +1,46 @@
+import type { IndicatorDeclaration, IndicatorParameters } from "./declaration.ts";
+import { INDICATORS } from "./table.ts";
+
+/** Case, underscores and a trailing "indicator" never matter: `BollingerBands` is `bollinger_bands`. */
+function normalised(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[_\s-]/g, "")
+    .replace(/indicator$/, "");
+}
+
+const byName = new Map(
+  INDICATORS.flatMap((declaration) =>
+    [declaration.name, ...declaration.aliases].map((name) => [normalised(name), declaration] as const),
+  ),
+);
+
+/** By name or alias. */
+export function findIndicator(name: string): IndicatorDeclaration | undefined {
+  return byName.get(normalised(name));
+}
+
+export interface ParameterFault {
+  /** The parameter at fault; absent when several contradict each other. */
+  readonly parameter?: string;
+  readonly message: string;
+  readonly cure: string;
+}
+
+/** What is wrong with a full set of parameter values; empty when `computeIndicator` may take them. */
+export function faultsOfParameters(declaration: IndicatorDeclaration, values: IndicatorParameters): ParameterFault[] {
+  const faults: ParameterFault[] = [];
+  for (const { name, min, max, integer } of declaration.parameters) {
+    const value = values[name];
+    const kind = integer ? "a whole number" : "a number";
+    if (value >= min && value <= max && (!integer || Number.isInteger(value))) continue;
+    const message =
+      integer && !Number.isInteger(value)
+        ? `${name} of ${declaration.name} is ${value}, and must be ${kind}`
+        : `${name} of ${declaration.name} is ${value}, outside ${min} to ${max}`;
+    faults.push({ parameter: name, message, cure: `Give ${kind} from ${min} to ${max}.` });
+  }
+  const conflict = faults.length === 0 ? (declaration.conflict?.(values) ?? null) : null;
+  if (conflict !== null) faults.push({ message: `${declaration.name}: ${conflict}`, cure: "Change one of the two." });
+  return faults;
+}
