@@ -1,0 +1,84 @@
+/** Days, weeks, months and years in UTC, and what the bars' own spacing says about them. */
+
+export const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+
+/** A stretch of the calendar that groups bars. */
+export type Period = "day" | "week" | "month" | "year";
+
+/** The start of the period after the one that holds `timeMs`. Weeks begin on Monday. */
+export function nextPeriodStart(period: Period, timeMs: number): number {
+  const day = Math.floor(timeMs / DAY_MS);
+  if (period === "day") return (day + 1) * DAY_MS;
+  // 1970-01-01 was a Thursday, three days after a Monday.
+  if (period === "week") return (Math.floor((day + 3) / 7) * 7 + 4) * DAY_MS;
+  const date = new Date(timeMs);
+  if (period === "month") return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
+  return Date.UTC(date.getUTCFullYear() + 1, 0, 1);
+}
+
+/** How many bars, at the end of the data, the usual spacing is taken from. */
+const SPACING_BARS = 100;
+
+/** Median distance of the last 100 bars, milliseconds; NaN below two bars. */
+export function medianSpacingMs(timeMs: Float64Array): number {
+  const tail = timeMs.subarray(Math.max(0, timeMs.length - SPACING_BARS));
+  if (tail.length < 2) return Number.NaN;
+  const distances = Float64Array.from({ length: tail.length - 1 }, (_, index) => tail[index + 1] - tail[index]).sort();
+  const middle = distances.length >> 1;
+  return distances.length % 2 === 1 ? distances[middle] : (distances[middle - 1] + distances[middle]) / 2;
+}
+
+/** The unit that durations are rounded up to: the smallest of day, hour, minute and second that fits the spacing. */
+export function durationUnitMs(spacingMs: number): number {
+  return [DAY_MS, HOUR_MS, MINUTE_MS, 1000].find((unit) => spacingMs % unit === 0) ?? 1;
+}
+
+/** Weekend bars above this share mean a market that never closes: 60 % of what an even spread would give. */
+const WEEKEND_SHARE = (2 / 7) * 0.6;
+
+export interface Calendar {
+  /** What returns are measured over. */
+  readonly period: Period;
+  /** How many of them make a year. */
+  readonly periodsPerYear: number;
+}
+
+/** Weekly, monthly and yearly bars by their spacing; everything else by days, 252 or (with weekends) 365 a year. */
+export function calendarOf(timeMs: Float64Array): Calendar {
+  const spacingDays = Math.floor(medianSpacingMs(timeMs) / DAY_MS);
+  if (spacingDays === 7) return { period: "week", periodsPerYear: 52 };
+  if (spacingDays === 31) return { period: "month", periodsPerYear: 12 };
+  if (spacingDays === 365) return { period: "year", periodsPerYear: 1 };
+  return { period: "day", periodsPerYear: weekendShare(timeMs) > WEEKEND_SHARE ? 365 : 252 };
+}
+
+function weekendShare(timeMs: Float64Array): number {
+  let weekend = 0;
+  let bar = 0;
+  while (bar < timeMs.length) {
+    const isWeekend = (Math.floor(timeMs[bar] / DAY_MS) + 3) % 7 >= 5;
+    const dayEnd = nextPeriodStart("day", timeMs[bar]);
+    const first = bar;
+    while (bar < timeMs.length && timeMs[bar] < dayEnd) bar++;
+    if (isWeekend) weekend += bar - first;
+  }
+  return weekend / timeMs.length;
+}
+
+/** The last value of each period that has bars, in order. */
+export function lastOfEachPeriod(period: Period, timeMs: Float64Array, values: Float64Array): Float64Array {
+  const rows = timeMs.length;
+  const lasts = new Float64Array(rows);
+  let count = 0;
+  let end = rows > 0 ? nextPeriodStart(period, timeMs[0]) : 0;
+  for (let bar = 0; bar < rows; bar++) {
+    if (timeMs[bar] >= end) {
+      count++;
+      end = nextPeriodStart(period, timeMs[bar]);
+    }
+    lasts[count] = values[bar];
+  }
+  return lasts.subarray(0, Math.min(rows, count + 1));
+}

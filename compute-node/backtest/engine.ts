@@ -1,0 +1,388 @@
+/**
+ * @file The event loop of a backtest: signals and bars in, trades and equity out.
+ *
+ * On every bar, in this order: orders that wait execute against the bar (market orders at its open, then the stop, then
+ * the target); equity is marked at its close; the strategy decides, and its orders wait for the next bar. So nothing
+ * that a bar decides can depend on a later one.
+ *
+ * The loop does not visit bars one by one. Between two events the position is constant, so it runs in stretches: flat
+ * until the next entry signal, or held until the next exit signal, stop, target or ruin. Each stretch is one tight loop
+ * over typed arrays; everything else happens once a fill. The slow engine in `reference-engine.ts` says the same things
+ * bar by bar, and the tests hold the two equal.
+ *
+ * Conventions are those of backtesting.py 0.6.6 (the golden tests reproduce it trade by trade); slippage, fractional
+ * units and levels measured from the fill are ours.
+ */
+import { EXIT_REASONS, type ResultWarning } from "../../protocol/backtest-result.ts";
+import type { BacktestSettings } from "../../protocol/operations.ts";
+import { Problem } from "../../protocol/problem.ts";
+import type { BarColumns } from "../market-data/bars.ts";
+import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
+import { EngineWarnings } from "./engine-warnings.ts";
+import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
+import { FULL_FRACTION, unitsFor } from "./position-size.ts";
+import { type ExitReason, TradeLog } from "./trade-log.ts";
+
+/** A position that the end of the data found open and that is not among the trades. */
+export interface OpenPosition {
+  /** Units; negative for a short. */
+  readonly size: number;
+  readonly entryBar: number;
+  readonly entryPrice: number;
+}
+
+export interface EngineResult {
+  /** In the order of closing. */
+  readonly trades: TradeLog;
+  /** Money at each bar's close: cash plus the open position's profit. */
+  readonly equity: Float64Array;
+  /** What the run ends with besides the open position's profit. */
+  readonly cash: number;
+  readonly openPosition: OpenPosition | null;
+  readonly warnings: ResultWarning[];
+}
+
+/** Called with the number of bars done; throwing from it stops the run. */
+export type BarsDone = (bars: number) => void;
+
+/** Bars between two calls of `onProgress`, at least. */
+const PROGRESS_BARS = 65_536;
+
+const REASON_CODE = Object.fromEntries(EXIT_REASONS.map((reason, code) => [reason, code])) as Record<
+  ExitReason,
+  number
+>;
+
+/**
+ * Runs the signals over the bars. Pure: the same arguments give the same bits on every machine.
+ *
+ * @param bars validated columns; every signal column has the same length
+ * @param settings rates as fractions, money in the account's currency
+ * @throws Problem `invalid-strategy` for a target within the spread, which would stand behind its own entry
+ */
+export function runBacktest(
+  bars: BarColumns,
+  signals: StrategySignals,
+  settings: BacktestSettings,
+  onProgress?: BarsDone,
+): EngineResult {
+  checkTarget(signals.takeProfit, settings);
+  return new BacktestRun(bars, signals, settings).run(onProgress);
+}
+
+function checkTarget(target: ProtectiveLevel | null, settings: BacktestSettings): void {
+  if (target === null || target.from === "fill" || target.fraction > settings.spreadRate) return;
+  throw new Problem(
+    "invalid-strategy",
+    `The take-profit of ${target.fraction} lies within the spread of ${settings.spreadRate}: it would stand behind the entry.`,
+    { cure: "Set take_profit above the spread rate, or measure it from the fill." },
+  );
+}
+
+/** Index of a signal column within `BacktestRun.signalColumns`. */
+const ENTRY_LONG = 0;
+const ENTRY_SHORT = 1;
+const EXIT_LONG = 2;
+const EXIT_SHORT = 3;
+
+class BacktestRun {
+  private readonly rows: number;
+  private readonly open: Float64Array;
+  private readonly high: Float64Array;
+  private readonly low: Float64Array;
+  private readonly close: Float64Array;
+  private readonly signals: StrategySignals;
+  private readonly settings: BacktestSettings;
+  private readonly fillsAtClose: boolean;
+  private readonly leverage: number;
+  private readonly fraction: number;
+
+  private readonly signalColumns: readonly Uint8Array[];
+  /** For each signal column, the first set bar at or after the last bar asked for. */
+  private readonly nextSet = [-1, -1, -1, -1];
+
+  private readonly trades = new TradeLog();
+  private readonly warnings = new EngineWarnings();
+  private readonly equity: Float64Array;
+  private cash: number;
+
+  /** 0 while flat. */
+  private size = 0;
+  private entryBar = 0;
+  private entryPrice = 0;
+  /** Levels that are never reached stand at the infinite end of their side. */
+  private stop = 0;
+  private target = 0;
+  private isProtected = false;
+
+  private exitWaits = false;
+  private entryWaits: Side | 0 = 0;
+  /** The bar whose close gave the waiting orders. */
+  private signalBar = 0;
+
+  constructor(bars: BarColumns, signals: StrategySignals, settings: BacktestSettings) {
+    this.rows = bars.rows;
+    this.open = bars.open;
+    this.high = bars.high;
+    this.low = bars.low;
+    this.close = bars.close;
+    this.signals = signals;
+    this.settings = settings;
+    this.fillsAtClose = settings.fillAt === "close";
+    this.leverage = 1 / settings.margin;
+    this.fraction = signals.sizeFraction === 1 ? FULL_FRACTION : signals.sizeFraction;
+    this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];
+    this.cash = settings.initialCapital;
+    this.equity = new Float64Array(bars.rows);
+  }
+
+  run(onProgress: BarsDone | undefined): EngineResult {
+    const firstDecision = this.signals.warmupBars + 1;
+    if (firstDecision >= this.rows) this.warnings.neverDecided = 1;
+    let bar = Math.min(firstDecision, this.rows);
+    this.equity.fill(this.cash, 0, bar);
+    let nextReport = PROGRESS_BARS;
+    while (bar < this.rows) {
+      this.executeWaiting(bar);
+      if (this.size === 0) bar = this.stayFlat(bar);
+      else if (this.isProtected) bar = this.holdProtected(bar);
+      else bar = this.hold(bar);
+      if (onProgress !== undefined && bar >= nextReport) {
+        onProgress(bar);
+        nextReport = bar + PROGRESS_BARS;
+      }
+    }
+    if (firstDecision < this.rows && !this.warnings.ruined) this.finish();
+    onProgress?.(this.rows);
+    return {
+      trades: this.trades,
+      equity: this.equity,
+      cash: this.cash,
+      openPosition: this.size === 0 ? null : { size: this.size, entryBar: this.entryBar, entryPrice: this.entryPrice },
+      warnings: this.warnings.list(this.settings),
+    };
+  }
+
+  /** From `bar` until an entry signal; returns the next bar to process. */
+  private stayFlat(bar: number): number {
+    if (this.cash <= 0) return this.ruin(bar);
+    const long = this.nextSignal(ENTRY_LONG, bar);
+    const short = this.nextSignal(ENTRY_SHORT, bar);
+    const signal = Math.min(long, short);
+    const end = Math.min(signal + 1, this.rows);
+    this.equity.fill(this.cash, bar, end);
+    if (signal < this.rows) {
+      if (long === short) this.warnings.conflictingEntries++;
+      this.entryWaits = long <= short ? 1 : -1;
+      this.signalBar = signal;
+    }
+    return end;
+  }
+
+  /** From `bar` until an exit signal or ruin; returns the next bar to process. */
+  private hold(bar: number): number {
+    const signal = this.nextExit(bar);
+    const end = Math.min(signal + 1, this.rows);
+    const ruined = markHeld(this.equity, this.close, bar, end, this.cash, this.size, this.entryPrice);
+    if (ruined < end) return this.ruin(ruined);
+    if (signal < this.rows) this.orderExit(signal);
+    return end;
+  }
+
+  /** As `hold`, with a stop or a target that any bar may touch, the entry bar included. */
+  private holdProtected(bar: number): number {
+    const signal = this.nextExit(bar);
+    const end = Math.min(signal + 1, this.rows);
+    const side = this.side();
+    const lower = side === 1 ? this.stop : this.target;
+    const upper = side === 1 ? this.target : this.stop;
+    const touched = firstTouch(this.high, this.low, bar, end, lower, upper);
+    const ruined = markHeld(this.equity, this.close, bar, touched, this.cash, this.size, this.entryPrice);
+    if (ruined < touched) return this.ruin(ruined);
+    if (touched < end) {
+      this.closeAtLevel(touched);
+      return touched;
+    }
+    if (signal < this.rows) this.orderExit(signal);
+    return end;
+  }
+
+  /** The next bar that asks to leave the position: its exit, or with `reverse` an entry on the other side. */
+  private nextExit(bar: number): number {
+    const isLong = this.size > 0;
+    const exit = this.nextSignal(isLong ? EXIT_LONG : EXIT_SHORT, bar);
+    if (!this.signals.reverse) return exit;
+    return Math.min(exit, this.nextSignal(isLong ? ENTRY_SHORT : ENTRY_LONG, bar));
+  }
+
+  private orderExit(signal: number): void {
+    const side = this.side();
+    const opposite = this.signalColumns[side === 1 ? ENTRY_SHORT : ENTRY_LONG];
+    this.exitWaits = true;
+    if (this.signals.reverse && opposite[signal] !== 0) this.entryWaits = side === 1 ? -1 : 1;
+    this.signalBar = signal;
+  }
+
+  /** Market orders: the exit first, so that it frees the equity that a reversal then uses, at the same price. */
+  private executeWaiting(bar: number): void {
+    if (!this.exitWaits && this.entryWaits === 0) return;
+    const price = this.fillsAtClose ? this.close[bar - 1] : this.open[bar];
+    const fillBar = this.fillsAtClose ? bar - 1 : bar;
+    if (this.exitWaits) this.closePosition(price, fillBar, "signal");
+    this.exitWaits = false;
+    if (this.entryWaits !== 0) this.openPosition(this.entryWaits, price, fillBar);
+    this.entryWaits = 0;
+  }
+
+  /**
+   * The last bar is processed once more, after its decision: what is open closes and what waits executes, as if in it.
+   * With fills at the close that is the close before it, as in backtesting.py.
+   */
+  private finish(): void {
+    const last = this.rows - 1;
+    if (!this.settings.finalizeTrades) {
+      if (this.size !== 0) this.warnings.openAtEnd = 1;
+      return;
+    }
+    if (this.size !== 0 && !this.exitWaits) {
+      const price = this.fillsAtClose ? this.close[last - 1] : this.open[last];
+      this.closePosition(price, this.fillsAtClose ? last - 1 : last, "end_of_data");
+    }
+    this.executeWaiting(last);
+    if (this.size !== 0 && this.isProtected) this.closeAtLevel(last);
+    const equity = this.cash + this.size * (this.close[last] - this.entryPrice);
+    this.equity[last] = equity;
+    if (equity <= 0) this.ruin(last);
+    else if (this.size !== 0) this.warnings.openAtEnd = 1;
+  }
+
+  private openPosition(side: Side, price: number, bar: number): void {
+    const { commissionFixed, commissionRate, slippageRate, spreadRate, fractionalUnits } = this.settings;
+    const fillPrice = price * (1 + side * slippageRate);
+    const entryPrice = fillPrice * (1 + side * spreadRate);
+    // The fixed part is spread over the fraction, not over the units; the golden cases depend on it.
+    const unitCommission = (commissionFixed + this.fraction * fillPrice * commissionRate) / this.fraction;
+    const buyingPower = Math.max(0, this.cash) * this.leverage * this.fraction;
+    const units = unitsFor(buyingPower, entryPrice + unitCommission, fractionalUnits);
+    if (units === 0) {
+      this.warnings.refusedOrders++;
+      return;
+    }
+    this.size = side * units;
+    this.entryPrice = entryPrice;
+    this.entryBar = bar;
+    this.cash -= this.commission(entryPrice);
+    const signalClose = this.close[this.signalBar];
+    const { stopLoss, takeProfit } = this.signals;
+    this.stop = stopLoss === null ? -side * Infinity : levelPrice(stopLoss, -side, signalClose, entryPrice);
+    this.target = takeProfit === null ? side * Infinity : levelPrice(takeProfit, side, signalClose, entryPrice);
+    this.isProtected = stopLoss !== null || takeProfit !== null;
+  }
+
+  /** Closes when the bar touches the stop or the target; the stop wins when it touches both. */
+  private closeAtLevel(bar: number): void {
+    const side = this.side();
+    const stopped = stopFillPrice(side, this.open[bar], this.high[bar], this.low[bar], this.stop);
+    const won = targetFillPrice(side, this.open[bar], this.high[bar], this.low[bar], this.target);
+    if (!Number.isNaN(stopped)) {
+      if (!Number.isNaN(won)) this.warnings.ambiguousBars++;
+      this.closePosition(stopped, bar, "stop_loss");
+    } else if (!Number.isNaN(won)) this.closePosition(won, bar, "take_profit");
+  }
+
+  private closePosition(price: number, bar: number, reason: ExitReason): void {
+    const { size, entryPrice, trades } = this;
+    const side = this.side();
+    const exitPrice = price * (1 - side * this.settings.slippageRate);
+    const exitCommission = this.commission(exitPrice);
+    const commission = exitCommission + this.commission(entryPrice);
+    const gross = size * (exitPrice - entryPrice);
+    this.cash += gross - exitCommission;
+    const row = trades.append();
+    trades.size[row] = size;
+    trades.entryBar[row] = this.entryBar;
+    trades.exitBar[row] = bar;
+    trades.entryPrice[row] = entryPrice;
+    trades.exitPrice[row] = exitPrice;
+    trades.pnl[row] = gross - commission;
+    trades.commission[row] = commission;
+    trades.returnFraction[row] = side * (exitPrice / entryPrice - 1) - commission / (Math.abs(size) * entryPrice);
+    trades.stopLoss[row] = Number.isFinite(this.stop) ? this.stop : Number.NaN;
+    trades.takeProfit[row] = Number.isFinite(this.target) ? this.target : Number.NaN;
+    trades.exitReason[row] = REASON_CODE[reason];
+    this.size = 0;
+  }
+
+  /** Nothing is left at this bar's close: everything closes there, and the account stays empty to the end. */
+  private ruin(bar: number): number {
+    if (this.size !== 0) this.closePosition(this.close[bar], bar, "ruin");
+    this.cash = 0;
+    this.equity.fill(0, bar);
+    this.warnings.ruined = true;
+    return this.rows;
+  }
+
+  /** Money for trading the whole position at `price`. */
+  private commission(price: number): number {
+    return this.settings.commissionFixed + Math.abs(this.size) * price * this.settings.commissionRate;
+  }
+
+  private side(): Side {
+    return this.size > 0 ? 1 : -1;
+  }
+
+  /** The first bar at or after `bar` where the column is set; `rows` when there is none. */
+  private nextSignal(column: number, bar: number): number {
+    const known = this.nextSet[column];
+    if (known >= bar) return known;
+    const found = firstSet(this.signalColumns[column], bar, this.rows);
+    this.nextSet[column] = found;
+    return found;
+  }
+}
+
+/** `direction` 1 above the reference, -1 below it. */
+function levelPrice(level: ProtectiveLevel, direction: number, signalClose: number, entryPrice: number): number {
+  return (level.from === "fill" ? entryPrice : signalClose) * (1 + direction * level.fraction);
+}
+
+/** Signals are either dense, where a loop wins, or rare, where the runtime's own search does. */
+const SCANNED_BYTES = 128;
+
+function firstSet(flags: Uint8Array, from: number, rows: number): number {
+  const end = Math.min(from + SCANNED_BYTES, rows);
+  for (let bar = from; bar < end; bar++) if (flags[bar] !== 0) return bar;
+  const found = flags.indexOf(1, end);
+  return found < 0 ? rows : found;
+}
+
+/** Marks [from, to) and returns the first bar where nothing is left, or `to`. */
+function markHeld(
+  equity: Float64Array,
+  close: Float64Array,
+  from: number,
+  to: number,
+  cash: number,
+  size: number,
+  entryPrice: number,
+): number {
+  for (let bar = from; bar < to; bar++) {
+    const value = cash + size * (close[bar] - entryPrice);
+    equity[bar] = value;
+    if (value <= 0) return bar;
+  }
+  return to;
+}
+
+/** The first bar in [from, to) whose range reaches `lower` or `upper`, or `to`. */
+function firstTouch(
+  high: Float64Array,
+  low: Float64Array,
+  from: number,
+  to: number,
+  lower: number,
+  upper: number,
+): number {
+  for (let bar = from; bar < to; bar++) if (low[bar] <= lower || high[bar] >= upper) return bar;
+  return to;
+}

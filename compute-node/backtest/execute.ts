@@ -1,0 +1,178 @@
+/** From a backtest's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
+import { createHash } from "node:crypto";
+import {
+  BACKTEST_RESULT_FORMAT,
+  type BacktestResult,
+  type BacktestSpec,
+  backtestResult,
+  backtestSpec,
+  Problem,
+  wire,
+} from "../../protocol/index.ts";
+import { type BarColumns, sliceBars } from "../market-data/bars.ts";
+import { compileRules } from "../strategy/index.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { type EngineResult, runBacktest } from "./engine.ts";
+import { chartSeries, monthlyReturns } from "./series.ts";
+import { computeStatistics } from "./statistics.ts";
+import { tradeRecords } from "./trade-log.ts";
+
+/** Raised with every change that may change a result's bytes. */
+export const ENGINE_VERSION = "ktrdr-backtest-1";
+
+export interface BacktestRequest {
+  /** Parsed, so with its defaults filled in. */
+  readonly spec: BacktestSpec;
+  /** The whole dataset; the date range is cut here. */
+  readonly bars: BarColumns;
+  /** The dataset's content hash; it stands in the result. */
+  readonly dataSha256: string;
+  /** Called now and then; throwing from it stops the backtest. */
+  readonly onProgress?: (progress: BacktestProgress) => void;
+}
+
+export interface BacktestProgress {
+  readonly phase: "signals" | "bars" | "statistics" | "encoding";
+  /** Of the whole backtest, 0 to 1. */
+  readonly fraction: number;
+  /** Bars that the engine has done. */
+  readonly bars: number;
+}
+
+export interface BacktestArtefact {
+  readonly result: BacktestResult;
+  /** Canonical JSON; `decodeBacktestResult` reads it. */
+  readonly bytes: Uint8Array;
+  /** Of `bytes`. */
+  readonly sha256: string;
+  /** The few figures that lists show, in wire spelling. */
+  readonly summary: Record<string, unknown>;
+}
+
+/** Where in the whole each phase begins; the engine is fast and encoding is slow. */
+const PHASE_START = { signals: 0, bars: 0.2, statistics: 0.5, encoding: 0.6 } as const;
+
+/**
+ * Pure: the same specification, data and engine version give the same bytes on every machine.
+ * Bars before the range are not seen, also not by indicators.
+ *
+ * @throws Problem `data-not-found` for a range without bars; `invalid-strategy` for what the strategy gets wrong
+ */
+export function executeBacktest({ spec, bars, dataSha256, onProgress }: BacktestRequest): BacktestArtefact {
+  const report = (phase: BacktestProgress["phase"], done: number) =>
+    onProgress?.({ phase, fraction: PHASE_START[phase], bars: done });
+  const compiled = compileRules(spec.strategy, spec.parameters);
+  const tested = testedBars(bars, spec);
+  report("signals", 0);
+  const signals = compiled.signals(tested);
+  report("bars", 0);
+  const barsShare = PHASE_START.statistics - PHASE_START.bars;
+  const run = runBacktest(tested, signals, spec.settings, (done) =>
+    onProgress?.({ phase: "bars", fraction: PHASE_START.bars + (barsShare * done) / tested.rows, bars: done }),
+  );
+  report("statistics", tested.rows);
+  const statistics = computeStatistics(tested, run, signals.warmupBars);
+  const result = assemble(spec, tested, run, {
+    parameters: { ...compiled.parameters },
+    statistics,
+    hashes: { spec: specificationHash(spec), data: dataSha256, engine: engineHash() },
+  });
+  report("encoding", tested.rows);
+  const bytes = encodeBacktestResult(result);
+  const artefact = { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
+  onProgress?.({ phase: "encoding", fraction: 1, bars: tested.rows });
+  return artefact;
+}
+
+/** SHA-256 of what was asked: strategy, parameter overrides, data range and settings, as canonical JSON on the wire. */
+export function specificationHash(spec: BacktestSpec): string {
+  const { sha256: _pinned, ...data } = spec.data;
+  const { strategy, parameters, settings } = spec;
+  const asked = wire(backtestSpec).encode({ kind: "backtest", strategy, parameters, data, settings });
+  return sha256Of(canonicalJson(asked));
+}
+
+/** SHA-256 of `ENGINE_VERSION`. */
+export function engineHash(): string {
+  return sha256Of(ENGINE_VERSION);
+}
+
+/** Canonical JSON in wire spelling, UTF-8. */
+export function encodeBacktestResult(result: BacktestResult): Uint8Array {
+  return new TextEncoder().encode(canonicalJson(wire(backtestResult).encode(result)));
+}
+
+/** The reverse of `encodeBacktestResult`. Throws a `Problem` (`invalid-request`) for anything else. */
+export function decodeBacktestResult(bytes: Uint8Array): BacktestResult {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new Problem("invalid-request", `These ${bytes.length} bytes are not a backtest result: they are not JSON.`, {
+      cure: "Fetch the artefact again and check its SHA-256.",
+      cause,
+    });
+  }
+  return wire(backtestResult).parse(json, "backtest result");
+}
+
+function testedBars(bars: BarColumns, { data }: BacktestSpec): BarColumns {
+  const tested = sliceBars(bars, data.startMs, data.endMs);
+  if (tested.rows > 0) return tested;
+  const name = `${data.symbol} ${data.timeframe}`;
+  if (bars.rows === 0) {
+    throw new Problem("data-not-found", `The dataset ${name} has no bars.`, { cure: "Load prices into it first." });
+  }
+  const [first, last] = [isoTime(bars.timeMs[0]), isoTime(bars.timeMs[bars.rows - 1])];
+  const from = data.startMs === undefined ? "the beginning" : isoTime(data.startMs);
+  const to = data.endMs === undefined ? "the end" : isoTime(data.endMs);
+  throw new Problem(
+    "data-not-found",
+    `No bar of ${name} lies between ${from} and ${to}: its bars go from ${first} to ${last}.`,
+    { cure: `Ask for a range within ${first} to ${last}.` },
+  );
+}
+
+function isoTime(timeMs: number): string {
+  return new Date(timeMs).toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
+}
+
+function assemble(
+  spec: BacktestSpec,
+  bars: BarColumns,
+  run: EngineResult,
+  known: Pick<BacktestResult, "parameters" | "statistics" | "hashes">,
+): BacktestResult {
+  return {
+    format: BACKTEST_RESULT_FORMAT,
+    strategyName: spec.strategy.name,
+    symbol: spec.data.symbol,
+    timeframe: spec.data.timeframe,
+    bars: bars.rows,
+    settings: spec.settings,
+    ...known,
+    monthlyReturns: monthlyReturns(bars.timeMs, run.equity),
+    trades: tradeRecords(run.trades, bars.timeMs),
+    equity: Array.from(run.equity),
+    chart: chartSeries(bars, run.equity),
+    warnings: run.warnings,
+  };
+}
+
+function summaryOf({ statistics, bars, hashes }: BacktestResult): Record<string, unknown> {
+  return {
+    return_percent: statistics.returnPercent,
+    sharpe_ratio: statistics.sharpeRatio,
+    max_drawdown_percent: statistics.maxDrawdownPercent,
+    trade_count: statistics.tradeCount,
+    equity_final: statistics.equityFinal,
+    bars,
+    spec_sha256: hashes.spec,
+    data_sha256: hashes.data,
+    engine_sha256: hashes.engine,
+  };
+}
+
+function sha256Of(content: string | Uint8Array): string {
+  return createHash("sha256").update(content).digest("hex");
+}

@@ -1,0 +1,16 @@
+/** The backtest engine: signals and bars in, an artefact out. */
+export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
+export {
+  type BacktestArtefact,
+  type BacktestProgress,
+  type BacktestRequest,
+  decodeBacktestResult,
+  ENGINE_VERSION,
+  encodeBacktestResult,
+  engineHash,
+  executeBacktest,
+  specificationHash,
+} from "./execute.ts";
+export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
+export { computeStatistics } from "./statistics.ts";
+export { type ExitReason, TradeLog, tradeRecords } from "./trade-log.ts";
