@@ -1,0 +1,238 @@
+/** The report of a backtest as one HTML file that needs nothing else: no server, no network, no second file. */
+import { createHash } from "node:crypto";
+import type { BacktestResult, BacktestSettings, ResultWarning } from "../../protocol/index.ts";
+import { embeddedJson, html, inlineScript, type Markup, trustedMarkup } from "./markup.ts";
+import { monthlyTable } from "./monthly-table.ts";
+import { formatExact, formatFigure, formatNumber, formatTime, UNDEFINED_FIGURE, unitOf } from "./number-format.ts";
+import { pageAssets } from "./page-assets.ts";
+import { reportData } from "./report-data.ts";
+import { HEADLINE_STATISTICS, STATISTIC_GROUPS, type StatisticGroup, type StatisticRow } from "./statistics-groups.ts";
+
+export interface ReportOptions {
+  /** The heading; the strategy's name when it is not given. */
+  title?: string;
+}
+
+/**
+ * One self-contained HTML document: chart with trades, equity and drawdown, statistics, monthly returns, trade list,
+ * settings, hashes and warnings. The same result gives the same text.
+ * A Content-Security-Policy within it forbids any request and any script but its own two, whatever a name contains.
+ * @throws Problem `internal` when the chart library is not installed.
+ */
+export function renderBacktestReport(result: BacktestResult, options: ReportOptions = {}): string {
+  const title = options.title ?? result.strategyName;
+  const assets = pageAssets();
+  const library = inlineScript(assets.chartLibrary);
+  const script = inlineScript(assets.script);
+  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${scriptHash(library)} ${scriptHash(script)}; base-uri 'none'; form-action 'none'`;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${title} · ${result.symbol} · backtest</title>
+<link rel="icon" href="data:,">
+<style>
+${trustedMarkup(assets.style)}</style>
+</head>
+<body>
+${pageHeader(title, result)}
+<main>
+${warnings(result.warnings)}
+${headlines(result)}
+${chartSection(result)}
+${statisticsSection(result)}
+${section("months", "Monthly returns", html`<p class="note">In percent of the equity at the month's start.</p>${monthlyTable(result.monthlyReturns)}`)}
+${tradesSection(result)}
+${setUpSection(result)}
+${hashesSection(result)}
+</main>
+${pageFooter(assets.chartLicence)}
+<script type="application/json" id="report-data">${embeddedJson(reportData(result))}</script>
+<script>${library}</script>
+<script>${script}</script>
+</body>
+</html>
+`.text;
+}
+
+function scriptHash(script: Markup): string {
+  return `'sha256-${createHash("sha256").update(script.text).digest("base64")}'`;
+}
+
+function section(id: string, heading: string, content: Markup): Markup {
+  return html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${heading}</h2>${content}</section>`;
+}
+
+function pageHeader(title: string, result: BacktestResult): Markup {
+  const { startMs, endMs } = result.statistics;
+  const strategy = title === result.strategyName ? "" : html`<span>${result.strategyName}</span>`;
+  return html`<header><h1>${title}</h1><p class="subject">${strategy}<span>${result.symbol}</span><span>${result.timeframe} bars</span><span>${formatTime(startMs)} to ${formatTime(endMs)}</span><span>${formatNumber(result.bars, 0)} ${result.bars === 1 ? "bar" : "bars"}</span></p></header>`;
+}
+
+function warnings(list: readonly ResultWarning[]): Markup {
+  if (list.length === 0) return html``;
+  const items = list.map(
+    (warning) =>
+      html`<li><span>${warning.message}</span> <code>${warning.code}</code>${warning.count === 1 ? "" : html` <span class="times">${formatNumber(warning.count, 0)} times</span>`}</li>`,
+  );
+  const heading = list.length === 1 ? "One warning" : `${list.length} warnings`;
+  return html`<section id="warnings" aria-labelledby="warnings-heading"><h2 id="warnings-heading">${heading}</h2><ul>${items}</ul></section>`;
+}
+
+function headlines(result: BacktestResult): Markup {
+  const tiles = HEADLINE_STATISTICS.map(
+    (row) =>
+      html`<div><dt>${row.label}</dt><dd class="${signClass(row, result)}">${figure(row, result)}${withUnit(row, result)}</dd></div>`,
+  );
+  return html`<section id="headlines" aria-label="At a glance"><dl>${tiles}</dl></section>`;
+}
+
+function figure(row: StatisticRow, result: BacktestResult): Markup {
+  const value = result.statistics[row.key];
+  const text = formatFigure(value, row.measure);
+  return value === null
+    ? html`<span title="Not defined for this result" aria-label="not defined">${UNDEFINED_FIGURE}</span>`
+    : html`<data value="${value}">${text}</data>`;
+}
+
+function withUnit(row: StatisticRow, result: BacktestResult): Markup {
+  const unit = unitOf(row.measure);
+  const hasNumber = typeof result.statistics[row.key] === "number";
+  return unit === "" || !hasNumber ? html`` : html`<span class="unit"> ${unit}</span>`;
+}
+
+function signClass(row: StatisticRow, result: BacktestResult): string {
+  const value = Number(result.statistics[row.key] ?? 0);
+  if (row.signed === undefined || value === 0) return "";
+  return value < 0 ? "loss" : "gain";
+}
+
+function chartSection(result: BacktestResult): Markup {
+  if (result.chart.timeMs.length === 0) {
+    return section("chart", "Price, equity and drawdown", html`<p class="empty">There are no bars to draw.</p>`);
+  }
+  const { barsPerPoint } = result.chart;
+  const sums = barsPerPoint === 1 ? "" : html` Each candle sums up ${formatNumber(barsPerPoint, 0)} bars.`;
+  return section(
+    "chart",
+    "Price, equity and drawdown",
+    html`<div class="toolbar">
+<p><output id="visible-range"></output></p>
+<div class="group" role="group" aria-label="Trade on the chart"><button type="button" id="previous-trade">Previous trade</button><button type="button" id="next-trade">Next trade</button></div>
+<div class="group" role="group" aria-label="Chart"><button type="button" id="whole-range">Whole range</button><button type="button" id="logarithmic" aria-pressed="false">Log scale</button></div>
+</div>
+<p id="selected-trade" role="status"></p>
+<p id="legend"></p>
+<div id="chart-canvas" tabindex="0" role="group" aria-label="Chart of price with trades, equity and drawdown. Arrow keys move it, plus and minus zoom, Home shows everything. The figures stand in the tables below."></div>
+<ul class="key"><li><i class="mark up-arrow"></i>Long entry</li><li><i class="mark down-arrow"></i>Short entry</li><li><i class="mark dot gain"></i>Exit with a gain</li><li><i class="mark dot loss"></i>Exit with a loss</li><li><i class="mark line"></i>Equity</li><li><i class="mark line pale"></i>Buy and hold</li></ul>
+<p class="note">All times are UTC.${sums} Click a mark to select its trade.</p>
+<noscript><p class="empty">The chart and the trade list need JavaScript; everything else is here without it.</p></noscript>`,
+  );
+}
+
+function statisticsSection(result: BacktestResult): Markup {
+  const tables = STATISTIC_GROUPS.map((group) => statisticsTable(group, result));
+  return section("statistics", "Statistics", html`<div class="tables">${tables}</div>`);
+}
+
+function statisticsTable(group: StatisticGroup, result: BacktestResult): Markup {
+  const rows = group.rows.map((row) => {
+    const hint = row.hint === undefined ? "" : html`<small>${row.hint}</small>`;
+    return html`<tr data-statistic="${row.key}"><th scope="row">${row.label}${hint}</th><td class="${signClass(row, result)}">${figure(row, result)}</td><td class="unit">${withUnit(row, result)}</td></tr>`;
+  });
+  return html`<table class="figures"><caption>${group.title}</caption><tbody>${rows}</tbody></table>
+`;
+}
+
+function tradesSection(result: BacktestResult): Markup {
+  if (result.trades.length === 0) {
+    return section("trades", "Trades", html`<p class="empty">The strategy made no trade.</p>`);
+  }
+  return section(
+    "trades",
+    "Trades",
+    html`<div class="toolbar"><p class="note">Choose a trade to see it on the chart.</p><button type="button" id="save-trades">Save as CSV</button></div>
+<div class="scroller" tabindex="0" role="region" aria-label="Trades, scrollable">
+<table id="trade-table"><caption class="unseen">Trades, sortable by each column</caption><thead></thead><tbody></tbody></table></div>
+<nav id="trade-pages" aria-label="Pages of trades"></nav>`,
+  );
+}
+
+/** Each setting as it reads on paper. Rates are fractions on the wire and percent here. */
+const SETTING_ROWS: readonly {
+  key: keyof BacktestSettings;
+  label: string;
+  text: (settings: BacktestSettings) => string;
+}[] = [
+  { key: "initialCapital", label: "Initial capital", text: (settings) => formatNumber(settings.initialCapital, 2) },
+  {
+    key: "commissionRate",
+    label: "Commission",
+    text: (settings) => `${percent(settings.commissionRate)} of each side`,
+  },
+  {
+    key: "commissionFixed",
+    label: "Commission, fixed",
+    text: (settings) => `${formatExact(settings.commissionFixed)} per order`,
+  },
+  { key: "spreadRate", label: "Spread", text: (settings) => percent(settings.spreadRate) },
+  { key: "slippageRate", label: "Slippage", text: (settings) => `${percent(settings.slippageRate)} of each fill` },
+  { key: "margin", label: "Margin", text: (settings) => percent(settings.margin) },
+  { key: "fractionalUnits", label: "Units", text: (settings) => (settings.fractionalUnits ? "Fractional" : "Whole") },
+  {
+    key: "fillAt",
+    label: "Orders fill at",
+    text: (settings) => (settings.fillAt === "close" ? "The same close" : "The next open"),
+  },
+  {
+    key: "finalizeTrades",
+    label: "Open trades at the end",
+    text: (settings) => (settings.finalizeTrades ? "Closed" : "Left open"),
+  },
+];
+
+function percent(rate: number): string {
+  return `${formatExact(Number((rate * 100).toPrecision(12)))} %`;
+}
+
+function setUpSection(result: BacktestResult): Markup {
+  const parameters = Object.entries(result.parameters);
+  const parameterTable =
+    parameters.length === 0
+      ? html`<p class="empty">The strategy has no parameters.</p>`
+      : html`<table class="figures" id="parameters"><caption>Parameters</caption><tbody>${parameters.map(([name, value]) => html`<tr><th scope="row"><code>${name}</code></th><td>${formatExact(value)}</td></tr>`)}</tbody></table>`;
+  const settings = SETTING_ROWS.map(
+    (row) => html`<tr><th scope="row">${row.label}</th><td>${row.text(result.settings)}</td></tr>`,
+  );
+  return section(
+    "set-up",
+    "Parameters and settings",
+    html`<div class="tables">${parameterTable}<table class="figures" id="settings"><caption>Settings</caption><tbody>${settings}</tbody></table></div>`,
+  );
+}
+
+function hashesSection(result: BacktestResult): Markup {
+  const { spec, data, engine } = result.hashes;
+  const rows = [
+    { name: "Specification", hash: spec },
+    { name: "Data", hash: data },
+    { name: "Engine", hash: engine },
+  ].map(
+    (row) =>
+      html`<tr><th scope="row">${row.name}</th><td><code>${row.hash}</code></td><td><button type="button" class="copy" data-copy="${row.hash}" aria-label="Copy the hash of the ${row.name.toLowerCase()}">Copy</button></td></tr>`,
+  );
+  return section(
+    "hashes",
+    "Reproducing it",
+    html`<p class="note">The same three hashes (SHA-256) give the same result, byte for byte.</p><table class="hashes"><caption class="unseen">Hashes</caption><tbody>${rows}</tbody></table><p id="copied" role="status" class="unseen"></p>`,
+  );
+}
+
+function pageFooter(chartLicence: string): Markup {
+  return html`<footer><p>Made by ktrdr. A backtest says what would have been, under the costs above; not what will be.</p>
+<p>Charts by TradingView Lightweight Charts™, Copyright © TradingView, Inc. <a href="https://www.tradingview.com/" rel="noreferrer">https://www.tradingview.com/</a></p>
+<details><summary>Licence of the chart library</summary><pre>${chartLicence}</pre></details></footer>`;
+}
