@@ -11,7 +11,6 @@ import {
   createEnrolmentRequest,
   createTokenRequest,
   health,
-  issuesOf,
   operation,
   operationDetail,
   operationList,
@@ -25,6 +24,7 @@ import {
   worker,
   workerList,
 } from "../protocol/index.ts";
+import { checkedInput } from "./checked-input.ts";
 import type { Connection } from "./credentials.ts";
 
 const wires = {
@@ -107,7 +107,7 @@ export function createClient(connection: Connection) {
 
     /** Durable once this resolves. Sent again with the same key when the answer got lost, so it is submitted once. */
     async submit(request: z.input<typeof submitRequest>, idempotencyKey: string = randomUUID()) {
-      const body = wires.submitRequest.encode(checked(submitRequest, request, "operation"));
+      const body = wires.submitRequest.encode(checkedInput(submitRequest, request, "operation"));
       const options = { body, headers: { "idempotency-key": idempotencyKey } };
       for (let attempt = 1; ; attempt++) {
         try {
@@ -134,7 +134,7 @@ export function createClient(connection: Connection) {
 
     createToken: (request: z.input<typeof createTokenRequest>) =>
       call(wires.createdToken, "POST", api("/tokens"), {
-        body: wires.createTokenRequest.encode(checked(createTokenRequest, request, "token request")),
+        body: wires.createTokenRequest.encode(checkedInput(createTokenRequest, request, "token request")),
       }),
     listTokens: () => call(wires.tokenList, "GET", api("/tokens")),
     async revokeToken(tokenId: string): Promise<void> {
@@ -142,21 +142,9 @@ export function createClient(connection: Connection) {
     },
     createEnrolment: (request: z.input<typeof createEnrolmentRequest> = {}) =>
       call(wires.createdToken, "POST", api("/enrolments"), {
-        body: wires.createEnrolmentRequest.encode(checked(createEnrolmentRequest, request, "enrolment request")),
+        body: wires.createEnrolmentRequest.encode(checkedInput(createEnrolmentRequest, request, "enrolment request")),
       }),
   };
-}
-
-/** Refuses what the control plane would refuse, before anything is sent. */
-function checked<S extends z.ZodType>(schema: S, value: z.input<S>, subject: string): z.output<S> {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = issuesOf(result.error);
-  const first = issues[0];
-  throw new Problem("invalid-request", `The ${subject} is not valid: ${first?.path}: ${first?.message}`, {
-    cure: "Correct it and try again.",
-    issues: issues.length > 1 ? issues : [],
-  });
 }
 
 /** Why `fetch` itself failed: nobody listens, the name is unknown, it took too long, the connection broke. */

@@ -22,6 +22,8 @@ export interface TextStream {
   readonly columns?: number;
 }
 
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
 export interface Surroundings {
   environment: NodeJS.ProcessEnv;
   stdout: TextStream;

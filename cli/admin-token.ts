@@ -1,0 +1,71 @@
+/** The secret of a self-hosted control plane: made at its first start, kept by its owner, known to the server as a hash. */
+import { createHash, randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { sha256 } from "../protocol/identifiers.ts";
+import { Problem } from "../protocol/problem.ts";
+import { readCredentials, writePrivateJson } from "./credentials.ts";
+import type { HomePaths } from "./home.ts";
+
+const WORKSPACE = "default";
+const secretsFile = z.strictObject({ admin_token_sha256: sha256 });
+
+export interface AdminToken {
+  readonly token: string;
+  /** Of the whole token text, as hexadecimal: what the server compares with. */
+  readonly sha256: string;
+  /** Whether it was made just now, and so has to be shown. */
+  readonly isNew: boolean;
+}
+
+export function hashToken(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}
+
+/** `ktrdr.<workspace>.<43 characters>`: 256 random bits. */
+export function makeToken(): string {
+  return `ktrdr.${WORKSPACE}.${randomBytes(32).toString("base64url")}`;
+}
+
+/**
+ * The admin token of the control plane in this home; made when it has none. `given` is a token from a flag or the
+ * environment. Throws a `Problem` when the control plane has a token that nobody here knows, or when the home's credentials
+ * belong to a control plane elsewhere, which must not be overwritten.
+ */
+export function adminToken(home: HomePaths, given: string | undefined): AdminToken {
+  const path = join(home.controlPlane, "secrets.json");
+  const stored = readCredentials(home.credentials);
+  if (stored !== null && !isLoopback(stored.url)) {
+    throw new Problem("conflict", `${home.credentials} belongs to the control plane at ${stored.url}`, {
+      cure: "Start this one in a home of its own: ktrdr up --home <folder>",
+    });
+  }
+  const token = given ?? stored?.token;
+  if (!existsSync(path)) {
+    const fresh = token ?? makeToken();
+    writePrivateJson(path, { admin_token_sha256: hashToken(fresh) });
+    return { token: fresh, sha256: hashToken(fresh), isNew: token === undefined };
+  }
+  const expected = readSecrets(path);
+  if (token !== undefined && hashToken(token) === expected) return { token, sha256: expected, isNew: false };
+  const lack = token === undefined ? `${home.credentials} is not there` : "the token that is here is another";
+  throw new Problem("unauthenticated", `The control plane in ${home.controlPlane} has an admin token, but ${lack}`, {
+    cure: `Pass the admin token with --token or KTRDR_TOKEN, or delete ${path} to have a new one made.`,
+  });
+}
+
+function readSecrets(path: string): string {
+  try {
+    return secretsFile.parse(JSON.parse(readFileSync(path, "utf8"))).admin_token_sha256;
+  } catch (error) {
+    throw new Problem("invalid-request", `${path} is damaged`, {
+      cure: "Delete it; the next start makes a new admin token.",
+      cause: error,
+    });
+  }
+}
+
+export function isLoopback(url: string): boolean {
+  return ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
+}

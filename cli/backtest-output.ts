@@ -1,0 +1,45 @@
+/** What a finished backtest leaves for people: the result read back, the report in a file. */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, extname, join, resolve } from "node:path";
+import { type BacktestResult, backtestResult, Problem, wire } from "../protocol/index.ts";
+import type { HomePaths } from "./home.ts";
+
+const form = wire(backtestResult);
+
+/** Throws a `Problem` (`invalid-data`) when the bytes are not a backtest's result. `source` names them. */
+export function parseResult(bytes: Uint8Array, source: string): BacktestResult {
+  try {
+    return form.parse(JSON.parse(new TextDecoder().decode(bytes)), `result of ${source}`);
+  } catch (error) {
+    throw new Problem("invalid-data", `${source} is not the result of a backtest: ${(error as Error).message}`, {
+      cure: "Name a completed backtest's operation, or a file that `ktrdr ops result <operation-id> -o <file>` wrote.",
+      cause: error,
+    });
+  }
+}
+
+export async function readResultFile(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new Problem("not-found", `${path} is neither an operation id nor a file that can be read (${code})`, {
+      cure: "An operation id looks like op_01jd3x0c5k8m2q4r6t8v; `ktrdr ops list` shows them.",
+      cause: error,
+    });
+  }
+}
+
+/** `reports/<name>.html` in the home, for an operation id or a result file. */
+export function reportPath(home: HomePaths, source: string): string {
+  return join(home.reports, `${basename(source, extname(source))}.html`);
+}
+
+/** Writes the self-contained HTML file, folders included, and answers its absolute path. */
+export async function writeReport(result: BacktestResult, file: string): Promise<string> {
+  const { renderBacktestReport } = await import("./report/index.ts");
+  const path = resolve(file);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, await renderBacktestReport(result));
+  return path;
+}

@@ -1,0 +1,152 @@
+/** What `ktrdr backtest` does: gather the specification, run it on the fleet or here, show what came out. */
+import { writeFile } from "node:fs/promises";
+import { executeBacktest } from "../compute-node/backtest/index.ts";
+import { MarketDataStore } from "../compute-node/market-data/index.ts";
+import { type BacktestSpec, backtestSpec, type StrategyParameter } from "../protocol/index.ts";
+import { Problem } from "../protocol/problem.ts";
+import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
+import { chooseData, dataRequestOf, type KnownDataset, settingsOf } from "./backtest-request.ts";
+import { checkedInput } from "./checked-input.ts";
+import type { Client } from "./client.ts";
+import type { BacktestOptions } from "./commands/backtest.ts";
+import type { Context } from "./context.ts";
+import { durationText } from "./duration.ts";
+import { watchInterrupts } from "./interrupt.ts";
+import { issueText } from "./problem-text.ts";
+import { barText, createProgressView } from "./progress.ts";
+import { loadStrategy } from "./strategy-source.ts";
+import { problemOf, watchOperation } from "./watch.ts";
+
+/** Ends the command as wrong usage. */
+export type RefuseUsage = (message: string, cure: string) => never;
+
+interface Finished {
+  readonly bytes: Uint8Array;
+  /** Null for a run in this process. */
+  readonly operationId: string | null;
+}
+
+export async function runBacktestCommand(
+  context: Context,
+  file: string,
+  options: BacktestOptions,
+  refuseUsage: RefuseUsage,
+): Promise<void> {
+  const { strategy, warnings } = await loadStrategy(file);
+  for (const warning of warnings) context.note(`warning: ${issueText({ file, ...warning })}`);
+  checkOverrides(options.set ?? {}, strategy.parameters, file);
+  const client = options.local === true ? null : await context.client();
+  const choice = chooseData(options, await knownDatasets(context, options, client));
+  if (choice.kind === "unclear") return refuseUsage(choice.message, choice.cure);
+  if (choice.note !== null) context.note(choice.note);
+  const spec = checkedInput(
+    backtestSpec,
+    {
+      kind: "backtest",
+      strategy,
+      parameters: { ...options.set },
+      data: dataRequestOf(options, choice.symbol, choice.timeframe),
+      settings: settingsOf(options),
+    },
+    "backtest",
+  );
+  const finished = client === null ? await runHere(context, spec) : await runOnFleet(context, client, spec, options);
+  if (finished !== null) await show(context, finished, options);
+}
+
+/** An override of a parameter that the strategy does not have would be silently without effect. */
+function checkOverrides(
+  overrides: Readonly<Record<string, number>>,
+  parameters: Readonly<Record<string, StrategyParameter>>,
+  file: string,
+): void {
+  const unknown = Object.keys(overrides).find((name) => !Object.hasOwn(parameters, name));
+  if (unknown === undefined) return;
+  const known = Object.keys(parameters);
+  throw new Problem("invalid-request", `--set ${unknown}: ${file} has no parameter of that name`, {
+    cure:
+      known.length === 0 ? "It has no parameters at all; leave --set out." : `Its parameters are ${known.join(", ")}.`,
+  });
+}
+
+/** What this machine holds; for the fleet, what its nodes announce as well. Asked only when the choice needs it. */
+async function knownDatasets(
+  context: Context,
+  options: BacktestOptions,
+  client: Client | null,
+): Promise<KnownDataset[]> {
+  if (options.symbol !== undefined && options.timeframe !== undefined) return [];
+  const known = new Map<string, KnownDataset>();
+  const add = ({ symbol, timeframe }: KnownDataset): unknown =>
+    known.set(`${symbol} ${timeframe}`, { symbol, timeframe });
+  for (const manifest of await new MarketDataStore(context.home.data).list()) add(manifest);
+  for (const worker of client === null ? [] : (await client.listWorkers()).workers)
+    worker.capabilities.datasets.forEach(add);
+  return [...known.values()].sort((a, b) => a.symbol.localeCompare(b.symbol));
+}
+
+async function runHere(context: Context, spec: BacktestSpec): Promise<Finished> {
+  const { manifest, bars } = await new MarketDataStore(context.home.data).read(spec.data);
+  const started = performance.now();
+  const isTerminal = context.stderr.isTTY === true;
+  const { bytes } = executeBacktest({
+    spec,
+    bars,
+    dataSha256: manifest.sha256,
+    onProgress: ({ phase, fraction }) => {
+      if (isTerminal) context.stderr.write(`\r\u001b[K${barText(fraction)}  ${phase}`);
+    },
+  });
+  if (isTerminal) context.stderr.write("\r\u001b[K");
+  context.note(`Ran in this process on ${bars.rows} bars in ${durationText(performance.now() - started)}.`);
+  return { bytes, operationId: null };
+}
+
+async function runOnFleet(
+  context: Context,
+  client: Client,
+  spec: BacktestSpec,
+  options: BacktestOptions,
+): Promise<Finished | null> {
+  const { operationId, status } = await client.submit({
+    spec,
+    priority: options.priority,
+    name: options.name ?? `${spec.strategy.name} on ${spec.data.symbol}`.slice(0, 100),
+  });
+  if (options.detach === true) {
+    context.answer(
+      { operation_id: operationId, status },
+      () => `${operationId}\n  watch it: ktrdr ops watch ${operationId}`,
+    );
+    return null;
+  }
+  context.note(`Submitted ${operationId}.`);
+  const view = createProgressView(context.stderr);
+  const ended = await watchInterrupts(context, operationId, (signal) =>
+    watchOperation({ client, operationId, view, signal }),
+  );
+  if (ended === null) return null;
+  if (ended.status !== "completed") throw problemOf(ended);
+  const tookMs = (ended.finishedAt ?? ended.createdAt) - ended.createdAt;
+  context.note(`Completed on ${ended.workerId ?? "a worker"} in ${durationText(tookMs)}.`);
+  return { bytes: await client.result(operationId), operationId };
+}
+
+async function show(context: Context, { bytes, operationId }: Finished, options: BacktestOptions): Promise<void> {
+  const result = parseResult(bytes, operationId ?? "the local run");
+  if (options.output !== undefined) await writeFile(options.output, bytes);
+  let report: string | null = null;
+  if (options.report !== undefined) {
+    const name = operationId ?? `local-${result.hashes.spec.slice(0, 12)}-${result.hashes.data.slice(0, 12)}`;
+    report = await writeReport(result, options.report === true ? reportPath(context.home, name) : options.report);
+  }
+  const { renderStatisticsTable } = await import("./report/index.ts");
+  if (context.json) {
+    const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    context.stdout.write(`${JSON.stringify({ operation_id: operationId, report, result: document })}\n`);
+    return;
+  }
+  context.say(renderStatisticsTable(result, { width: context.width, color: context.color }));
+  if (options.output !== undefined) context.say(`Result: ${options.output}`);
+  if (report !== null) context.say(`Report: ${report}`);
+}

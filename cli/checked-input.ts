@@ -1,0 +1,16 @@
+/** What a user asked for, checked here before anything is sent or run. */
+import type { z } from "zod";
+import { issuesOf, Problem } from "../protocol/problem.ts";
+import { toSnakeCase } from "../protocol/wire.ts";
+
+/** Throws a `Problem` (`invalid-request`) that names every fault. `subject` stands in its message. */
+export function checkedInput<S extends z.ZodType>(schema: S, value: z.input<S>, subject: string): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issues = issuesOf(result.error).map((issue) => ({ ...issue, path: toSnakeCase(issue.path ?? "") }));
+  const [first] = issues;
+  throw new Problem("invalid-request", `The ${subject} is not valid: ${first.path}: ${first.message}`, {
+    cure: "Correct it and try again.",
+    issues: issues.length > 1 ? issues : [],
+  });
+}

@@ -1,0 +1,64 @@
+/** `ktrdr backtest`: one strategy on one series of prices, on the fleet or right here. */
+import { type Command, Option } from "commander";
+import {
+  parseAmount,
+  parseEnd,
+  parseFraction,
+  parseOverride,
+  parseStart,
+  type RequestOptions,
+} from "../backtest-request.ts";
+import type { GetContext } from "../context.ts";
+
+export interface BacktestOptions extends RequestOptions {
+  local?: boolean;
+  /** True without a file name. */
+  report?: string | true;
+  output?: string;
+  detach?: boolean;
+  priority: number;
+  name?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  $ ktrdr backtest examples/strategies/sma-cross.yaml --symbol SP500
+  $ ktrdr backtest sma.yaml --symbol AAPL --from 2015 --to 2017-06 --set fast_period=20 --report
+  $ ktrdr backtest sma.yaml --symbol SP500 --commission 0.1% --local -o result.json`;
+
+export function registerBacktestCommand(program: Command, getContext: GetContext): void {
+  program
+    .command("backtest")
+    .description("run a strategy on prices and show what came out")
+    .argument("<strategy.yaml>", "the strategy file")
+    .option("--symbol <symbol>", "which prices; may be left out when there is one dataset")
+    .option("--timeframe <timeframe>", "their bar length, such as 1d or 5m")
+    .option("--from <date>", "first day (or month, or year), inclusive", parseStart)
+    .option("--to <date>", "last day (or month, or year), inclusive", parseEnd)
+    .option("--set <name=value>", "override a parameter of the strategy; repeat for more", parseOverride)
+    .option("--capital <money>", "what the account starts with (100000)", parseAmount)
+    .option("--commission <fraction>", "of the traded value, on each side, such as 0.1%", parseFraction)
+    .option("--commission-fixed <money>", "on each order", parseAmount)
+    .option("--spread <fraction>", "between the price and what an entry pays", parseFraction)
+    .option("--slippage <fraction>", "against the trader, on each fill", parseFraction)
+    .option("--margin <fraction>", "1 / leverage, such as 0.5", parseFraction)
+    .option("--fractional", "allow fractions of a unit")
+    .addOption(new Option("--fill-at <moment>", "when signals fill").choices(["next_open", "close"]))
+    .option("--no-finalize", "leave open what is open at the last bar")
+    .option("--local", "run in this process, on the prices in the ktrdr home; no server")
+    .option("--report [file]", "write the HTML report (default: reports/ in the ktrdr home)")
+    .option("-o, --output <file>", "write the result's bytes there")
+    .option("--detach", "submit and do not wait")
+    .option("--priority <number>", "higher goes first", parseAmount, 0)
+    .option("--name <name>", "what lists show")
+    .addHelpText("after", EXAMPLES)
+    .action(async (file: string, options: BacktestOptions, command: Command) => {
+      if (options.local === true && options.detach === true) {
+        command.error("error: --local and --detach exclude each other", { exitCode: 2 });
+      }
+      const { runBacktestCommand } = await import("../backtest-run.ts");
+      await runBacktestCommand(getContext(), file, options, (message, cure) =>
+        command.error(`error: ${message}\n${cure}`, { exitCode: 2 }),
+      );
+    });
+}

@@ -1,0 +1,29 @@
+/** `ktrdr report`: the HTML report of a backtest, from the fleet or from a result file. */
+import type { Command } from "commander";
+import type { Context, GetContext } from "../context.ts";
+
+export function registerReportCommand(program: Command, getContext: GetContext): void {
+  program
+    .command("report")
+    .description("write the HTML report of a finished backtest")
+    .argument("<operation-id-or-file>", "an operation, or a result file that `ops result` wrote")
+    .option("-o, --output <file>", "where to (default: reports/ in the ktrdr home)")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ktrdr report op_01jd3x0c5k8m2q4r6t8v\n  $ ktrdr report result.json -o result.html",
+    )
+    .action((source: string, options: { output?: string }) => report(getContext(), source, options.output));
+}
+
+async function report(context: Context, source: string, output: string | undefined): Promise<void> {
+  const [{ operationId }, { parseResult, readResultFile, reportPath, writeReport }] = await Promise.all([
+    import("../../protocol/index.ts"),
+    import("../backtest-output.ts"),
+  ]);
+  const isOperation = operationId.safeParse(source).success;
+  const bytes = isOperation ? await (await context.client()).result(source) : await readResultFile(source);
+  const result = parseResult(bytes, source);
+  const file = output ?? reportPath(context.home, source);
+  await writeReport(result, file);
+  context.answer({ report: file }, () => `Report: ${file}`);
+}

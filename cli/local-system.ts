@@ -1,0 +1,150 @@
+/** A control plane and its nodes on this machine, started in order and stopped in the other: nodes first. */
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Problem } from "../protocol/problem.ts";
+import type { Worker, WorkerType } from "../protocol/workers.ts";
+import { adminToken } from "./admin-token.ts";
+import { type RunningChild, startChild } from "./child-process.ts";
+import { type Client, createClient } from "./client.ts";
+import { endedEarly, PROJECT_FOLDER, type RunningControlPlane, startControlPlane } from "./control-plane.ts";
+import { writeCredentials } from "./credentials.ts";
+import type { HomePaths } from "./home.ts";
+
+const NODE_STOP_GRACE_MS = 8000;
+const REGISTER_TIMEOUT_MS = 30_000;
+const POLL_MS = 50;
+const ENROLMENT_TTL_MS = 10 * 60_000;
+
+export interface LocalSystemOptions {
+  home: HomePaths;
+  environment: NodeJS.ProcessEnv;
+  /** 0 takes any free port. */
+  port: number;
+  nodeCount: number;
+  workerType: WorkerType;
+  isDevelopment: boolean;
+  /** An admin token from a flag or the environment. */
+  givenToken: string | undefined;
+  signal?: AbortSignal;
+  on: LocalSystemEvents;
+}
+
+/** What there is to tell while it starts. */
+export interface LocalSystemEvents {
+  tokenMade(token: string): void;
+  controlPlaneReady(url: string): void;
+  workerRegistered(worker: Worker): void;
+}
+
+export interface LocalSystem {
+  readonly url: string;
+  readonly client: Client;
+  readonly children: readonly RunningChild[];
+  /** Rejects with the reason when the control plane ends by itself; a node's end is told through `onNodeEnd`. */
+  watch(onNodeEnd: (node: RunningChild) => void): Promise<never>;
+  /** Nodes, then the control plane; resolves when no process is left. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Resolves when every node has registered. When anything fails, everything that was started is stopped first. */
+export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
+  const { home, environment, on, signal } = options;
+  const admin = adminToken(home, options.givenToken);
+  const plane = await startControlPlane({
+    ...{ home, port: options.port, isDevelopment: options.isDevelopment, environment },
+    adminTokenSha256: admin.sha256,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const nodes: RunningChild[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.stop(NODE_STOP_GRACE_MS)));
+    await plane.stop();
+  };
+  try {
+    writeCredentials(home.credentials, { url: plane.url, token: admin.token, workspace: "default" });
+    if (admin.isNew) on.tokenMade(admin.token);
+    on.controlPlaneReady(plane.url);
+    const client = createClient({ url: plane.url, token: admin.token, tokenSource: home.credentials });
+    await startNodes(options, client, nodes);
+    await waitForWorkers(client, nodes, plane, options);
+    return { url: plane.url, client, children: [...nodes, plane.child], watch: watcher(plane, nodes), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** `desktop-1`, `desktop-2`: the same names at each start, so that the nodes come back as the workers that they were. */
+export function workerIds(count: number, host: string = hostname()): string[] {
+  const base =
+    host
+      .replace(/[^A-Za-z0-9._-]/g, "-")
+      .replace(/^[^A-Za-z0-9]+/, "")
+      .slice(0, 56) || "node";
+  return Array.from({ length: count }, (_, index) => `${base}-${index + 1}`);
+}
+
+async function startNodes(options: LocalSystemOptions, client: Client, nodes: RunningChild[]): Promise<void> {
+  if (options.nodeCount === 0) return;
+  const enrolment = await client.createEnrolment({
+    name: "ktrdr up",
+    maxUses: options.nodeCount,
+    ttlMs: ENROLMENT_TTL_MS,
+  });
+  for (const workerId of workerIds(options.nodeCount)) {
+    options.signal?.throwIfAborted();
+    nodes.push(await startNode(options, client.url, workerId, enrolment.token));
+  }
+}
+
+function startNode(options: LocalSystemOptions, url: string, workerId: string, token: string): Promise<RunningChild> {
+  const { home, environment, workerType } = options;
+  return startChild({
+    name: `node ${workerId}`,
+    command: process.execPath,
+    arguments: [
+      join(PROJECT_FOLDER, "compute-node", "main.ts"),
+      ...["--url", url, "--home", home.root, "--worker-id", workerId, "--type", workerType],
+    ],
+    environment: { ...environment, ENROLMENT_TOKEN: token },
+    workingFolder: PROJECT_FOLDER,
+    logFile: join(home.nodes, workerId, "node.log"),
+  });
+}
+
+async function waitForWorkers(
+  client: Client,
+  nodes: readonly RunningChild[],
+  plane: RunningControlPlane,
+  { nodeCount, on, signal }: LocalSystemOptions,
+): Promise<void> {
+  const expected = new Set(workerIds(nodeCount));
+  const deadline = performance.now() + REGISTER_TIMEOUT_MS;
+  while (expected.size > 0) {
+    signal?.throwIfAborted();
+    const ended = [plane.child, ...nodes].find((child) => child.hasEnded());
+    if (ended !== undefined) throw endedEarly(ended);
+    for (const worker of (await client.listWorkers()).workers) {
+      if (worker.connected && expected.delete(worker.workerId)) on.workerRegistered(worker);
+    }
+    if (expected.size > 0 && performance.now() > deadline) {
+      throw new Problem(
+        "unavailable",
+        `${[...expected].join(", ")} did not register within ${REGISTER_TIMEOUT_MS / 1000} s`,
+        {
+          cure: `Look at ${nodes.map((node) => node.logFile).join(", ")}.`,
+        },
+      );
+    }
+    if (expected.size > 0) await sleep(POLL_MS);
+  }
+}
+
+function watcher(plane: RunningControlPlane, nodes: readonly RunningChild[]): LocalSystem["watch"] {
+  return async (onNodeEnd) => {
+    for (const node of nodes) void node.ended.then(() => onNodeEnd(node));
+    await plane.child.ended;
+    throw endedEarly(plane.child);
+  };
+}

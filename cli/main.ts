@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+/** The `ktrdr` command. Whatever is slow to load is loaded by the command that needs it. */
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
+import process from "node:process";
+
+enableCompileCache(join(import.meta.dirname, "..", "node_modules", ".cache", "ktrdr"));
+const { runCommand } = await import("./program.ts");
+process.exitCode = await runCommand(process.argv.slice(2), {
+  environment: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+});

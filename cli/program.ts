@@ -1,0 +1,103 @@
+/** The command tree, and what its ends mean: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { registerBacktestCommand } from "./commands/backtest.ts";
+import { registerEnrolCommand } from "./commands/enrol.ts";
+import { registerNodeCommands } from "./commands/node.ts";
+import { registerOperationCommands } from "./commands/operations.ts";
+import { registerReportCommand } from "./commands/report.ts";
+import { registerStrategyCommands } from "./commands/strategy.ts";
+import { registerTokenCommands } from "./commands/token.ts";
+import { registerUpCommand } from "./commands/up.ts";
+import { registerWorkerCommands } from "./commands/workers.ts";
+import { type Context, createContext, EXIT, type GlobalOptions, type Surroundings } from "./context.ts";
+
+const ORDER = [
+  registerUpCommand,
+  registerNodeCommands,
+  registerStrategyCommands,
+  registerBacktestCommand,
+  registerOperationCommands,
+  registerReportCommand,
+  registerWorkerCommands,
+  registerEnrolCommand,
+  registerTokenCommands,
+];
+
+/** Runs one command line (without `node` and the script) and returns its exit code; never throws, never exits. */
+export async function runCommand(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  let context: Context | undefined;
+  const program = createProgram(surroundings, (options) => {
+    context ??= createContext(options, surroundings);
+    return context;
+  });
+  try {
+    await program.parseAsync(words.length === 0 ? ["help"] : [...words], { from: "user" });
+    return context?.exitCode ?? EXIT.done;
+  } catch (thrown) {
+    const json = context?.json ?? words.includes("--json");
+    if (thrown instanceof CommanderError) return usageEnd(thrown, json, surroundings);
+    const { problemJson, problemText } = await import("./problem-text.ts");
+    surroundings.stderr.write(`${problemText(thrown)}\n`);
+    if (json) surroundings.stdout.write(`${JSON.stringify(problemJson(thrown), null, 2)}\n`);
+    return EXIT.failed;
+  }
+}
+
+/** Every command, ready to parse. `contextOf` makes the context when a command asks for it. */
+export function createProgram(surroundings: Surroundings, contextOf: (options: GlobalOptions) => Context): Command {
+  const program = new Command("ktrdr");
+  program
+    .description("Backtests and training runs on your own machines.")
+    .version(version(), "-V, --version", "print the version")
+    .option("--home <folder>", "where ktrdr keeps its things (KTRDR_HOME, else ~/.ktrdr)")
+    .option("--url <url>", "the control plane (KTRDR_URL, else what `ktrdr up` wrote)")
+    .option("--token <token>", "the API token (KTRDR_TOKEN, else what `ktrdr up` wrote)")
+    .option("--json", "print one JSON document on stdout and nothing else there")
+    .option("--no-color", "no colours (so does NO_COLOR)")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => surroundings.stdout.write(text),
+      writeErr: (text) => surroundings.stderr.write(text),
+      getOutHelpWidth: () => surroundings.stdout.columns ?? 100,
+      getErrHelpWidth: () => surroundings.stderr.columns ?? 100,
+      outputError: (text, write) => write(usageText(text)),
+    })
+    .exitOverride();
+  const getContext = (): Context => contextOf(program.opts<GlobalOptions>());
+  for (const register of ORDER) register(program, getContext);
+  program.addHelpText("after", FIRST_STEPS);
+  return program;
+}
+
+const FIRST_STEPS = `
+First steps:
+  $ ktrdr up                                        a control plane and a node, here
+  $ ktrdr data load --sample                        real prices to start with
+  $ ktrdr backtest examples/strategies/sma-cross.yaml --symbol SP500 --report
+`;
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return version;
+}
+
+/** Commander's message in the shape of every other error. */
+export function usageText(text: string): string {
+  const [message, ...rest] = text.trim().split("\n");
+  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(" ").trim())?.[1];
+  const cure = suggestion === undefined ? "See the usage with --help." : `Did you mean ${suggestion}?`;
+  return `${message}\n  cure: ${cure}\n`;
+}
+
+function usageEnd(error: CommanderError, json: boolean, surroundings: Surroundings): number {
+  if (error.exitCode === 0) return EXIT.done;
+  if (json) {
+    const detail = error.message.replace(/^error: /, "").split("\n")[0];
+    const details = { type: "urn:ktrdr:problem:usage", title: "Wrong usage", status: 400, detail };
+    surroundings.stdout.write(`${JSON.stringify({ error: details }, null, 2)}\n`);
+  }
+  return EXIT.usage;
+}
