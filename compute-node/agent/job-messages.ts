@@ -1,0 +1,29 @@
+/** What the agent's main thread and a job thread say to each other. */
+import type { OperationResult, OperationSpec, ProblemDetails, Progress } from "../../protocol/index.ts";
+import type { BarColumns } from "../market-data/index.ts";
+
+/** A job with all that it needs; a thread does no I/O. */
+export interface JobInput {
+  readonly spec: OperationSpec;
+  /** The whole dataset of a job that reads prices, on a SharedArrayBuffer. */
+  readonly bars: BarColumns | null;
+  readonly dataSha256: string | null;
+}
+
+export interface ThreadRequest {
+  readonly input: JobInput;
+  /** One Int32 on a SharedArrayBuffer: `STOP` asks the job to end soon. */
+  readonly flag: Int32Array;
+}
+
+export const GO_ON = 0;
+export const STOP = 1;
+
+export type ThreadReply =
+  /** The engine is loaded; sent once. */
+  | { type: "ready" }
+  | { type: "progress"; progress: Progress }
+  /** `bytes` is null when the summary is all there is. */
+  | { type: "result"; result: OperationResult; bytes: Uint8Array | null }
+  | { type: "failed"; error: ProblemDetails; retryable: boolean }
+  | { type: "stopped" };

@@ -1,0 +1,113 @@
+/**
+ * A job thread: takes one job at a time from the agent, runs the engine on it, and hands back what came out. It is
+ * loaded as a worker thread, so that an engine that is busy for minutes never delays a heartbeat.
+ */
+import { setPriority } from "node:os";
+import { parentPort } from "node:worker_threads";
+import {
+  BACKTEST_RESULT_MEDIA_TYPE,
+  type BacktestSpec,
+  Problem,
+  type ProblemDetails,
+  type SleepSpec,
+} from "../../protocol/index.ts";
+import { executeBacktest } from "../backtest/index.ts";
+import { GO_ON, type JobInput, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
+
+const PROGRESS_INTERVAL_MS = 200;
+/** Below the agent's own, so that the agent gets the processor first where there is none to spare. */
+const JOB_NICENESS = 5;
+const STACK_LENGTH = 2_000;
+
+/** Thrown out of the engine when the job was told to stop. */
+class JobStopped extends Error {}
+
+const port = parentPort;
+if (port === null) throw new Error("job-thread.ts runs as a worker thread of the agent, not by itself");
+
+// Linux gives each thread its own niceness; elsewhere this would slow the agent down too.
+if (process.platform === "linux") setPriority(JOB_NICENESS);
+port.on("message", ({ input, flag }: ThreadRequest) => reply(run(input, flag)));
+reply({ type: "ready" });
+
+function reply(message: ThreadReply): void {
+  // The copy that structured cloning makes is spared: nobody here reads the bytes again.
+  const bytes = message.type === "result" ? message.bytes : null;
+  const owned = bytes !== null && bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
+  port?.postMessage(message, owned ? [bytes.buffer as ArrayBuffer] : []);
+}
+
+function run(input: JobInput, flag: Int32Array): ThreadReply {
+  try {
+    if (Atomics.load(flag, 0) === STOP) return { type: "stopped" };
+    return input.spec.kind === "sleep" ? sleep(input.spec, flag) : backtest(input.spec, input, flag);
+  } catch (thrown) {
+    if (thrown instanceof JobStopped) return { type: "stopped" };
+    return failure(thrown);
+  }
+}
+
+function backtest(spec: BacktestSpec, { bars, dataSha256 }: JobInput, flag: Int32Array): ThreadReply {
+  if (bars === null || dataSha256 === null) throw new Error("a backtest was started without its bars");
+  const startedAt = performance.now();
+  const report = progressReporter(flag);
+  const artefact = executeBacktest({
+    spec,
+    bars,
+    dataSha256,
+    onProgress: ({ phase, fraction, bars: done }) => {
+      const seconds = (performance.now() - startedAt) / 1000;
+      report(phase, fraction, seconds > 0 ? { barsPerSecond: Math.round(done / seconds) } : {});
+    },
+  });
+  return {
+    type: "result",
+    bytes: artefact.bytes,
+    result: {
+      sha256: artefact.sha256,
+      bytes: artefact.bytes.byteLength,
+      mediaType: BACKTEST_RESULT_MEDIA_TYPE,
+      summary: artefact.summary,
+    },
+  };
+}
+
+function sleep(spec: SleepSpec, flag: Int32Array): ThreadReply {
+  const startedAt = performance.now();
+  const report = progressReporter(flag);
+  for (;;) {
+    const elapsedMs = performance.now() - startedAt;
+    if (elapsedMs >= spec.durationMs) break;
+    report("sleep", elapsedMs / spec.durationMs, {});
+    const pauseMs = Math.min(PROGRESS_INTERVAL_MS, spec.durationMs - elapsedMs);
+    if (spec.busy) burn(pauseMs, flag);
+    else Atomics.wait(flag, 0, GO_ON, pauseMs);
+  }
+  const summary = { duration_ms: spec.durationMs, busy: spec.busy };
+  return { type: "result", bytes: null, result: { sha256: null, bytes: 0, mediaType: "application/json", summary } };
+}
+
+function burn(durationMs: number, flag: Int32Array): void {
+  const until = performance.now() + durationMs;
+  while (performance.now() < until) if (Atomics.load(flag, 0) === STOP) return;
+}
+
+/** Passes progress on now and then, and ends the job where it was told to stop. */
+function progressReporter(flag: Int32Array) {
+  let nextAt = 0;
+  return (phase: string, fraction: number, rates: Record<string, number>): void => {
+    if (Atomics.load(flag, 0) === STOP) throw new JobStopped();
+    const now = performance.now();
+    if (now < nextAt) return;
+    nextAt = now + PROGRESS_INTERVAL_MS;
+    reply({ type: "progress", progress: { phase, fraction: Math.min(1, Math.max(0, fraction)), rates } });
+  };
+}
+
+/** A `Problem` says itself whether another try may help; anything else is a fault of ours, with the stack as evidence. */
+function failure(thrown: unknown): ThreadReply {
+  const problem = Problem.from(thrown);
+  const error: ProblemDetails = problem.toDetails();
+  if (!(thrown instanceof Problem) && thrown instanceof Error) error.stack = thrown.stack?.slice(0, STACK_LENGTH);
+  return { type: "failed", error, retryable: problem.retryable };
+}

@@ -1,0 +1,109 @@
+/** Runs the jobs of leases: fetches their bars, hands them to a thread, keeps the bytes of results until uploaded. */
+import { type Lease, LIMITS, type OperationSpec, Problem, type Progress } from "../../protocol/index.ts";
+import type { BarColumns, DatasetManifest } from "../market-data/index.ts";
+import { DatasetCache } from "./dataset-cache.ts";
+import type { JobInput } from "./job-messages.ts";
+import { type JobEnd, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
+import { type JobOutcome, leaseKey } from "./model.ts";
+
+/** What jobs need of the market data store. */
+export interface MarketData {
+  list(): Promise<DatasetManifest[]>;
+  find(symbol: string, timeframe: string): Promise<DatasetManifest | undefined>;
+  open(sha256: string): Promise<BarColumns>;
+  watch(onChange: () => void): () => void;
+}
+
+export interface JobsOptions extends JobPoolOptions {
+  readonly marketData: MarketData;
+  readonly dataCacheBytes: number;
+  readonly onProgress: (lease: Lease, progress: Progress) => void;
+  /** Called once for each started job. */
+  readonly onEnded: (lease: Lease, outcome: JobOutcome) => void;
+}
+
+export class Jobs {
+  readonly #options: JobsOptions;
+  readonly #pool: JobPool;
+  readonly #datasets: DatasetCache;
+  /** By lease; null while the job's bars are being opened. */
+  readonly #running = new Map<string, RunningJob | null>();
+  /** Bytes of finished results, by lease. In memory: a node that dies loses them, and the registry runs the job again. */
+  readonly #outbox = new Map<string, Uint8Array>();
+
+  constructor(options: JobsOptions) {
+    this.#options = options;
+    this.#pool = new JobPool(options);
+    this.#datasets = new DatasetCache(options.dataCacheBytes, (sha256) => options.marketData.open(sha256));
+  }
+
+  start(lease: Lease, spec: OperationSpec): void {
+    this.#running.set(leaseKey(lease), null);
+    void this.#run(lease, spec).then((end) => this.#ended(lease, end));
+  }
+
+  stop(lease: Lease): void {
+    const key = leaseKey(lease);
+    const job = this.#running.get(key);
+    if (job === null) this.#ended(lease, { type: "stopped" });
+    else job?.stop();
+  }
+
+  /** The bytes of a finished result. Throws for a lease that has none. */
+  bytesOf(lease: Lease): Uint8Array {
+    const bytes = this.#outbox.get(leaseKey(lease));
+    if (bytes === undefined) throw new Error(`no bytes are kept for ${leaseKey(lease)}`);
+    return bytes;
+  }
+
+  discard(lease: Lease): void {
+    this.#outbox.delete(leaseKey(lease));
+  }
+
+  close(): Promise<void> {
+    this.#running.clear();
+    return this.#pool.close();
+  }
+
+  async #run(lease: Lease, spec: OperationSpec): Promise<JobEnd> {
+    try {
+      const input = await this.#inputOf(spec);
+      // Stopped while its bars were being opened.
+      if (!this.#running.has(leaseKey(lease))) return { type: "stopped" };
+      const job = this.#pool.run(input, (progress) => this.#options.onProgress(lease, progress));
+      this.#running.set(leaseKey(lease), job);
+      return await job.ended;
+    } catch (thrown) {
+      const problem = Problem.from(thrown);
+      return { type: "failed", error: problem.toDetails(), retryable: problem.retryable };
+    }
+  }
+
+  async #inputOf(spec: OperationSpec): Promise<JobInput> {
+    if (spec.kind === "sleep") return { spec, bars: null, dataSha256: null };
+    const { symbol, timeframe } = spec.data;
+    const sha256 = spec.data.sha256 ?? (await this.#options.marketData.find(symbol, timeframe))?.sha256;
+    if (sha256 === undefined) throw new Problem("data-not-found", `There is no ${timeframe} data of ${symbol} here.`);
+    return { spec, bars: await this.#datasets.open(sha256), dataSha256: sha256 };
+  }
+
+  #ended(lease: Lease, end: JobEnd): void {
+    if (!this.#running.delete(leaseKey(lease))) return;
+    const checked = withinLimits(end);
+    if (checked.type === "result" && checked.bytes !== null) this.#outbox.set(leaseKey(lease), checked.bytes);
+    this.#options.onEnded(lease, outcomeOf(checked));
+  }
+}
+
+function outcomeOf(end: JobEnd): JobOutcome {
+  return end.type === "result" ? { type: "result", result: end.result } : end;
+}
+
+function withinLimits(end: JobEnd): JobEnd {
+  if (end.type !== "result") return end;
+  const bytes = Buffer.byteLength(JSON.stringify(end.result.summary));
+  if (bytes <= LIMITS.resultSummaryBytes) return end;
+  const message = `The result's summary has ${bytes} bytes; the limit is ${LIMITS.resultSummaryBytes}.`;
+  const problem = new Problem("too-large", message, { cure: "Choose a shorter name or fewer parameters." });
+  return { type: "failed", error: problem.toDetails(), retryable: false };
+}

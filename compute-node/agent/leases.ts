@@ -1,0 +1,339 @@
+/** What happens to a lease on the node: see `Stage` in model.ts for its life. */
+import type { Lease, OperationSpec, Progress, RegistryMessage } from "../../protocol/index.ts";
+import { fullJitterMs } from "./backoff.ts";
+import {
+  type AgentState,
+  type EndReport,
+  type Holding,
+  type JobOutcome,
+  leaseKey,
+  leaseOf,
+  type Turn,
+  type UploadOutcome,
+} from "./model.ts";
+
+/** More than any fleet needs; `hello` must list them all. */
+const HOLDINGS_LIMIT = 1_000;
+const FORGOTTEN_LIMIT = 4_096;
+
+type Assignment = Extract<RegistryMessage, { type: "assign" }>;
+
+/** The leases that `hello` reports: all that the registry may still count on. */
+export function heldLeases(state: AgentState): Lease[] {
+  return [...state.holdings.values()].filter(isHeld).map(leaseOf);
+}
+
+/** Jobs that occupy a slot: running, or told to stop and not ended. */
+export function occupiedSlots(state: AgentState): number {
+  return countHoldings(state, ({ stage }) => stage.name === "running" || stage.name === "stopping");
+}
+
+/** Takes an assignment, refuses it with a reason, or answers a repeated one as the first. */
+export function assign(turn: Turn, assignment: Assignment): void {
+  const { state } = turn;
+  const lease = leaseOf(assignment);
+  const known = state.holdings.get(leaseKey(lease));
+  if (known !== undefined) {
+    answerRepeated(turn, known);
+    return;
+  }
+  if (isOutdated(state, lease)) {
+    state.counters.ignoredAssignments++;
+    return;
+  }
+  for (const older of attemptsOf(state, lease.operationId)) {
+    note(turn, "warn", `attempt ${older.attempt} was superseded by attempt ${lease.attempt}`, older);
+    abandon(turn, older);
+  }
+  const reason = refusalOf(state, assignment.spec);
+  if (reason !== null) {
+    turn.outgoing.push({ type: "reject", ...lease, reason });
+    return;
+  }
+  state.holdings.set(leaseKey(lease), {
+    ...lease,
+    spec: assignment.spec,
+    stage: { name: "waiting" },
+    unsentProgress: null,
+    progressAt: turn.now,
+  });
+  turn.outgoing.push({ type: "accept", ...lease });
+  startWaiting(turn);
+}
+
+/** Stops the job and reports it; what has ended already keeps its end. */
+export function cancel(turn: Turn, lease: Lease): void {
+  const holding = turn.state.holdings.get(leaseKey(lease));
+  if (holding === undefined) {
+    remember(turn.state, lease);
+    turn.outgoing.push({ type: "stopped", ...leaseOf(lease), reason: "cancelled" });
+    return;
+  }
+  switch (holding.stage.name) {
+    case "running":
+      holding.stage = { name: "stopping", report: true };
+      turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
+      return;
+    case "stopping":
+      return;
+    case "uploading":
+      turn.effects.push({ type: "discard", lease: leaseOf(holding) });
+      end(turn, holding, { type: "stopped", ...leaseOf(holding), reason: "cancelled" });
+      return;
+    case "waiting":
+      end(turn, holding, { type: "stopped", ...leaseOf(holding), reason: "cancelled" });
+      return;
+    case "ended":
+      sendReport(turn, holding, holding.stage);
+  }
+}
+
+/** The lease was lost: its job stops, and nobody is told. */
+export function abandon(turn: Turn, lease: Lease): void {
+  const { state } = turn;
+  const holding = state.holdings.get(leaseKey(lease));
+  if (holding === undefined) return;
+  remember(state, lease);
+  if (holding.stage.name === "running" || holding.stage.name === "stopping") {
+    if (holding.stage.name === "running") turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
+    holding.stage = { name: "stopping", report: false };
+    return;
+  }
+  forget(turn, holding);
+}
+
+/** The end of the attempt is durable. */
+export function acknowledge(turn: Turn, lease: Lease): void {
+  const holding = turn.state.holdings.get(leaseKey(lease));
+  if (holding?.stage.name !== "ended") return;
+  remember(turn.state, lease);
+  forget(turn, holding);
+}
+
+/**
+ * The registry's answer to a `hello`: of the leases that it `reported`, those not in `live` are lost. Reports of the
+ * others are sent again.
+ */
+export function reconcile(turn: Turn, reported: ReadonlySet<string>, live: readonly Lease[]): void {
+  const liveKeys = new Set(live.map(leaseKey));
+  for (const [key, holding] of turn.state.holdings) {
+    if (reported.has(key) && !liveKeys.has(key) && isHeld(holding)) abandon(turn, holding);
+  }
+  for (const holding of turn.state.holdings.values()) {
+    if (holding.stage.name !== "ended") continue;
+    holding.stage.sends = 0;
+    sendReport(turn, holding, holding.stage);
+  }
+}
+
+export function jobProgressed(turn: Turn, lease: Lease, progress: Progress): void {
+  const holding = turn.state.holdings.get(leaseKey(lease));
+  if (holding?.stage.name !== "running") return;
+  holding.unsentProgress = progress;
+  sendProgress(turn, holding);
+}
+
+export function jobEnded(turn: Turn, lease: Lease, outcome: JobOutcome): void {
+  const holding = turn.state.holdings.get(leaseKey(lease));
+  if (holding === undefined) return;
+  const { stage } = holding;
+  if (stage.name === "stopping") {
+    if (outcome.type === "result") turn.effects.push({ type: "discard", lease: leaseOf(holding) });
+    if (stage.report) end(turn, holding, { type: "stopped", ...leaseOf(holding), reason: "cancelled" });
+    else turn.state.holdings.delete(leaseKey(holding));
+  } else if (stage.name === "running") {
+    finish(turn, holding, outcome);
+  }
+  startWaiting(turn);
+}
+
+export function uploadEnded(turn: Turn, lease: Lease, outcome: UploadOutcome): void {
+  const holding = turn.state.holdings.get(leaseKey(lease));
+  if (holding?.stage.name !== "uploading") return;
+  const { stage } = holding;
+  switch (outcome.type) {
+    case "stored":
+      turn.effects.push({ type: "discard", lease: leaseOf(holding) });
+      end(turn, holding, { type: "complete", ...leaseOf(holding), result: stage.result });
+      return;
+    case "unreachable": {
+      const restMs = fullJitterMs(stage.failures, turn.random, turn.state.config.backoff);
+      holding.stage = { ...stage, failures: stage.failures + 1, retryAt: turn.now + restMs };
+      note(turn, "warn", `the upload failed (${outcome.cause}); next try in ${restMs} ms`, holding);
+      return;
+    }
+    case "refused":
+      // Said to the registry rather than dropped: where the lease is lost it answers `stale`; where it is not, an
+      // operation that nobody works on would stay running for as long as this node's heartbeats renew it.
+      turn.effects.push({ type: "discard", lease: leaseOf(holding) });
+      end(turn, holding, {
+        type: "fail",
+        ...leaseOf(holding),
+        error: outcome.error,
+        retryable: outcome.retryable,
+      });
+  }
+}
+
+/** Reports everything that has not ended as stopped; its jobs end with the process. */
+export function shutDownLeases(turn: Turn): void {
+  for (const holding of turn.state.holdings.values()) {
+    const { stage } = holding;
+    if (stage.name === "ended" || (stage.name === "stopping" && !stage.report)) continue;
+    if (stage.name === "running") turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
+    if (stage.name === "uploading") turn.effects.push({ type: "discard", lease: leaseOf(holding) });
+    const reason = stage.name === "stopping" ? "cancelled" : "shutdown";
+    end(turn, holding, { type: "stopped", ...leaseOf(holding), reason });
+  }
+}
+
+/** What is due: progress that was held back, reports to repeat, uploads to retry. */
+export function leasesTick(turn: Turn): void {
+  for (const holding of turn.state.holdings.values()) {
+    const { stage } = holding;
+    if (stage.name === "running") sendProgress(turn, holding);
+    if (stage.name === "ended" && turn.now >= stage.resendAt) sendReport(turn, holding, stage);
+    if (stage.name === "uploading" && stage.retryAt !== null && turn.now >= stage.retryAt) {
+      stage.retryAt = null;
+      turn.effects.push({ type: "upload", lease: leaseOf(holding), result: stage.result });
+    }
+  }
+}
+
+/** Earliest moment at which `leasesTick` has something to do; Infinity when there is none. */
+export function leasesWakeAt(state: AgentState): number {
+  let earliest = Number.POSITIVE_INFINITY;
+  for (const { stage, unsentProgress, progressAt } of state.holdings.values()) {
+    if (stage.name === "uploading" && stage.retryAt !== null) earliest = Math.min(earliest, stage.retryAt);
+    if (state.connection.phase !== "connected") continue;
+    if (stage.name === "ended") earliest = Math.min(earliest, stage.resendAt);
+    if (stage.name === "running" && unsentProgress !== null) earliest = Math.min(earliest, progressAt);
+  }
+  return earliest;
+}
+
+/** Whether the registry would hear a message: it had our `hello`. */
+export function canSpeak(state: AgentState): boolean {
+  return state.connection.phase === "connected" || state.connection.phase === "greeting";
+}
+
+function finish(turn: Turn, holding: Holding, outcome: JobOutcome): void {
+  const lease = leaseOf(holding);
+  holding.unsentProgress = null;
+  if (outcome.type === "result" && outcome.result.sha256 !== null) {
+    holding.stage = { name: "uploading", result: outcome.result, failures: 0, retryAt: null };
+    turn.effects.push({ type: "upload", lease, result: outcome.result });
+  } else if (outcome.type === "result") {
+    end(turn, holding, { type: "complete", ...lease, result: outcome.result });
+  } else if (outcome.type === "failed") {
+    end(turn, holding, { type: "fail", ...lease, error: outcome.error, retryable: outcome.retryable });
+  } else {
+    end(turn, holding, { type: "stopped", ...lease, reason: "cancelled" });
+  }
+}
+
+function end(turn: Turn, holding: Holding, report: EndReport): void {
+  const stage = { name: "ended" as const, report, sends: 0, resendAt: turn.now };
+  holding.stage = stage;
+  holding.unsentProgress = null;
+  sendReport(turn, holding, stage);
+}
+
+function sendReport(turn: Turn, holding: Holding, stage: Extract<Holding["stage"], { name: "ended" }>): void {
+  if (turn.state.connection.phase !== "connected") return;
+  const { firstMs, longestMs } = turn.state.config.resend;
+  if (stage.sends > 0) note(turn, "warn", `no acknowledgement of ${stage.report.type}; sending it again`, holding);
+  turn.outgoing.push(stage.report);
+  stage.resendAt = turn.now + Math.min(longestMs, firstMs * 2 ** Math.min(stage.sends, 30));
+  stage.sends++;
+}
+
+function sendProgress(turn: Turn, holding: Holding): void {
+  if (turn.state.connection.phase !== "connected" || holding.unsentProgress === null || turn.now < holding.progressAt)
+    return;
+  turn.outgoing.push({ type: "progress", ...leaseOf(holding), progress: holding.unsentProgress });
+  holding.unsentProgress = null;
+  holding.progressAt = turn.now + turn.state.config.progressIntervalMs;
+}
+
+function answerRepeated(turn: Turn, holding: Holding): void {
+  const { stage } = holding;
+  if (stage.name === "ended") sendReport(turn, holding, stage);
+  else if (stage.name !== "stopping") turn.outgoing.push({ type: "accept", ...leaseOf(holding) });
+}
+
+function refusalOf(state: AgentState, spec: OperationSpec): string | null {
+  const { slots, kinds, datasets } = state.capabilities;
+  if (state.leaveAt !== null) return "the node shuts down";
+  if (state.draining) return "the node drains";
+  if (!kinds.includes(spec.kind)) return `kind ${spec.kind} is not allowed here; allowed: ${kinds.join(", ")}`;
+  if (spec.kind === "backtest") {
+    const { symbol, timeframe, sha256 } = spec.data;
+    const found = datasets.some(
+      (held) =>
+        held.symbol === symbol && held.timeframe === timeframe && (sha256 === undefined || held.sha256 === sha256),
+    );
+    if (!found) return `no data ${symbol} ${timeframe}${sha256 === undefined ? "" : ` with sha256 ${sha256}`}`;
+  }
+  if (countHoldings(state, takesSlot) >= slots) return `no free slot: ${slots} of ${slots} taken`;
+  if (state.holdings.size >= HOLDINGS_LIMIT) return `${state.holdings.size} results wait for an acknowledgement`;
+  return null;
+}
+
+/** The lease counts against the slots; a job that was lost only does so until its thread has stopped. */
+function takesSlot({ stage }: Holding): boolean {
+  return stage.name === "waiting" || stage.name === "running" || (stage.name === "stopping" && stage.report);
+}
+
+function isHeld({ stage }: Holding): boolean {
+  return stage.name !== "stopping" || stage.report;
+}
+
+function isOutdated(state: AgentState, lease: Lease): boolean {
+  if (lease.attempt <= (state.forgotten.get(lease.operationId) ?? 0)) return true;
+  return attemptsOf(state, lease.operationId).some((holding) => holding.attempt > lease.attempt);
+}
+
+function attemptsOf(state: AgentState, operationId: string): Holding[] {
+  return [...state.holdings.values()].filter((holding) => holding.operationId === operationId);
+}
+
+function countHoldings(state: AgentState, condition: (holding: Holding) => boolean): number {
+  let count = 0;
+  for (const holding of state.holdings.values()) if (condition(holding)) count++;
+  return count;
+}
+
+function startWaiting(turn: Turn): void {
+  const { state } = turn;
+  if (state.leaveAt !== null) return;
+  let free = state.capabilities.slots - occupiedSlots(state);
+  for (const holding of state.holdings.values()) {
+    if (free <= 0) return;
+    if (holding.stage.name !== "waiting") continue;
+    holding.stage = { name: "running" };
+    turn.effects.push({ type: "start-job", lease: leaseOf(holding), spec: holding.spec });
+    free--;
+  }
+}
+
+function forget(turn: Turn, holding: Holding): void {
+  turn.state.holdings.delete(leaseKey(holding));
+  if (holding.stage.name === "uploading") turn.effects.push({ type: "discard", lease: leaseOf(holding) });
+}
+
+function remember(state: AgentState, lease: Lease): void {
+  const newest = Math.max(lease.attempt, state.forgotten.get(lease.operationId) ?? 0);
+  state.forgotten.delete(lease.operationId);
+  state.forgotten.set(lease.operationId, newest);
+  if (state.forgotten.size <= FORGOTTEN_LIMIT) return;
+  for (const oldest of state.forgotten.keys()) {
+    state.forgotten.delete(oldest);
+    return;
+  }
+}
+
+function note(turn: Turn, level: "info" | "warn", message: string, lease: Lease): void {
+  const { operationId, attempt } = lease;
+  turn.effects.push({ type: "note", level, message, details: { operationId, attempt } });
+}
