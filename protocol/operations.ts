@@ -105,8 +105,8 @@ export type Progress = z.infer<typeof progress>;
 
 /** Where a finished operation's bytes are, and the few figures that lists show. */
 export const operationResult = z.strictObject({
-  /** The artefact's content hash. */
-  sha256,
+  /** The artefact's content hash; null when the summary is all there is. */
+  sha256: sha256.nullable(),
   bytes: z.int().min(0),
   mediaType: z.string().max(100),
   summary: z.record(z.string(), z.unknown()),

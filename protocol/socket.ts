@@ -1,5 +1,6 @@
 /**
- * The conversation between a node and the registry: subprotocol `ktrdr.v1`, one JSON document a message.
+ * The conversation between a node and the registry: subprotocol `ktrdr.v1`. A frame is one JSON message, or an array
+ * of messages that are handled in order.
  * Heartbeats are the bare texts `ping` and `pong`, answered by the runtime without waking the registry.
  * Every message about an operation carries its `attempt`, the fencing token.
  */
@@ -34,6 +35,8 @@ export const nodeMessage = z.discriminatedUnion("type", [
   z.strictObject({
     type: z.literal("hello"),
     protocolVersion: z.int().min(1),
+    /** Higher than that of every earlier connection of this worker: `epoch` of the registration, plus one a connection. */
+    epoch: z.int().min(1),
     softwareVersion: z.string().max(40),
     capabilities,
     leases: z.array(lease).max(1000),
@@ -48,7 +51,7 @@ export const nodeMessage = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("checkpoint"), ...lease.shape, sha256, bytes: z.int().min(0) }),
   z.strictObject({ type: z.literal("complete"), ...lease.shape, result: operationResult }),
   z.strictObject({ type: z.literal("fail"), ...lease.shape, error: problemDetails, retryable: z.boolean() }),
-  /** The attempt was stopped as asked, or because the node shuts down. */
+  /** The attempt was stopped as asked, or because the node shuts down. Like `complete` and `fail`, it is repeated until acknowledged. */
   z.strictObject({ type: z.literal("stopped"), ...lease.shape, reason: z.enum(["cancelled", "shutdown"]) }),
   z.strictObject({ type: z.literal("drain"), draining: z.boolean() }),
 ]);

@@ -52,10 +52,12 @@ export const registerResponse = z.strictObject({
   workerType,
   status: workerStatus,
   message: z.string(),
-  /** Shown once; the node keeps it in its state folder. */
-  credential: z.string(),
+  /** Shown once; the node keeps it in its state folder. Absent when the worker registered again with it. */
+  credential: z.string().optional(),
   /** The path of the socket, to be joined with the control plane's URL. */
   socketPath: z.string(),
+  /** The node's first connection uses `epoch + 1`, each later one a higher number. */
+  epoch: z.int(),
 });
 export type RegisterResponse = z.infer<typeof registerResponse>;
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+/**
+ * The control plane on a machine of your own: the same Worker bundle on the same runtime (workerd), its state in one folder.
+ *
+ *   KTRDR_ADMIN_TOKEN_SHA256=… node deploy/self-host/serve.ts --port 8787 --state ~/.ktrdr/control-plane
+ *
+ * Prints one JSON line on stdout when it is ready, stops on SIGTERM, SIGINT, or when stdin closes with `--with-parent`.
+ */
+import { mkdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { bundleControlPlane, COMPATIBILITY_DATE } from "./bundle.ts";
+
+const { values: flags } = parseArgs({
+  options: {
+    port: { type: "string", default: "8787" },
+    host: { type: "string", default: "127.0.0.1" },
+    state: { type: "string" },
+    "with-parent": { type: "boolean", default: false },
+  },
+});
+
+if (flags.state === undefined) fail("--state is missing", "name the folder that keeps the control plane's state");
+const adminTokenHash = process.env.KTRDR_ADMIN_TOKEN_SHA256;
+if (adminTokenHash === undefined || !/^[0-9a-f]{64}$/.test(adminTokenHash)) {
+  fail("KTRDR_ADMIN_TOKEN_SHA256 is not set to a SHA-256", "use `ktrdr up`, which makes the admin token and its hash");
+}
+const port = Number(flags.port);
+if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(`--port ${flags.port} is not a port`, "use 0 to 65535");
+if (port !== 0 && !(await portIsFree(flags.host, port))) {
+  fail(`port ${port} on ${flags.host} is taken`, "stop what listens there, or choose another with --port");
+}
+mkdirSync(flags.state, { recursive: true });
+
+const [{ Miniflare, convertV4MiniflareOptions, Log, LogLevel }, script] = await Promise.all([
+  import("miniflare"),
+  bundleControlPlane(),
+]);
+const plane = new Miniflare({
+  ...convertV4MiniflareOptions({
+    name: "ktrdr",
+    host: flags.host,
+    port,
+    cf: false,
+    telemetry: { enabled: false },
+    log: new Log(LogLevel.WARN),
+    modules: [{ type: "ESModule", path: "index.js", contents: script }],
+    compatibilityDate: COMPATIBILITY_DATE,
+    bindings: {
+      ADMIN_TOKEN_SHA256: adminTokenHash,
+      ...(process.env.KTRDR_REGISTRY_CONFIG === undefined
+        ? {}
+        : { REGISTRY_CONFIG: process.env.KTRDR_REGISTRY_CONFIG }),
+    },
+    durableObjects: { REGISTRY: { className: "WorkerRegistry", useSQLite: true } },
+    r2Buckets: { ARTEFACTS: "ktrdr-artefacts" },
+  }),
+  // The layout of `wrangler dev --persist-to`, so that either can open the other's state.
+  resourcePersistencePath: join(flags.state, "v3"),
+});
+
+let stopping = false;
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  // workerd does not leave by itself while sockets are open; dispose() ends it.
+  await plane.dispose();
+  process.exit(0);
+}
+process.on("SIGTERM", stop);
+process.on("SIGINT", stop);
+if (flags["with-parent"]) process.stdin.on("end", stop).on("error", stop).resume();
+
+const url = await plane.ready;
+process.stdout.write(`${JSON.stringify({ ready: true, url: url.origin, pid: process.pid })}\n`);
+
+function fail(message: string, cure: string): never {
+  process.stderr.write(`error: ${message}\n  cure: ${cure}\n`);
+  process.exit(1);
+}
+
+function portIsFree(host: string, wanted: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", () => resolve(false));
+    probe.listen(wanted, host, () => probe.close(() => resolve(true)));
+  });
+}

@@ -1,0 +1,121 @@
+/** The hibernating sockets of one registry: which worker, which epoch, and what goes over them. */
+import { LIMITS, type RegistryMessage, registryMessage, wire } from "../protocol/index.ts";
+import type { Effect } from "./scheduler/state.ts";
+
+const messageWire = wire(registryMessage);
+
+/** Survives hibernation with the socket. `epoch` is null until `hello`. */
+export interface Attachment {
+  readonly workerId: string;
+  readonly epoch: number | null;
+  /** Messages of this connection that could not be understood. */
+  readonly faults: number;
+}
+
+export class Connections {
+  readonly #context: DurableObjectState;
+  readonly #byWorker = new Map<string, WebSocket>();
+
+  constructor(context: DurableObjectState) {
+    this.#context = context;
+    for (const socket of context.getWebSockets()) {
+      const attachment = attachmentOf(socket);
+      if (attachment.epoch !== null) this.#byWorker.set(attachment.workerId, socket);
+    }
+  }
+
+  accept(socket: WebSocket, workerId: string): void {
+    this.#context.acceptWebSocket(socket, [workerId]);
+    setAttachment(socket, { workerId, epoch: null, faults: 0 });
+  }
+
+  /** The connection became the worker's own. */
+  identify(socket: WebSocket, workerId: string, epoch: number): void {
+    setAttachment(socket, { ...attachmentOf(socket), epoch });
+    this.#byWorker.set(workerId, socket);
+  }
+
+  forget(socket: WebSocket): void {
+    const { workerId } = attachmentOf(socket);
+    if (this.#byWorker.get(workerId) === socket) this.#byWorker.delete(workerId);
+  }
+
+  /** The epoch of each worker that has a live connection. */
+  epochs(): Map<string, number> {
+    return new Map([...this.#byWorker].map(([workerId, socket]) => [workerId, attachmentOf(socket).epoch!]));
+  }
+
+  /** When the runtime last answered this worker's heartbeat without waking anyone. */
+  lastHeartbeatAt(workerId: string): number | null {
+    const socket = this.#byWorker.get(workerId);
+    if (socket === undefined) return null;
+    return this.#context.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? null;
+  }
+
+  /** Sends and closes what a step asked for; messages to one worker share frames. */
+  carryOut(effects: readonly Effect[]): void {
+    const outgoing = new Map<WebSocket, RegistryMessage[]>();
+    for (const effect of effects) {
+      if (effect.type === "changed") continue;
+      const socket = this.#socketOf(effect.workerId, effect.epoch);
+      if (socket === undefined) continue;
+      if (effect.type === "close") closeQuietly(socket, effect.code, effect.reason);
+      else {
+        const messages = outgoing.get(socket);
+        if (messages === undefined) outgoing.set(socket, [effect.message]);
+        else messages.push(effect.message);
+      }
+    }
+    for (const [socket, messages] of outgoing) sendFrames(socket, messages);
+  }
+
+  #socketOf(workerId: string, epoch: number): WebSocket | undefined {
+    const present = this.#byWorker.get(workerId);
+    if (present !== undefined && attachmentOf(present).epoch === epoch) return present;
+    return this.#context.getWebSockets(workerId).find((socket) => attachmentOf(socket).epoch === epoch);
+  }
+}
+
+export function attachmentOf(socket: WebSocket): Attachment {
+  return socket.deserializeAttachment() as Attachment;
+}
+
+export function setAttachment(socket: WebSocket, attachment: Attachment): void {
+  socket.serializeAttachment(attachment);
+}
+
+/** One frame for all messages, or several when they would be over the limit together. */
+export function sendFrames(socket: WebSocket, messages: readonly RegistryMessage[]): void {
+  let frame: string[] = [];
+  let bytes = 2;
+  const flush = (): void => {
+    if (frame.length > 0) sendQuietly(socket, frame.length === 1 ? frame[0]! : `[${frame.join(",")}]`);
+    frame = [];
+    bytes = 2;
+  };
+  for (const message of messages) {
+    const text = JSON.stringify(messageWire.encode(message));
+    if (bytes + text.length + 1 > LIMITS.socketMessageBytes) flush();
+    frame.push(text);
+    bytes += text.length + 1;
+  }
+  flush();
+}
+
+/** A socket that closed between the step and the send is a lost message; the protocol repeats what matters. */
+function sendQuietly(socket: WebSocket, text: string): void {
+  try {
+    socket.send(text);
+  } catch {
+    // The close event follows and the step that it causes does the rest.
+  }
+}
+
+/** Closing fails on a socket that is closed already, which is what was wanted. */
+export function closeQuietly(socket: WebSocket, code: number, reason: string): void {
+  try {
+    socket.close(code, reason);
+  } catch {
+    // Already closed.
+  }
+}

@@ -1,0 +1,44 @@
+/** The registry's numbers. Every duration is in milliseconds. */
+import { z } from "zod";
+
+export const registryConfig = z.strictObject({
+  /** How often sockets are looked at while operations run; also the seed's health check interval. */
+  healthIntervalMs: z.int().min(10).default(10_000),
+  /** How late a heartbeat may be before the check counts as failed. */
+  healthTimeoutMs: z.int().min(1).default(5_000),
+  /** Failed checks in a row that make a worker `temporarily_unavailable`. */
+  failureThreshold: z.int().min(1).default(3),
+  /** A worker that has not been healthy for this long is removed. */
+  removalMs: z.int().min(10).default(300_000),
+  /** How long a worker whose socket closed keeps its leases. */
+  graceMs: z.int().min(1).default(10_000),
+  /** How long an assignment may stay without `accept` before it is sent again, then given to another worker. */
+  acceptTimeoutMs: z.int().min(1).default(10_000),
+  /** The first retry after a lost worker is immediate; each later one waits twice as long as the one before, from this. */
+  retryDelayMs: z.int().min(1).default(2_000),
+  retryDelayMaxMs: z.int().min(1).default(60_000),
+  /** Workers that may turn an operation down before it waits `rejectionDelayMs` and starts over. */
+  rejectionLimit: z.int().min(1).default(3),
+  rejectionDelayMs: z.int().min(1).default(30_000),
+  /** One level of priority weighs as much as this much waiting, so that nothing starves. */
+  agingMs: z.int().min(1).default(600_000),
+  /** Finished operations are kept this long, and at most this many. */
+  retentionMs: z
+    .int()
+    .min(1)
+    .default(30 * 86_400_000),
+  retentionCount: z.int().min(1).default(200_000),
+  /** Rows that one alarm may remove; the next alarm follows at once when there are more. */
+  retentionStep: z.int().min(1).default(500),
+});
+export type RegistryConfig = z.infer<typeof registryConfig>;
+
+/** A lease whose worker was not heard of for this long has expired, even if its socket never closed. */
+export function leaseMs(config: RegistryConfig): number {
+  return config.healthIntervalMs * config.failureThreshold + config.healthTimeoutMs;
+}
+
+/** How often nodes send a heartbeat: twice within a check. */
+export function heartbeatIntervalMs(config: RegistryConfig): number {
+  return Math.max(1, Math.floor(config.healthIntervalMs / 2));
+}

@@ -1,0 +1,159 @@
+/**
+ * Hands queued operations to free workers, until no free worker fits any of them.
+ *
+ * Order: by rank, then by sequence. An operation's rank is the moment of its submission, moved back by `agingMs` for each
+ * level of priority: higher priority first, first in first out within one, and nothing starves, since what came
+ * later by more than the priority's worth of waiting stands behind.
+ * Choice of a worker: the preferred type first, then one that holds the data, then the least recently selected.
+ */
+import { operationSpec, wire } from "../../protocol/index.ts";
+import { assert } from "./assert.ts";
+import type { QueuedHead } from "./operation-store.ts";
+import { fits, holdsDataset, type Requirement } from "./requirement.ts";
+import type { State } from "./state.ts";
+import { canTakeWork, freeSlots, type WorkerRecord } from "./worker-record.ts";
+
+const specWire = wire(operationSpec);
+
+/** Where an operation stands in its queue; lower is earlier. */
+export function rankOf(createdAt: number, priority: number, agingMs: number): number {
+  return createdAt - priority * agingMs;
+}
+
+/** One class with something queued and at least one free worker that fits. */
+interface Lane {
+  readonly classId: number;
+  readonly requirement: Requirement;
+  workers: WorkerRecord[];
+  heads: QueuedHead[];
+  /** The place in the queue up to which heads were read, or null before the first read. */
+  after: { rank: number; sequence: number } | null;
+  exhausted: boolean;
+}
+
+export function dispatch(state: State, now: number): void {
+  const free = state.workers.all().filter((worker) => canTakeWork(worker, state.config));
+  if (free.length === 0) return;
+  let lanes = lanesOf(state, free);
+  while (lanes.length > 0) {
+    for (const lane of lanes) fill(state, lane, now);
+    lanes = lanes.filter((lane) => lane.heads.length > 0);
+    const lane = earliest(lanes);
+    if (lane === undefined) return;
+    const head = lane.heads.shift()!;
+    const worker = choose(lane, head, now);
+    if (worker === undefined) continue;
+    handOut(state, lane.requirement, head, worker, now);
+    state.classes.countQueued(lane.classId, -1);
+    if (freeSlots(worker) === 0) lanes = withoutWorker(lanes, worker);
+  }
+}
+
+function lanesOf(state: State, free: readonly WorkerRecord[]): Lane[] {
+  const lanes: Lane[] = [];
+  for (const classId of state.classes.queued()) {
+    const requirement = state.classes.requirement(classId);
+    const workers = free.filter((worker) => fits(requirement, worker));
+    if (workers.length > 0) lanes.push({ classId, requirement, workers, heads: [], after: null, exhausted: false });
+  }
+  return lanes;
+}
+
+function withoutWorker(lanes: Lane[], full: WorkerRecord): Lane[] {
+  for (const lane of lanes) lane.workers = lane.workers.filter((worker) => worker !== full);
+  return lanes.filter((lane) => lane.workers.length > 0);
+}
+
+/** Reads the next heads of the lane when none are left; as many as its workers could take, plus a few that may not fit. */
+function fill(state: State, lane: Lane, now: number): void {
+  if (lane.heads.length > 0 || lane.exhausted) return;
+  const slots = lane.workers.reduce((sum, worker) => sum + freeSlots(worker), 0);
+  const limit = Math.min(256, slots + (lane.after === null ? 0 : 16));
+  lane.heads = state.operations.heads(lane.classId, now, lane.after, limit);
+  lane.exhausted = lane.heads.length < limit;
+  const last = lane.heads.at(-1);
+  if (last !== undefined) lane.after = { rank: last.rank, sequence: last.sequence };
+}
+
+function earliest(lanes: readonly Lane[]): Lane | undefined {
+  let best: Lane | undefined;
+  for (const lane of lanes) {
+    if (best === undefined || precedes(lane.heads[0]!, best.heads[0]!)) best = lane;
+  }
+  return best;
+}
+
+function precedes(a: QueuedHead, b: QueuedHead): boolean {
+  return a.rank < b.rank || (a.rank === b.rank && a.sequence < b.sequence);
+}
+
+/** The best free worker for this operation now, or undefined: all turned it down, or the preferred type is waited for. */
+function choose(lane: Lane, head: QueuedHead, now: number): WorkerRecord | undefined {
+  let best: WorkerRecord | undefined;
+  let bestScore = Number.POSITIVE_INFINITY;
+  for (const worker of lane.workers) {
+    if (head.rejectedBy.includes(worker.workerId)) continue;
+    const preference = lane.requirement.workerTypes.indexOf(worker.workerType);
+    if (preference > 0 && head.fallbackAt > now) continue;
+    const { dataset } = lane.requirement;
+    const score = preference * 2 + (dataset === null || holdsDataset(dataset, worker) ? 0 : 1);
+    if (score < bestScore || (score === bestScore && best !== undefined && selectedBefore(worker, best))) {
+      best = worker;
+      bestScore = score;
+    }
+  }
+  return best;
+}
+
+function selectedBefore(a: WorkerRecord, b: WorkerRecord): boolean {
+  const atA = a.lastSelectedAt ?? -1;
+  const atB = b.lastSelectedAt ?? -1;
+  if (atA !== atB) return atA < atB;
+  return a.leases.size < b.leases.size || (a.leases.size === b.leases.size && a.workerId < b.workerId);
+}
+
+/** Writes the lease, then asks for the message. */
+function handOut(state: State, requirement: Requirement, head: QueuedHead, worker: WorkerRecord, now: number): void {
+  assert(fits(requirement, worker), `worker ${worker.workerId} fits what it is handed`);
+  assert(freeSlots(worker) > 0, `worker ${worker.workerId} has a free slot`);
+  const operation = state.operations.get(head.operationId);
+  assert(operation?.status === "queued", `operation ${head.operationId} is queued when it is handed out`);
+  const attempt = operation.attempt + 1;
+  state.operations.update(operation, {
+    status: "running",
+    attempt,
+    workerId: worker.workerId,
+    accepted: false,
+    assignedAt: now,
+    startedAt: operation.startedAt ?? now,
+    progress: null,
+  });
+  state.workers.grant({
+    operationId: operation.operationId,
+    attempt,
+    workerId: worker.workerId,
+    assignedAt: now,
+    accepted: false,
+    stopReason: null,
+  });
+  state.workers.putSelected(worker, now);
+  state.effects.push(assignment(worker, operation.operationId, attempt, operation.specText, operation.checkpoint));
+  state.effects.push({ type: "changed", operationId: operation.operationId });
+}
+
+/** The `assign` message of a lease; also used to send it again. */
+export function assignment(
+  worker: Pick<WorkerRecord, "workerId" | "epoch">,
+  operationId: string,
+  attempt: number,
+  specText: string,
+  checkpoint: string | null,
+): State["effects"][number] {
+  const spec = specWire.parse(JSON.parse(specText), "stored specification");
+  return {
+    type: "send",
+    workerId: worker.workerId,
+    epoch: worker.epoch,
+    message: { type: "assign", operationId, attempt, spec, checkpoint },
+  };
+}

@@ -1,0 +1,180 @@
+/**
+ * What time alone changes: heartbeats that stay away, leases that expire, delays that pass, workers that are forgotten.
+ * One alarm serves all of it; `nextDueAt` says when.
+ */
+
+import { leaseMs, type RegistryConfig } from "./config.ts";
+import { assignment } from "./dispatch.ts";
+import { finishStopped, loseLease } from "./leases.ts";
+import { first } from "./sql.ts";
+import type { State } from "./state.ts";
+import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
+
+/** When the runtime last answered a worker's heartbeat, by worker; it answers without waking the registry. */
+export type Heartbeats = (workerId: string) => number | null;
+
+/** How often an assignment is sent before the operation goes to another worker. */
+const ASSIGNMENT_SENDS = 3;
+
+export function checkHealth(state: State, heartbeats: Heartbeats, now: number): void {
+  for (const worker of state.workers.all()) {
+    if (worker.connected) checkConnected(state, worker, heartbeats(worker.workerId), now);
+    expireLeases(state, worker, now);
+    resendUnanswered(state, worker, now);
+    removeForgotten(state, worker, now);
+  }
+  enforceDeadlines(state, now);
+}
+
+function checkConnected(state: State, worker: WorkerRecord, heartbeatAt: number | null, now: number): void {
+  const { healthIntervalMs, healthTimeoutMs } = state.config;
+  const seenAt = Math.max(worker.lastSeenAt ?? 0, heartbeatAt ?? 0);
+  const failuresBefore = worker.healthFailures;
+  if (now - seenAt <= healthIntervalMs + healthTimeoutMs) worker.healthFailures = 0;
+  else {
+    const silentMs = now - seenAt - healthTimeoutMs;
+    worker.healthFailures = Math.max(failuresBefore, Math.floor(silentMs / healthIntervalMs));
+  }
+  const stale = worker.lastHealthCheckAt === null || now - worker.lastHealthCheckAt >= healthIntervalMs;
+  if (!stale && worker.healthFailures === failuresBefore) return;
+  worker.lastSeenAt = seenAt;
+  worker.lastHealthCheckAt = now;
+  state.workers.putHealth(worker);
+}
+
+/** When this worker's leases end if it stays away. */
+export function leaseExpiresAt(worker: WorkerRecord, lease: LeaseRecord, config: RegistryConfig): number {
+  if (!worker.connected) return Math.max(worker.disconnectedAt ?? 0, lease.assignedAt) + config.graceMs;
+  return Math.max(worker.lastSeenAt ?? 0, lease.assignedAt) + leaseMs(config);
+}
+
+function expireLeases(state: State, worker: WorkerRecord, now: number): void {
+  for (const lease of [...worker.leases.values()]) {
+    if (leaseExpiresAt(worker, lease, state.config) > now) continue;
+    const reason = worker.connected ? "lost: no heartbeat" : "lost: the connection closed and did not come back";
+    loseLease(state, worker, lease.operationId, reason, now);
+    if (worker.connected) sendStale(state, worker, lease);
+  }
+}
+
+function sendStale(state: State, worker: WorkerRecord, lease: LeaseRecord): void {
+  state.effects.push({
+    type: "send",
+    workerId: worker.workerId,
+    epoch: worker.epoch,
+    message: { type: "stale", operationId: lease.operationId, attempt: lease.attempt },
+  });
+}
+
+/** Messages do get lost: an assignment without `accept`, a cancellation without `stopped`. */
+function resendUnanswered(state: State, worker: WorkerRecord, now: number): void {
+  if (!worker.connected) return;
+  for (const lease of [...worker.leases.values()]) {
+    if (lease.accepted && !lease.stopping) continue;
+    if (now - lease.lastSentAt < state.config.acceptTimeoutMs) continue;
+    if (!lease.accepted && lease.sends >= ASSIGNMENT_SENDS) {
+      loseLease(state, worker, lease.operationId, "lost: the assignment was never accepted", now);
+      sendStale(state, worker, lease);
+      continue;
+    }
+    lease.sends += 1;
+    lease.lastSentAt = now;
+    const { operationId, attempt } = lease;
+    if (lease.stopping) {
+      const message = { type: "cancel", operationId, attempt } as const;
+      state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
+    } else {
+      const operation = state.operations.get(operationId)!;
+      state.effects.push(assignment(worker, operationId, attempt, operation.specText, operation.checkpoint));
+    }
+  }
+}
+
+function removeForgotten(state: State, worker: WorkerRecord, now: number): void {
+  if (removalAt(worker, state.config) > now || worker.leases.size > 0) return;
+  if (worker.connected) {
+    state.effects.push({
+      type: "close",
+      workerId: worker.workerId,
+      epoch: worker.epoch,
+      code: 1001,
+      reason: "no heartbeat for too long",
+    });
+  }
+  state.workers.remove(worker);
+}
+
+function removalAt(worker: WorkerRecord, config: RegistryConfig): number {
+  const lastSign = Math.max(worker.lastSeenAt ?? 0, worker.registeredAt, worker.disconnectedAt ?? 0);
+  return lastSign + config.removalMs;
+}
+
+function enforceDeadlines(state: State, now: number): void {
+  for (const operation of state.operations.overdue(now)) {
+    if (operation.stopReason !== null) continue;
+    state.operations.update(operation, { stopReason: "deadline" });
+    if (operation.status === "queued") {
+      finishStopped(state, { ...operation, stopReason: "deadline" }, now);
+      continue;
+    }
+    const worker = state.workers.get(operation.workerId!)!;
+    worker.leases.get(operation.operationId)!.stopping = true;
+    state.effects.push({
+      type: "send",
+      workerId: worker.workerId,
+      epoch: worker.epoch,
+      message: { type: "cancel", operationId: operation.operationId, attempt: operation.attempt },
+    });
+  }
+}
+
+/** Finished operations beyond the configured age or count, oldest first, a bounded number at a time. */
+export function removeExpired(state: State, now: number): { removed: number; more: boolean } {
+  const { retentionMs, retentionCount, retentionStep } = state.config;
+  const finished = first<{ count: number }>(
+    state.sql,
+    "SELECT COUNT(*) AS count FROM operations WHERE finished_at IS NOT NULL",
+  )!.count;
+  const surplus = Math.max(0, finished - retentionCount);
+  const rows = state.sql.all<{ operation_id: string; finished_at: number }>(
+    "SELECT operation_id, finished_at FROM operations WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT ?",
+    retentionStep,
+  );
+  const doomed = rows.filter((row, index) => index < surplus || row.finished_at + retentionMs <= now);
+  for (const row of doomed) state.sql.run("DELETE FROM operations WHERE operation_id = ?", row.operation_id);
+  return { removed: doomed.length, more: doomed.length === retentionStep };
+}
+
+/** The earliest moment at which time alone changes something, or null: then the object may sleep until it is called. */
+export function nextDueAt(state: State, now: number): number | null {
+  const { config } = state;
+  const moments: number[] = [];
+  for (const worker of state.workers.all()) {
+    for (const lease of worker.leases.values()) {
+      moments.push(leaseExpiresAt(worker, lease, config));
+      if (worker.connected && (!lease.accepted || lease.stopping))
+        moments.push(lease.lastSentAt + config.acceptTimeoutMs);
+    }
+    if (worker.connected && worker.leases.size > 0) {
+      moments.push((worker.lastHealthCheckAt ?? now) + config.healthIntervalMs);
+    }
+    moments.push(removalAt(worker, config));
+  }
+  for (const at of [
+    state.operations.nextDelayedAt(now),
+    state.operations.nextFallbackAt(now),
+    state.operations.nextDeadlineAt(),
+    nextRetentionAt(state),
+  ]) {
+    if (at !== null) moments.push(at);
+  }
+  return moments.length === 0 ? null : Math.max(now + 1, Math.min(...moments));
+}
+
+function nextRetentionAt(state: State): number | null {
+  const oldest = first<{ at: number | null }>(
+    state.sql,
+    "SELECT MIN(finished_at) AS at FROM operations WHERE finished_at IS NOT NULL",
+  )?.at;
+  return oldest == null ? null : oldest + state.config.retentionMs;
+}

@@ -1,0 +1,162 @@
+/**
+ * What happens to a lease: it is kept, it ends with a result, or it is lost.
+ *
+ * Each function checks the fencing token first: an attempt that is not the operation's present one changes nothing.
+ */
+import type { Lease, OperationResult, ProblemDetails } from "../../protocol/index.ts";
+import { Problem } from "../../protocol/index.ts";
+import type { Evidence, OperationRecord } from "./operation-store.ts";
+import type { State } from "./state.ts";
+import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
+
+/** How an attempt ended, as its node says. */
+export type Ending =
+  | { readonly type: "complete"; readonly result: OperationResult }
+  | { readonly type: "fail"; readonly error: ProblemDetails; readonly retryable: boolean }
+  | { readonly type: "stopped"; readonly reason: "cancelled" | "shutdown" };
+
+/** The lease that `claim` names, if it is the worker's own and the attempt is the present one. */
+export function heldLease(worker: WorkerRecord, claim: Lease): LeaseRecord | undefined {
+  const lease = worker.leases.get(claim.operationId);
+  return lease?.attempt === claim.attempt ? lease : undefined;
+}
+
+/** Ends an attempt. The caller has checked that `worker` holds the lease. */
+export function endAttempt(
+  state: State,
+  worker: WorkerRecord,
+  operation: OperationRecord,
+  ending: Ending,
+  now: number,
+): void {
+  worker.leases.delete(operation.operationId);
+  switch (ending.type) {
+    case "complete":
+      finish(state, operation, { status: "completed", result: ending.result, error: null }, now);
+      break;
+    case "fail":
+      if (operation.stopReason !== null) finishStopped(state, operation, now);
+      else if (ending.retryable) {
+        lose(state, operation, worker.workerId, `failed: ${ending.error.detail}`, ending.error, now);
+      } else finish(state, operation, { status: "failed", error: ending.error }, now);
+      break;
+    case "stopped":
+      if (operation.stopReason !== null) finishStopped(state, operation, now);
+      else requeue(state, operation, { notBefore: now }, now);
+      break;
+  }
+}
+
+/**
+ * The worker that held the operation is gone. The first loss goes back to the queue at once, later ones wait twice as
+ * long each time, and after `maxAttempts` losses the operation is quarantined: failed, with the evidence.
+ */
+export function loseLease(state: State, worker: WorkerRecord, operationId: string, reason: string, now: number): void {
+  worker.leases.delete(operationId);
+  const operation = state.operations.get(operationId)!;
+  if (operation.stopReason !== null) finishStopped(state, operation, now);
+  else lose(state, operation, worker.workerId, reason, null, now);
+}
+
+/** The worker turned it down: another one is asked, up to the limit; then it waits and starts over. */
+export function rejectLease(
+  state: State,
+  worker: WorkerRecord,
+  operation: OperationRecord,
+  reason: string,
+  now: number,
+): void {
+  worker.leases.delete(operation.operationId);
+  if (operation.stopReason !== null) {
+    finishStopped(state, operation, now);
+    return;
+  }
+  const rejectedBy = [...operation.rejectedBy, worker.workerId];
+  const evidence = withEvidence(operation, worker.workerId, `rejected: ${reason}`, now);
+  if (rejectedBy.length < state.config.rejectionLimit) requeue(state, operation, { rejectedBy, evidence }, now);
+  else requeue(state, operation, { rejectedBy: [], evidence, notBefore: now + state.config.rejectionDelayMs }, now);
+}
+
+/** A queued or running operation that was to stop has stopped. */
+export function finishStopped(state: State, operation: OperationRecord, now: number): void {
+  if (operation.stopReason === "deadline") {
+    const problem = new Problem("unavailable", "The operation did not end before its deadline.", {
+      cure: "Submit it again with a later deadline, or with a higher priority.",
+    });
+    finish(state, operation, { status: "failed", error: problem.toDetails() }, now);
+  } else finish(state, operation, { status: "cancelled" }, now);
+}
+
+/** Brings an operation to its terminal status. */
+export function finish(
+  state: State,
+  operation: OperationRecord,
+  end: { status: "completed" | "failed" | "cancelled"; result?: OperationResult; error?: ProblemDetails | null },
+  now: number,
+): void {
+  if (operation.status === "queued") state.classes.countQueued(operation.classId, -1);
+  state.operations.update(operation, { ...end, finishedAt: now });
+  state.effects.push({ type: "changed", operationId: operation.operationId });
+}
+
+function lose(
+  state: State,
+  operation: OperationRecord,
+  workerId: string,
+  reason: string,
+  error: ProblemDetails | null,
+  now: number,
+): void {
+  const failures = operation.failures + 1;
+  const evidence = withEvidence(operation, workerId, reason, now);
+  if (failures >= operation.maxAttempts) {
+    state.operations.update(operation, { evidence, failures });
+    finish(state, operation, { status: "failed", error: quarantine(evidence, failures, error) }, now);
+    return;
+  }
+  const { retryDelayMs, retryDelayMaxMs } = state.config;
+  const delayMs = failures === 1 ? 0 : Math.min(retryDelayMaxMs, retryDelayMs * 2 ** (failures - 2));
+  requeue(state, operation, { failures, evidence, notBefore: now + delayMs }, now);
+}
+
+function quarantine(evidence: readonly Evidence[], failures: number, error: ProblemDetails | null): ProblemDetails {
+  const history = evidence.map((item) => `attempt ${item.attempt} on ${item.workerId}: ${item.reason}`);
+  const last = error === null ? "" : ` The last error was: ${error.detail}`;
+  return {
+    ...new Problem("internal", `The operation was tried ${failures} time(s) and each attempt was lost.${last}`, {
+      cure: "Look at the attempts below: one machine in all of them points to the machine, several to the operation. `ktrdr ops retry` starts it again.",
+      issues: history.map((message) => ({ message })),
+    }).toDetails(),
+    retryable: false,
+  };
+}
+
+const EVIDENCE_KEPT = 20;
+
+function withEvidence(operation: OperationRecord, workerId: string, reason: string, atMs: number): Evidence[] {
+  return [...operation.evidence, { attempt: operation.attempt, workerId, atMs, reason }].slice(-EVIDENCE_KEPT);
+}
+
+/** Until when only the preferred worker type is taken; 0 when no preference was asked for. */
+export function fallbackAt(preferWaitMs: number, now: number): number {
+  return preferWaitMs === 0 ? 0 : now + preferWaitMs;
+}
+
+function requeue(
+  state: State,
+  operation: OperationRecord,
+  change: { notBefore?: number; failures?: number; evidence?: readonly Evidence[]; rejectedBy?: readonly string[] },
+  now: number,
+): void {
+  state.operations.update(operation, {
+    ...change,
+    status: "queued",
+    workerId: null,
+    accepted: false,
+    assignedAt: null,
+    progress: null,
+    fallbackAt: fallbackAt(operation.requirements.preferWaitMs, now),
+  });
+  state.classes.countQueued(operation.classId, 1);
+  state.effects.push({ type: "changed", operationId: operation.operationId });
+}

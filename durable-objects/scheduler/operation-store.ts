@@ -1,0 +1,427 @@
+/** Operations in SQL: one row each, read and written through here alone. */
+import type {
+  Operation,
+  OperationDetail,
+  OperationKind,
+  OperationResult,
+  OperationSpec,
+  OperationStatus,
+  ProblemDetails,
+  Progress,
+  Requirements,
+} from "../../protocol/index.ts";
+import { assert } from "./assert.ts";
+import { first, type Sql, type SqlValue } from "./sql.ts";
+
+/** Why a running operation is to stop. */
+export type StopReason = "cancel" | "deadline";
+
+/** One loss of an operation: what a person needs to tell a bad machine from a bad operation. */
+export interface Evidence {
+  readonly attempt: number;
+  readonly workerId: string;
+  readonly atMs: number;
+  readonly reason: string;
+}
+
+/** The row as SQL holds it. */
+interface OperationRow {
+  sequence: number;
+  operation_id: string;
+  class_id: number;
+  kind: string;
+  name: string | null;
+  spec: string;
+  requirements: string;
+  status: OperationStatus;
+  priority: number;
+  rank: number;
+  attempt: number;
+  failures: number;
+  max_attempts: number;
+  not_before: number;
+  fallback_at: number;
+  deadline_at: number | null;
+  worker_id: string | null;
+  accepted: number;
+  assigned_at: number | null;
+  stop_reason: StopReason | null;
+  rejected_by: string;
+  evidence: string;
+  checkpoint: string | null;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+  progress: string | null;
+  result: string | null;
+  error: string | null;
+  idempotency_hash: string | null;
+}
+
+export interface OperationRecord {
+  readonly sequence: number;
+  readonly operationId: string;
+  readonly classId: number;
+  readonly kind: OperationKind;
+  readonly name: string | null;
+  /** JSON in wire form; parsed only where it is needed. */
+  readonly specText: string;
+  readonly requirements: Requirements;
+  readonly status: OperationStatus;
+  readonly priority: number;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly maxAttempts: number;
+  readonly notBefore: number;
+  readonly fallbackAt: number;
+  readonly deadlineAt: number | null;
+  readonly workerId: string | null;
+  readonly accepted: boolean;
+  readonly assignedAt: number | null;
+  readonly stopReason: StopReason | null;
+  readonly rejectedBy: readonly string[];
+  readonly evidence: readonly Evidence[];
+  readonly checkpoint: string | null;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly finishedAt: number | null;
+  readonly progress: Progress | null;
+  readonly result: OperationResult | null;
+  readonly error: ProblemDetails | null;
+  readonly idempotencyHash: string | null;
+}
+
+export interface NewOperation {
+  operationId: string;
+  classId: number;
+  kind: OperationKind;
+  name: string | null;
+  specText: string;
+  requirements: Requirements;
+  priority: number;
+  rank: number;
+  maxAttempts: number;
+  fallbackAt: number;
+  deadlineAt: number | null;
+  createdAt: number;
+  idempotencyKey: string | null;
+  idempotencyHash: string | null;
+}
+
+/** What dispatch needs of a queued operation, and no more. */
+export interface QueuedHead {
+  readonly sequence: number;
+  readonly operationId: string;
+  readonly rank: number;
+  readonly fallbackAt: number;
+  readonly rejectedBy: readonly string[];
+}
+
+export interface OperationFilter {
+  status?: OperationStatus;
+  kind?: string;
+  workerId?: string;
+}
+
+/** Columns that a step may change, in code's names. */
+export interface OperationChange {
+  status?: OperationStatus;
+  attempt?: number;
+  failures?: number;
+  maxAttempts?: number;
+  notBefore?: number;
+  fallbackAt?: number;
+  workerId?: string | null;
+  accepted?: boolean;
+  assignedAt?: number | null;
+  stopReason?: StopReason | null;
+  rejectedBy?: readonly string[];
+  evidence?: readonly Evidence[];
+  checkpoint?: string | null;
+  startedAt?: number | null;
+  finishedAt?: number | null;
+  progress?: Progress | null;
+  result?: OperationResult | null;
+  error?: ProblemDetails | null;
+}
+
+const COLUMNS: Readonly<Record<keyof OperationChange, string>> = {
+  status: "status",
+  attempt: "attempt",
+  failures: "failures",
+  maxAttempts: "max_attempts",
+  notBefore: "not_before",
+  fallbackAt: "fallback_at",
+  workerId: "worker_id",
+  accepted: "accepted",
+  assignedAt: "assigned_at",
+  stopReason: "stop_reason",
+  rejectedBy: "rejected_by",
+  evidence: "evidence",
+  checkpoint: "checkpoint",
+  startedAt: "started_at",
+  finishedAt: "finished_at",
+  progress: "progress",
+  result: "result",
+  error: "error",
+};
+
+/** From each status, the ones that may follow. Terminal statuses have no successor. */
+const SUCCESSORS: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
+  queued: ["running", "failed", "cancelled"],
+  running: ["queued", "completed", "failed", "cancelled"],
+  completed: [],
+  failed: [],
+  cancelled: [],
+};
+
+export class OperationStore {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  insert(operation: NewOperation): void {
+    this.#sql.run(
+      `INSERT INTO operations (operation_id, class_id, kind, name, spec, requirements, status, priority, rank, attempt,
+         failures, max_attempts, not_before, fallback_at, deadline_at, accepted, rejected_by, evidence, created_at,
+         idempotency_key, idempotency_hash)
+       VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, 0, 0, ?, 0, ?, ?, 0, '[]', '[]', ?, ?, ?)`,
+      operation.operationId,
+      operation.classId,
+      operation.kind,
+      operation.name,
+      operation.specText,
+      JSON.stringify(operation.requirements),
+      operation.priority,
+      operation.rank,
+      operation.maxAttempts,
+      operation.fallbackAt,
+      operation.deadlineAt,
+      operation.createdAt,
+      operation.idempotencyKey,
+      operation.idempotencyHash,
+    );
+  }
+
+  get(operationId: string): OperationRecord | undefined {
+    const row = first<OperationRow>(this.#sql, "SELECT * FROM operations WHERE operation_id = ?", operationId);
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  byIdempotencyKey(key: string): OperationRecord | undefined {
+    const row = first<OperationRow>(this.#sql, "SELECT * FROM operations WHERE idempotency_key = ?", key);
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  /** Writes `change`, asserting that the status may change so. */
+  update(operation: Pick<OperationRecord, "operationId" | "status">, change: OperationChange): void {
+    if (change.status !== undefined) {
+      assert(
+        SUCCESSORS[operation.status].includes(change.status),
+        `operation ${operation.operationId} may not go from ${operation.status} to ${change.status}`,
+      );
+    }
+    const names = (Object.keys(change) as (keyof OperationChange)[]).filter((name) => change[name] !== undefined);
+    const assignments = names.map((name) => `${COLUMNS[name]} = ?`).join(", ");
+    const values = names.map((name) => toSqlValue(change[name]));
+    this.#sql.run(`UPDATE operations SET ${assignments} WHERE operation_id = ?`, ...values, operation.operationId);
+  }
+
+  /** Takes a failed or cancelled operation back to the queue: the only way out of a terminal status, and only by hand. */
+  reopen(operationId: string, maxAttempts: number, fallbackAt: number): void {
+    this.#sql.run(
+      `UPDATE operations SET status = 'queued', max_attempts = ?, failures = 0, not_before = 0, fallback_at = ?,
+         worker_id = NULL, accepted = 0, assigned_at = NULL, stop_reason = NULL, rejected_by = '[]', finished_at = NULL,
+         progress = NULL, error = NULL, deadline_at = NULL WHERE operation_id = ? AND status IN ('failed', 'cancelled')`,
+      maxAttempts,
+      fallbackAt,
+      operationId,
+    );
+  }
+
+  running(): OperationRecord[] {
+    return this.#sql.all<OperationRow>("SELECT * FROM operations WHERE status = 'running'").map(toRecord);
+  }
+
+  /** The next `limit` of a class that may be handed out now, best first, after the given place in the queue. */
+  heads(classId: number, now: number, after: { rank: number; sequence: number } | null, limit: number): QueuedHead[] {
+    const rows = this.#sql.all<
+      Pick<OperationRow, "sequence" | "operation_id" | "rank" | "fallback_at" | "rejected_by">
+    >(
+      `SELECT sequence, operation_id, rank, fallback_at, rejected_by FROM operations
+       WHERE class_id = ? AND status = 'queued' AND (rank, sequence) > (?, ?) AND not_before <= ?
+       ORDER BY rank, sequence LIMIT ?`,
+      classId,
+      after?.rank ?? Number.MIN_SAFE_INTEGER,
+      after?.sequence ?? -1,
+      now,
+      limit,
+    );
+    return rows.map((row) => ({
+      sequence: row.sequence,
+      operationId: row.operation_id,
+      rank: row.rank,
+      fallbackAt: row.fallback_at,
+      rejectedBy: row.rejected_by === "[]" ? NOBODY : JSON.parse(row.rejected_by),
+    }));
+  }
+
+  queuedByClass(): Map<number, number> {
+    const rows = this.#sql.all<{ class_id: number; count: number }>(
+      "SELECT class_id, COUNT(*) AS count FROM operations WHERE status = 'queued' GROUP BY class_id",
+    );
+    return new Map(rows.map((row) => [row.class_id, row.count]));
+  }
+
+  countByStatus(): Record<OperationStatus, number> {
+    const counts: Record<OperationStatus, number> = { queued: 0, running: 0, completed: 0, failed: 0, cancelled: 0 };
+    const rows = this.#sql.all<{ status: OperationStatus; count: number }>(
+      "SELECT status, COUNT(*) AS count FROM operations GROUP BY status",
+    );
+    for (const row of rows) counts[row.status] = row.count;
+    return counts;
+  }
+
+  /** Queued or running operations whose deadline has passed. */
+  overdue(now: number): OperationRecord[] {
+    return this.#sql
+      .all<OperationRow>(
+        "SELECT * FROM operations WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running') AND deadline_at <= ?",
+        now,
+      )
+      .map(toRecord);
+  }
+
+  /** The earliest moments, if any, at which a delayed, a preferring or a limited operation needs a look. */
+  nextDelayedAt(now: number): number | null {
+    return this.#earliest(
+      "SELECT MIN(not_before) AS at FROM operations WHERE status = 'queued' AND not_before > 0 AND not_before > ?",
+      now,
+    );
+  }
+
+  nextFallbackAt(now: number): number | null {
+    return this.#earliest(
+      "SELECT MIN(fallback_at) AS at FROM operations WHERE status = 'queued' AND fallback_at > 0 AND fallback_at > ?",
+      now,
+    );
+  }
+
+  nextDeadlineAt(): number | null {
+    return this.#earliest(
+      "SELECT MIN(deadline_at) AS at FROM operations WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running') AND deadline_at > ?",
+      -1,
+    );
+  }
+
+  #earliest(query: string, bound: number): number | null {
+    return first<{ at: number | null }>(this.#sql, query, bound)?.at ?? null;
+  }
+
+  /** Newest first. `before` is the sequence of the last row of the page before. */
+  list(filter: OperationFilter, before: number | null, limit: number): { total: number; records: OperationRecord[] } {
+    const conditions: string[] = [];
+    const values: SqlValue[] = [];
+    const where = (condition: string, value: SqlValue | undefined): void => {
+      if (value === undefined || value === null) return;
+      conditions.push(condition);
+      values.push(value);
+    };
+    where("status = ?", filter.status);
+    where("kind = ?", filter.kind);
+    where("worker_id = ?", filter.workerId);
+    const matching = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+    const total = first<{ count: number }>(
+      this.#sql,
+      `SELECT COUNT(*) AS count FROM operations ${matching}`,
+      ...values,
+    );
+    where("sequence < ?", before);
+    const page = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+    const rows = this.#sql.all<OperationRow>(
+      `SELECT * FROM operations ${page} ORDER BY sequence DESC LIMIT ?`,
+      ...values,
+      limit,
+    );
+    return { total: total?.count ?? 0, records: rows.map(toRecord) };
+  }
+}
+
+const NOBODY: readonly string[] = [];
+
+function toSqlValue(value: OperationChange[keyof OperationChange]): SqlValue {
+  if (typeof value === "boolean") return value ? 1 : 0;
+  if (value === null || typeof value === "string" || typeof value === "number") return value;
+  return JSON.stringify(value);
+}
+
+function parseNullable<T>(text: string | null): T | null {
+  return text === null ? null : (JSON.parse(text) as T);
+}
+
+function toRecord(row: OperationRow): OperationRecord {
+  return {
+    sequence: row.sequence,
+    operationId: row.operation_id,
+    classId: row.class_id,
+    kind: row.kind as OperationKind,
+    name: row.name,
+    specText: row.spec,
+    requirements: JSON.parse(row.requirements),
+    status: row.status,
+    priority: row.priority,
+    attempt: row.attempt,
+    failures: row.failures,
+    maxAttempts: row.max_attempts,
+    notBefore: row.not_before,
+    fallbackAt: row.fallback_at,
+    deadlineAt: row.deadline_at,
+    workerId: row.worker_id,
+    accepted: row.accepted === 1,
+    assignedAt: row.assigned_at,
+    stopReason: row.stop_reason,
+    rejectedBy: JSON.parse(row.rejected_by),
+    evidence: JSON.parse(row.evidence),
+    checkpoint: row.checkpoint,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    progress: parseNullable(row.progress),
+    result: parseNullable(row.result),
+    error: parseNullable(row.error),
+    idempotencyHash: row.idempotency_hash,
+  };
+}
+
+/** What the API shows of an operation. */
+export function describeOperation(record: OperationRecord, waitingReason: string | null): Operation {
+  return {
+    operationId: record.operationId,
+    kind: record.kind,
+    name: record.name,
+    status: record.status,
+    priority: record.priority,
+    attempt: record.attempt,
+    maxAttempts: record.maxAttempts,
+    workerId: record.workerId,
+    createdAt: record.createdAt,
+    startedAt: record.startedAt,
+    finishedAt: record.finishedAt,
+    progress: record.progress,
+    waitingReason,
+    result: record.result,
+    error: record.error,
+    cancelRequested: record.stopReason !== null,
+    requirements: record.requirements,
+  };
+}
+
+export function describeOperationDetail(
+  record: OperationRecord,
+  waitingReason: string | null,
+  spec: OperationSpec,
+): OperationDetail {
+  return { ...describeOperation(record, waitingReason), spec };
+}

@@ -1,0 +1,546 @@
+/**
+ * The registry's decisions, without the registry's sockets, clock, alarm or chance.
+ *
+ * Each public method is one step: it gets an event and the time, reads and writes storage in one transaction, and hands
+ * back effects for the shell to carry out after the commit. The same storage and the same events give the same
+ * effects. A step that throws leaves storage and memory as they were.
+ */
+import {
+  type Capabilities,
+  CLOSE_CODES,
+  type Lease,
+  type NodeMessage,
+  type Operation,
+  type OperationDetail,
+  type OperationResult,
+  operationSpec,
+  PROTOCOL_VERSION,
+  Problem,
+  type RegisterRequest,
+  type SubmitRequest,
+  TERMINAL_STATUSES,
+  type Worker,
+  wire,
+} from "../../protocol/index.ts";
+import { heartbeatIntervalMs, type RegistryConfig } from "./config.ts";
+import { dispatch, rankOf } from "./dispatch.ts";
+import { checkHealth, type Heartbeats, nextDueAt, removeExpired } from "./health.ts";
+import { endAttempt, fallbackAt, finishStopped, heldLease, loseLease, rejectLease } from "./leases.ts";
+import {
+  describeOperation,
+  describeOperationDetail,
+  type OperationFilter,
+  type OperationRecord,
+} from "./operation-store.ts";
+import { completeRequirements, requirementOf, waitingReason } from "./requirement.ts";
+import { migrate } from "./schema.ts";
+import { first, type Sql } from "./sql.ts";
+import { type Effect, loadState, type State } from "./state.ts";
+import { canTakeWork, describeWorker, isReachable, type WorkerRecord } from "./worker-record.ts";
+
+const specWire = wire(operationSpec);
+
+/** A step's answer, and what the shell has to do after the commit. */
+export interface Outcome<T> {
+  readonly value: T;
+  readonly effects: readonly Effect[];
+}
+
+/** One accepted submission. */
+export interface Submission {
+  readonly request: SubmitRequest;
+  readonly operationId: string;
+  /** The caller's Idempotency-Key with the hash of what it submitted, or null. */
+  readonly idempotency: { readonly key: string; readonly hash: string } | null;
+}
+
+export class Scheduler {
+  readonly #sql: Sql;
+  readonly #config: RegistryConfig;
+  #state: State;
+
+  constructor(sql: Sql, config: RegistryConfig) {
+    this.#sql = sql;
+    this.#config = config;
+    migrate(sql);
+    this.#state = loadState(sql, config);
+  }
+
+  get config(): RegistryConfig {
+    return this.#config;
+  }
+
+  // Operations
+
+  /** Accepts operations, all or none. The same idempotency key with the same content answers with the operation that is there. */
+  submit(submissions: readonly Submission[], now: number): Outcome<Operation[]> {
+    return this.#step((state) => {
+      const accepted = submissions.map((submission) => this.#accept(state, submission, now));
+      dispatch(state, now);
+      return accepted.map((operationId) => this.#describe(state.operations.get(operationId)!));
+    });
+  }
+
+  #accept(state: State, { request, operationId, idempotency }: Submission, now: number): string {
+    if (idempotency !== null) {
+      const present = state.operations.byIdempotencyKey(idempotency.key);
+      if (present !== undefined) {
+        if (present.idempotencyHash === idempotency.hash) return present.operationId;
+        throw new Problem("conflict", `Idempotency-Key ${idempotency.key} was used for another submission.`, {
+          cure: "Use a new key for a new submission.",
+        });
+      }
+    }
+    const requirements = completeRequirements(request.spec, request.requirements);
+    const classId = state.classes.idOf(requirementOf(request.spec, requirements));
+    state.operations.insert({
+      operationId,
+      classId,
+      kind: request.spec.kind,
+      name: request.name ?? null,
+      specText: JSON.stringify(specWire.encode(request.spec)),
+      requirements,
+      priority: request.priority,
+      rank: rankOf(now, request.priority, this.#config.agingMs),
+      maxAttempts: request.maxAttempts,
+      fallbackAt: fallbackAt(requirements.preferWaitMs, now),
+      deadlineAt: request.deadlineMs ?? null,
+      createdAt: now,
+      idempotencyKey: idempotency?.key ?? null,
+      idempotencyHash: idempotency?.hash ?? null,
+    });
+    state.classes.countQueued(classId, 1);
+    state.effects.push({ type: "changed", operationId });
+    return operationId;
+  }
+
+  /** Cancels now when it is queued; asks its worker to stop when it runs. Cancelling what has ended changes nothing. */
+  cancel(operationId: string, now: number): Outcome<Operation> {
+    return this.#step((state) => {
+      const operation = this.#require(operationId);
+      if (operation.status === "queued") {
+        state.operations.update(operation, { stopReason: "cancel" });
+        finishStopped(state, { ...operation, stopReason: "cancel" }, now);
+      } else if (operation.status === "running" && operation.stopReason === null) {
+        state.operations.update(operation, { stopReason: "cancel" });
+        const worker = state.workers.get(operation.workerId!)!;
+        const lease = worker.leases.get(operationId)!;
+        lease.stopping = true;
+        lease.lastSentAt = now;
+        if (worker.connected) sendTo(state, worker, { type: "cancel", operationId, attempt: operation.attempt });
+        state.effects.push({ type: "changed", operationId });
+      }
+      return this.#describe(state.operations.get(operationId)!);
+    });
+  }
+
+  /** Queues a failed or cancelled operation again, by hand, with a fresh set of attempts. */
+  retry(operationId: string, now: number): Outcome<Operation> {
+    return this.#step((state) => {
+      const operation = this.#require(operationId);
+      if (operation.status !== "failed" && operation.status !== "cancelled") {
+        throw new Problem(
+          "conflict",
+          `Operation ${operationId} is ${operation.status}; only failed or cancelled ones can be retried.`,
+          {
+            cure: "Submit a new operation instead.",
+          },
+        );
+      }
+      state.operations.reopen(operationId, operation.maxAttempts, fallbackAt(operation.requirements.preferWaitMs, now));
+      state.classes.countQueued(operation.classId, 1);
+      state.effects.push({ type: "changed", operationId });
+      dispatch(state, now);
+      return this.#describe(state.operations.get(operationId)!);
+    });
+  }
+
+  operation(operationId: string): OperationDetail {
+    const record = this.#require(operationId);
+    return describeOperationDetail(record, this.#waitingReason(record), specWire.parse(JSON.parse(record.specText)));
+  }
+
+  operations(
+    filter: OperationFilter,
+    cursor: number | null,
+    limit: number,
+  ): { total: number; operations: Operation[]; nextCursor: number | null } {
+    const { total, records } = this.#state.operations.list(filter, cursor, limit + 1);
+    const page = records.slice(0, limit);
+    return {
+      total,
+      operations: page.map((record) => this.#describe(record)),
+      nextCursor: records.length > limit ? page.at(-1)!.sequence : null,
+    };
+  }
+
+  operationCounts(): ReturnType<State["operations"]["countByStatus"]> {
+    return this.#state.operations.countByStatus();
+  }
+
+  // Workers
+
+  /** Registers a worker, or renews what is known of it. Idempotent; running leases stay. */
+  register(request: RegisterRequest, credentialHash: string, now: number): Outcome<Worker> {
+    return this.#step((state) => {
+      const present = state.workers.get(request.workerId);
+      if (present !== undefined && present.workerType !== request.workerType && present.leases.size > 0) {
+        throw new Problem(
+          "conflict",
+          `Worker ${request.workerId} is registered as ${present.workerType} and runs operations.`,
+          {
+            cure: "Stop the other node, or choose another --worker-id.",
+          },
+        );
+      }
+      const worker: WorkerRecord = {
+        workerId: request.workerId,
+        workerType: request.workerType,
+        endpointUrl: request.endpointUrl,
+        softwareVersion: request.softwareVersion,
+        capabilities: request.capabilities,
+        metadata: request.metadata,
+        credentialHash,
+        epoch: (present?.epoch ?? 0) + EPOCHS_PER_REGISTRATION,
+        connected: present?.connected ?? false,
+        draining: false,
+        registeredAt: present?.registeredAt ?? now,
+        lastSeenAt: present?.lastSeenAt ?? null,
+        lastHealthCheckAt: present?.lastHealthCheckAt ?? null,
+        healthFailures: present?.healthFailures ?? 0,
+        disconnectedAt: present?.disconnectedAt ?? null,
+        lastSelectedAt: present?.lastSelectedAt ?? null,
+        leases: present?.leases ?? new Map(),
+      };
+      if (present?.connected) {
+        closeConnection(state, present, CLOSE_CODES.superseded, "the worker registered again");
+        worker.connected = false;
+        worker.disconnectedAt = now;
+      }
+      state.workers.put(worker);
+      return describeWorker(worker, this.#config);
+    });
+  }
+
+  /** Ends a worker's connection and forgets it; what it ran goes back to the queue. */
+  deregister(workerId: string, now: number): Outcome<void> {
+    return this.#step((state) => {
+      const worker = this.#requireWorker(workerId);
+      for (const operationId of [...worker.leases.keys()]) {
+        loseLease(state, worker, operationId, "lost: the worker was removed", now);
+      }
+      if (worker.connected) closeConnection(state, worker, CLOSE_CODES.revoked, "the worker was removed");
+      state.workers.remove(worker);
+      dispatch(state, now);
+    });
+  }
+
+  /** A draining worker finishes what it runs and takes nothing new. */
+  drain(workerId: string, draining: boolean, now: number): Outcome<Worker> {
+    return this.#step((state) => {
+      const worker = this.#requireWorker(workerId);
+      worker.draining = draining;
+      state.workers.putHealth(worker);
+      dispatch(state, now);
+      return describeWorker(worker, this.#config);
+    });
+  }
+
+  worker(workerId: string): Worker {
+    return describeWorker(this.#requireWorker(workerId), this.#config);
+  }
+
+  workers(): Worker[] {
+    return this.#state.workers.all().map((worker) => describeWorker(worker, this.#config));
+  }
+
+  credentialHash(workerId: string): string | null {
+    return this.#state.workers.get(workerId)?.credentialHash ?? null;
+  }
+
+  /** Whether the worker holds the lease of this attempt now; what an upload must show. */
+  holdsLease(workerId: string, claim: Lease): boolean {
+    const worker = this.#state.workers.get(workerId);
+    return worker !== undefined && heldLease(worker, claim) !== undefined;
+  }
+
+  // Connections
+
+  /**
+   * The first message of a connection. A newer epoch replaces the older connection; an older one is closed.
+   * Leases that the worker still runs live on; the ones that it does not know were lost with its process.
+   * Answers whether the connection is now the worker's own.
+   */
+  hello(workerId: string, message: Extract<NodeMessage, { type: "hello" }>, now: number): Outcome<boolean> {
+    return this.#step((state) => {
+      const worker = state.workers.get(workerId);
+      if (worker === undefined) return false;
+      if (message.epoch === worker.epoch && worker.connected) return true;
+      if (message.epoch <= worker.epoch || message.protocolVersion > PROTOCOL_VERSION) return false;
+      if (worker.connected) {
+        closeConnection(state, worker, CLOSE_CODES.superseded, "a newer connection of this worker took over");
+      }
+      this.#adopt(worker, message, now);
+      state.workers.put(worker);
+      this.#reconcile(state, worker, message.leases, now);
+      dispatch(state, now);
+      return true;
+    });
+  }
+
+  #adopt(worker: WorkerRecord, message: Extract<NodeMessage, { type: "hello" }>, now: number): void {
+    worker.epoch = message.epoch;
+    worker.connected = true;
+    worker.draining = message.draining;
+    worker.softwareVersion = message.softwareVersion;
+    worker.capabilities = message.capabilities;
+    worker.lastSeenAt = now;
+    worker.lastHealthCheckAt = now;
+    worker.healthFailures = 0;
+    worker.disconnectedAt = null;
+  }
+
+  #reconcile(state: State, worker: WorkerRecord, claims: readonly Lease[], now: number): void {
+    const claimed = new Map(claims.map((claim) => [claim.operationId, claim.attempt]));
+    for (const lease of [...worker.leases.values()]) {
+      if (claimed.get(lease.operationId) !== lease.attempt) {
+        loseLease(state, worker, lease.operationId, "lost: the node came back without it", now);
+      } else if (!lease.accepted) {
+        lease.accepted = true;
+        state.operations.update({ operationId: lease.operationId, status: "running" }, { accepted: true });
+      }
+    }
+    const surplus = [...worker.leases.values()].slice(worker.capabilities.slots);
+    for (const lease of surplus)
+      loseLease(state, worker, lease.operationId, "lost: the node came back with fewer slots", now);
+    const kept = [...worker.leases.values()].map(({ operationId, attempt }) => ({ operationId, attempt }));
+    const heartbeatMs = heartbeatIntervalMs(this.#config);
+    sendTo(state, worker, { type: "welcome", epoch: worker.epoch, leases: kept, heartbeatIntervalMs: heartbeatMs });
+    for (const claim of claims) {
+      if (heldLease(worker, claim) === undefined) this.#settle(state, worker, claim);
+    }
+    for (const lease of worker.leases.values()) {
+      if (!lease.stopping) continue;
+      lease.lastSentAt = now;
+      sendTo(state, worker, { type: "cancel", operationId: lease.operationId, attempt: lease.attempt });
+    }
+  }
+
+  /** Tells a worker what became of an attempt that it does not hold (any more). */
+  #settle(state: State, worker: WorkerRecord, claim: Lease): void {
+    const { operationId, attempt } = claim;
+    const operation = state.operations.get(operationId);
+    const ended = operation !== undefined && TERMINAL_STATUSES.includes(operation.status);
+    const own = ended && operation.attempt === attempt && operation.workerId === worker.workerId;
+    sendTo(state, worker, { type: own ? "acknowledge" : "stale", operationId, attempt });
+  }
+
+  /** The connection of this epoch closed. Its leases live on for the grace period. */
+  disconnect(workerId: string, epoch: number, now: number): Outcome<void> {
+    return this.#step((state) => {
+      const worker = state.workers.get(workerId);
+      if (worker === undefined || worker.epoch !== epoch || !worker.connected) return;
+      worker.connected = false;
+      worker.disconnectedAt = now;
+      state.workers.putHealth(worker);
+    });
+  }
+
+  /**
+   * The registry started: workers that storage believes connected, and whose sockets are gone, get the grace period from
+   * now, since it was the registry that went away.
+   */
+  wake(connections: ReadonlyMap<string, number>, now: number): Outcome<void> {
+    return this.#step((state) => {
+      const workers = state.workers.all();
+      const outage = workers.some((worker) => worker.connected && connections.get(worker.workerId) !== worker.epoch);
+      for (const worker of workers) {
+        if (connections.get(worker.workerId) === worker.epoch) continue;
+        if (!worker.connected && !(outage && worker.leases.size > 0)) continue;
+        worker.connected = false;
+        worker.disconnectedAt = now;
+        state.workers.putHealth(worker);
+      }
+    });
+  }
+
+  /** Any later message of a connection. Messages of a connection that is not the worker's present one change nothing. */
+  receive(
+    workerId: string,
+    epoch: number,
+    message: Exclude<NodeMessage, { type: "hello" }>,
+    now: number,
+  ): Outcome<void> {
+    return this.#step((state) => {
+      const worker = state.workers.get(workerId);
+      if (worker === undefined || worker.epoch !== epoch || !worker.connected) return;
+      worker.lastSeenAt = now;
+      if (worker.healthFailures > 0) {
+        worker.healthFailures = 0;
+        state.workers.putHealth(worker);
+      }
+      if (message.type === "capabilities") this.#renewCapabilities(state, worker, message.capabilities, now);
+      else if (message.type === "drain") {
+        worker.draining = message.draining;
+        state.workers.putHealth(worker);
+        dispatch(state, now);
+      } else this.#about(state, worker, message, now);
+    });
+  }
+
+  #renewCapabilities(state: State, worker: WorkerRecord, capabilities: Capabilities, now: number): void {
+    worker.capabilities = capabilities;
+    state.workers.put(worker);
+    const surplus = [...worker.leases.values()].slice(capabilities.slots);
+    for (const lease of surplus) {
+      loseLease(state, worker, lease.operationId, "lost: the node offers fewer slots", now);
+      sendTo(state, worker, { type: "stale", operationId: lease.operationId, attempt: lease.attempt });
+    }
+    dispatch(state, now);
+  }
+
+  /** A message about one attempt. The fencing token decides whether it means anything. */
+  #about(
+    state: State,
+    worker: WorkerRecord,
+    message: Exclude<NodeMessage, { type: "hello" | "capabilities" | "drain" }>,
+    now: number,
+  ): void {
+    const lease = heldLease(worker, message);
+    if (lease === undefined) {
+      this.#settle(state, worker, message);
+      return;
+    }
+    const { operationId, attempt } = message;
+    const operation = state.operations.get(operationId)!;
+    if (!lease.accepted && message.type !== "reject") {
+      lease.accepted = true;
+      state.operations.update(operation, { accepted: true });
+      state.effects.push({ type: "changed", operationId });
+    }
+    if (message.type === "complete" && !this.#resultIsStored(message.result)) {
+      const reason = `the artefact of operation ${operationId} is not stored; upload it first`;
+      sendTo(state, worker, { type: "refused", reason });
+      return;
+    }
+    switch (message.type) {
+      case "accept":
+      case "log":
+        return;
+      case "progress":
+        state.operations.update(operation, { progress: message.progress });
+        state.effects.push({ type: "changed", operationId });
+        return;
+      case "checkpoint":
+        state.operations.update(operation, { checkpoint: message.sha256 });
+        return;
+      case "reject":
+        rejectLease(state, worker, operation, message.reason, now);
+        break;
+      case "complete":
+      case "fail":
+      case "stopped":
+        endAttempt(state, worker, operation, message, now);
+        sendTo(state, worker, { type: "acknowledge", operationId, attempt });
+        break;
+    }
+    dispatch(state, now);
+  }
+
+  #resultIsStored(result: OperationResult): boolean {
+    return result.sha256 === null || this.hasArtefact(result.sha256);
+  }
+
+  // Artefacts
+
+  hasArtefact(sha256: string): boolean {
+    return first(this.#sql, "SELECT 1 AS present FROM artefacts WHERE sha256 = ?", sha256) !== undefined;
+  }
+
+  /** Remembers that the bytes are in the store. */
+  recordArtefact(artefact: { sha256: string; bytes: number; mediaType: string }, now: number): void {
+    this.#sql.run(
+      "INSERT INTO artefacts (sha256, bytes, media_type, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
+      artefact.sha256,
+      artefact.bytes,
+      artefact.mediaType,
+      now,
+    );
+  }
+
+  // Time
+
+  /** What time alone changes. The shell calls it from the alarm, and before it shows workers. */
+  tick(heartbeats: Heartbeats, now: number): Outcome<void> {
+    return this.#step((state) => {
+      checkHealth(state, heartbeats, now);
+      removeExpired(state, now);
+      dispatch(state, now);
+    });
+  }
+
+  /** When `tick` is due next, or null when nothing changes by itself. */
+  nextDueAt(now: number): number | null {
+    return nextDueAt(this.#state, now);
+  }
+
+  // Within
+
+  #step<T>(work: (state: State) => T): Outcome<T> {
+    const state = this.#state;
+    state.effects = [];
+    try {
+      const value = this.#sql.transaction(() => work(state));
+      return { value, effects: state.effects };
+    } catch (error) {
+      this.#state = loadState(this.#sql, this.#config);
+      throw error;
+    }
+  }
+
+  #require(operationId: string): OperationRecord {
+    const operation = this.#state.operations.get(operationId);
+    if (operation === undefined) {
+      throw new Problem("not-found", `There is no operation ${operationId}.`, {
+        cure: "List them with `ktrdr ops list`.",
+      });
+    }
+    return operation;
+  }
+
+  #requireWorker(workerId: string): WorkerRecord {
+    const worker = this.#state.workers.get(workerId);
+    if (worker === undefined) {
+      throw new Problem("not-found", `There is no worker ${workerId}.`, { cure: "List them with `ktrdr workers`." });
+    }
+    return worker;
+  }
+
+  #describe(record: OperationRecord): Operation {
+    return describeOperation(record, this.#waitingReason(record));
+  }
+
+  #waitingReason(record: OperationRecord): string | null {
+    if (record.status !== "queued") return null;
+    const last = record.evidence.at(-1);
+    const workers = this.#state.workers.all();
+    const reason = waitingReason(
+      this.#state.classes.requirement(record.classId),
+      workers,
+      (worker) => canTakeWork(worker, this.#config),
+      (worker) => isReachable(worker, this.#config),
+    );
+    return last === undefined ? reason : `${reason} (attempt ${last.attempt} on ${last.workerId} ${last.reason})`;
+  }
+}
+
+/** A registration leaves room for as many connections before the next registration's epochs begin. */
+const EPOCHS_PER_REGISTRATION = 2 ** 20;
+
+function sendTo(state: State, worker: WorkerRecord, message: Extract<Effect, { type: "send" }>["message"]): void {
+  state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
+}
+
+function closeConnection(state: State, worker: WorkerRecord, code: number, reason: string): void {
+  state.effects.push({ type: "close", workerId: worker.workerId, epoch: worker.epoch, code, reason });
+}

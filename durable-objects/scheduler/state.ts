@@ -1,0 +1,43 @@
+/** What a step works on: the stores, the numbers, and the effects that it asks of the shell. */
+import type { RegistryMessage } from "../../protocol/index.ts";
+import { ClassIndex } from "./class-index.ts";
+import type { RegistryConfig } from "./config.ts";
+import { OperationStore } from "./operation-store.ts";
+import type { Sql } from "./sql.ts";
+import { WorkerStore } from "./worker-store.ts";
+
+/** What the shell does after a step's writes are committed; a crash before that is a lost message, which the protocol survives. */
+export type Effect =
+  | { readonly type: "send"; readonly workerId: string; readonly epoch: number; readonly message: RegistryMessage }
+  /** Closes the worker's connection of exactly this epoch. */
+  | {
+      readonly type: "close";
+      readonly workerId: string;
+      readonly epoch: number;
+      readonly code: number;
+      readonly reason: string;
+    }
+  /** Something about the operation changed; those who watch it are told. */
+  | { readonly type: "changed"; readonly operationId: string };
+
+export interface State {
+  readonly sql: Sql;
+  readonly config: RegistryConfig;
+  readonly operations: OperationStore;
+  readonly workers: WorkerStore;
+  readonly classes: ClassIndex;
+  effects: Effect[];
+}
+
+/** Reads what storage holds; nothing else is needed to go on after a restart. */
+export function loadState(sql: Sql, config: RegistryConfig): State {
+  const operations = new OperationStore(sql);
+  return {
+    sql,
+    config,
+    operations,
+    workers: new WorkerStore(sql, operations.running()),
+    classes: new ClassIndex(sql, operations.queuedByClass()),
+    effects: [],
+  };
+}

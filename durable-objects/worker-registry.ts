@@ -1,0 +1,363 @@
+/**
+ * The registry of one workspace: a thin shell of sockets, alarm, storage and RPC around the pure scheduler.
+ * Every method loads nothing and decides nothing: it checks who calls, runs one step, and carries out its effects.
+ */
+import { DurableObject } from "cloudflare:workers";
+import {
+  CLOSE_CODES,
+  type CreatedToken,
+  DEFAULT_WORKSPACE,
+  HEARTBEAT_REQUEST,
+  HEARTBEAT_RESPONSE,
+  type Lease,
+  LIMITS,
+  makeToken,
+  type NodeMessage,
+  nodeMessage,
+  type Operation,
+  type OperationDetail,
+  Problem,
+  type ProblemDetails,
+  type RegisterRequest,
+  type RegisterResponse,
+  type Role,
+  SUBPROTOCOL,
+  type SubmitRequest,
+  sha256Hex,
+  type Worker,
+  wire,
+} from "../protocol/index.ts";
+import type { Environment } from "../src/environment.ts";
+import { Authorization } from "./authorization.ts";
+import { attachmentOf, Connections, closeQuietly, sendFrames, setAttachment } from "./connections.ts";
+import { durableSql } from "./durable-sql.ts";
+import { makeOperationId } from "./operation-id.ts";
+import { registryConfig } from "./scheduler/config.ts";
+import type { OperationFilter } from "./scheduler/operation-store.ts";
+import { type Outcome, Scheduler } from "./scheduler/scheduler.ts";
+import { type TokenRecord, TokenStore } from "./tokens.ts";
+
+const messageWire = wire(nodeMessage);
+
+/** Messages in one connection that cannot be understood before it is closed. */
+const FAULTS_ALLOWED = 20;
+
+/** Errors lose their fields on the way over RPC, so an answer carries its problem as a value. */
+export type Answer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: ProblemDetails };
+
+export class WorkerRegistry extends DurableObject<Environment> {
+  readonly #scheduler: Scheduler;
+  readonly #tokens: TokenStore;
+  readonly #authorization: Authorization;
+  readonly #connections: Connections;
+  readonly #workspace: string;
+  #alarmAt: number | null = null;
+  #checkedAt = 0;
+
+  constructor(context: DurableObjectState, environment: Environment) {
+    super(context, environment);
+    this.#workspace = context.id.name ?? DEFAULT_WORKSPACE;
+    const sql = durableSql(context.storage);
+    const config = registryConfig.parse(JSON.parse(environment.REGISTRY_CONFIG ?? "{}"));
+    this.#scheduler = new Scheduler(sql, config);
+    this.#tokens = new TokenStore(sql);
+    const adminHash = this.#workspace === DEFAULT_WORKSPACE ? environment.ADMIN_TOKEN_SHA256 : undefined;
+    this.#authorization = new Authorization(this.#tokens, this.#scheduler, adminHash);
+    context.setWebSocketAutoResponse(new WebSocketRequestResponsePair(HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE));
+    this.#connections = new Connections(context);
+    this.#commit(this.#scheduler.wake(this.#connections.epochs(), Date.now()));
+    context.blockConcurrencyWhile(async () => {
+      this.#alarmAt = await context.storage.getAlarm();
+      this.#setAlarm();
+    });
+  }
+
+  // Operations
+
+  async submit(
+    tokenHash: string,
+    requests: readonly SubmitRequest[],
+    idempotency: { key: string; hash: string } | null,
+  ): Promise<Answer<Operation[]>> {
+    return this.#answer(tokenHash, "researcher", (now) => {
+      this.#lookAtHeartbeats(now);
+      const submissions = requests.map((request, index) => ({
+        request,
+        operationId: makeOperationId(now, (bytes) => crypto.getRandomValues(bytes)),
+        idempotency: idempotency === null ? null : { ...idempotency, key: `${idempotency.key}#${index}` },
+      }));
+      return this.#commit(this.#scheduler.submit(submissions, now));
+    });
+  }
+
+  async listOperations(
+    tokenHash: string,
+    filter: OperationFilter,
+    cursor: number | null,
+    limit: number,
+  ): Promise<Answer<{ total: number; operations: Operation[]; nextCursor: number | null }>> {
+    return this.#answer(tokenHash, "viewer", () => this.#scheduler.operations(filter, cursor, limit));
+  }
+
+  async showOperation(tokenHash: string, operationId: string): Promise<Answer<OperationDetail>> {
+    return this.#answer(tokenHash, "viewer", () => this.#scheduler.operation(operationId));
+  }
+
+  async cancelOperation(tokenHash: string, operationId: string): Promise<Answer<Operation>> {
+    return this.#answer(tokenHash, "researcher", (now) => this.#commit(this.#scheduler.cancel(operationId, now)));
+  }
+
+  async retryOperation(tokenHash: string, operationId: string): Promise<Answer<Operation>> {
+    return this.#answer(tokenHash, "researcher", (now) => this.#commit(this.#scheduler.retry(operationId, now)));
+  }
+
+  // Workers
+
+  /** An enrolment token, or the worker's own credential, registers the worker. */
+  async registerWorker(tokenHash: string, request: RegisterRequest): Promise<Answer<RegisterResponse>> {
+    return this.#catching(async (now) => {
+      const enrolment = this.#authorization.requireEnrolment(tokenHash, request.workerId, now);
+      const credential = enrolment === null ? undefined : makeToken(this.#workspace, fillRandom);
+      const credentialHash = credential === undefined ? tokenHash : await sha256Hex(credential);
+      if (enrolment !== null) this.#tokens.use(enrolment.tokenId);
+      const worker = this.#commit(this.#scheduler.register(request, credentialHash, now));
+      return {
+        workerId: worker.workerId,
+        workerType: worker.workerType,
+        status: worker.status,
+        message: `Worker ${worker.workerId} is registered`,
+        socketPath: `/api/v1/workers/${worker.workerId}/socket`,
+        epoch: worker.epoch,
+        ...(credential === undefined ? {} : { credential }),
+      };
+    });
+  }
+
+  async listWorkers(tokenHash: string): Promise<Answer<Worker[]>> {
+    return this.#answer(tokenHash, "viewer", (now) => {
+      this.#lookAtHeartbeats(now);
+      return this.#scheduler.workers();
+    });
+  }
+
+  async showWorker(tokenHash: string, workerId: string): Promise<Answer<Worker>> {
+    return this.#answer(tokenHash, "viewer", (now) => {
+      this.#lookAtHeartbeats(now);
+      return this.#scheduler.worker(workerId);
+    });
+  }
+
+  async removeWorker(tokenHash: string, workerId: string): Promise<Answer<void>> {
+    return this.#answer(tokenHash, "admin", (now) => this.#commit(this.#scheduler.deregister(workerId, now)));
+  }
+
+  async drainWorker(tokenHash: string, workerId: string, draining: boolean): Promise<Answer<Worker>> {
+    return this.#answer(tokenHash, "admin", (now) => this.#commit(this.#scheduler.drain(workerId, draining, now)));
+  }
+
+  // Tokens
+
+  async createToken(
+    tokenHash: string,
+    request: { role: TokenRecord["role"]; name: string; expiresAtMs: number | null; usesLeft: number | null },
+  ): Promise<Answer<CreatedToken>> {
+    return this.#catching(async (now) => {
+      this.#authorization.requireRole(tokenHash, "admin", now);
+      const token = makeToken(this.#workspace, fillRandom);
+      const tokenId = `tok_${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
+      this.#tokens.insert({ tokenId, createdAt: now, ...request }, await sha256Hex(token));
+      return {
+        tokenId,
+        token,
+        name: request.name,
+        role: request.role,
+        workspace: this.#workspace,
+        expiresAtMs: request.expiresAtMs,
+      };
+    });
+  }
+
+  async listTokens(tokenHash: string): Promise<Answer<{ workspace: string; tokens: TokenRecord[] }>> {
+    return this.#answer(tokenHash, "admin", () => ({ workspace: this.#workspace, tokens: this.#tokens.list() }));
+  }
+
+  async revokeToken(tokenHash: string, tokenId: string): Promise<Answer<void>> {
+    return this.#answer(tokenHash, "admin", () => this.#tokens.revoke(tokenId));
+  }
+
+  // Artefacts
+
+  /** Whether a worker may upload for this attempt now; answers whether the bytes are stored already. */
+  async authorizeUpload(
+    tokenHash: string,
+    workerId: string,
+    claim: Lease,
+    sha256: string,
+  ): Promise<Answer<{ stored: boolean }>> {
+    return this.#catching(async () => {
+      this.#authorization.requireWorker(tokenHash, workerId);
+      if (!this.#scheduler.holdsLease(workerId, claim)) {
+        throw new Problem(
+          "conflict",
+          `Attempt ${claim.attempt} of ${claim.operationId} is not a lease of ${workerId} now.`,
+          {
+            cure: "Drop the result: the operation was handed to another worker, or has ended.",
+          },
+        );
+      }
+      return { stored: this.#scheduler.hasArtefact(sha256) };
+    });
+  }
+
+  async recordArtefact(artefact: { sha256: string; bytes: number; mediaType: string }): Promise<void> {
+    this.#scheduler.recordArtefact(artefact, Date.now());
+  }
+
+  async requireViewer(tokenHash: string): Promise<Answer<void>> {
+    return this.#answer(tokenHash, "viewer", () => undefined);
+  }
+
+  // Sockets
+
+  /** The upgrade of a node's connection; the edge forwards the worker and the token's hash in headers. */
+  override async fetch(request: Request): Promise<Response> {
+    const workerId = request.headers.get("x-ktrdr-worker") ?? "";
+    const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
+    if (!this.#authorization.isWorker(tokenHash, workerId)) {
+      const problem = new Problem("unauthenticated", `The credential is not that of worker ${workerId}.`, {
+        cure: "Enrol the node again with a new enrolment token (`ktrdr enrol`).",
+      });
+      return Response.json(problem.toDetails(), {
+        status: problem.status,
+        headers: { "content-type": "application/problem+json" },
+      });
+    }
+    const pair = new WebSocketPair();
+    this.#connections.accept(pair[1], workerId);
+    return new Response(null, { status: 101, webSocket: pair[0], headers: { "sec-websocket-protocol": SUBPROTOCOL } });
+  }
+
+  override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
+    try {
+      for (const message of parseFrame(frame)) this.#receive(socket, message);
+    } catch (error) {
+      this.#refuse(socket, Problem.from(error));
+    }
+  }
+
+  #receive(socket: WebSocket, message: NodeMessage): void {
+    const { workerId, epoch } = attachmentOf(socket);
+    const now = Date.now();
+    if (message.type !== "hello") {
+      if (epoch === null) throw new Problem("invalid-request", `The first message must be hello, not ${message.type}.`);
+      this.#commit(this.#scheduler.receive(workerId, epoch, message, now));
+      return;
+    }
+    if (epoch !== null && epoch !== message.epoch) {
+      throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
+    }
+    this.#connections.identify(socket, workerId, message.epoch);
+    if (this.#commit(this.#scheduler.hello(workerId, message, now))) return;
+    this.#connections.forget(socket);
+    closeQuietly(socket, CLOSE_CODES.superseded, "a newer connection of this worker is in use");
+  }
+
+  /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */
+  #refuse(socket: WebSocket, problem: Problem): void {
+    const attachment = attachmentOf(socket);
+    if (problem.kind === "internal") console.error("message handler failed", attachment.workerId, problem.cause);
+    sendFrames(socket, [{ type: "refused", reason: problem.message }]);
+    const faults = attachment.faults + 1;
+    setAttachment(socket, { ...attachment, faults });
+    if (faults > FAULTS_ALLOWED) closeQuietly(socket, CLOSE_CODES.misbehaving, "too many messages that were refused");
+  }
+
+  override webSocketClose(socket: WebSocket, code: number, reason: string): void {
+    const { workerId, epoch } = attachmentOf(socket);
+    this.#connections.forget(socket);
+    if (epoch !== null) this.#commit(this.#scheduler.disconnect(workerId, epoch, Date.now()));
+    // 1005, 1006 and 1015 only report; sending them back is an error.
+    if (code !== 1005 && code !== 1006 && code !== 1015) closeQuietly(socket, code, reason);
+    else closeQuietly(socket, 1000, "");
+  }
+
+  override webSocketError(socket: WebSocket): void {
+    const { workerId, epoch } = attachmentOf(socket);
+    this.#connections.forget(socket);
+    if (epoch !== null) this.#commit(this.#scheduler.disconnect(workerId, epoch, Date.now()));
+  }
+
+  // Time
+
+  override async alarm(): Promise<void> {
+    this.#alarmAt = null;
+    this.#tick(Date.now());
+  }
+
+  #tick(now: number): void {
+    this.#checkedAt = now;
+    this.#commit(this.#scheduler.tick((workerId) => this.#connections.lastHeartbeatAt(workerId), now));
+  }
+
+  /** Between alarms the statuses may be old; whoever reads or submits gets them fresh, at most every second. */
+  #lookAtHeartbeats(now: number): void {
+    if (now - this.#checkedAt >= 1000) this.#tick(now);
+  }
+
+  #setAlarm(): void {
+    const dueAt = this.#scheduler.nextDueAt(Date.now());
+    if (dueAt === null || (this.#alarmAt !== null && this.#alarmAt <= dueAt)) return;
+    this.#alarmAt = dueAt;
+    void this.ctx.storage.setAlarm(dueAt);
+  }
+
+  // Within
+
+  #commit<T>(outcome: Outcome<T>): T {
+    this.#connections.carryOut(outcome.effects);
+    this.#setAlarm();
+    return outcome.value;
+  }
+
+  async #answer<T>(tokenHash: string, role: Role, work: (now: number) => T): Promise<Answer<T>> {
+    return this.#catching(async (now) => {
+      this.#authorization.requireRole(tokenHash, role, now);
+      return work(now);
+    });
+  }
+
+  async #catching<T>(work: (now: number) => Promise<T>): Promise<Answer<T>> {
+    try {
+      return { ok: true, value: await work(Date.now()) };
+    } catch (error) {
+      const problem = Problem.from(error);
+      if (problem.kind === "internal") console.error("registry call failed", error);
+      return { ok: false, problem: problem.toDetails() };
+    }
+  }
+}
+
+function fillRandom(bytes: Uint8Array): void {
+  crypto.getRandomValues(bytes);
+}
+
+/** The messages of a frame, checked. Throws a Problem with what is wrong. */
+function parseFrame(frame: string | ArrayBuffer): NodeMessage[] {
+  if (typeof frame !== "string") throw new Problem("invalid-request", "A frame must be text, not binary.");
+  if (frame.length > LIMITS.socketMessageBytes) {
+    throw new Problem(
+      "too-large",
+      `A frame of ${frame.length} bytes is over the limit of ${LIMITS.socketMessageBytes}.`,
+    );
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(frame);
+  } catch {
+    throw new Problem("invalid-request", "The frame is not JSON.");
+  }
+  const messages = Array.isArray(json) ? json : [json];
+  return messages.map((message) => messageWire.parse(message, "message"));
+}

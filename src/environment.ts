@@ -1,0 +1,11 @@
+/** What the runtime binds to the Worker; see wrangler.toml. */
+import type { WorkerRegistry } from "../durable-objects/worker-registry.ts";
+
+export interface Environment {
+  REGISTRY: DurableObjectNamespace<WorkerRegistry>;
+  ARTEFACTS: R2Bucket;
+  /** Hexadecimal SHA-256 of the first admin token of the workspace `default`; absent means that there is none. */
+  ADMIN_TOKEN_SHA256?: string;
+  /** JSON with numbers that differ from `registryConfig`'s defaults. */
+  REGISTRY_CONFIG?: string;
+}

@@ -1,0 +1,44 @@
+/**
+ * The edge API: authenticate, validate, route. It keeps no state and moves artefacts as streams; decisions are the
+ * registry's.
+ */
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { API_PREFIX, LIMITS, Problem } from "../protocol/index.ts";
+import type { Edge } from "./edge.ts";
+import { problemResponse } from "./problem-response.ts";
+import { artefacts } from "./routes/artefacts.ts";
+import { health } from "./routes/health.ts";
+import { operations } from "./routes/operations.ts";
+import { enrolments, tokens } from "./routes/tokens.ts";
+import { workers } from "./routes/workers.ts";
+
+export { WorkerRegistry } from "../durable-objects/worker-registry.ts";
+
+const jsonLimit = bodyLimit({
+  maxSize: LIMITS.requestBodyBytes,
+  onError: () => {
+    throw new Problem("too-large", `The request body is over the limit of ${LIMITS.requestBodyBytes} bytes.`, {
+      cure: "Split it into several requests.",
+    });
+  },
+});
+
+const app = new Hono<Edge>();
+
+app.route("/health", health);
+app.route(`${API_PREFIX}/artefacts`, artefacts);
+app.use(`${API_PREFIX}/*`, jsonLimit);
+app.route(`${API_PREFIX}/workers`, workers);
+app.route(`${API_PREFIX}/operations`, operations);
+app.route(`${API_PREFIX}/tokens`, tokens);
+app.route(`${API_PREFIX}/enrolments`, enrolments);
+
+app.notFound((context) => {
+  throw new Problem("not-found", `There is no ${context.req.method} ${context.req.path}.`, {
+    cure: `The API's paths begin with ${API_PREFIX}.`,
+  });
+});
+app.onError((error) => problemResponse(error));
+
+export default app;

@@ -1,0 +1,120 @@
+/** `/api/v1/operations`: submit, list, show, cancel, retry, result. */
+import { Hono } from "hono";
+import { z } from "zod";
+import {
+  LIMITS,
+  operation,
+  operationDetail,
+  operationId,
+  operationList,
+  operationStatus,
+  Problem,
+  type SubmitRequest,
+  sha256Hex,
+  submitRequest,
+  submitResponse,
+  wire,
+  workerId,
+} from "../../protocol/index.ts";
+import { opened, parsedBody } from "../answers.ts";
+import { artefactKey } from "../artefact-key.ts";
+import { authenticate } from "../authentication.ts";
+import type { Edge } from "../edge.ts";
+
+const submitWire = wire(submitRequest);
+const submittedWire = wire(submitResponse);
+const operationWire = wire(operation);
+const detailWire = wire(operationDetail);
+const listWire = wire(operationList);
+const idWire = wire(operationId);
+const listQuery = wire(
+  z.strictObject({
+    status: operationStatus.optional(),
+    kind: z.string().max(40).optional(),
+    workerId: workerId.optional(),
+    limit: z.coerce.number().int().min(1).max(LIMITS.pageOperations).default(50),
+    cursor: z.coerce.number().int().min(0).optional(),
+  }),
+);
+
+export const operations = new Hono<Edge>();
+operations.use(authenticate);
+
+operations.post("/", async (context) => {
+  const text = await context.req.text();
+  const request = checkSize(parsedBody(text, submitWire));
+  const idempotency = await idempotencyOf(context.req.header("idempotency-key"), text);
+  const [accepted] = await opened(context.var.registry.submit(context.var.tokenHash, [request], idempotency));
+  const { operationId: id, status } = accepted!;
+  return context.json(submittedWire.encode({ operationId: id, status }) as object, 202, {
+    location: `/api/v1/operations/${id}`,
+  });
+});
+
+operations.get("/", async (context) => {
+  const { cursor, limit, ...filter } = listQuery.parse(context.req.query(), "query");
+  const page = await opened(context.var.registry.listOperations(context.var.tokenHash, filter, cursor ?? null, limit));
+  const nextCursor = page.nextCursor === null ? null : String(page.nextCursor);
+  return context.json(listWire.encode({ ...page, nextCursor }) as object);
+});
+
+operations.get("/:id", async (context) => {
+  const id = idWire.parse(context.req.param("id"), "operation id");
+  const found = await opened(context.var.registry.showOperation(context.var.tokenHash, id));
+  return context.json(detailWire.encode(found) as object);
+});
+
+operations.post("/:id/cancel", async (context) => {
+  const id = idWire.parse(context.req.param("id"), "operation id");
+  const cancelled = await opened(context.var.registry.cancelOperation(context.var.tokenHash, id));
+  return context.json(operationWire.encode(cancelled) as object, 202);
+});
+
+operations.post("/:id/retry", async (context) => {
+  const id = idWire.parse(context.req.param("id"), "operation id");
+  const retried = await opened(context.var.registry.retryOperation(context.var.tokenHash, id));
+  return context.json(operationWire.encode(retried) as object, 202);
+});
+
+/** The result's bytes, as the node uploaded them. */
+operations.get("/:id/result", async (context) => {
+  const id = idWire.parse(context.req.param("id"), "operation id");
+  const found = await opened(context.var.registry.showOperation(context.var.tokenHash, id));
+  if (found.result === null || found.result.sha256 === null) {
+    throw new Problem("not-found", `Operation ${id} is ${found.status} and has no result to download.`, {
+      cure:
+        found.status === "completed"
+          ? "Its summary is all there is."
+          : "Wait until it is completed (`ktrdr ops watch`).",
+    });
+  }
+  const object = await context.env.ARTEFACTS.get(artefactKey(context.var.workspace, found.result.sha256));
+  if (object === null) throw new Problem("internal", `The store has lost the artefact ${found.result.sha256}.`);
+  return new Response(object.body, {
+    headers: {
+      "content-type": found.result.mediaType,
+      "content-length": String(object.size),
+      etag: `"${found.result.sha256}"`,
+      "cache-control": "private, immutable, max-age=31536000",
+    },
+  });
+});
+
+function checkSize(request: SubmitRequest): SubmitRequest {
+  const bytes = JSON.stringify(request.spec).length;
+  if (bytes > LIMITS.operationSpecBytes) {
+    throw new Problem("too-large", `The specification has ${bytes} bytes; the limit is ${LIMITS.operationSpecBytes}.`);
+  }
+  return request;
+}
+
+async function idempotencyOf(key: string | undefined, text: string): Promise<{ key: string; hash: string } | null> {
+  if (key === undefined) return null;
+  if (!/^[\x21-\x7e]{1,128}$/.test(key)) {
+    throw new Problem(
+      "invalid-request",
+      "The Idempotency-Key must be 1 to 128 printable ASCII characters without spaces.",
+    );
+  }
+  return { key, hash: await sha256Hex(text) };
+}
