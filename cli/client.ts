@@ -122,10 +122,8 @@ export function createClient(connection: Connection) {
       call(wires.operationList, "GET", api("/operations"), { query: filter }),
     operation: (operationId: string) => call(wires.operationDetail, "GET", api(`/operations/${part(operationId)}`)),
     cancel: (operationId: string) => call(wires.operation, "POST", api(`/operations/${part(operationId)}/cancel`)),
-    /** Queues a failed or cancelled operation again; the answer may be a new operation's. */
-    async retry(operationId: string): Promise<void> {
-      await send("POST", api(`/operations/${part(operationId)}/retry`));
-    },
+    /** Queues a failed or cancelled operation again. */
+    retry: (operationId: string) => call(wires.operation, "POST", api(`/operations/${part(operationId)}/retry`)),
     /** The artefact's bytes as they were uploaded. */
     async result(operationId: string): Promise<Uint8Array> {
       const response = await send("GET", api(`/operations/${part(operationId)}/result`));

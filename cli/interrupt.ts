@@ -1,30 +1,46 @@
-/** Ctrl-C while watching: the operation goes on, and the user is told how to come back to it. */
+/** Ctrl-C, SIGTERM and a closed terminal, as an abort signal instead of a sudden end. */
 import { type Context, EXIT } from "./context.ts";
 
+export interface Interrupts {
+  /** Aborted by the first interrupt. */
+  readonly signal: AbortSignal;
+  /** Resolves with the first interrupt. */
+  readonly happened: Promise<void>;
+  /** Stops listening: from then on an interrupt ends the process at once, as it does by default. */
+  release(): void;
+}
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+export function listenForInterrupts(): Interrupts {
+  const controller = new AbortController();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onSignal = (): void => {
+    controller.abort(new Error("interrupted"));
+    resolve();
+  };
+  for (const name of SIGNALS) process.on(name, onSignal);
+  const release = (): void => {
+    for (const name of SIGNALS) process.off(name, onSignal);
+  };
+  return { signal: controller.signal, happened: promise, release };
+}
+
 /**
- * Runs `follow` with a signal that the first SIGINT or SIGTERM aborts. Then says how to watch or cancel the operation, sets
- * exit code 130 and resolves with null. A second Ctrl-C ends the process at once, since no handler is left by then.
+ * Runs `follow` with a signal that the first interrupt aborts. Then says how to watch or cancel the operation, which goes
+ * on, sets exit code 130 and resolves with null. A second Ctrl-C ends the process at once.
  */
 export async function watchInterrupts<T>(
   context: Context,
   operationId: string,
   follow: (signal: AbortSignal) => Promise<T>,
 ): Promise<T | null> {
-  const controller = new AbortController();
-  const stop = (): void => {
-    stopListening();
-    controller.abort(new Error("interrupted"));
-  };
-  const stopListening = (): void => {
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
-  };
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
+  const interrupts = listenForInterrupts();
+  void interrupts.happened.then(interrupts.release);
   try {
-    return await follow(controller.signal);
+    return await follow(interrupts.signal);
   } catch (error) {
-    if (!controller.signal.aborted) throw error;
+    if (!interrupts.signal.aborted) throw error;
     context.note(`${operationId} goes on without you; nothing is lost.`);
     context.note(`  watch it:  ktrdr ops watch ${operationId}`);
     context.note(`  cancel it: ktrdr ops cancel ${operationId}`);
@@ -32,6 +48,6 @@ export async function watchInterrupts<T>(
     context.exitCode = EXIT.interrupted;
     return null;
   } finally {
-    stopListening();
+    interrupts.release();
   }
 }

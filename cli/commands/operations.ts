@@ -44,6 +44,12 @@ export function registerOperationCommands(program: Command, getContext: GetConte
     .addHelpText("after", "\nExample:\n  $ ktrdr ops cancel op_01jd3x0c5k8m2q4r6t8v")
     .action((id: string) => cancel(getContext(), id));
   operations
+    .command("retry")
+    .description("queue a failed or cancelled operation again")
+    .argument("<operation-id>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops retry op_01jd3x0c5k8m2q4r6t8v")
+    .action((id: string) => retry(getContext(), id));
+  operations
     .command("result")
     .description("the result's bytes, to stdout or to a file")
     .argument("<operation-id>")
@@ -129,6 +135,13 @@ async function cancel(context: Context, operationId: string): Promise<void> {
       ? `${operationId} is cancelled.`
       : `${operationId} is ${answer.status}; ${answer.cancelRequested ? "its worker is told to stop." : "there is nothing to cancel."}`,
   );
+}
+
+async function retry(context: Context, operationId: string): Promise<void> {
+  const client = await context.client();
+  const answer = await client.retry(operationId);
+  const { operation, wire } = await import("../../protocol/index.ts");
+  context.answer(wire(operation).encode(answer), () => `${operationId} is ${answer.status} again.`);
 }
 
 async function result(context: Context, operationId: string, output: string | undefined): Promise<void> {

@@ -1,7 +1,9 @@
 /** `ktrdr up`: the whole system on this machine, until Ctrl-C. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { WorkerType } from "../../protocol/workers.ts";
-import { type Context, EXIT, type GetContext } from "../context.ts";
+import type { Context, GetContext } from "../context.ts";
+import type { Interrupts } from "../interrupt.ts";
+import type { LocalSystem, LocalSystemEvents } from "../local-system.ts";
 
 const DEFAULT_PORT = 8787;
 const MOST_NODES = 64;
@@ -45,14 +47,14 @@ function nodeCount(text: string): number {
 }
 
 async function up(context: Context, options: UpOptions): Promise<void> {
-  const { startLocalSystem } = await import("../local-system.ts");
-  const interrupt = new AbortController();
-  const onSignal = (): void => interrupt.abort(new Error("interrupted"));
-  for (const name of SIGNALS) process.on(name, onSignal);
+  const [{ startLocalSystem }, { listenForInterrupts }] = await Promise.all([
+    import("../local-system.ts"),
+    import("../interrupt.ts"),
+  ]);
+  const interrupts = listenForInterrupts();
+  const manner = options.dev === true ? " under wrangler dev" : "";
+  context.note(`Starting the control plane${manner} and ${countOf(options.nodes, "node")} …`);
   try {
-    context.note(
-      `Starting the control plane${options.dev === true ? " under wrangler dev" : ""} and ${countOf(options.nodes, "node")} …`,
-    );
     const system = await startLocalSystem({
       home: context.home,
       environment: context.environment,
@@ -61,28 +63,36 @@ async function up(context: Context, options: UpOptions): Promise<void> {
       workerType: options.type,
       isDevelopment: options.dev === true,
       givenToken: context.options.token || context.environment.KTRDR_TOKEN || undefined,
-      signal: interrupt.signal,
+      signal: interrupts.signal,
       on: announcements(context),
     });
-    try {
-      tellReady(context, system.url, options.nodes);
-      await stayUp(context, system, interrupt.signal);
-    } finally {
-      context.note("Stopping the nodes, then the control plane …");
-      await system.stop();
-      context.note("Everything is stopped.");
-    }
+    context.answer({ ready: true, url: system.url, nodes: options.nodes, home: context.home.root }, () => READY);
+    await stayUp(context, system, interrupts);
   } catch (error) {
-    if (!interrupt.signal.aborted) throw error;
+    if (!interrupts.signal.aborted) throw error;
+    context.note("Stopped before everything was up.");
   } finally {
-    for (const name of SIGNALS) process.off(name, onSignal);
+    interrupts.release();
   }
-  context.exitCode = EXIT.done;
 }
 
-const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+const READY = "Ready. Ctrl-C stops everything.";
 
-function announcements(context: Context): import("../local-system.ts").LocalSystemEvents {
+/** Until an interrupt, which is the normal end, or until the control plane ends by itself. Leaves nothing running. */
+async function stayUp(context: Context, system: LocalSystem, interrupts: Interrupts): Promise<void> {
+  const broken = system.watch((node) => {
+    if (!interrupts.signal.aborted) context.note(`warning: ${node.name} ended by itself; see ${node.logFile}`);
+  });
+  try {
+    await Promise.race([interrupts.happened, broken]);
+  } finally {
+    context.note("Stopping the nodes, then the control plane …");
+    await system.stop();
+    context.note("Everything is stopped.");
+  }
+}
+
+function announcements(context: Context): LocalSystemEvents {
   return {
     tokenMade(token) {
       context.say("An admin token was made. It is shown this once; the server keeps only its hash:");
@@ -99,25 +109,6 @@ function announcements(context: Context): import("../local-system.ts").LocalSyst
       );
     },
   };
-}
-
-function tellReady(context: Context, url: string, nodes: number): void {
-  context.answer({ ready: true, url, nodes, home: context.home.root }, () => "Ready. Ctrl-C stops everything.");
-}
-
-async function stayUp(
-  context: Context,
-  system: import("../local-system.ts").LocalSystem,
-  signal: AbortSignal,
-): Promise<void> {
-  const interrupted = new Promise<void>((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  const broken = system.watch((node) => {
-    if (!signal.aborted) context.note(`warning: ${node.name} ended by itself; see ${node.logFile}`);
-  });
-  await Promise.race([interrupted, broken]);
 }
 
 function countOf(count: number, noun: string): string {

@@ -1,0 +1,121 @@
+#!/usr/bin/env node
+/** `make demo`: real prices, a control plane, two nodes, one backtest, one report; everything stopped at the end. */
+import { join, relative } from "node:path";
+import { loadSample, MarketDataStore, SAMPLES, type SampleName } from "../compute-node/market-data/index.ts";
+import { backtestSpec } from "../protocol/operations.ts";
+import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
+import { PROJECT_FOLDER } from "./control-plane.ts";
+import { durationText } from "./duration.ts";
+import { type HomePaths, homePaths } from "./home.ts";
+import { type Interrupts, listenForInterrupts } from "./interrupt.ts";
+import { type LocalSystem, startLocalSystem } from "./local-system.ts";
+import { problemText } from "./problem-text.ts";
+import { createProgressView } from "./progress.ts";
+import { renderStatisticsTable, terminalOptions } from "./report/index.ts";
+import { loadStrategy } from "./strategy-source.ts";
+import { problemOf, watchOperation } from "./watch.ts";
+
+const NODES = 2;
+const SYMBOL = "SP500";
+const TIMEFRAME = "1d";
+const STRATEGY_FILE = "examples/strategies/sma-cross.yaml";
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const detail = (line: string): void => say(`     ${line}`);
+
+async function main(): Promise<number> {
+  const started = performance.now();
+  const interrupts = listenForInterrupts();
+  try {
+    await demonstrate(homePaths(join(PROJECT_FOLDER, ".ktrdr", "demo")), interrupts);
+    say(`\nDone in ${durationText(performance.now() - started)}. Next, a system that stays up: npx ktrdr up`);
+    return 0;
+  } catch (error) {
+    if (interrupts.signal.aborted) {
+      say("\nInterrupted. Nothing is left running.");
+      return 130;
+    }
+    process.stderr.write(`${problemText(error)}\n`);
+    return 1;
+  } finally {
+    interrupts.release();
+  }
+}
+
+async function demonstrate(home: HomePaths, interrupts: Interrupts): Promise<void> {
+  say("ktrdr demo: one strategy, real prices, a control plane and two compute nodes on this machine\n");
+  say("1  Real prices, out of npm packages");
+  await loadPrices(home);
+  say("\n2  A control plane, and the nodes that dial in to it over WebSockets");
+  const system = await startSystem(home, interrupts);
+  try {
+    say(`\n3  A backtest of ${STRATEGY_FILE} on ${SYMBOL}, handed to whichever node is free`);
+    const report = await backtest(home, system, interrupts.signal);
+    say("\n4  The report: candles with entries and exits, equity, drawdown, every trade. Open it in a browser:");
+    detail(report);
+  } finally {
+    await system.stop();
+    const left = system.children.filter((child) => !child.hasEnded()).map((child) => child.name);
+    say(
+      left.length === 0
+        ? `\n5  All ${system.children.length} processes are stopped.`
+        : `\n5  Still running: ${left.join(", ")}`,
+    );
+  }
+}
+
+async function loadPrices(home: HomePaths): Promise<void> {
+  const store = new MarketDataStore(home.data);
+  for (const name of Object.keys(SAMPLES) as SampleName[]) {
+    const { symbol, timeframe, title } = SAMPLES[name];
+    const there = await store.find(symbol, timeframe);
+    const manifest = there ?? (await loadPricesOf(store, name));
+    detail(
+      `${symbol.padEnd(6)} ${title}: ${manifest.rows.toLocaleString("en")} bars${there === undefined ? "" : " (here already)"}`,
+    );
+  }
+}
+
+async function loadPricesOf(store: MarketDataStore, name: SampleName): ReturnType<MarketDataStore["put"]> {
+  const { bars, ...details } = await loadSample(name);
+  return store.put(bars, details);
+}
+
+function startSystem(home: HomePaths, interrupts: Interrupts): Promise<LocalSystem> {
+  return startLocalSystem({
+    home,
+    environment: process.env,
+    port: 0,
+    nodeCount: NODES,
+    workerType: "backtesting",
+    isDevelopment: false,
+    givenToken: undefined,
+    signal: interrupts.signal,
+    on: {
+      tokenMade: () => detail("made an admin token, kept in the demo's own folder"),
+      controlPlaneReady: (url) => detail(`control plane   ${url}`),
+      workerRegistered: (worker) => {
+        const symbols = worker.capabilities.datasets.map((data) => data.symbol).join(", ");
+        detail(`node registered ${worker.workerId} (${worker.workerType}, has ${symbols || "no data"})`);
+      },
+    },
+  });
+}
+
+/** Submits, watches, prints the table; answers where the report is, relative to where the user stands. */
+async function backtest(home: HomePaths, { client }: LocalSystem, signal: AbortSignal): Promise<string> {
+  const { strategy } = await loadStrategy(join(PROJECT_FOLDER, STRATEGY_FILE));
+  const spec = backtestSpec.parse({ kind: "backtest", strategy, data: { symbol: SYMBOL, timeframe: TIMEFRAME } });
+  const { operationId } = await client.submit({ spec, name: "demo" });
+  const view = createProgressView(process.stdout);
+  const ended = await watchOperation({ client, operationId, view, signal });
+  if (ended.status !== "completed") throw problemOf(ended);
+  detail(
+    `${operationId} completed on ${ended.workerId} in ${durationText((ended.finishedAt ?? 0) - ended.createdAt)}\n`,
+  );
+  const result = parseResult(await client.result(operationId), operationId);
+  say(renderStatisticsTable(result, terminalOptions(process.stdout, process.env)).trimEnd());
+  return relative(process.cwd(), await writeReport(result, reportPath(home, operationId)));
+}
+
+process.exitCode = await main();
