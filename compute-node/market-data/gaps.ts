@@ -3,8 +3,10 @@ import type { Gap, GapReport } from "./manifest.ts";
 import { timeframeMs } from "./timeframe.ts";
 
 const WEEK_MS = 604_800_000;
-/** A bar is expected when more than half of the weeks around it, four on each side, have one at the same time. */
+/** A bar is expected when more than half of the weeks around it, four on each side, have one at the same time… */
 const WEEKS_EACH_SIDE = 4;
+/** …or when this share of all weeks has: an outage of weeks leaves none around it. */
+const USUAL_SHARE = 0.9;
 /** How many gaps a report lists. */
 const LISTED_GAPS = 5;
 
@@ -15,7 +17,7 @@ interface Pause {
 
 /**
  * Lists the gaps of ascending bar times. A pause between two bars counts as a gap when it lacks at least one bar that
- * most of the surrounding weeks have; so nights, weekends and a change to summer time are usual pauses, and
+ * most of the surrounding weeks have, or nearly all weeks of the series; so nights, weekends and a change to summer time are usual pauses, and
  * holidays and outages are gaps. Series that are too short for that (under three weeks), and bars of a week or more,
  * have every pause counted that is longer than one and a half bars.
  */
@@ -63,6 +65,8 @@ class WeeklyRhythm {
   readonly #slotsAWeek: number;
   readonly #weeks: number;
   readonly #present: Uint8Array;
+  /** For each slot of a week, how many weeks have it. */
+  readonly #weeksWith: Uint32Array;
 
   /** Null when the series is too short to have a rhythm, or its bars do not divide a week. */
   static of(timeMs: Float64Array, stepMs: number): WeeklyRhythm | null {
@@ -81,13 +85,16 @@ class WeeklyRhythm {
     const slots = Math.floor(timeMs[timeMs.length - 1] / stepMs) - this.#firstSlot + 1;
     this.#weeks = Math.ceil(slots / slotsAWeek);
     this.#present = new Uint8Array((slots + 7) >>> 3);
+    this.#weeksWith = new Uint32Array(slotsAWeek);
     for (let row = 0; row < timeMs.length; row++) {
       const slot = Math.floor(timeMs[row] / stepMs) - this.#firstSlot;
+      const isNew = ((this.#present[slot >>> 3] >>> (slot & 7)) & 1) === 0;
       this.#present[slot >>> 3] |= 1 << (slot & 7);
+      if (isNew) this.#weeksWith[slot % slotsAWeek]++;
     }
   }
 
-  /** How many bars strictly between two bars most of the surrounding weeks would have. */
+  /** How many bars are expected strictly between two bars. */
   expectedBetween(afterMs: number, beforeMs: number): number {
     const end = Math.floor(beforeMs / this.#stepMs) - this.#firstSlot;
     let expected = 0;
@@ -98,6 +105,7 @@ class WeeklyRhythm {
   }
 
   #isExpected(slot: number): boolean {
+    if (this.#weeksWith[slot % this.#slotsAWeek] >= USUAL_SHARE * this.#weeks) return true;
     const week = Math.floor(slot / this.#slotsAWeek);
     const from = Math.max(-week, -WEEKS_EACH_SIDE);
     const to = Math.min(this.#weeks - 1 - week, WEEKS_EACH_SIDE);
