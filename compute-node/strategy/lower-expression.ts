@@ -1,0 +1,258 @@
+/** A parsed condition → generated code over the plan's columns. */
+import { faultsOfParameters, INDICATORS, type IndicatorDeclaration, PRICE_COLUMNS } from "../indicators/index.ts";
+import { suggestion } from "./closest-name.ts";
+import type { Expression, ExpressionFault } from "./expression-tree.ts";
+import { columnAt, numberCode, parameterAt } from "./generated-loop.ts";
+import { faultOfOutput, type StrategyIndicators } from "./resolve-indicators.ts";
+import type { ParameterValues } from "./resolve-parameters.ts";
+import type { PlannedColumn, SeriesPlan } from "./series-plan.ts";
+
+/** The furthest that a rule may look back. */
+export const MAX_BARS_BACK = 100_000;
+
+export interface Lowered {
+  readonly type: "number" | "condition";
+  /** First bar at which every value that it reads is defined. */
+  readonly firstIndex: number;
+  /** The same for every bar, within one set of parameters. */
+  readonly constant: number | null;
+  /** Code of the value `barsBack` bars before the loop's bar. */
+  code(barsBack: number): string;
+}
+
+export interface LoweringScope {
+  readonly plan: SeriesPlan;
+  readonly parameters: ParameterValues;
+  readonly indicators: StrategyIndicators;
+  readonly faults: ExpressionFault[];
+}
+
+/** Functions of a value and a number of bars: every indicator with one source, one parameter and one output. */
+const WINDOW_FUNCTIONS: ReadonlyMap<string, IndicatorDeclaration> = new Map(
+  INDICATORS.filter((d) => d.takesSource && d.parameters.length === 1 && d.outputs.length === 1).map((d) => [
+    d.name,
+    d,
+  ]),
+);
+const PLAIN_FUNCTIONS: Readonly<Record<string, { readonly least: number; readonly most: number }>> = {
+  abs: { least: 1, most: 1 },
+  min: { least: 2, most: 8 },
+  max: { least: 2, most: 8 },
+};
+const FUNCTION_NAMES = [...Object.keys(PLAIN_FUNCTIONS), ...WINDOW_FUNCTIONS.keys()];
+
+/** The whole condition; null when there are faults, which go to `scope.faults`. */
+export function lowerCondition(tree: Expression, scope: LoweringScope): Lowered | null {
+  const lowered = lower(tree, scope);
+  return lowered !== null && isOf("condition", lowered, tree, "the rule", scope) ? lowered : null;
+}
+
+function lower(tree: Expression, scope: LoweringScope): Lowered | null {
+  switch (tree.kind) {
+    case "number":
+      if (Number.isFinite(tree.value)) return constant(tree.value, () => numberCode(tree.value));
+      return fault(scope, tree.at, "the number is too large", "Give one below 1e308.");
+    case "name":
+      return lowerName(tree, scope);
+    case "call":
+      return lowerCall(tree, scope);
+    case "past":
+      return lowerPast(tree, scope);
+    case "negative": {
+      const of = lowerAs("number", tree.of, 'what "-" stands before', scope);
+      if (of === null) return null;
+      return number(of.firstIndex, of.constant === null ? null : -of.constant, (back) => `(-${of.code(back)})`);
+    }
+    case "not": {
+      const of = lowerAs("condition", tree.of, 'what "not" stands before', scope);
+      return of === null ? null : condition(of.firstIndex, (back) => `(!${of.code(back)})`);
+    }
+    default:
+      return lowerBinary(tree, scope);
+  }
+}
+
+type Binary = Extract<Expression, { operator: string }>;
+
+function lowerBinary(tree: Binary, scope: LoweringScope): Lowered | null {
+  const type = tree.kind === "logic" ? "condition" : "number";
+  const word = tree.kind === "cross" ? `crosses ${tree.operator}` : tree.operator;
+  const left = lowerAs(type, tree.left, `the left side of "${word}"`, scope);
+  const right = lowerAs(type, tree.right, `the right side of "${word}"`, scope);
+  if (left === null || right === null) return null;
+  const firstIndex = Math.max(left.firstIndex, right.firstIndex);
+  const joined = (operator: string, back: number) => `(${left.code(back)} ${operator} ${right.code(back)})`;
+  switch (tree.kind) {
+    case "arithmetic": {
+      const { operator } = tree;
+      const known =
+        left.constant === null || right.constant === null ? null : arithmetic(operator, left.constant, right.constant);
+      return number(firstIndex, known, (back) => joined(operator, back));
+    }
+    case "logic":
+      return condition(firstIndex, (back) => joined(tree.operator === "and" ? "&&" : "||", back));
+    case "cross": {
+      const [before, now] = tree.operator === "above" ? ["<", ">"] : [">", "<"];
+      return condition(firstIndex, (back) => `(${joined(before, back + 1)} && ${joined(now, back)})`);
+    }
+    case "comparison": {
+      const { operator } = tree;
+      // NaN compares false with everything, so "differs" must be said as "below or above".
+      if (operator === "!=") return condition(firstIndex, (back) => `(${joined("<", back)} || ${joined(">", back)})`);
+      return condition(firstIndex, (back) => joined(operator === "==" ? "===" : operator, back));
+    }
+  }
+}
+
+function lowerName(tree: Extract<Expression, { kind: "name" }>, scope: LoweringScope): Lowered | null {
+  const { name, output, at } = tree;
+  const { indicators, parameters, plan } = scope;
+  const price = PRICE_COLUMNS.find((column) => column === name);
+  if (price !== undefined && output === null) return columnValue(plan.price(price));
+  if (indicators.has(name)) {
+    indicators.markUsed(name);
+    const wrong = faultOfOutput(indicators.declarationOf(name), name, output);
+    if (wrong !== null) return fault(scope, at, wrong.message, wrong.cure);
+    const column = indicators.column(name, output);
+    return column === null ? null : columnValue(column);
+  }
+  const value = output === null ? parameters.use(name) : undefined;
+  if (value !== undefined) return constant(value, () => parameterAt(parameters.names.indexOf(name)));
+  const written = output === null ? name : `${name}.${output}`;
+  if (FUNCTION_NAMES.includes(name) && output === null)
+    return fault(scope, at, `"${name}" is a function`, `Write it with its arguments: ${exampleOf(name)}.`);
+  const valid = [...indicators.outputNames(), ...parameters.names, ...PRICE_COLUMNS];
+  return fault(scope, at, `undefined name "${written}"`, suggestion(written, valid, "names"));
+}
+
+function lowerCall(tree: Extract<Expression, { kind: "call" }>, scope: LoweringScope): Lowered | null {
+  const { name, at } = tree;
+  if (Object.hasOwn(PLAIN_FUNCTIONS, name)) return lowerPlainCall(tree, scope);
+  const declaration = WINDOW_FUNCTIONS.get(name);
+  if (declaration !== undefined) return lowerWindowCall(tree, declaration, scope);
+  const isIndicator = INDICATORS.some((indicator) => indicator.name === name) || scope.indicators.has(name);
+  const cure = isIndicator
+    ? `Declare it under indicators and write its name. Functions: ${FUNCTION_NAMES.join(", ")}.`
+    : suggestion(name, FUNCTION_NAMES, "functions");
+  return fault(scope, at, `unknown function "${name}"`, cure);
+}
+
+function lowerPlainCall(tree: Extract<Expression, { kind: "call" }>, scope: LoweringScope): Lowered | null {
+  const { name, at } = tree;
+  const { least, most } = PLAIN_FUNCTIONS[name];
+  const given = tree.arguments.map((argument, k) => lowerAs("number", argument, `argument ${k + 1} of ${name}`, scope));
+  if (given.length < least || given.length > most)
+    return fault(scope, at, countMessage(tree), `Write ${exampleOf(name)}.`);
+  const values = given.filter((value) => value !== null);
+  if (values.length < given.length) return null;
+  const compute = name === "abs" ? Math.abs : name === "min" ? Math.min : Math.max;
+  const constants = values.map((value) => value.constant).filter((value) => value !== null);
+  return number(
+    Math.max(...values.map((value) => value.firstIndex)),
+    constants.length === values.length ? compute(...(constants as [number, ...number[]])) : null,
+    (back) => `Math.${name}(${values.map((value) => value.code(back)).join(", ")})`,
+  );
+}
+
+function lowerWindowCall(
+  tree: Extract<Expression, { kind: "call" }>,
+  declaration: IndicatorDeclaration,
+  scope: LoweringScope,
+): Lowered | null {
+  const { name, at } = tree;
+  if (tree.arguments.length !== 2) return fault(scope, at, countMessage(tree), `Write ${exampleOf(name)}.`);
+  const [valueTree, barsTree] = tree.arguments;
+  const value = lowerAs("number", valueTree, `argument 1 of ${name}`, scope);
+  const bars = lowerAs("number", barsTree, `argument 2 of ${name}`, scope);
+  if (value === null || bars === null) return null;
+  if (bars.constant === null)
+    return fault(
+      scope,
+      barsTree.at,
+      `the number of bars of ${name} changes from bar to bar`,
+      "Give a number or a parameter.",
+    );
+  const values = { [declaration.parameters[0].name]: bars.constant };
+  const [wrong] = faultsOfParameters(declaration, values);
+  if (wrong !== undefined) return fault(scope, barsTree.at, wrong.message, wrong.cure);
+  const source = scope.plan.expression(value.code(0), value.firstIndex);
+  return columnValue(scope.plan.indicator(declaration, values, [source])[0]);
+}
+
+function lowerPast(tree: Extract<Expression, { kind: "past" }>, scope: LoweringScope): Lowered | null {
+  const of = lowerAs("number", tree.of, 'what "[" stands behind', scope);
+  const bars = lowerAs("number", tree.bars, "the number of bars", scope);
+  if (of === null || bars === null) return null;
+  const back = bars.constant;
+  if (back === null)
+    return fault(scope, tree.at, "the number of bars in [ ] changes from bar to bar", "Give a number or a parameter.");
+  if (back < 0)
+    return fault(scope, tree.at, `[${back}] would be a later bar`, "A rule sees past bars alone: [1] is the last one.");
+  if (!Number.isInteger(back) || back > MAX_BARS_BACK)
+    return fault(scope, tree.at, `[${back}] is no number of bars`, `Give a whole number from 0 to ${MAX_BARS_BACK}.`);
+  // A constant has a value at every bar, also before the first one.
+  if (of.constant !== null) return of;
+  return number(of.firstIndex + back, null, (more) => of.code(more + back));
+}
+
+function lowerAs(type: Lowered["type"], tree: Expression, what: string, scope: LoweringScope): Lowered | null {
+  const lowered = lower(tree, scope);
+  return lowered !== null && isOf(type, lowered, tree, what, scope) ? lowered : null;
+}
+
+function isOf(type: Lowered["type"], lowered: Lowered, tree: Expression, what: string, scope: LoweringScope): boolean {
+  if (lowered.type === type) return true;
+  if (type === "condition")
+    fault(scope, tree.at, `${what} is a number, not a condition`, "Compare it, such as rsi_14 > 70.");
+  else
+    fault(
+      scope,
+      tree.at,
+      `${what} is a condition, not a number`,
+      "Use a price, an indicator, a parameter or a number.",
+    );
+  return false;
+}
+
+function fault(scope: LoweringScope, at: number, message: string, cure: string): null {
+  scope.faults.push({ message, cure, at });
+  return null;
+}
+
+function countMessage({ name, arguments: given }: Extract<Expression, { kind: "call" }>): string {
+  return `${name} has ${given.length} ${given.length === 1 ? "argument" : "arguments"}`;
+}
+
+function exampleOf(name: string): string {
+  if (name === "abs") return "abs(close - open)";
+  return name === "min" || name === "max" ? `${name}(open, close)` : `${name}(close, 20)`;
+}
+
+function columnValue({ id, firstIndex }: PlannedColumn): Lowered {
+  return number(firstIndex, null, (back) => columnAt(id, back));
+}
+
+function constant(value: number, code: () => string): Lowered {
+  return number(0, value, code);
+}
+
+function number(firstIndex: number, known: number | null, code: (barsBack: number) => string): Lowered {
+  return { type: "number", firstIndex, constant: known, code };
+}
+
+function condition(firstIndex: number, code: (barsBack: number) => string): Lowered {
+  return { type: "condition", firstIndex, constant: null, code };
+}
+
+function arithmetic(operator: "+" | "-" | "*" | "/", left: number, right: number): number {
+  switch (operator) {
+    case "+":
+      return left + right;
+    case "-":
+      return left - right;
+    case "*":
+      return left * right;
+    case "/":
+      return left / right;
+  }
+}
