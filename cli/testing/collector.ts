@@ -1,0 +1,28 @@
+/** Streams and surroundings for tests: what a command wrote, as text. */
+import type { Surroundings, TextStream } from "../context.ts";
+
+export interface Collector extends TextStream {
+  text(): string;
+  lines(): string[];
+}
+
+export function collector(shape: { isTTY?: boolean; columns?: number } = {}): Collector {
+  let written = "";
+  return {
+    ...shape,
+    write(text) {
+      written += text;
+    },
+    text: () => written,
+    lines: () => written.split("\n").slice(0, -1),
+  };
+}
+
+export interface TestSurroundings extends Surroundings {
+  stdout: Collector;
+  stderr: Collector;
+}
+
+export function testSurroundings(environment: NodeJS.ProcessEnv = {}): TestSurroundings {
+  return { environment, stdout: collector(), stderr: collector() };
+}
