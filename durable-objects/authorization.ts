@@ -47,8 +47,11 @@ export class Authorization {
     return this.#scheduler.credentialHash(workerId) === tokenHash;
   }
 
-  requireWorker(tokenHash: string, workerId: string): void {
-    if (!this.isWorker(tokenHash, workerId)) throw unknownToken();
+  /** The worker whose credential this is. */
+  requireSomeWorker(tokenHash: string): string {
+    const workerId = this.#scheduler.workerWithCredential(tokenHash);
+    if (workerId === null) throw unknownToken();
+    return workerId;
   }
 }
 

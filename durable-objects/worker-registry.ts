@@ -190,21 +190,14 @@ export class WorkerRegistry extends DurableObject<Environment> {
   // Artefacts
 
   /** Whether a worker may upload for this attempt now; answers whether the bytes are stored already. */
-  async authorizeUpload(
-    tokenHash: string,
-    workerId: string,
-    claim: Lease,
-    sha256: string,
-  ): Promise<Answer<{ stored: boolean }>> {
+  async authorizeUpload(tokenHash: string, claim: Lease, sha256: string): Promise<Answer<{ stored: boolean }>> {
     return this.#catching(async () => {
-      this.#authorization.requireWorker(tokenHash, workerId);
+      const workerId = this.#authorization.requireSomeWorker(tokenHash);
       if (!this.#scheduler.holdsLease(workerId, claim)) {
         throw new Problem(
           "conflict",
           `Attempt ${claim.attempt} of ${claim.operationId} is not a lease of ${workerId} now.`,
-          {
-            cure: "Drop the result: the operation was handed to another worker, or has ended.",
-          },
+          { cure: "Drop the result: the operation was handed to another worker, or has ended." },
         );
       }
       return { stored: this.#scheduler.hasArtefact(sha256) };

@@ -258,6 +258,10 @@ export class Scheduler {
     return this.#state.workers.get(workerId)?.credentialHash ?? null;
   }
 
+  workerWithCredential(credentialHash: string): string | null {
+    return this.#state.workers.all().find((worker) => worker.credentialHash === credentialHash)?.workerId ?? null;
+  }
+
   /** Whether the worker holds the lease of this attempt now; what an upload must show. */
   holdsLease(workerId: string, claim: Lease): boolean {
     const worker = this.#state.workers.get(workerId);

@@ -1,14 +1,14 @@
 /** `/api/v1/artefacts`: bytes by content hash, streamed to and from the store. */
 import { Hono } from "hono";
 import { z } from "zod";
-import { LIMITS, lease, Problem, sha256, wire, workerId } from "../../protocol/index.ts";
+import { LIMITS, lease, Problem, sha256, wire } from "../../protocol/index.ts";
 import { opened } from "../answers.ts";
 import { artefactKey } from "../artefact-key.ts";
 import { authenticate } from "../authentication.ts";
 import type { Edge } from "../edge.ts";
 
 const hashWire = wire(sha256);
-const claimWire = wire(lease.extend({ workerId, attempt: z.coerce.number().int().min(1) }));
+const claimWire = wire(lease.extend({ attempt: z.coerce.number().int().min(1) }));
 
 export const artefacts = new Hono<Edge>();
 artefacts.use(authenticate);
@@ -18,14 +18,13 @@ artefacts.put("/:sha256", async (context) => {
   const hash = hashWire.parse(context.req.param("sha256"), "artefact name");
   const claim = claimWire.parse(
     {
-      worker_id: context.req.header("x-ktrdr-worker"),
       operation_id: context.req.header("x-ktrdr-operation"),
       attempt: context.req.header("x-ktrdr-attempt"),
     },
     "set of upload headers",
   );
   const { registry, tokenHash, workspace } = context.var;
-  const { stored } = await opened(registry.authorizeUpload(tokenHash, claim.workerId, claim, hash));
+  const { stored } = await opened(registry.authorizeUpload(tokenHash, claim, hash));
   if (stored) return context.body(null, 200);
   const bytes = Number(context.req.header("content-length"));
   if (!Number.isInteger(bytes) || bytes < 0) {

@@ -1,0 +1,63 @@
+# What people type. Each target installs what it needs; only Node and npm have to be there.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export WRANGLER_SEND_METRICS := false
+export WRANGLER_HIDE_BANNER := true
+export CLOUDFLARE_CF_FETCH_ENABLED := false
+
+INSTALLED := node_modules/.ktrdr-installed
+RESULTS := .ktrdr/test-results
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo dev test test-unit test-worker test-browser test-e2e quality fix bench deploy-check clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+install: $(INSTALLED) ## install the npm packages
+
+$(INSTALLED): package-lock.json
+	@echo "installing npm packages (once, about half a minute)…"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: $(INSTALLED) ## run a real backtest through the whole system, and write its report
+	@node cli/demo.ts
+
+dev: $(INSTALLED) ## control plane (live reload) and two nodes, staying up
+	@node cli/main.ts --home .ktrdr/dev up --dev --nodes 2
+
+test: $(INSTALLED) ## every test that a fresh machine can run
+	@rm -rf $(RESULTS)
+	@status=0; for kind in unit worker browser e2e; do $(MAKE) --no-print-directory test-$$kind || status=1; done; \
+	  node test/support/print-totals.ts $(RESULTS) || status=1; exit $$status
+
+test-unit: $(INSTALLED) ## unit, property and golden tests
+	@vitest run --project unit --reporter=default --reporter=json --outputFile.json=$(RESULTS)/unit.json
+
+test-worker: $(INSTALLED) ## tests inside workerd
+	@vitest run --project worker --reporter=default --reporter=json --outputFile.json=$(RESULTS)/worker.json
+
+test-browser: $(INSTALLED) ## tests in headless Chromium
+	@vitest run --project browser --reporter=default --reporter=json --outputFile.json=$(RESULTS)/browser.json
+
+test-e2e: $(INSTALLED) ## tests with real processes
+	@vitest run --project e2e --reporter=default --reporter=json --outputFile.json=$(RESULTS)/e2e.json
+
+quality: $(INSTALLED) ## lint, format and types
+	@biome check --error-on-warnings .
+	@tsc -p tsconfig.json
+	@tsc -p tsconfig.worker.json
+
+fix: $(INSTALLED) ## let the linter correct what it can
+	@biome check --write .
+
+bench: $(INSTALLED) ## benchmarks, as ratios to limits and peers
+	@node bench/backtest.ts
+	@node bench/market-data.ts
+
+deploy-check: $(INSTALLED) ## bundle for Cloudflare without deploying
+	@wrangler deploy --dry-run --outdir dist/bundle
+
+clean: ## remove what was installed and made
+	rm -rf node_modules dist .wrangler .ktrdr
