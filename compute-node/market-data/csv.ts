@@ -1,15 +1,8 @@
 /** Prices in CSV files, parsed from bytes into columns, and checked. */
 import { Problem, type ResultWarning } from "../../protocol/index.ts";
 import { allocateBars, BAR_COLUMN_NAMES, type BarColumns, barsBetween } from "./bars.ts";
-import {
-  COLUMN_ROLES,
-  type ColumnChoice,
-  type CsvHeader,
-  IGNORED,
-  planColumns,
-  readHeader,
-  withoutByteOrderMark,
-} from "./csv-header.ts";
+import { COLUMN_ROLES, type ColumnChoice, IGNORED, planColumns } from "./columns-plan.ts";
+import { type CsvHeader, readHeader, withoutByteOrderMark } from "./csv-header.ts";
 import { CsvScanner } from "./csv-scanner.ts";
 import { CsvTimes } from "./csv-times.ts";
 import { RowFaults } from "./row-faults.ts";
@@ -63,6 +56,8 @@ class CsvParse {
   readonly #roles: readonly number[];
   readonly #headerWarnings: readonly ResultWarning[];
   #bars: BarColumns;
+  /** The columns of `#bars` by role. */
+  #columns: readonly Float64Array[];
   #rows = 0;
   #line: number;
   #emptyVolumes = 0;
@@ -83,6 +78,7 @@ class CsvParse {
     this.#scanner = new CsvScanner(bytes, this.#header.separator);
     this.#times = new CsvTimes(this.#scanner, this.#faults);
     this.#bars = allocateBars(estimateRows(bytes.subarray(this.#header.end)));
+    this.#columns = columnsByRole(this.#bars);
   }
 
   run(): LoadedBars {
@@ -143,7 +139,7 @@ class CsvParse {
       }
       const value = role === TIME ? this.#times.read(this.#line) : this.#readNumber(role);
       if (Number.isNaN(value)) isGood = false;
-      else this.#bars[BAR_COLUMN_NAMES[role]][row] = value;
+      else this.#columns[role][row] = value;
     }
     return scanner.isAtLineEnd ? isGood : this.#refuseWidth();
   }
@@ -199,6 +195,7 @@ class CsvParse {
     const larger = allocateBars(Math.ceil(this.#rows * 1.5) + MIN_ROWS);
     for (const name of BAR_COLUMN_NAMES) larger[name].set(this.#bars[name]);
     this.#bars = larger;
+    this.#columns = columnsByRole(larger);
   }
 
   #volumeWarnings(): ResultWarning[] {
@@ -206,6 +203,10 @@ class CsvParse {
     const message = `${this.#emptyVolumes} rows have no volume; it was read as 0.`;
     return [{ code: "volume-empty", message, count: this.#emptyVolumes }];
   }
+}
+
+function columnsByRole(bars: BarColumns): Float64Array[] {
+  return BAR_COLUMN_NAMES.map((name) => bars[name]);
 }
 
 /** Rows to make room for: a little more than the length of the first lines suggests. Untouched memory costs nothing. */

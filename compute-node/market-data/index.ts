@@ -10,8 +10,10 @@ export {
   sliceBars,
 } from "./bars.ts";
 export { contentHash } from "./bars-file.ts";
-export { type LoadedBars, parseCsv } from "./csv.ts";
+export { COLUMN_ROLES, type ColumnChoice, type ColumnRole, parseColumnChoice } from "./columns-plan.ts";
+export { type LoadedBars, type LoadOptions, parseCsv } from "./csv.ts";
 export { reportGaps } from "./gaps.ts";
+export { type ChosenTimeframe, chooseTimeframe, type DatasetName, datasetNameOf, loadFile } from "./load.ts";
 export { type DatasetManifest, datasetManifestWire, type Gap, type GapReport } from "./manifest.ts";
 export { type LoadedSample, loadSample, SAMPLES, type SampleName } from "./samples.ts";
 export { type DatasetDetails, MarketDataStore, type StoredBars, type WatchOptions } from "./store.ts";
