@@ -121,7 +121,7 @@ function lowerName(tree: Extract<Expression, { kind: "name" }>, scope: LoweringS
   const written = output === null ? name : `${name}.${output}`;
   if (FUNCTION_NAMES.includes(name) && output === null)
     return fault(scope, at, `"${name}" is a function`, `Write it with its arguments: ${exampleOf(name)}.`);
-  const valid = [...indicators.outputNames(), ...parameters.names, ...PRICE_COLUMNS];
+  const valid = [...new Set([...indicators.outputNames(), ...parameters.names, ...PRICE_COLUMNS])];
   return fault(scope, at, `undefined name "${written}"`, suggestion(written, valid, "names"));
 }
 

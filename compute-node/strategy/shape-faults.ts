@@ -42,7 +42,8 @@ function unionFaults(
   path: readonly string[],
   content: unknown,
 ): StrategyFault[] {
-  const nearest = issue.errors.find((faults) => !faults.some((f) => f.code === "invalid_type" && f.path.length === 0));
+  const isOtherType = (fault: Issue) => fault.path.length === 0 && /^invalid_(type|union)$/.test(fault.code);
+  const nearest = issue.errors.find((faults) => !faults.some(isOtherType));
   if (nearest !== undefined) return nearest.flatMap((inner) => faultsOf(inner, path, content));
   const kind = kindOf(valueAt(content, path));
   return [{ message: `${path.join(".")} cannot be ${kind}`, cure: expectedOfUnion(path), path }];
@@ -60,7 +61,9 @@ function plainFault(issue: Issue, path: readonly string[], content: unknown): St
     return { message: `the key "${name}" is missing`, cure: missingCure(path), path };
   if (path[0] === "kind")
     return { message: `the kind is ${shown(value)}`, cure: 'Write "kind: rules", or leave it out.', path };
-  return { message: `${name} is ${shown(value)}`, cure: `${sentence(issue.message)}`, path };
+  const isIndicator = path[0] === "indicators" && path.length === 2;
+  const cure = isIndicator ? "Give a mapping, such as { type: sma, period: 20 }." : sentence(issue.message);
+  return { message: `${name} is ${shown(value)}`, cure, path };
 }
 
 function missingCure(path: readonly string[]): string {

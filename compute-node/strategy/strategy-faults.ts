@@ -25,14 +25,18 @@ export interface StrategyOrigin {
 
 /** Throws a `Problem` (`invalid-strategy`) with every fault in its issues; there is at least one. */
 export function throwFaults(faults: readonly StrategyFault[], origin: StrategyOrigin): never {
-  const [first] = faults;
-  const where = [placeOf(issueOf(first, origin)), first.path.join(".")].filter((part) => part !== "");
+  // In the order of the file; what has no position keeps its place (the sort is stable).
+  const issues = faults
+    .map((fault) => ({ fault, issue: issueOf(fault, origin) }))
+    .sort((a, b) => orderOf(a.issue) - orderOf(b.issue));
+  const [{ fault: first, issue }] = issues;
+  const where = [placeOf(issue), first.path.join(".")].filter((part) => part !== "");
   const subject = where.length === 0 ? `Strategy "${origin.name}"` : where.join(", ");
   const others = faults.length - 1;
   const more = others === 0 ? "" : ` (and ${others} more ${others === 1 ? "fault" : "faults"})`;
   throw new Problem("invalid-strategy", `${subject}: ${first.message}${more}`, {
     cure: first.cure,
-    issues: faults.map((fault) => issueOf(fault, origin)),
+    issues: issues.map((entry) => entry.issue),
   });
 }
 
@@ -45,6 +49,10 @@ export function issueOf(fault: StrategyFault, { file, positions }: StrategyOrigi
     ...(file === undefined ? {} : { file }),
     ...position,
   };
+}
+
+function orderOf({ line = 0, column = 0 }: ProblemIssue): number {
+  return line * 1_000_000 + column;
 }
 
 function placeOf({ file, line, column }: ProblemIssue): string {
