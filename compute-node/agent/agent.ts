@@ -1,0 +1,302 @@
+/**
+ * The shell around the pure state machine of state.ts: sockets, timers, threads, uploads. It turns what happens into
+ * events, one at a time, and carries out the effects; it decides nothing itself.
+ */
+import { cpus, totalmem } from "node:os";
+import {
+  type Capabilities,
+  type DatasetRef,
+  type Lease,
+  LIMITS,
+  Problem,
+  type RegisterRequest,
+} from "../../protocol/index.ts";
+import { type Enrolled, EnrolmentFailure, enrol } from "./enrolment.ts";
+import { type HealthEndpoint, type NodeHealth, serveHealth } from "./health.ts";
+import { Jobs, type MarketData } from "./jobs.ts";
+import type { Log } from "./log.ts";
+import { openRegistrySocket, type RegistrySocket } from "./registry-socket.ts";
+import type { NodeSettings } from "./settings.ts";
+import {
+  type AgentConfig,
+  type AgentEffect,
+  type AgentEvent,
+  type AgentState,
+  createAgentState,
+  heldLeases,
+  leaseKey,
+  occupiedSlots,
+  step,
+  wakeAt,
+} from "./state.ts";
+import { uploadArtefact } from "./upload.ts";
+
+export interface AgentOptions {
+  readonly settings: NodeSettings;
+  readonly marketData: MarketData;
+  readonly log: Log;
+  readonly softwareVersion: string;
+  readonly credentialFile: string;
+  /** Other durations than the usual ones. */
+  readonly timing?: Partial<AgentConfig>;
+  /** The job threads' program, for tests. */
+  readonly jobProgram?: URL;
+}
+
+export interface AgentEnd {
+  readonly exitCode: number;
+  /** Why it left, when that was not asked of it. */
+  readonly problem: Problem | null;
+}
+
+/** The longest delay that a timer takes. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** `hello` lists the datasets in one frame, and a frame ends at 64 KiB. */
+const DATASETS_ANNOUNCED = Math.min(LIMITS.workerDatasets, 400);
+const MEGABYTE = 1024 * 1024;
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #state: AgentState;
+  readonly #jobs: Jobs;
+  readonly #queue: AgentEvent[] = [];
+  readonly #uploads = new Map<string, AbortController>();
+  readonly #leaving = new AbortController();
+  readonly #end = Promise.withResolvers<AgentEnd>();
+  #handling = false;
+  #timer: NodeJS.Timeout | undefined;
+  #socket: { epoch: number; line: RegistrySocket } | null = null;
+  #enrolled: Enrolled | null = null;
+  #health: HealthEndpoint | null = null;
+  #unwatch: (() => void) | null = null;
+
+  constructor(options: AgentOptions) {
+    const { settings, marketData, softwareVersion, timing, jobProgram } = options;
+    this.#options = options;
+    this.#jobs = new Jobs({
+      slots: settings.slots,
+      memoryMb: settings.jobMemoryMb,
+      ...(jobProgram === undefined ? {} : { program: jobProgram }),
+      marketData,
+      dataCacheBytes: settings.dataCacheMb * MEGABYTE,
+      onProgress: (lease, progress) => this.#dispatch({ type: "progress", lease, progress }),
+      onEnded: (lease, outcome) => this.#dispatch({ type: "job-ended", lease, outcome }),
+    });
+    const config = { ...timing, workerId: settings.workerId, softwareVersion, canEnrolAgain: settings.token !== null };
+    this.#state = createAgentState(config, capabilitiesOf(settings));
+  }
+
+  /** Starts to serve and to connect. Throws a `Problem` when the health endpoint finds no port. */
+  async start(): Promise<void> {
+    const { settings, marketData, log } = this.#options;
+    if (settings.healthPort !== null) {
+      this.#health = await serveHealth(
+        settings.healthPort,
+        () => this.health(),
+        (message) => log.warn(message),
+      );
+      log.info(`health on ${this.#health.url}`);
+    }
+    await this.#readDatasets();
+    this.#unwatch = marketData.watch(() => void this.#readDatasets());
+    this.#dispatch({ type: "start" });
+  }
+
+  /** Settles when the node has left: everything is closed by then. */
+  get ended(): Promise<AgentEnd> {
+    return this.#end.promise;
+  }
+
+  /** Gives everything back to the registry and leaves within about two seconds. */
+  shutDown(): void {
+    this.#dispatch({ type: "shutdown" });
+  }
+
+  /** Finishes what is held, takes nothing new, then leaves. */
+  drain(): void {
+    this.#options.log.info("draining: finishing what is held, taking nothing new");
+    this.#dispatch({ type: "drain", draining: true, exitWhenDrained: true });
+  }
+
+  health(): NodeHealth {
+    const { settings, softwareVersion } = this.#options;
+    const held = heldLeases(this.#state);
+    const slotsUsed = occupiedSlots(this.#state);
+    return {
+      status: "healthy",
+      workerId: settings.workerId,
+      workerStatus: this.#state.draining ? "draining" : slotsUsed >= settings.slots ? "busy" : "idle",
+      currentOperation: held[0]?.operationId ?? null,
+      connected: this.#state.connection.phase === "connected",
+      slots: settings.slots,
+      slotsUsed,
+      version: softwareVersion,
+    };
+  }
+
+  get healthUrl(): string | null {
+    return this.#health?.url ?? null;
+  }
+
+  /** Effects may raise events at once; each event is handled whole before the next. */
+  #dispatch(event: AgentEvent): void {
+    this.#queue.push(event);
+    if (this.#handling) return;
+    this.#handling = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        for (const effect of step(this.#state, next, performance.now(), Math.random)) this.#carryOut(effect);
+      }
+    } finally {
+      this.#handling = false;
+    }
+    this.#setTimer();
+  }
+
+  #setTimer(): void {
+    clearTimeout(this.#timer);
+    const at = wakeAt(this.#state);
+    if (at === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.min(LONGEST_TIMER_MS, Math.max(0, Math.ceil(at - performance.now())));
+    this.#timer = setTimeout(() => this.#dispatch({ type: "tick" }), delayMs);
+  }
+
+  #carryOut(effect: AgentEffect): void {
+    switch (effect.type) {
+      case "enrol":
+        void this.#enrol(effect.fresh);
+        return;
+      case "connect":
+        this.#connect(effect.epoch);
+        return;
+      case "send":
+        this.#lineOf(effect.epoch)?.send(effect.messages);
+        return;
+      case "ping":
+        this.#lineOf(effect.epoch)?.ping();
+        return;
+      case "disconnect":
+        this.#lineOf(effect.epoch)?.close(effect.reason);
+        return;
+      case "start-job":
+        this.#options.log.info({ ...effect.lease, kind: effect.spec.kind }, "job starts");
+        this.#jobs.start(effect.lease, effect.spec);
+        return;
+      case "stop-job":
+        this.#jobs.stop(effect.lease);
+        return;
+      case "upload":
+        void this.#upload(effect);
+        return;
+      case "discard":
+        this.#uploads.get(leaseKey(effect.lease))?.abort();
+        this.#jobs.discard(effect.lease);
+        return;
+      case "note":
+        this.#options.log[effect.level](effect.details ?? {}, effect.message);
+        return;
+      case "exit":
+        void this.#leave({ exitCode: effect.code, problem: effect.problem });
+    }
+  }
+
+  #lineOf(epoch: number): RegistrySocket | null {
+    return this.#socket?.epoch === epoch ? this.#socket.line : null;
+  }
+
+  async #enrol(fresh: boolean): Promise<void> {
+    const { settings, credentialFile } = this.#options;
+    const describe = (): RegisterRequest => this.#registration();
+    try {
+      const { url, token } = settings;
+      this.#enrolled = await enrol({ url, token, credentialFile, describe }, fresh, this.#leaving.signal);
+      this.#dispatch({ type: "enrolled", epoch: this.#enrolled.epoch });
+    } catch (error) {
+      const known = error instanceof EnrolmentFailure;
+      const problem = known ? error.problem : Problem.from(error);
+      this.#dispatch({ type: "enrolment-failed", problem, final: !known || error.final });
+    }
+  }
+
+  #registration(): RegisterRequest {
+    const { settings, softwareVersion } = this.#options;
+    return {
+      workerId: settings.workerId,
+      workerType: settings.workerType,
+      endpointUrl: this.#health?.url ?? "",
+      softwareVersion,
+      capabilities: this.#state.capabilities,
+      metadata: { platform: process.platform, architecture: process.arch, node: process.version },
+    };
+  }
+
+  #connect(epoch: number): void {
+    if (this.#enrolled === null) throw new Error("connecting before enrolment");
+    const { socketUrl, credential } = this.#enrolled;
+    const line = openRegistrySocket(socketUrl, credential, {
+      opened: () => this.#dispatch({ type: "opened", epoch }),
+      message: (message) => this.#dispatch({ type: "message", epoch, message }),
+      pong: () => this.#dispatch({ type: "pong", epoch }),
+      unreadable: (reason) => this.#dispatch({ type: "unreadable", epoch, reason }),
+      closed: (end) => this.#dispatch({ type: "closed", epoch, ...end }),
+    });
+    this.#socket = { epoch, line };
+  }
+
+  async #upload({ lease, result }: Extract<AgentEffect, { type: "upload" }>): Promise<void> {
+    if (result.sha256 === null || this.#enrolled === null) throw new Error("there is nothing to upload, or nowhere");
+    const controller = new AbortController();
+    this.#uploads.set(leaseKey(lease), controller);
+    const { url } = this.#options.settings;
+    const { credential } = this.#enrolled;
+    const { sha256, mediaType } = result;
+    const request = { url, credential, lease, sha256, mediaType, bytes: this.#jobs.bytesOf(lease) };
+    const outcome = await uploadArtefact(request, AbortSignal.any([controller.signal, this.#leaving.signal]));
+    this.#uploads.delete(leaseKey(lease));
+    if (!controller.signal.aborted) this.#dispatch({ type: "uploaded", lease: lease satisfies Lease, outcome });
+  }
+
+  async #readDatasets(): Promise<void> {
+    const { marketData, log } = this.#options;
+    try {
+      const datasets = (await marketData.list()).map(({ symbol, timeframe, sha256 }) => ({
+        symbol,
+        timeframe,
+        sha256,
+      }));
+      if (datasets.length > DATASETS_ANNOUNCED) {
+        log.warn(`${datasets.length} datasets are here; only the first ${DATASETS_ANNOUNCED} are announced`);
+      }
+      const announced = datasets.slice(0, DATASETS_ANNOUNCED);
+      if (!isSameList(announced, this.#state.capabilities.datasets)) {
+        this.#dispatch({ type: "datasets", datasets: announced });
+      }
+    } catch (error) {
+      const problem = Problem.from(error);
+      log.error({ cure: problem.cure }, `the market data cannot be listed: ${problem.message}`);
+    }
+  }
+
+  async #leave(end: AgentEnd): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#unwatch?.();
+    this.#leaving.abort();
+    await Promise.all([this.#jobs.close(), this.#health?.close()]);
+    this.#end.resolve(end);
+  }
+}
+
+function capabilitiesOf(settings: NodeSettings): Capabilities {
+  return {
+    slots: settings.slots,
+    kinds: [...settings.kinds],
+    memoryBytes: totalmem(),
+    cpuCount: Math.max(1, cpus().length),
+    labels: { ...settings.labels },
+    datasets: [],
+  };
+}
+
+function isSameList(left: readonly DatasetRef[], right: readonly DatasetRef[]): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
+}

@@ -1,0 +1,11 @@
+/** The compute node's agent: settings in, a node that serves until it is told to leave. */
+export { Agent, type AgentEnd, type AgentOptions } from "./agent.ts";
+export { createLog, type Log } from "./log.ts";
+export {
+  type NodeSettings,
+  type ResolvedSettings,
+  resolveSettings,
+  SETTINGS,
+  type SettingName,
+  type SettingsInput,
+} from "./settings.ts";

@@ -1,0 +1,128 @@
+/** One socket to the registry, as the agent sees it: messages parsed and encoded, heartbeats, and how it ended. */
+import WebSocket from "ws";
+import {
+  HEARTBEAT_REQUEST,
+  HEARTBEAT_RESPONSE,
+  LIMITS,
+  type NodeMessage,
+  nodeMessage,
+  type RegistryMessage,
+  registryMessage,
+  SUBPROTOCOL,
+  wire,
+} from "../../protocol/index.ts";
+
+export interface SocketHandlers {
+  opened(): void;
+  message(message: RegistryMessage): void;
+  pong(): void;
+  /** A frame or message that does not parse. */
+  unreadable(reason: string): void;
+  /** Called once, also when it never opened. */
+  closed(end: { code: number; reason: string; httpStatus?: number }): void;
+}
+
+export interface RegistrySocket {
+  /** One frame, or several where one would be too large. */
+  send(messages: readonly NodeMessage[]): void;
+  ping(): void;
+  /** Says goodbye, and does not wait long for the answer. */
+  close(reason: string): void;
+}
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 500;
+const NORMAL_CLOSURE = 1000;
+/** What `ws` reports for a socket that was never properly closed. */
+const ABNORMAL_CLOSURE = 1006;
+/** By the WebSocket standard (RFC 6455, 5.5), a close reason is at most 123 bytes. */
+const REASON_LENGTH = 120;
+
+export function openRegistrySocket(url: string, credential: string, handlers: SocketHandlers): RegistrySocket {
+  const socket = new WebSocket(url, SUBPROTOCOL, {
+    headers: { authorization: `Bearer ${credential}` },
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    maxPayload: LIMITS.socketMessageBytes * 16,
+    perMessageDeflate: false,
+  });
+  let failure = "";
+  let ended = false;
+  const end = (code: number, reason: string, httpStatus?: number): void => {
+    if (ended) return;
+    ended = true;
+    handlers.closed({ code, reason, ...(httpStatus === undefined ? {} : { httpStatus }) });
+  };
+  socket.on("open", () => handlers.opened());
+  socket.on("message", (data, isBinary) => receive(data, isBinary, handlers));
+  socket.on("error", (error) => {
+    failure = error.message;
+  });
+  socket.on("unexpected-response", (request, response) => {
+    const status = response.statusCode ?? 0;
+    response.resume();
+    request.destroy();
+    end(ABNORMAL_CLOSURE, `the handshake was answered with status ${status}`, status);
+  });
+  socket.on("close", (code, reason) => end(code, reason.toString() || failure));
+  const write = (text: string): void => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(text);
+  };
+  return {
+    send: (messages) => framesOf(messages).forEach(write),
+    ping: () => write(HEARTBEAT_REQUEST),
+    close(reason) {
+      socket.close(NORMAL_CLOSURE, reason.slice(0, REASON_LENGTH));
+      setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+    },
+  };
+}
+
+function receive(data: Buffer, isBinary: boolean, handlers: SocketHandlers): void {
+  const text = data.toString();
+  if (text === HEARTBEAT_RESPONSE) {
+    handlers.pong();
+    return;
+  }
+  if (isBinary) {
+    handlers.unreadable(`a binary frame of ${data.length} bytes`);
+    return;
+  }
+  let frame: unknown;
+  try {
+    frame = JSON.parse(text);
+  } catch (error) {
+    handlers.unreadable(error instanceof Error ? error.message : String(error));
+    return;
+  }
+  for (const item of Array.isArray(frame) ? frame : [frame]) {
+    let message: RegistryMessage;
+    try {
+      message = wire(registryMessage).parse(item, "message of the registry");
+    } catch (error) {
+      handlers.unreadable(error instanceof Error ? error.message : String(error));
+      continue;
+    }
+    handlers.message(message);
+  }
+}
+
+/** A message alone stands as it is; several share an array as long as the frame's limit allows. */
+function framesOf(messages: readonly NodeMessage[]): string[] {
+  const frames: string[] = [];
+  let batch: string[] = [];
+  let batchBytes = 0;
+  const finish = (): void => {
+    if (batch.length > 0) frames.push(batch.length === 1 ? batch[0] : `[${batch.join(",")}]`);
+    batch = [];
+    batchBytes = 0;
+  };
+  for (const message of messages) {
+    const text = JSON.stringify(wire(nodeMessage).encode(message));
+    const bytes = Buffer.byteLength(text) + 1;
+    if (batchBytes + bytes + 2 > LIMITS.socketMessageBytes) finish();
+    batch.push(text);
+    batchBytes += bytes;
+  }
+  finish();
+  return frames;
+}
