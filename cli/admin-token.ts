@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { sha256 } from "../protocol/identifiers.ts";
 import { Problem } from "../protocol/problem.ts";
-import { readCredentials, writePrivateJson } from "./credentials.ts";
+import { readCredentials, writeCredentials, writePrivateJson } from "./credentials.ts";
 import type { HomePaths } from "./home.ts";
 
 const WORKSPACE = "default";
@@ -29,12 +29,13 @@ export function makeToken(): string {
 }
 
 /**
- * The admin token of the control plane in this home; made when it has none. `given` is a token from a flag or the
+ * The admin token of the control plane in this home; a new one when it has none, to be kept once the control plane runs
+ * (`keepAdminToken`), so that a start that fails leaves no token behind that nobody knows. `given` is a token from a flag or the
  * environment. Throws a `Problem` when the control plane has a token that nobody here knows, or when the home's credentials
  * belong to a control plane elsewhere, which must not be overwritten.
  */
 export function adminToken(home: HomePaths, given: string | undefined): AdminToken {
-  const path = join(home.controlPlane, "secrets.json");
+  const path = secretsPath(home);
   const stored = readCredentials(home.credentials);
   if (stored !== null && !isLoopback(stored.url)) {
     throw new Problem("conflict", `${home.credentials} belongs to the control plane at ${stored.url}`, {
@@ -44,7 +45,6 @@ export function adminToken(home: HomePaths, given: string | undefined): AdminTok
   const token = given ?? stored?.token;
   if (!existsSync(path)) {
     const fresh = token ?? makeToken();
-    writePrivateJson(path, { admin_token_sha256: hashToken(fresh) });
     return { token: fresh, sha256: hashToken(fresh), isNew: token === undefined };
   }
   const expected = readSecrets(path);
@@ -53,6 +53,16 @@ export function adminToken(home: HomePaths, given: string | undefined): AdminTok
   throw new Problem("unauthenticated", `The control plane in ${home.controlPlane} has an admin token, but ${lack}`, {
     cure: `Pass the admin token with --token or KTRDR_TOKEN, or delete ${path} to have a new one made.`,
   });
+}
+
+/** The token for this machine's commands, then its hash for the next start of the control plane. */
+export function keepAdminToken(home: HomePaths, url: string, admin: AdminToken): void {
+  writeCredentials(home.credentials, { url, token: admin.token, workspace: WORKSPACE });
+  writePrivateJson(secretsPath(home), { admin_token_sha256: admin.sha256 });
+}
+
+function secretsPath(home: HomePaths): string {
+  return join(home.controlPlane, "secrets.json");
 }
 
 function readSecrets(path: string): string {

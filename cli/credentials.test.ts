@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { adminToken, hashToken, makeToken } from "./admin-token.ts";
+import { adminToken, hashToken, keepAdminToken, makeToken } from "./admin-token.ts";
 import { findConnection, readCredentials, writeCredentials } from "./credentials.ts";
 import { type HomePaths, homeFolder, homePaths } from "./home.ts";
 
@@ -66,14 +66,21 @@ describe("the admin token", () => {
   it("is made once and recognised afterwards; the server's side keeps only its hash", () => {
     const first = adminToken(home, undefined);
     expect(first).toMatchObject({ isNew: true, sha256: hashToken(first.token) });
-    writeCredentials(home.credentials, { ...LOCAL, token: first.token });
+    keepAdminToken(home, LOCAL.url, first);
     expect(adminToken(home, undefined)).toEqual({ ...first, isNew: false });
+    expect(readFileSync(join(home.controlPlane, "secrets.json"), "utf8")).not.toContain(first.token);
   });
 
   it("cannot be replaced by another, nor guessed when it is lost", () => {
-    adminToken(home, undefined);
+    keepAdminToken(home, LOCAL.url, adminToken(home, undefined));
+    rmSync(home.credentials);
     expect(() => adminToken(home, undefined)).toThrow(/is not there/);
     expect(() => adminToken(home, "ktrdr.default.other")).toThrow(/another/);
+  });
+
+  it("is not kept by a start that fails", () => {
+    adminToken(home, undefined);
+    expect(adminToken(home, undefined).isNew).toBe(true);
   });
 
   it("does not overwrite the credentials of a control plane elsewhere", () => {

@@ -4,11 +4,10 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Problem } from "../protocol/problem.ts";
 import type { Worker, WorkerType } from "../protocol/workers.ts";
-import { adminToken } from "./admin-token.ts";
+import { adminToken, keepAdminToken } from "./admin-token.ts";
 import { type RunningChild, startChild } from "./child-process.ts";
 import { type Client, createClient } from "./client.ts";
 import { endedEarly, PROJECT_FOLDER, type RunningControlPlane, startControlPlane } from "./control-plane.ts";
-import { writeCredentials } from "./credentials.ts";
 import type { HomePaths } from "./home.ts";
 
 const NODE_STOP_GRACE_MS = 8000;
@@ -62,7 +61,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     await plane.stop();
   };
   try {
-    writeCredentials(home.credentials, { url: plane.url, token: admin.token, workspace: "default" });
+    keepAdminToken(home, plane.url, admin);
     if (admin.isNew) on.tokenMade(admin.token);
     on.controlPlaneReady(plane.url);
     const client = createClient({ url: plane.url, token: admin.token, tokenSource: home.credentials });
@@ -107,7 +106,8 @@ function startNode(options: LocalSystemOptions, url: string, workerId: string, t
       join(PROJECT_FOLDER, "compute-node", "main.ts"),
       ...["--url", url, "--home", home.root, "--worker-id", workerId, "--type", workerType],
     ],
-    environment: { ...environment, ENROLMENT_TOKEN: token },
+    // The node gets what it needs to enrol, not the admin token that may stand in our environment.
+    environment: { ...environment, KTRDR_TOKEN: undefined, ENROLMENT_TOKEN: token },
     workingFolder: PROJECT_FOLDER,
     logFile: join(home.nodes, workerId, "node.log"),
   });

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { registerBacktestCommand } from "./commands/backtest.ts";
+import { registerDataCommands } from "./commands/data.ts";
 import { registerEnrolCommand } from "./commands/enrol.ts";
 import { registerNodeCommands } from "./commands/node.ts";
 import { registerOperationCommands } from "./commands/operations.ts";
@@ -15,6 +16,7 @@ import { type Context, createContext, EXIT, type GlobalOptions, type Surrounding
 const ORDER = [
   registerUpCommand,
   registerNodeCommands,
+  registerDataCommands,
   registerStrategyCommands,
   registerBacktestCommand,
   registerOperationCommands,
