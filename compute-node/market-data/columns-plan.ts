@@ -155,10 +155,13 @@ function listed(names: readonly string[]): string {
   return names.map((name) => name.trim() || "(no name)").join(", ");
 }
 
-/** Reads `a=b` pairs, such as `close=Last`. Throws `invalid-request` for anything else. */
+/** A comma within a column's name does not part two choices. */
+const BETWEEN_CHOICES = new RegExp(`,(?=\\s*(?:${COLUMN_ROLES.join("|")})\\s*=)`, "i");
+
+/** Reads `a=b` pairs, such as `close=Last` or `open=First,close=Last`. Throws `invalid-request` for anything else. */
 export function parseColumnChoice(pairs: readonly string[]): ColumnChoice {
   const choice: Partial<Record<ColumnRole, string>> = {};
-  for (const pair of pairs.flatMap((text) => text.split(","))) {
+  for (const pair of pairs.flatMap((text) => text.split(BETWEEN_CHOICES))) {
     const [role, ...rest] = pair.split("=");
     const name = rest.join("=").trim();
     const known = COLUMN_ROLES.find((candidate) => candidate === role.trim().toLowerCase());
