@@ -45,7 +45,9 @@ function unionFaults(
   const isOtherType = (fault: Issue) => fault.path.length === 0 && /^invalid_(type|union)$/.test(fault.code);
   const nearest = issue.errors.find((faults) => !faults.some(isOtherType));
   if (nearest !== undefined) return nearest.flatMap((inner) => faultsOf(inner, path, content));
-  const kind = kindOf(valueAt(content, path));
+  const value = valueAt(content, path);
+  if (value === undefined) return [missingFault(path)];
+  const kind = kindOf(value);
   return [{ message: `${path.join(".")} cannot be ${kind}`, cure: expectedOfUnion(path), path }];
 }
 
@@ -57,13 +59,16 @@ function expectedOfUnion(path: readonly string[]): string {
 function plainFault(issue: Issue, path: readonly string[], content: unknown): StrategyFault {
   const value = valueAt(content, path);
   const name = path.at(-1) ?? "the strategy";
-  if (value === undefined && issue.code === "invalid_type")
-    return { message: `the key "${name}" is missing`, cure: missingCure(path), path };
+  if (value === undefined && issue.code === "invalid_type") return missingFault(path);
   if (path[0] === "kind")
     return { message: `the kind is ${shown(value)}`, cure: 'Write "kind: rules", or leave it out.', path };
   const isIndicator = path[0] === "indicators" && path.length === 2;
   const cure = isIndicator ? "Give a mapping, such as { type: sma, period: 20 }." : sentence(issue.message);
   return { message: `${name} is ${shown(value)}`, cure, path };
+}
+
+function missingFault(path: readonly string[]): StrategyFault {
+  return { message: `the key "${path.at(-1)}" is missing`, cure: missingCure(path), path };
 }
 
 function missingCure(path: readonly string[]): string {
