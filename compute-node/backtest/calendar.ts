@@ -55,30 +55,38 @@ export function calendarOf(timeMs: Float64Array): Calendar {
 }
 
 function weekendShare(timeMs: Float64Array): number {
+  const rows = timeMs.length;
   let weekend = 0;
-  let bar = 0;
-  while (bar < timeMs.length) {
-    const isWeekend = (Math.floor(timeMs[bar] / DAY_MS) + 3) % 7 >= 5;
-    const dayEnd = nextPeriodStart("day", timeMs[bar]);
-    const first = bar;
-    while (bar < timeMs.length && timeMs[bar] < dayEnd) bar++;
-    if (isWeekend) weekend += bar - first;
+  let dayEnd = Number.NEGATIVE_INFINITY;
+  let isWeekend = 0;
+  for (let bar = 0; bar < rows; bar++) {
+    const time = timeMs[bar];
+    if (time >= dayEnd) {
+      const day = Math.floor(time / DAY_MS);
+      dayEnd = (day + 1) * DAY_MS;
+      isWeekend = (day + 3) % 7 >= 5 ? 1 : 0;
+    }
+    weekend += isWeekend;
   }
-  return weekend / timeMs.length;
+  return weekend / rows;
 }
 
 /** The last value of each period that has bars, in order. */
 export function lastOfEachPeriod(period: Period, timeMs: Float64Array, values: Float64Array): Float64Array {
   const rows = timeMs.length;
   const lasts = new Float64Array(rows);
+  // Most periods have the same length, so the next end is usually one addition away.
+  const length = period === "day" ? DAY_MS : period === "week" ? 7 * DAY_MS : 0;
   let count = 0;
   let end = rows > 0 ? nextPeriodStart(period, timeMs[0]) : 0;
   for (let bar = 0; bar < rows; bar++) {
-    if (timeMs[bar] >= end) {
-      count++;
-      end = nextPeriodStart(period, timeMs[bar]);
+    const time = timeMs[bar];
+    if (time >= end) {
+      lasts[count++] = values[bar - 1];
+      end += length;
+      if (time >= end) end = nextPeriodStart(period, time);
     }
-    lasts[count] = values[bar];
   }
-  return lasts.subarray(0, Math.min(rows, count + 1));
+  if (rows > 0) lasts[count++] = values[rows - 1];
+  return lasts.subarray(0, count);
 }

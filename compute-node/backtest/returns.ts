@@ -52,24 +52,25 @@ export interface PeriodReturns {
 
 /** From the equity at the end of each period. What follows a ruin is no return and does not count. */
 export function periodReturns(equity: Float64Array): PeriodReturns {
-  const ruined = equity.findIndex((value) => value <= 0);
-  const count = ruined < 0 ? equity.length - 1 : ruined;
+  const isRuined = equity.length > 0 && equity[equity.length - 1] <= 0;
+  const count = isRuined ? equity.indexOf(0) : equity.length - 1;
   let sum = 0;
-  let lossSquares = 0;
-  for (let index = 1; index <= count; index++) {
-    const change = equity[index] / equity[index - 1] - 1;
-    sum += change;
-    if (change < 0) lossSquares += change * change;
-  }
-  const mean = sum / count;
   let squares = 0;
+  let lossSquares = 0;
+  let previous = equity[0];
   for (let index = 1; index <= count; index++) {
-    const distance = equity[index] / equity[index - 1] - 1 - mean;
-    squares += distance * distance;
+    const value = equity[index];
+    if (value === previous) continue;
+    const change = value / previous - 1;
+    const square = change * change;
+    previous = value;
+    sum += change;
+    squares += square;
+    if (change < 0) lossSquares += square;
   }
   return {
-    geometricMean: ruined < 0 ? Math.exp(Math.log(equity[count] / equity[0]) / count) - 1 : 0,
-    variance: squares / (count - 1),
+    geometricMean: isRuined ? 0 : Math.exp(Math.log(equity[count] / equity[0]) / count) - 1,
+    variance: Math.max(0, squares - (sum * sum) / count) / (count - 1),
     downsideDeviation: Math.sqrt(lossSquares / count),
   };
 }
