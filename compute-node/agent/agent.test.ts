@@ -1,0 +1,244 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CLOSE_CODES, type SleepSpec } from "../../protocol/index.ts";
+import type { Agent } from "./agent.ts";
+import type { NodeSettings } from "./settings.ts";
+import { FakeRegistry, TOKEN } from "./testing/fake-registry.ts";
+import { type MemoryLog, temporaryFolder, testAgent, testSettings } from "./testing/nodes.ts";
+import { leaseFor } from "./testing/story.ts";
+
+const A = leaseFor(1);
+const sleep = (durationMs: number, busy = false): SleepSpec => ({ kind: "sleep", durationMs, busy });
+
+let registry: FakeRegistry;
+let folder: ReturnType<typeof temporaryFolder>;
+let agents: Agent[];
+
+beforeEach(async () => {
+  registry = new FakeRegistry();
+  await registry.start();
+  folder = temporaryFolder();
+  agents = [];
+});
+
+afterEach(async () => {
+  for (const agent of agents) agent.shutDown();
+  await Promise.all(agents.map((agent) => agent.ended));
+  await registry.stop();
+  folder.remove();
+});
+
+async function startNode(change: Partial<NodeSettings> = {}): Promise<{ agent: Agent; log: MemoryLog }> {
+  const node = testAgent(testSettings(registry.url, folder.path, change));
+  agents.push(node.agent);
+  await node.agent.start();
+  return node;
+}
+
+function assign(spec: SleepSpec, lease = A): void {
+  registry.say({ type: "assign", ...lease, spec, checkpoint: null });
+}
+
+describe("a node", () => {
+  it("enrols, says hello, and runs what it is given to a complete", async () => {
+    await startNode();
+    const hello = await registry.next("hello");
+    expect(hello).toMatchObject({ epoch: 1, leases: [], capabilities: { slots: 1, kinds: ["backtest", "sleep"] } });
+    assign(sleep(20));
+    await registry.next("accept");
+    const complete = await registry.next("complete");
+    expect(complete).toMatchObject({ ...A, result: { sha256: null, bytes: 0, summary: { duration_ms: 20 } } });
+  });
+
+  it("keeps its credential for its owner's eyes alone, and registers again with it", async () => {
+    const { agent } = await startNode();
+    await registry.next("hello");
+    const file = join(folder.path, "nodes", "node-1", "credential.json");
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ worker_id: "node-1", url: registry.url });
+    agent.shutDown();
+    await agent.ended;
+    await startNode({ token: null });
+    await registry.next("hello");
+    expect(registry.bearers).toEqual([TOKEN, registry.credential]);
+  });
+
+  it("repeats its complete until that is acknowledged", async () => {
+    await startNode();
+    await registry.next("hello");
+    assign(sleep(0));
+    const first = await registry.next("complete");
+    const second = await registry.next("complete");
+    expect(second).toEqual(first);
+    registry.say({ type: "acknowledge", ...A });
+  });
+
+  it("comes back after the registry died, with its lease, and goes on with the job", async () => {
+    await startNode();
+    await registry.next("hello");
+    assign(sleep(600));
+    await registry.next("accept");
+    await registry.stop();
+    await registry.start();
+    const again = await registry.next("hello");
+    expect(again.leases).toEqual([A]);
+    expect(again.epoch).toBeGreaterThan(1);
+    expect(await registry.next("complete")).toMatchObject(A);
+  });
+
+  it("reports after the reconnection what ended while the registry was away", async () => {
+    await startNode();
+    await registry.next("hello");
+    assign(sleep(100));
+    await registry.next("accept");
+    await registry.stop();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await registry.start();
+    expect((await registry.next("hello")).leases).toEqual([A]);
+    expect(await registry.next("complete")).toMatchObject(A);
+  });
+
+  it("stops a cancelled job, waiting or busy, and says so", async () => {
+    await startNode();
+    await registry.next("hello");
+    for (const [number, busy] of [[1, false] as const, [2, true] as const]) {
+      const lease = leaseFor(number);
+      assign(sleep(60_000, busy), lease);
+      await registry.next("accept");
+      registry.say({ type: "cancel", ...lease });
+      expect(await registry.next("stopped")).toEqual({ type: "stopped", ...lease, reason: "cancelled" });
+      registry.say({ type: "acknowledge", ...lease });
+    }
+    assign(sleep(0), leaseFor(3));
+    expect(await registry.next("complete")).toMatchObject(leaseFor(3));
+  });
+
+  it("hangs up on a server that stops answering heartbeats, and connects anew", async () => {
+    registry.heartbeatIntervalMs = 100;
+    const { log } = await startNode();
+    await registry.next("hello");
+    registry.answersHeartbeats = false;
+    const again = await registry.next("hello");
+    expect(again.epoch).toBe(2);
+    expect(log.lines.join("\n")).toContain("nothing was heard for 400 ms");
+  });
+
+  it("keeps its heartbeat while every slot burns the processor", async () => {
+    registry.heartbeatIntervalMs = 100;
+    await startNode({ slots: 4 });
+    await registry.next("hello");
+    for (const number of [1, 2, 3, 4]) assign(sleep(1_500, true), leaseFor(number));
+    for (const _ of [1, 2, 3, 4]) await registry.next("accept");
+    registry.heartbeats.length = 0;
+    await registry.next("complete");
+    const gapsMs = registry.heartbeats.slice(1).map((at, index) => at - registry.heartbeats[index]);
+    expect(gapsMs.length).toBeGreaterThan(5);
+    expect(Math.max(...gapsMs), "the longest gap between two heartbeats").toBeLessThan(400);
+  });
+
+  it("survives what it does not understand", async () => {
+    const { log } = await startNode();
+    await registry.next("hello");
+    for (const text of ["", "{", "[]", "[1]", "null", '{"type":"future"}', '{"type":"assign","operation_id":"../x"}']) {
+      registry.sayText(text);
+    }
+    assign(sleep(0));
+    await registry.next("complete");
+    expect(log.lines.filter((line) => line.includes("was not understood")).length).toBeGreaterThanOrEqual(6);
+  });
+
+  it("gives its work back at once when it is told to leave, and closes the line properly", async () => {
+    const { agent } = await startNode();
+    await registry.next("hello");
+    assign(sleep(60_000));
+    await registry.next("accept");
+    const toldAt = performance.now();
+    agent.shutDown();
+    await registry.next("drain");
+    expect(await registry.next("stopped")).toMatchObject({ ...A, reason: "shutdown" });
+    registry.say({ type: "acknowledge", ...A });
+    expect(await agent.ended).toEqual({ exitCode: 0, problem: null });
+    expect(performance.now() - toldAt).toBeLessThan(2_000);
+    await expect.poll(() => registry.closes.at(-1)?.code).toBe(1000);
+  });
+
+  it("leaves when another process takes its place", async () => {
+    const { agent } = await startNode();
+    await registry.next("hello");
+    registry.close(CLOSE_CODES.superseded, "superseded");
+    const end = await agent.ended;
+    expect(end.exitCode).toBe(1);
+    expect(end.problem?.message).toContain("Another process connected as worker node-1");
+  });
+
+  it("enrols again with its token when its credential was revoked", async () => {
+    await startNode();
+    await registry.next("hello");
+    registry.credential = "credential-2";
+    registry.close(CLOSE_CODES.revoked, "revoked");
+    await registry.next("hello");
+    expect(registry.bearers).toEqual([TOKEN, TOKEN]);
+  });
+});
+
+describe("a node that cannot enrol", () => {
+  it("leaves over a wrong token, naming the cure", async () => {
+    const { agent } = await startNode({ token: "ktrdr.default.wrong" });
+    const { exitCode, problem } = await agent.ended;
+    expect(exitCode).toBe(1);
+    expect(problem?.message).toContain("does not accept the token");
+    expect(problem?.cure).toContain("ktrdr enrol");
+  });
+
+  it("leaves when it has neither token nor credential", async () => {
+    const { agent } = await startNode({ token: null });
+    expect((await agent.ended).problem?.message).toContain("There is no enrolment token");
+  });
+
+  it("keeps trying where no control plane answers, saying where and why, until one does", async () => {
+    await registry.stop();
+    const { log } = await startNode();
+    await expect.poll(() => log.lines.filter((line) => line.includes("not connected")).length).toBeGreaterThan(1);
+    expect(log.lines.join("\n")).toContain(`No control plane answers at ${registry.url}: connect ECONNREFUSED`);
+    await registry.start();
+    await registry.next("hello");
+    expect(existsSync(join(folder.path, "nodes", "node-1", "credential.json"))).toBe(true);
+  });
+});
+
+describe("the health endpoint", () => {
+  it("says what the node is doing", async () => {
+    const { agent } = await startNode({ healthPort: 0 });
+    await registry.next("hello");
+    assign(sleep(60_000));
+    await registry.next("accept");
+    const response = await fetch(agent.healthUrl ?? "");
+    expect(await response.json()).toEqual({
+      status: "healthy",
+      worker_id: "node-1",
+      worker_status: "busy",
+      current_operation: A.operationId,
+      connected: true,
+      slots: 1,
+      slots_used: 1,
+      version: "0.0.0-test",
+    });
+    expect((await fetch(`${agent.healthUrl}/../other`)).status).toBe(404);
+  });
+
+  it("takes the next free port when its own is taken, and says so", async () => {
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, "127.0.0.1", resolve));
+    const { port } = squatter.address() as AddressInfo;
+    try {
+      const { agent, log } = await startNode({ healthPort: port });
+      expect(agent.healthUrl).not.toContain(`:${port}/`);
+      expect(log.lines.join("\n")).toContain(`port ${port} is taken`);
+    } finally {
+      await new Promise((resolve) => squatter.close(resolve));
+    }
+  });
+});
