@@ -26,7 +26,7 @@ export function exponentialFrom(values: Float64Array, start: number, period: num
 }
 
 /** The mean of `count` values from `start` on. */
-export function plainMean(values: Float64Array, start: number, count: number): number {
+function plainMean(values: Float64Array, start: number, count: number): number {
   let sum = 0;
   for (let index = start; index < start + count; index++) sum += values[index];
   return sum / count;

@@ -238,7 +238,6 @@ describe("generated code", () => {
     const list = (column: Float64Array) => Array.from(column);
     const close = list(bars.close);
     return {
-      rows: bars.rows,
       sawUndefined: false,
       constants: { bars: 4, level: 50 },
       series: {

@@ -7,7 +7,6 @@ export interface ReferenceScope {
   readonly constants: Readonly<Record<string, number>>;
   /** Prices and indicator outputs, by the name that a rule writes; one value a bar. */
   readonly series: Readonly<Record<string, readonly number[]>>;
-  readonly rows: number;
   /** Set when a value that is read at the bar itself is not defined there. */
   sawUndefined: boolean;
 }
