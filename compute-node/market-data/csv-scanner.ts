@@ -192,7 +192,7 @@ export class CsvScanner {
     else this.#skipToFieldEnd();
   }
 
-  /** A field as text, without its quotes. A quote that never closes is a part of the text, where it is refused. */
+  /** A field as text, without its quotes. Quotes that do not enclose all of it stay, and are refused where it is read. */
   readText(): string {
     const bytes = this.#bytes;
     const start = this.position;
@@ -204,10 +204,10 @@ export class CsvScanner {
     }
     for (let at = start; at < close; at++) if (bytes[at] === LINE_FEED) this.quotedLines++;
     this.position = close + 1;
-    // What stands between the closing quote and the field's end belongs to the text, where it is refused.
     this.#skipToFieldEnd();
-    const quoted = text.decode(bytes.slice(start + 1, close)).replaceAll('""', '"');
-    return quoted + text.decode(bytes.slice(close + 1, this.position));
+    const after = text.decode(bytes.slice(close + 1, this.position));
+    if (after.trim() !== "") return text.decode(bytes.slice(start, this.position));
+    return text.decode(bytes.slice(start + 1, close)).replaceAll('""', '"');
   }
 
   #skipToFieldEnd(): void {

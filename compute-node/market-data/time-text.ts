@@ -24,7 +24,7 @@ export function readTimeText(text: string): TimeReading {
 }
 
 function readCalendar(match: RegExpExecArray): TimeReading {
-  const [, year, , month = match[5], day = match[6], hour, minute, second = "0", fraction = "", zone] = match;
+  const [, year, , month = match[5], day = match[6], , , hour, minute, second = "0", fraction = "", zone] = match;
   const dayMs = dayStartMs(Number(year), Number(month), Number(day));
   if (Number.isNaN(dayMs)) return { fault: "is not a day of the calendar" };
   if (hour === undefined) return { ms: dayMs, kind: "date" };
