@@ -9,7 +9,7 @@ INSTALLED := node_modules/.ktrdr-installed
 RESULTS := .ktrdr/test-results
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-unit test-worker test-browser test-e2e quality fix bench deploy-check clean
+.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e simulate quality fix bench deploy-check clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -29,7 +29,7 @@ dev: $(INSTALLED) ## control plane (live reload) and two nodes, staying up
 
 test: $(INSTALLED) ## every test that a fresh machine can run
 	@rm -rf $(RESULTS)
-	@status=0; for kind in unit worker browser e2e; do $(MAKE) --no-print-directory test-$$kind || status=1; done; \
+	@status=0; for kind in unit worker browser simulation e2e; do $(MAKE) --no-print-directory test-$$kind || status=1; done; \
 	  node test/support/print-totals.ts $(RESULTS) || status=1; exit $$status
 
 test-unit: $(INSTALLED) ## unit, property and golden tests
@@ -40,6 +40,14 @@ test-worker: $(INSTALLED) ## tests inside workerd
 
 test-browser: $(INSTALLED) ## tests in headless Chromium
 	@vitest run --project browser --reporter=default --reporter=json --outputFile.json=$(RESULTS)/browser.json
+
+test-simulation: $(INSTALLED) ## a million events in a simulated world
+	@vitest run --project simulation --reporter=default --reporter=json --outputFile.json=$(RESULTS)/simulation.json
+
+SEED ?= 1
+STEPS ?= 1000000
+simulate: $(INSTALLED) ## one simulated world: make simulate SEED=7 STEPS=5000000
+	@node test/simulation/run.ts --seed $(SEED) --steps $(STEPS)
 
 test-e2e: $(INSTALLED) ## tests with real processes
 	@vitest run --project e2e --reporter=default --reporter=json --outputFile.json=$(RESULTS)/e2e.json

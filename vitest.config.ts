@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /**
  * The runners of `make test`: `unit` (beside the code, plus golden files), `worker` (inside workerd),
- * `e2e` (real processes) and `browser` (headless Chromium).
+ * `simulation` (registry and nodes under a simulated network), `e2e` (real processes) and `browser` (headless Chromium).
  */
 export default defineConfig({
   test: {
@@ -17,6 +17,13 @@ export default defineConfig({
         },
       },
       "./test/worker/vitest.config.ts",
+      {
+        test: {
+          name: "simulation",
+          include: ["test/simulation/**/*.test.ts"],
+          testTimeout: 600_000,
+        },
+      },
       {
         test: {
           name: "e2e",
