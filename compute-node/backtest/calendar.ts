@@ -58,35 +58,27 @@ function weekendShare(timeMs: Float64Array): number {
   const rows = timeMs.length;
   let weekend = 0;
   let dayEnd = Number.NEGATIVE_INFINITY;
-  let isWeekend = 0;
+  /** Counted from Monday, 0. */
+  let weekday = 0;
   for (let bar = 0; bar < rows; bar++) {
     const time = timeMs[bar];
     if (time >= dayEnd) {
-      const day = Math.floor(time / DAY_MS);
-      dayEnd = (day + 1) * DAY_MS;
-      isWeekend = (day + 3) % 7 >= 5 ? 1 : 0;
+      // Mostly the next day, one addition away; after a gap it is worked out anew.
+      dayEnd += DAY_MS;
+      weekday = weekday === 6 ? 0 : weekday + 1;
+      if (!(time < dayEnd)) {
+        const day = Math.floor(time / DAY_MS);
+        dayEnd = (day + 1) * DAY_MS;
+        weekday = (day + 3) % 7;
+      }
     }
-    weekend += isWeekend;
+    if (weekday >= 5) weekend++;
   }
   return weekend / rows;
 }
 
-/** The last value of each period that has bars, in order. */
-export function lastOfEachPeriod(period: Period, timeMs: Float64Array, values: Float64Array): Float64Array {
-  const rows = timeMs.length;
-  const lasts = new Float64Array(rows);
-  // Most periods have the same length, so the next end is usually one addition away.
-  const length = period === "day" ? DAY_MS : period === "week" ? 7 * DAY_MS : 0;
-  let count = 0;
-  let end = rows > 0 ? nextPeriodStart(period, timeMs[0]) : 0;
-  for (let bar = 0; bar < rows; bar++) {
-    const time = timeMs[bar];
-    if (time >= end) {
-      lasts[count++] = values[bar - 1];
-      end += length;
-      if (time >= end) end = nextPeriodStart(period, time);
-    }
-  }
-  if (rows > 0) lasts[count++] = values[rows - 1];
-  return lasts.subarray(0, count);
+/** Milliseconds of a period, or 0 when its length varies. */
+export function fixedLengthMs(period: Period): number {
+  if (period === "day") return DAY_MS;
+  return period === "week" ? 7 * DAY_MS : 0;
 }

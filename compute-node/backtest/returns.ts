@@ -1,5 +1,7 @@
 /** Sums over returns: of the equity by calendar period, and of equity against the market bar by bar. */
 
+import { fixedLengthMs, nextPeriodStart, type Period } from "./calendar.ts";
+
 /** Bound of the series below: ratios from 0.96 to 1.04. */
 const SERIES_RANGE = 0.02;
 
@@ -50,26 +52,38 @@ export interface PeriodReturns {
   readonly downsideDeviation: number;
 }
 
-/** From the equity at the end of each period. What follows a ruin is no return and does not count. */
-export function periodReturns(equity: Float64Array): PeriodReturns {
-  const isRuined = equity.length > 0 && equity[equity.length - 1] <= 0;
-  const count = isRuined ? equity.indexOf(0) : equity.length - 1;
-  let sum = 0;
-  let squares = 0;
-  let lossSquares = 0;
-  let previous = equity[0];
-  for (let index = 1; index <= count; index++) {
-    const value = equity[index];
-    if (value === previous) continue;
-    const change = value / previous - 1;
-    const square = change * change;
+/**
+ * Of the equity at the last bar of each period that has bars. What follows a ruin is no return and does not count.
+ * One pass without an array of its own; the variance is Σr² − (Σr)²/n, whose cancellation is harmless because the mean
+ * of a period's return is far below its deviation.
+ */
+export function periodReturns(period: Period, timeMs: Float64Array, equity: Float64Array): PeriodReturns {
+  const rows = equity.length;
+  const lengthMs = fixedLengthMs(period);
+  let end = nextPeriodStart(period, timeMs[0]);
+  let first = Number.NaN;
+  let previous = Number.NaN;
+  let [count, sum, squares, lossSquares] = [-1, 0, 0, 0];
+  for (let bar = 1; bar <= rows && previous !== 0; bar++) {
+    const time = bar < rows ? timeMs[bar] : Number.POSITIVE_INFINITY;
+    if (time < end) continue;
+    const value = equity[bar - 1];
+    count++;
+    if (count === 0) first = value;
+    else if (value !== previous) {
+      const change = value / previous - 1;
+      const square = change * change;
+      sum += change;
+      squares += square;
+      if (change < 0) lossSquares += square;
+    }
     previous = value;
-    sum += change;
-    squares += square;
-    if (change < 0) lossSquares += square;
+    // Most periods have the same length, so the next end is usually one addition away.
+    end += lengthMs;
+    if (time >= end && bar < rows) end = nextPeriodStart(period, time);
   }
   return {
-    geometricMean: isRuined ? 0 : Math.exp(Math.log(equity[count] / equity[0]) / count) - 1,
+    geometricMean: previous === 0 ? 0 : Math.exp(Math.log(previous / first) / count) - 1,
     variance: Math.max(0, squares - (sum * sum) / count) / (count - 1),
     downsideDeviation: Math.sqrt(lossSquares / count),
   };

@@ -79,14 +79,22 @@ describe("returns", () => {
   });
 
   it("by period give mean, variance and downside", () => {
-    const { geometricMean, variance, downsideDeviation } = periodReturns(Float64Array.of(100, 110, 99));
+    const { geometricMean, variance, downsideDeviation } = periodReturns("day", days(3), Float64Array.of(100, 110, 99));
     expect(geometricMean).toBeCloseTo(Math.sqrt(0.99) - 1, 15);
     expect(variance).toBeCloseTo(0.02, 15);
     expect(downsideDeviation).toBeCloseTo(Math.sqrt(0.01 / 2), 15);
   });
 
+  it("by period take the last bar of each day, over gaps too", () => {
+    const start = Date.UTC(2024, 0, 1);
+    const hours = [0, 12, 23, 24, 30, 24 * 9 + 5, 24 * 10];
+    const timeMs = Float64Array.from(hours, (hour) => start + hour * 3_600_000);
+    const daily = periodReturns("day", timeMs, Float64Array.of(1, 50, 100, 3, 110, 99, 99));
+    expect(daily).toEqual(periodReturns("day", days(4), Float64Array.of(100, 110, 99, 99)));
+  });
+
   it("end with the period of ruin", () => {
-    const ruined = periodReturns(Float64Array.of(100, 50, 0, 0, 0));
+    const ruined = periodReturns("day", days(5), Float64Array.of(100, 50, 0, 0, 0));
     expect(ruined.geometricMean).toBe(0);
     expect(ruined.variance).toBeCloseTo(0.125, 15);
   });

@@ -10,7 +10,7 @@
 import type { z } from "zod";
 import type { BacktestStatistics, statistic } from "../../protocol/backtest-result.ts";
 import type { BarColumns } from "../market-data/bars.ts";
-import { type Calendar, calendarOf, DAY_MS, durationUnitMs, lastOfEachPeriod, medianSpacingMs } from "./calendar.ts";
+import { type Calendar, calendarOf, DAY_MS, durationUnitMs, medianSpacingMs } from "./calendar.ts";
 import { summarizeDrawdowns } from "./drawdown.ts";
 import type { EngineResult } from "./engine.ts";
 import { betaOf, periodReturns } from "./returns.ts";
@@ -81,7 +81,7 @@ function statisticOf(value: number): z.infer<typeof statistic> {
 
 /** Fractions a year. */
 function annualized(equity: Float64Array, timeMs: Float64Array, { period, periodsPerYear }: Calendar) {
-  const { geometricMean, variance, downsideDeviation } = periodReturns(lastOfEachPeriod(period, timeMs, equity));
+  const { geometricMean, variance, downsideDeviation } = periodReturns(period, timeMs, equity);
   const growth = 1 + geometricMean;
   return {
     return: growth ** periodsPerYear - 1,
