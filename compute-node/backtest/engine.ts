@@ -48,6 +48,9 @@ export type BarsDone = (bars: number) => void;
 /** Bars between two calls of `onProgress`, at least. */
 const PROGRESS_BARS = 65_536;
 
+/** Room for trades is made for one in so many bars; more make the log grow. */
+const BARS_PER_TRADE = 64;
+
 const REASON_CODE = Object.fromEntries(EXIT_REASONS.map((reason, code) => [reason, code])) as Record<
   ExitReason,
   number
@@ -101,7 +104,7 @@ class BacktestRun {
   /** For each signal column, the first set bar at or after the last bar asked for. */
   private readonly nextSet = [-1, -1, -1, -1];
 
-  private readonly trades = new TradeLog();
+  private readonly trades: TradeLog;
   private readonly warnings = new EngineWarnings();
   private readonly equity: Float64Array;
   private cash: number;
@@ -134,6 +137,7 @@ class BacktestRun {
     this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];
     this.cash = settings.initialCapital;
     this.equity = new Float64Array(bars.rows);
+    this.trades = new TradeLog(Math.ceil(bars.rows / BARS_PER_TRADE));
   }
 
   run(onProgress: BarsDone | undefined): EngineResult {

@@ -3,60 +3,68 @@ import { EXIT_REASONS, type Trade } from "../../protocol/backtest-result.ts";
 
 export type ExitReason = (typeof EXIT_REASONS)[number];
 
-const FIRST_CAPACITY = 64;
-
-/** Names of the numeric columns. */
-const COLUMNS = [
-  "size",
-  "entryBar",
-  "exitBar",
-  "entryPrice",
-  "exitPrice",
-  "pnl",
-  "commission",
-  "returnFraction",
-  "stopLoss",
-  "takeProfit",
-] as const;
+/** Float64 columns of a log; they share one buffer. */
+const NUMBER_COLUMNS = 10;
+const SMALLEST_CAPACITY = 64;
 
 /** A row a closed trade, in the order of closing. Read the columns up to `count`; they are longer than that. */
 export class TradeLog {
   count = 0;
   /** Units; negative for a short. */
-  size = new Float64Array(FIRST_CAPACITY);
-  entryBar = new Float64Array(FIRST_CAPACITY);
-  exitBar = new Float64Array(FIRST_CAPACITY);
-  entryPrice = new Float64Array(FIRST_CAPACITY);
-  exitPrice = new Float64Array(FIRST_CAPACITY);
+  size!: Float64Array;
+  entryBar!: Float64Array;
+  exitBar!: Float64Array;
+  entryPrice!: Float64Array;
+  exitPrice!: Float64Array;
   /** Net of commission, money. */
-  pnl = new Float64Array(FIRST_CAPACITY);
+  pnl!: Float64Array;
   /** Of entry and exit together, money. */
-  commission = new Float64Array(FIRST_CAPACITY);
+  commission!: Float64Array;
   /** Net of commission, as a fraction of the entry value. */
-  returnFraction = new Float64Array(FIRST_CAPACITY);
+  returnFraction!: Float64Array;
   /** NaN without one. */
-  stopLoss = new Float64Array(FIRST_CAPACITY);
+  stopLoss!: Float64Array;
   /** NaN without one. */
-  takeProfit = new Float64Array(FIRST_CAPACITY);
+  takeProfit!: Float64Array;
   /** Index into `EXIT_REASONS`. */
-  exitReason = new Uint8Array(FIRST_CAPACITY);
+  exitReason!: Uint8Array;
+  private capacity = 0;
+  private numbers = new Float64Array(0);
+
+  /** `expected` trades fit without growing. */
+  constructor(expected = SMALLEST_CAPACITY) {
+    this.resize(Math.max(expected, SMALLEST_CAPACITY));
+  }
 
   /** Makes room for one more row and returns its index; the caller writes every column of it. */
   append(): number {
-    const row = this.count++;
-    if (row === this.size.length) this.grow(row * 2);
-    return row;
+    if (this.count === this.capacity) this.resize(this.capacity * 2);
+    return this.count++;
   }
 
-  private grow(capacity: number): void {
-    for (const name of COLUMNS) {
-      const longer = new Float64Array(capacity);
-      longer.set(this[name]);
-      this[name] = longer;
-    }
-    const longer = new Uint8Array(capacity);
-    longer.set(this.exitReason);
-    this.exitReason = longer;
+  /** New columns of `capacity` rows with the rows so far. One buffer for all: ten small ones take longer to get. */
+  private resize(capacity: number): void {
+    const numbers = new Float64Array(capacity * NUMBER_COLUMNS);
+    const column = (index: number) => {
+      const begin = index * this.capacity;
+      numbers.set(this.numbers.subarray(begin, begin + this.count), index * capacity);
+      return numbers.subarray(index * capacity, (index + 1) * capacity);
+    };
+    this.size = column(0);
+    this.entryBar = column(1);
+    this.exitBar = column(2);
+    this.entryPrice = column(3);
+    this.exitPrice = column(4);
+    this.pnl = column(5);
+    this.commission = column(6);
+    this.returnFraction = column(7);
+    this.stopLoss = column(8);
+    this.takeProfit = column(9);
+    const reasons = new Uint8Array(capacity);
+    if (this.capacity > 0) reasons.set(this.exitReason);
+    this.exitReason = reasons;
+    this.numbers = numbers;
+    this.capacity = capacity;
   }
 }
 
