@@ -4,11 +4,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CLOSE_CODES, type SleepSpec } from "../../protocol/index.ts";
+import { decodeBacktestResult } from "../backtest/index.ts";
+import { loadSample, MarketDataStore } from "../market-data/index.ts";
 import type { Agent } from "./agent.ts";
 import type { NodeSettings } from "./settings.ts";
 import { FakeRegistry, TOKEN } from "./testing/fake-registry.ts";
 import { type MemoryLog, temporaryFolder, testAgent, testSettings } from "./testing/nodes.ts";
-import { leaseFor } from "./testing/story.ts";
+import { backtestOf, leaseFor } from "./testing/story.ts";
 
 const A = leaseFor(1);
 const sleep = (durationMs: number, busy = false): SleepSpec => ({ kind: "sleep", durationMs, busy });
@@ -162,7 +164,7 @@ describe("a node", () => {
     registry.say({ type: "acknowledge", ...A });
     expect(await agent.ended).toEqual({ exitCode: 0, problem: null });
     expect(performance.now() - toldAt).toBeLessThan(2_000);
-    await expect.poll(() => registry.closes.at(-1)?.code).toBe(1000);
+    await expect.poll(() => registry.closes.at(-1)?.code, { timeout: 8_000 }).toBe(1000);
   });
 
   it("leaves when another process takes its place", async () => {
@@ -184,6 +186,67 @@ describe("a node", () => {
   });
 });
 
+describe("a backtest's result", () => {
+  async function startBacktest(): Promise<MemoryLog> {
+    const sample = await loadSample("SP500");
+    await new MarketDataStore(join(folder.path, "data")).put(sample.bars, sample);
+    const { log } = await startNode();
+    const { capabilities } = await registry.next("hello");
+    expect(capabilities.datasets).toMatchObject([{ symbol: "SP500", timeframe: "1d" }]);
+    registry.say({ type: "assign", ...A, spec: backtestOf("SP500"), checkpoint: null });
+    return log;
+  }
+
+  it("is uploaded under its hash with the lease in hand, before it is reported", async () => {
+    await startBacktest();
+    const { result } = await registry.next("complete");
+    const stored = registry.artefacts.get(result.sha256 ?? "");
+    expect(stored?.length).toBe(result.bytes);
+    expect(decodeBacktestResult(stored ?? new Uint8Array()).symbol).toBe("SP500");
+    expect(registry.uploadHeaders[0]).toMatchObject({
+      authorization: `Bearer ${registry.credential}`,
+      "content-type": "application/vnd.ktrdr.backtest+json",
+      "x-ktrdr-operation": A.operationId,
+      "x-ktrdr-attempt": "1",
+    });
+  });
+
+  it("is uploaded again until the store takes it", async () => {
+    registry.uploadStatus = 503;
+    const log = await startBacktest();
+    await expect.poll(() => registry.uploadHeaders.length, { timeout: 8_000 }).toBeGreaterThan(1);
+    registry.uploadStatus = 201;
+    expect(await registry.next("complete")).toMatchObject(A);
+    expect(log.lines.join("\n")).toContain("the upload failed (the control plane answered with status 503)");
+  });
+
+  it("that the store refuses is reported as failed, worth another try", async () => {
+    registry.uploadStatus = 409;
+    await startBacktest();
+    expect(await registry.next("fail")).toMatchObject({ ...A, retryable: true });
+  });
+
+  it("is not to be had where the data is missing, and becomes possible once it is loaded", async () => {
+    await startNode();
+    await registry.next("hello");
+    registry.say({ type: "assign", ...A, spec: backtestOf("AAPL"), checkpoint: null });
+    expect(await registry.next("reject")).toMatchObject({ reason: "no data AAPL 1d" });
+    const sample = await loadSample("AAPL");
+    await new MarketDataStore(join(folder.path, "data")).put(sample.bars, sample);
+    const { capabilities } = await registry.next("capabilities");
+    expect(capabilities.datasets).toMatchObject([{ symbol: "AAPL" }]);
+  });
+});
+
+it("a node that is told to leave while it starts leaves nothing open", async () => {
+  const { agent } = testAgent(testSettings(registry.url, folder.path, { healthPort: 0 }));
+  const started = agent.start();
+  agent.shutDown();
+  await started;
+  expect(await agent.ended).toEqual({ exitCode: 0, problem: null });
+  await expect(fetch(agent.healthUrl ?? "")).rejects.toThrow("fetch failed");
+});
+
 describe("a node that cannot enrol", () => {
   it("leaves over a wrong token, naming the cure", async () => {
     const { agent } = await startNode({ token: "ktrdr.default.wrong" });
@@ -201,7 +264,9 @@ describe("a node that cannot enrol", () => {
   it("keeps trying where no control plane answers, saying where and why, until one does", async () => {
     await registry.stop();
     const { log } = await startNode();
-    await expect.poll(() => log.lines.filter((line) => line.includes("not connected")).length).toBeGreaterThan(1);
+    await expect
+      .poll(() => log.lines.filter((line) => line.includes("not connected")).length, { timeout: 8_000 })
+      .toBeGreaterThan(1);
     expect(log.lines.join("\n")).toContain(`No control plane answers at ${registry.url}: connect ECONNREFUSED`);
     await registry.start();
     await registry.next("hello");

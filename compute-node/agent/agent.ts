@@ -98,6 +98,11 @@ export class Agent {
       log.info(`health on ${this.#health.url}`);
     }
     await this.#readDatasets();
+    if (this.#leaving.signal.aborted) {
+      // It was told to leave before it had come.
+      await this.#health?.close();
+      return;
+    }
     this.#unwatch = marketData.watch(() => void this.#readDatasets());
     this.#dispatch({ type: "start" });
   }

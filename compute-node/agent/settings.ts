@@ -21,7 +21,9 @@ export const HEALTH_PORTS: Readonly<Record<WorkerType, number>> = {
 const url = z
   .url({ protocol: /^https?$/, error: "an http:// or https:// URL, such as http://127.0.0.1:8787" })
   .transform((text) => text.replace(/\/+$/, ""));
-const healthPort = z.union([z.coerce.number().int().min(0).max(65_535), z.literal(false), z.null()]);
+const healthPort = z.union([z.literal(false), wholeNumber(0, 65_535)], {
+  error: "a port from 0 to 65535, or false for none",
+});
 
 interface Setting {
   readonly schema: z.ZodType;
@@ -64,7 +66,7 @@ export const SETTINGS = {
     description: "backtesting, cpu_training or gpu_host",
   },
   slots: {
-    schema: z.coerce.number().int().min(1).max(LIMITS.workerSlots),
+    schema: wholeNumber(1, LIMITS.workerSlots),
     flag: "--slots <count>",
     environment: "WORKER_SLOTS",
     key: "slots",
@@ -99,14 +101,14 @@ export const SETTINGS = {
     description: "port of GET /health on 127.0.0.1; 0 takes any (default: by type)",
   },
   jobMemoryMb: {
-    schema: z.coerce.number().int().min(16),
+    schema: wholeNumber(16),
     flag: "--job-memory-mb <mb>",
     environment: "WORKER_JOB_MEMORY_MB",
     key: "job_memory_mb",
     description: "heap of one job thread",
   },
   dataCacheMb: {
-    schema: z.coerce.number().int().min(0),
+    schema: wholeNumber(0),
     flag: "--data-cache-mb <mb>",
     environment: "WORKER_DATA_CACHE_MB",
     key: "data_cache_mb",
@@ -198,7 +200,7 @@ function pick(name: SettingName, given: Given): { value: unknown; source: string
 
 /** `values` were checked, each by its own schema. */
 function withDefaults(values: Record<string, unknown>): NodeSettings {
-  const checked = values as Partial<Omit<NodeSettings, "healthPort">> & { healthPort?: number | false | null };
+  const checked = values as Partial<Omit<NodeSettings, "healthPort">> & { healthPort?: number | false };
   const type = checked.workerType ?? "backtesting";
   const slots = checked.slots ?? Math.min(LIMITS.workerSlots, availableParallelism());
   const memoryMb = Math.floor(totalmem() / MEGABYTE);
@@ -277,6 +279,12 @@ function invalidSettings(issues: readonly ProblemIssue[]): Problem {
 
 function describeFault(error: z.ZodError, value: unknown): string {
   return `${JSON.stringify(value)}: ${error.issues.map(({ message }) => message).join("; ")}`;
+}
+
+/** A number in the file, its digits elsewhere; nothing else counts as one. */
+function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
+  const digits = (value: unknown) => (typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value);
+  return z.preprocess(digits, z.int().min(least).max(most));
 }
 
 /** A list in the file, a text with commas elsewhere. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CLOSE_CODES, type OperationResult, Problem, type Progress } from "../../protocol/index.ts";
 import { heldLeases, wakeAt } from "./state.ts";
-import { effectTypes, HEARTBEAT_MS, leaseFor, SLEEP, Story, said } from "./testing/story.ts";
+import { backtestOf, effectTypes, HEARTBEAT_MS, leaseFor, SLEEP, Story, said } from "./testing/story.ts";
 
 const STORED: OperationResult = { sha256: "a".repeat(64), bytes: 10, mediaType: "text/plain", summary: {} };
 const SUMMARY_ONLY: OperationResult = { sha256: null, bytes: 0, mediaType: "application/json", summary: { n: 1 } };
@@ -153,15 +153,7 @@ describe("assignments", () => {
       return message.type === "reject" ? message.reason : message.type;
     };
     expect(reasonFor(story.assign(B))).toBe("no free slot: 1 of 1 taken");
-    const strategy = { kind: "rules", name: "s", parameters: {}, indicators: {}, entries: {}, exits: {} } as const;
-    const settings = { initialCapital: 1, commissionRate: 0, commissionFixed: 0, spreadRate: 0, slippageRate: 0 };
-    const backtest = {
-      kind: "backtest" as const,
-      strategy: { ...strategy, reverse: false, size: 1 },
-      parameters: {},
-      data: { symbol: "AAPL", timeframe: "1d" },
-      settings: { ...settings, margin: 1, fractionalUnits: false, fillAt: "close" as const, finalizeTrades: true },
-    };
+    const backtest = backtestOf("AAPL");
     const ask = () => story.hear({ type: "assign", ...B, spec: backtest, checkpoint: null });
     expect(reasonFor(ask())).toBe("kind backtest is not allowed here; allowed: sleep");
     story.state.capabilities = { ...story.state.capabilities, kinds: ["backtest"] };

@@ -1,5 +1,13 @@
 /** A node's state machine in a test: a clock that the test moves, and chance from a list. */
-import type { Capabilities, Lease, NodeMessage, RegistryMessage, SleepSpec } from "../../../protocol/index.ts";
+import {
+  type BacktestSpec,
+  backtestSettings,
+  type Capabilities,
+  type Lease,
+  type NodeMessage,
+  type RegistryMessage,
+  type SleepSpec,
+} from "../../../protocol/index.ts";
 import {
   type AgentConfig,
   type AgentEffect,
@@ -23,6 +31,26 @@ export function leaseFor(number: number, attempt = 1): Lease {
 
 export function capabilitiesFor(slots: number): Capabilities {
   return { slots, kinds: ["backtest", "sleep"], labels: {}, datasets: [] };
+}
+
+/** Of a strategy that trades now and then on daily bars; `long` is its entry. */
+export function backtestOf(symbol: string, long = "fast crosses above slow"): BacktestSpec {
+  return {
+    kind: "backtest",
+    strategy: {
+      kind: "rules",
+      name: "sma cross",
+      parameters: {},
+      indicators: { fast: { type: "sma", period: 10 }, slow: { type: "sma", period: 20 } },
+      entries: { long },
+      exits: { long: "fast crosses below slow" },
+      reverse: false,
+      size: 1,
+    },
+    parameters: {},
+    data: { symbol, timeframe: "1d" },
+    settings: backtestSettings.parse({}),
+  };
 }
 
 export class Story {

@@ -1,0 +1,117 @@
+import { writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Problem } from "../../protocol/index.ts";
+import { resolveSettings, workerIdOfHost } from "./settings.ts";
+import { temporaryFolder } from "./testing/nodes.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+afterEach(() => folder.remove());
+
+function problemOf(action: () => unknown): Problem {
+  try {
+    action();
+  } catch (thrown) {
+    if (thrown instanceof Problem) return thrown;
+    throw thrown;
+  }
+  throw new Error("nothing was thrown");
+}
+
+const resolveIn = (flags: Record<string, unknown>, environment: Record<string, string> = {}) =>
+  resolveSettings({ flags: { home: folder.path, ...flags }, environment });
+
+describe("a node's settings", () => {
+  it("come from flags, then the environment, then the file, then the defaults, and say so", () => {
+    writeFileSync(
+      join(folder.path, "node.yaml"),
+      "url: http://file:1\nworker_type: gpu_host\nslots: 3\nlabels: {rack: a}\n",
+    );
+    const { settings, sources } = resolveIn(
+      { url: "http://flag:1/" },
+      { BACKEND_URL: "http://env:1", WORKER_TYPE: "cpu_training" },
+    );
+    expect(settings).toMatchObject({
+      url: "http://flag:1",
+      workerType: "cpu_training",
+      slots: 3,
+      labels: { rack: "a" },
+    });
+    expect(sources).toMatchObject({
+      url: "flag --url",
+      workerType: "environment WORKER_TYPE",
+      slots: `file ${join(folder.path, "node.yaml")}: slots`,
+      logLevel: "default",
+    });
+  });
+
+  it("have defaults for everything", () => {
+    const { settings } = resolveIn({});
+    expect(settings).toMatchObject({
+      token: null,
+      workerType: "backtesting",
+      healthPort: 5003,
+      kinds: ["backtest", "sleep"],
+    });
+    expect(settings.workerId).toBe(workerIdOfHost(hostname()));
+    expect(settings.slots).toBeGreaterThan(0);
+  });
+
+  it("choose the health port by type, any with 0, and none with --no-health", () => {
+    expect(resolveIn({ workerType: "gpu_host" }).settings.healthPort).toBe(5002);
+    expect(resolveIn({ workerType: "cpu_training" }).settings.healthPort).toBe(5004);
+    expect(resolveIn({ healthPort: "0" }).settings.healthPort).toBe(0);
+    expect(resolveIn({ health: false }, { HEALTH_PORT: "6000" }).settings.healthPort).toBeNull();
+  });
+
+  it("take lists and labels as text", () => {
+    const { settings } = resolveIn({ kinds: "sleep", labels: "rack=3, owner=kim" });
+    expect(settings).toMatchObject({ kinds: ["sleep"], labels: { rack: "3", owner: "kim" } });
+  });
+
+  it("read JSON as well, with --config", () => {
+    const file = join(folder.path, "other.json");
+    writeFileSync(file, JSON.stringify({ worker_id: "from-json" }));
+    expect(resolveIn({ config: file }).settings.workerId).toBe("from-json");
+  });
+
+  it("refuse an unknown key in the file, naming the nearest one", () => {
+    writeFileSync(join(folder.path, "node.yaml"), "worker_typ: gpu_host\n");
+    const problem = problemOf(() => resolveIn({}));
+    expect(problem.message).toContain("unknown setting: worker_typ");
+    expect(problem.cure).toContain('Did you mean "worker_type"?');
+  });
+
+  it("refuse each value that does not fit, naming where it stands", () => {
+    const problem = problemOf(() =>
+      resolveIn({ slots: "0", url: "ftp://x" }, { WORKER_ID: "../x", WORKER_TYPE: "gpu" }),
+    );
+    expect(problem.issues.map(({ path }) => path)).toEqual([
+      "flag --url",
+      "environment WORKER_ID",
+      "environment WORKER_TYPE",
+      "flag --slots",
+    ]);
+    expect(problem.issues[3].message).toContain('"0"');
+  });
+
+  it("refuse what merely looks like a number", () => {
+    for (const slots of ["", "1e1", "0x10", " 2", "-1", "1.5"]) expect(() => resolveIn({ slots })).toThrow("--slots");
+    expect(() => resolveIn({ healthPort: "70000" })).toThrow("--health-port");
+  });
+
+  it("refuse a --config file that is missing or no mapping", () => {
+    expect(problemOf(() => resolveIn({ config: join(folder.path, "none.yaml") })).message).toContain("cannot be read");
+    writeFileSync(join(folder.path, "node.yaml"), "- a\n");
+    expect(problemOf(() => resolveIn({})).message).toContain("holds no settings");
+  });
+});
+
+it("a host name that is no worker id becomes one", () => {
+  expect(workerIdOfHost("Kim's Mac.local")).toBe("Kim-s-Mac.local");
+  expect(workerIdOfHost("-_ä")).toBe("node");
+});
