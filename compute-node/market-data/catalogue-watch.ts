@@ -14,8 +14,8 @@ export function isManifestName(name: string): boolean {
 }
 
 /**
- * Calls `onChange` after a manifest below `folder` was added, replaced or removed. Does not keep the process alive.
- * Answers the function that ends it; no call comes after that.
+ * Calls `onChange` once at the start, so that nothing is missed in between, and after a manifest below `folder` was
+ * added, replaced or removed. Does not keep the process alive. Answers the function that ends it; no call comes after.
  */
 export function watchCatalogue(folder: string, onChange: () => void, pollMs = POLL_MS): () => void {
   const ended = new AbortController();
@@ -24,9 +24,9 @@ export function watchCatalogue(folder: string, onChange: () => void, pollMs = PO
   const compare = async () => {
     const now = await fingerprint(folder);
     if (ended.signal.aborted) return;
-    const isChange = known !== undefined && known !== now;
+    if (now === known) return;
     known = now;
-    if (isChange) onChange();
+    onChange();
   };
   const compareNext = () => {
     comparing = comparing.then(compare);

@@ -6,6 +6,7 @@
  *
  * Each file is replaced atomically, so several processes may share one folder without a lock.
  */
+import { randomUUID } from "node:crypto";
 import type { Dirent } from "node:fs";
 import { access, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -162,7 +163,8 @@ export class MarketDataStore {
   }
 
   /**
-   * Calls back, with a short delay, after any process changed the catalogue. Does not keep the process alive.
+   * Calls back once at the start, and with a short delay after any process changed the catalogue; the callback lists
+   * it anew. Does not keep the process alive.
    * Answers the function that ends it.
    */
   watch(onChange: () => void, options: WatchOptions = {}): () => void {
@@ -196,7 +198,7 @@ export class MarketDataStore {
     const isNamed = async () => (await this.list()).some((manifest) => manifest.sha256 === sha256);
     if (await isNamed()) return 0;
     const path = this.#columnsPath(sha256);
-    const aside = join(this.folder, "columns", `${UNFINISHED_PREFIX}${sha256}`);
+    const aside = join(this.folder, "columns", `${UNFINISHED_PREFIX}${sha256}-${randomUUID()}`);
     try {
       await rename(path, aside);
     } catch (error) {
