@@ -25,7 +25,7 @@ export interface MarketDataBench {
   readonly touchMs: number;
   readonly splitMs: number;
   readonly openMs: number;
-  /** Peak of resident memory above the start while one file is parsed, as a multiple of the columns' bytes. */
+  /** The start of the bars' content hash. */
   readonly checksum: string;
 }
 

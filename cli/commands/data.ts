@@ -123,6 +123,8 @@ async function prune(context: Context): Promise<void> {
   const store = await openStore(context);
   const freed = await store.prune();
   context.answer(freed, () =>
-    freed.files === 0 ? "Nothing to delete." : `Deleted ${freed.files} files, ${(freed.bytes / 1e6).toFixed(1)} MB.`,
+    freed.files === 0
+      ? "Nothing to delete."
+      : `Deleted ${freed.files} ${freed.files === 1 ? "file" : "files"}, ${(freed.bytes / 1e6).toFixed(1)} MB.`,
   );
 }

@@ -15,7 +15,7 @@ export interface CsvHeader {
 
 /** What a file that is no CSV starts with, and what to do with it. */
 const OTHER_FORMATS = [
-  { start: [0x50, 0x41, 0x52, 0x31], name: "a Parquet file", cure: "Give it a name that ends in .parquet." },
+  { start: [0x50, 0x41, 0x52, 0x31], name: "a Parquet file", cure: "Load it with ktrdr data load, which takes both." },
   { start: [0x1f, 0x8b], name: "compressed with gzip", cure: "Unpack it with gunzip first." },
   { start: [0x50, 0x4b, 0x03, 0x04], name: "a ZIP archive", cure: "Unpack it first." },
   { start: [0xff, 0xfe], name: "UTF-16 text", cure: "Save it as UTF-8." },

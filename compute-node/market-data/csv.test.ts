@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { Problem } from "../../protocol/index.ts";
 import { BAR_COLUMN_NAMES, type BarColumns } from "./bars.ts";
 import { type LoadedBars, type LoadOptions, parseCsv } from "./csv.ts";
+import { readTimeText } from "./time-text.ts";
 
 const HEADER = "timestamp,open,high,low,close,volume";
 const ROW = "2024-01-02T00:00:00Z,10,12,9,11,100";
@@ -164,7 +165,12 @@ describe("parseCsv refuses", () => {
       "prices.csv splits its time over the columns date and time.",
       "Join them into one column, or choose one that is complete: --columns timestamp=date.",
     ],
-    ["Parquet", "PAR1....", "prices.csv is a Parquet file, not CSV text.", "Give it a name that ends in .parquet."],
+    [
+      "Parquet",
+      "PAR1....",
+      "prices.csv is a Parquet file, not CSV text.",
+      "Load it with ktrdr data load, which takes both.",
+    ],
   ])("%s", (_, text, message, cure) => {
     const problem = problemOf(text);
     expect(problem.kind).toBe("invalid-data");
@@ -310,6 +316,27 @@ describe("parseCsv, for any bars,", () => {
       fc.property(decimal, (text) => {
         const { bars } = parse(`${HEADER}\n2024-01-02,1,1,1,1,${text}`);
         expect(bars.volume[0]).toBe(Number(text));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("reads every time from bytes as the plain reading of text does", () => {
+    const two = fc.integer({ min: 0, max: 70 }).map((value) => String(value).padStart(2, "0"));
+    const time = fc
+      .tuple(fc.integer({ min: 1970, max: 2199 }), fc.tuple(two, two, two, two, two), fc.constantFrom("T", " ", ""))
+      .chain(([year, [month, day, hour, minute, second], between]) => {
+        const clocks = [`${hour}:${minute}`, `${hour}:${minute}:${second}`, `${hour}:${minute}:${second}.125`];
+        const zones = ["", "Z", "+00:00", "-05:30", "+0200", " UTC"];
+        const clock = fc.tuple(fc.constantFrom(...clocks), fc.constantFrom(...zones)).map((parts) => parts.join(""));
+        return clock.map((text) => `${year}-${month}-${day}${between === "" ? "" : between + text}`);
+      });
+    fc.assert(
+      fc.property(time, (text) => {
+        const reading = readTimeText(text);
+        const file = `${HEADER}\n${text},1,1,1,1,1`;
+        if ("fault" in reading) expect(problemOf(file).message).toContain(`the time '${text}' ${reading.fault}`);
+        else if (reading.ms >= 0) expect(parse(file).bars.timeMs[0]).toBe(reading.ms);
       }),
       { numRuns: 3000 },
     );

@@ -35,9 +35,11 @@ function wholeDate(count: bigint | undefined | null, aMillisecond: bigint): Date
  */
 export async function parseParquet(bytes: Uint8Array, file: string, options: LoadOptions = {}): Promise<LoadedBars> {
   const { parquetMetadataAsync, parquetRead, parquetSchema } = await import("hyparquet");
+  // A plain view, since the slice of a Buffer is no copy.
+  const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   const buffer = {
-    byteLength: bytes.length,
-    slice: (start: number, end = bytes.length) => bytes.slice(start, end).buffer as ArrayBuffer,
+    byteLength: view.length,
+    slice: (start: number, end = view.length) => view.slice(start, end).buffer as ArrayBuffer,
   };
   let metadata: FileMetaData;
   try {
