@@ -1,0 +1,19 @@
+/** A real backtest on prices that npm packages ship, for what draws results. */
+import { readFileSync } from "node:fs";
+import { executeBacktest } from "../../compute-node/backtest/index.ts";
+import { contentHash, loadSample } from "../../compute-node/market-data/index.ts";
+import { parseStrategyFile } from "../../compute-node/strategy/index.ts";
+import { type BacktestResult, backtestSpec } from "../../protocol/index.ts";
+
+/** Runs a strategy of `examples/strategies` with a commission of 0.1 %. */
+export async function sampleRun(sample: string, strategyFile: string): Promise<BacktestResult> {
+  const text = readFileSync(new URL(`../../examples/strategies/${strategyFile}`, import.meta.url), "utf8");
+  const { bars, symbol, timeframe } = await loadSample(sample);
+  const spec = backtestSpec.parse({
+    kind: "backtest",
+    strategy: parseStrategyFile(text, strategyFile),
+    data: { symbol, timeframe },
+    settings: { commissionRate: 0.001 },
+  });
+  return executeBacktest({ spec, bars, dataSha256: contentHash(bars) }).result;
+}

@@ -1,0 +1,36 @@
+/** `make demo` as a newcomer sees it, in a home of its own. */
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { describe, expect, it } from "vitest";
+import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+
+const run = promisify(execFile);
+
+describe("the demo", () => {
+  it("shows a backtest by a node that registered itself, writes the report, and leaves nothing running", async () => {
+    const startedAt = performance.now();
+    const { stdout } = await run(process.execPath, ["cli/demo.ts"], {
+      cwd: PROJECT_FOLDER,
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    const seconds = (performance.now() - startedAt) / 1000;
+    console.log(`the demo took ${seconds.toFixed(1)} s`);
+    expect(stdout).toContain("node registered");
+    // The oracle's figure for this strategy on these prices: test/golden, SP500-sma10x20-longshort-c0.0.
+    expect(stdout).toContain("49,484.92");
+    expect(stdout).toContain("All 3 processes are stopped.");
+    const report = stdout.match(/\S+\.html/)![0];
+    expect(existsSync(join(PROJECT_FOLDER, report))).toBe(true);
+    expect(readFileSync(join(PROJECT_FOLDER, report), "utf8")).toContain("<!doctype html>");
+    expect(seconds).toBeLessThan(60);
+    expect(await processesMentioning(".ktrdr/demo")).toEqual([]);
+  });
+});
+
+/** Command lines of other processes on this machine that name the folder. */
+async function processesMentioning(text: string): Promise<string[]> {
+  const { stdout } = await run("ps", ["-eo", "args"]);
+  return stdout.split("\n").filter((line) => line.includes(join(PROJECT_FOLDER, text)));
+}
