@@ -132,7 +132,7 @@ export function describeMarketDataBench(bench: MarketDataBench): string {
     `parse a CSV       ${bench.parseMs.toFixed(0).padStart(6)} ms  ${speed(bench.parseMs)}  ${rate(bench.parseMs)}`,
     `limit: touch bytes${bench.touchMs.toFixed(0).padStart(6)} ms  ${speed(bench.touchMs)}  parse / limit = ${(bench.touchMs / bench.parseMs).toFixed(2)}`,
     `text.split        ${bench.splitMs.toFixed(0).padStart(6)} ms  ${speed(bench.splitMs)}  parse / split = ${(bench.splitMs / bench.parseMs).toFixed(1)}`,
-    `open from store   ${bench.openMs.toFixed(0).padStart(6)} ms  ${rate(bench.openMs)}, SHA-256 checked`,
+    `open from store   ${bench.openMs.toFixed(0).padStart(6)} ms  ${rate(bench.openMs)}, checked for damage`,
   ].join("\n");
 }
 

@@ -1,6 +1,7 @@
 /**
  * Bars on disk: a header of 64 bytes, then the six columns one after another as little-endian doubles, so that a file
- * is read straight into the memory that job threads share. The content hash covers the column bytes alone.
+ * is read straight into the memory that job threads share. The content hash covers the column bytes alone; it is made
+ * when bars are stored, and the checksum, made at the same time, tells at each read whether the disk kept them.
  *
  * | offset | bytes | what |
  * |---|---|---|
@@ -9,7 +10,7 @@
  * | 12 | 4 | number of columns, 6 |
  * | 16 | 8 | rows, unsigned |
  * | 24 | 32 | SHA-256 of the column bytes |
- * | 56 | 8 | zero |
+ * | 56 | 8 | checksum of the column bytes |
  * | 64 | 48 × rows | `timeMs`, `open`, `high`, `low`, `close`, `volume` |
  */
 import { createHash } from "node:crypto";
@@ -17,11 +18,12 @@ import { type FileHandle, open } from "node:fs/promises";
 import { endianness } from "node:os";
 import { Problem } from "../../protocol/index.ts";
 import { allocateBars, BAR_COLUMN_NAMES, type BarColumns, BYTES_PER_BAR } from "./bars.ts";
+import { Checksum } from "./checksum.ts";
 
 const MAGIC = "KTRDBARS";
 const FORMAT_VERSION = 1;
 const HEADER_BYTES = 64;
-/** Read while the part before it is hashed. */
+/** Read while the part before it is summed. */
 const CHUNK_BYTES = 2 * 1024 * 1024;
 
 /** The canonical bytes of each column, as views on the columns' own memory. */
@@ -48,28 +50,37 @@ export function encodeBarsFile(bars: BarColumns, sha256: string): Uint8Array[] {
   header.writeUInt32LE(BAR_COLUMN_NAMES.length, 12);
   header.writeBigUInt64LE(BigInt(bars.rows), 16);
   header.write(sha256, 24, "hex");
-  return [header, ...columnBytes(bars)];
+  const columns = columnBytes(bars);
+  const checksum = new Checksum();
+  for (const bytes of columns) checksum.add(bytes);
+  header.writeBigUInt64LE(checksum.value, 56);
+  return [header, ...columns];
 }
 
 /**
- * Reads a bars file into one new SharedArrayBuffer and checks that its bytes are the ones that `sha256` names.
+ * Reads a bars file into one new SharedArrayBuffer and checks that its bytes are the ones that were stored as `sha256`.
  * Throws `invalid-data` for a file that is cut short, of another format, or damaged; a missing file throws ENOENT.
  */
 export async function readBarsFile(path: string, sha256: string): Promise<BarColumns> {
   requireLittleEndian();
   const file = await open(path, "r");
   try {
-    const rows = await readHeader(file, path, sha256);
+    const { rows, checksum } = await readHeader(file, path, sha256);
     const bars = allocateBars(rows);
-    const actual = await readAndHash(file, path, new Uint8Array(bars.timeMs.buffer));
-    if (actual !== sha256) throw damaged(path, `its bytes have the hash ${actual}, its name says ${sha256}`);
+    const actual = await readAndSum(file, path, new Uint8Array(bars.timeMs.buffer));
+    if (actual !== checksum) throw damaged(path, "its numbers do not have the checksum with which they were stored");
     return bars;
   } finally {
     await file.close();
   }
 }
 
-async function readHeader(file: FileHandle, path: string, sha256: string): Promise<number> {
+interface Header {
+  rows: number;
+  checksum: bigint;
+}
+
+async function readHeader(file: FileHandle, path: string, sha256: string): Promise<Header> {
   const header = Buffer.alloc(HEADER_BYTES);
   const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0);
   if (bytesRead < HEADER_BYTES || header.toString("latin1", 0, MAGIC.length) !== MAGIC) {
@@ -85,21 +96,21 @@ async function readHeader(file: FileHandle, path: string, sha256: string): Promi
   const { size } = await file.stat();
   const expected = HEADER_BYTES + rows * BYTES_PER_BAR;
   if (size !== expected) throw damaged(path, `it has ${size} bytes, and ${rows} rows take ${expected}`);
-  return rows;
+  return { rows, checksum: header.readBigUInt64LE(56) };
 }
 
-/** The disk fills one part while the processor hashes the part before it. */
-async function readAndHash(file: FileHandle, path: string, target: Uint8Array): Promise<string> {
-  const hash = createHash("sha256");
-  let ready: Uint8Array = new Uint8Array(0);
+/** The disk fills one part while the processor sums the part before it. */
+async function readAndSum(file: FileHandle, path: string, target: Uint8Array): Promise<bigint> {
+  const checksum = new Checksum();
+  let ready = target.subarray(0, 0);
   for (let offset = 0; offset < target.length; offset += CHUNK_BYTES) {
     const part = target.subarray(offset, offset + CHUNK_BYTES);
     const reading = readFully(file, path, part, HEADER_BYTES + offset);
-    hash.update(ready);
+    checksum.add(ready);
     await reading;
     ready = part;
   }
-  return hash.update(ready).digest("hex");
+  return checksum.add(ready).value;
 }
 
 async function readFully(file: FileHandle, path: string, target: Uint8Array, position: number): Promise<void> {

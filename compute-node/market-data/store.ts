@@ -122,7 +122,7 @@ export class MarketDataStore {
   }
 
   /**
-   * The columns that a content hash names, on one SharedArrayBuffer, checked against the hash when they are read.
+   * The columns that a content hash names, on one SharedArrayBuffer, checked for damage when they are read.
    * Throws `data-not-found` when they are not here, `invalid-data` when the file is damaged.
    */
   async open(sha256: string): Promise<BarColumns> {
