@@ -27,7 +27,7 @@ const HEADER_BYTES = 64;
 const CHUNK_BYTES = 2 * 1024 * 1024;
 
 /** The canonical bytes of each column, as views on the columns' own memory. */
-export function columnBytes(bars: BarColumns): Uint8Array[] {
+function columnBytes(bars: BarColumns): Uint8Array[] {
   requireLittleEndian();
   return BAR_COLUMN_NAMES.map((name) => {
     const column = bars[name];

@@ -13,7 +13,7 @@ export const gap = z.strictObject({
 });
 export type Gap = z.infer<typeof gap>;
 
-export const gapReport = z.strictObject({
+const gapReport = z.strictObject({
   timeframe,
   count: z.int().min(0),
   missingBars: z.int().min(0),
@@ -25,7 +25,7 @@ export const gapReport = z.strictObject({
 });
 export type GapReport = z.infer<typeof gapReport>;
 
-export const datasetManifest = z.strictObject({
+const datasetManifest = z.strictObject({
   symbol,
   timeframe,
   /** Of the canonical column bytes: the six columns one after another, little-endian doubles. */

@@ -2,7 +2,7 @@
 import { Problem, type ProblemIssue } from "../../protocol/index.ts";
 
 /** Faults that a rejection lists. */
-export const LISTED_FAULTS = 20;
+const LISTED_FAULTS = 20;
 
 const CORRECT = "Correct the file and load it again.";
 

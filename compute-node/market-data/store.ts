@@ -26,6 +26,9 @@ import { isManifestName, watchCatalogue } from "./catalogue-watch.ts";
 import { reportGaps } from "./gaps.ts";
 import { type DatasetManifest, datasetManifestWire, type GapReport } from "./manifest.ts";
 
+/** No write takes this long. */
+const ABANDONED_MS = 3_600_000;
+
 export interface DatasetDetails {
   readonly symbol: string;
   readonly timeframe: string;
@@ -148,13 +151,17 @@ export class MarketDataStore {
     return true;
   }
 
-  /** Deletes columns that no catalogue entry names any more. Answers how many files and bytes that freed. */
+  /**
+   * Deletes columns that no catalogue entry names any more, and what a process that died left unfinished over an hour
+   * ago. Answers how many files and bytes that freed.
+   */
   async prune(): Promise<{ files: number; bytes: number }> {
     const freed = { files: 0, bytes: 0 };
     for (const entry of await foldersEntries(join(this.folder, "columns"))) {
       const sha256 = entry.name.replace(/\.bars$/, "");
-      if (!sha256Schema.safeParse(sha256).success) continue;
-      const bytes = await this.#dropColumns(sha256);
+      const isUnfinished = entry.name.startsWith(UNFINISHED_PREFIX);
+      if (!isUnfinished && !sha256Schema.safeParse(sha256).success) continue;
+      const bytes = isUnfinished ? await this.#dropAbandoned(entry.name) : await this.#dropColumns(sha256);
       if (bytes === 0) continue;
       freed.files++;
       freed.bytes += bytes;
@@ -212,6 +219,15 @@ export class MarketDataStore {
     const { size } = await stat(aside);
     await rm(aside, { force: true });
     return size;
+  }
+
+  /** Deletes an unfinished file that no one can be writing any more; answers its bytes, or 0 when it stays. */
+  async #dropAbandoned(name: string): Promise<number> {
+    const path = join(this.folder, "columns", name);
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined || Date.now() - found.ctimeMs < ABANDONED_MS) return 0;
+    await rm(path, { force: true });
+    return found.size;
   }
 
   async #manifestPaths(): Promise<string[]> {
