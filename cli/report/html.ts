@@ -127,8 +127,9 @@ function chartSection(result: BacktestResult): Markup {
 <p id="selected-trade" role="status"></p>
 <p id="legend"></p>
 <div id="chart-canvas" tabindex="0" role="group" aria-label="Chart of price with trades, equity and drawdown. Arrow keys move it, plus and minus zoom, Home shows everything. The figures stand in the tables below."></div>
+<div id="chart-print" aria-hidden="true"></div>
 <ul class="key"><li><i class="mark up-arrow"></i>Long entry</li><li><i class="mark down-arrow"></i>Short entry</li><li><i class="mark dot gain"></i>Exit with a gain</li><li><i class="mark dot loss"></i>Exit with a loss</li><li><i class="mark line"></i>Equity</li><li><i class="mark line pale"></i>Buy and hold</li></ul>
-<p class="note">All times are UTC.${sums} Click a mark to select its trade.</p>
+<p class="note">All times are UTC.${sums} Click a mark to select its trade; Ctrl and the wheel zoom.</p>
 <noscript><p class="empty">The chart and the trade list need JavaScript; everything else is here without it.</p></noscript>`,
   );
 }

@@ -5,8 +5,7 @@
 export function countPixels({ properties, tolerance }) {
   const root = getComputedStyle(document.documentElement);
   const wanted = Object.entries(properties).map(([name, property]) => {
-    const hex = root.getPropertyValue(property).trim();
-    return { name, channels: [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)) };
+    return { name, channels: channelsOf(root.getPropertyValue(property).trim()) };
   });
   // A pane is a row of the chart's table, with its canvases on top of one another; the last row is the time axis.
   const rows = [...document.querySelectorAll("#chart-canvas tr")].filter((row) => row.clientHeight > 20).slice(0, -1);
@@ -30,6 +29,17 @@ export function countPixels({ properties, tolerance }) {
       }
     }
     return { count, columns: columns.size / (canvases[0]?.width ?? 1) };
+  }
+
+  /** As it looks on the chart's ground: half-transparent colours are mixed with it. @param {string} colour */
+  function channelsOf(colour) {
+    const context = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    if (context === null) throw new Error("the browser draws on no canvas");
+    for (const layer of [root.getPropertyValue("--surface").trim(), colour]) {
+      context.fillStyle = layer;
+      context.fillRect(0, 0, 1, 1);
+    }
+    return [...context.getImageData(0, 0, 1, 1).data.subarray(0, 3)];
   }
 
   /** From a copy, since reading the canvas itself makes Chromium warn on the console. @param {HTMLCanvasElement} canvas */

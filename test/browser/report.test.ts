@@ -73,6 +73,7 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
       equity: "--accent",
       gain: "--gain",
       loss: "--loss",
+      drawdown: "--drawdown-fill",
     });
     expect(drawn.panes).toBe(3);
     expect(drawn.count("price", "candleUp")).toBeGreaterThan(200);
@@ -80,7 +81,7 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
     expect(drawn.count("price", "long")).toBeGreaterThan(50 * Math.min(5, real.trades.length));
     expect(drawn.count("price", "gain") + drawn.count("price", "loss")).toBeGreaterThan(100);
     expect(drawn.columns("equity", "equity")).toBeGreaterThan(0.9);
-    expect(drawn.columns("drawdown", "loss")).toBeGreaterThan(0.5);
+    expect(drawn.columns("drawdown", "drawdown")).toBeGreaterThan(0.5);
   });
 
   test("shows the statistics of the result, and its hashes", async () => {

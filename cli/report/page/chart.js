@@ -9,6 +9,9 @@ const PIXELS_PER_FULL_MARK = 10;
 const PIXELS_PER_SMALL_MARK = 3;
 /** Points to each side of a trade that is shown. */
 const LEAST_SURROUNDINGS = 12;
+/** Pixels of the picture that is printed. */
+const PAPER_WIDTH = 1000;
+const PAPER_HEIGHT = 560;
 
 /**
  * Price with trades, equity and drawdown: three panes of one chart, so that time axis, range and crosshair are shared.
@@ -48,7 +51,10 @@ export function drawChart(container, data) {
     });
     for (const { text, watermark } of titles) {
       watermark.applyOptions({
-        lines: [{ text, color: colour("--muted"), fontSize: 12, lineHeight: 22, fontFamily: fontOf(container) }],
+        lines: [
+          { text: " ", fontSize: 6 },
+          { text, color: colour("--muted"), fontSize: 12, fontFamily: fontOf(container) },
+        ],
       });
     }
     marks.setMarkers(tradeMarks(data, markSize));
@@ -85,7 +91,8 @@ export function drawChart(container, data) {
   function onRange(write) {
     scale.subscribeVisibleLogicalRangeChange(() => {
       fitMarks();
-      write(rangeText(data, scale.getVisibleLogicalRange()));
+      const hint = markSize === 0 && data.trades.size.length > 0 ? "; zoom in to see the trades' marks" : "";
+      write(rangeText(data, scale.getVisibleLogicalRange()) + hint);
     });
   }
 
@@ -112,9 +119,26 @@ export function drawChart(container, data) {
     equity.priceScale().applyOptions({ mode: isLogarithmic ? 1 : 0 });
   }
 
+  /**
+   * The chart as it is now, in the size of a page. Printing waits for no frame, so it is drawn at once: of the two
+   * sizes at least one differs from the present one, which makes the chart catch up with all that is pending. Without
+   * that, `takeScreenshot` of lightweight-charts 5.2.1 merges its pending work into itself and never returns.
+   */
+  function paperPicture() {
+    chart.applyOptions({ autoSize: false });
+    chart.resize(PAPER_WIDTH - 1, PAPER_HEIGHT, true);
+    chart.resize(PAPER_WIDTH, PAPER_HEIGHT, true);
+    return chart.takeScreenshot();
+  }
+
+  function leavePaper() {
+    chart.applyOptions({ autoSize: true });
+  }
+
   recolour();
   container.addEventListener("keydown", (event) => moveByKey(event, scale, showAll));
-  return { showAll, showTrade, onRange, onPoint, onTradeClick, setLogarithmic, recolour };
+  container.addEventListener("wheel", leavePlainWheelToPage, { capture: true });
+  return { showAll, showTrade, onRange, onPoint, onTradeClick, setLogarithmic, recolour, paperPicture, leavePaper };
 }
 
 /**
@@ -227,6 +251,15 @@ function tradeMarks(data, size) {
   return marks.sort((left, right) => left.point - right.point).map((entry) => entry.mark);
 }
 
+/**
+ * The wheel zooms with Ctrl (as pinching on a touchpad does) and moves sideways; upright it scrolls the page,
+ * which a chart of nearly its width would otherwise catch.
+ * @param {WheelEvent} event
+ */
+function leavePlainWheelToPage(event) {
+  if (!event.ctrlKey && Math.abs(event.deltaY) > Math.abs(event.deltaX)) event.stopPropagation();
+}
+
 /** @param {HTMLElement} container @param {boolean} isIntraday */
 function chartColours(container, isIntraday) {
   const line = { color: colour("--grid") };
@@ -244,9 +277,16 @@ function chartColours(container, isIntraday) {
     grid: { vertLines: line, horzLines: line },
     crosshair: { mode: 0, vertLine: hair, horzLine: hair },
     rightPriceScale: { ...border, minimumWidth: 64 },
-    timeScale: { ...border, timeVisible: isIntraday, secondsVisible: false, minBarSpacing: 0.05, maxBarSpacing: 48 },
+    timeScale: {
+      ...border,
+      timeVisible: isIntraday,
+      secondsVisible: false,
+      minBarSpacing: 0.05,
+      maxBarSpacing: 48,
+      lockVisibleTimeRangeOnResize: true,
+    },
     localization: { locale: "en-GB", dateFormat: "yyyy-MM-dd" },
-    handleScroll: { mouseWheel: false, vertTouchDrag: false },
+    handleScroll: { mouseWheel: true, vertTouchDrag: false },
   };
 }
 

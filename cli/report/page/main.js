@@ -51,15 +51,29 @@ function connectChart() {
     element("logarithmic").setAttribute("aria-pressed", String(isLogarithmic));
     chart.setLogarithmic(isLogarithmic);
   });
-  for (const query of ["(prefers-color-scheme: dark)", "print"]) {
-    matchMedia(query).addEventListener("change", chart.recolour);
-  }
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", chart.recolour);
+  addEventListener("beforeprint", () => {
+    setPaper(true);
+    chart.recolour();
+    element("chart-print").replaceChildren(chart.paperPicture());
+  });
+  addEventListener("afterprint", () => {
+    setPaper(false);
+    chart.leavePaper();
+    chart.recolour();
+    element("chart-print").replaceChildren();
+  });
   connectSteps();
   // The axes take their width in the first frame; only then does the whole range fit.
   requestAnimationFrame(() => requestAnimationFrame(chart.showAll));
   if (table !== null) {
     element("save-trades").addEventListener("click", () => saveText(table.csv(), data.fileName, "text/csv"));
   }
+}
+
+/** Paper is light whatever the screen is. @param {boolean} isPaper */
+function setPaper(isPaper) {
+  document.documentElement.classList.toggle("paper", isPaper);
 }
 
 /** @param {number} index */

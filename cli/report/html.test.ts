@@ -1,0 +1,132 @@
+import { Script } from "node:vm";
+import { describe, expect, test } from "vitest";
+import { type BacktestResult, backtestResult, backtestStatistics } from "../../protocol/index.ts";
+import { renderBacktestReport } from "./index.ts";
+import { compoundPercent, monthlyTable, yearsOfReturns } from "./monthly-table.ts";
+import { pageAssets } from "./page-assets.ts";
+import { priceDigits, reportData } from "./report-data.ts";
+import { resultFixture } from "./result-fixture.ts";
+import { HEADLINE_STATISTICS, STATISTIC_GROUPS } from "./statistics-groups.ts";
+
+/** What is left is read by people, and short enough to be printed when a test fails. */
+function withoutScripts(report: string): string {
+  return report.slice(report.indexOf("<body>"), report.indexOf("<footer>"));
+}
+
+describe("the report's text", () => {
+  test("the fixture is a result as the protocol has it", () => {
+    expect(backtestResult.parse(resultFixture())).toEqual(resultFixture());
+    expect(backtestResult.safeParse(resultFixture({ bars: 1, barsPerTrade: 0 })).success).toBe(true);
+  });
+
+  test("every statistic stands in exactly one group", () => {
+    const shown = STATISTIC_GROUPS.flatMap((group) => group.rows.map((row) => row.key));
+    expect(shown.toSorted()).toEqual(Object.keys(backtestStatistics.shape).toSorted());
+    expect(HEADLINE_STATISTICS).toHaveLength(8);
+  });
+
+  test("the same result gives the same bytes", () => {
+    expect(renderBacktestReport(resultFixture())).toBe(renderBacktestReport(resultFixture()));
+  });
+
+  test("names that are markup stay text, and no element ends early", () => {
+    const name = `</script><img src=x onerror="document.title='broken'"><!--`;
+    const result: BacktestResult = {
+      ...resultFixture({ strategyName: name }),
+      symbol: name,
+      parameters: { [name]: 1 },
+      warnings: [{ code: name, message: name, count: 2 }],
+    };
+    const text = renderBacktestReport(result, { title: name });
+    expect(text).not.toContain("<img");
+    expect(text.match(/<script/g)).toHaveLength(3);
+    expect(text.match(/<\/script/g)).toHaveLength(3);
+  });
+
+  test("nothing is loaded from elsewhere: a policy forbids it and no element asks for it", () => {
+    const text = renderBacktestReport(resultFixture());
+    expect(text).toContain("default-src &#39;none&#39;");
+    expect(text).not.toMatch(/<(script|img|iframe|link)[^>]+(src|href)="(?!data:)/);
+  });
+
+  test("the chart library keeps its notice, its link and its licence", () => {
+    const text = renderBacktestReport(resultFixture());
+    expect(text).toContain("TradingView Lightweight Charts™ v");
+    expect(text).toContain('href="https://www.tradingview.com/"');
+    expect(text).toContain("Apache License");
+  });
+
+  test("the page's modules join into one script without imports and exports", () => {
+    const { script } = pageAssets();
+    expect(script).not.toMatch(/^(import|export) /m);
+    expect(() => new Script(script)).not.toThrow();
+  });
+
+  test("undefined statistics read as such, infinite ones as ∞", () => {
+    const result = resultFixture({ barsPerTrade: 0 });
+    result.statistics.profitFactor = "Infinity";
+    const text = withoutScripts(renderBacktestReport(result));
+    expect(text).toContain('<data value="Infinity">∞</data>');
+    expect(text).toContain('aria-label="not defined">–</span>');
+    expect(text).not.toMatch(/NaN|undefined</);
+    expect(text).toContain("The strategy made no trade.");
+  });
+
+  test("the heading is the title when one is given, and the strategy's name then stands beneath", () => {
+    const text = renderBacktestReport(resultFixture(), { title: "My run" });
+    expect(text).toContain("<h1>My run</h1>");
+    expect(text).toContain("<span>Random walk</span>");
+  });
+});
+
+describe("the embedded data", () => {
+  test("each trade points at the chart's points that hold its bars", () => {
+    const result = resultFixture({ bars: 1000, barsPerPoint: 7 });
+    const data = reportData(result);
+    result.trades.forEach((trade, index) => {
+      const point = data.trades.entryPoint[index];
+      expect(data.chart.time[point] * 1000).toBeLessThanOrEqual(trade.entryTimeMs);
+      expect((data.chart.time[point + 1] ?? Infinity) * 1000).toBeGreaterThan(trade.entryTimeMs);
+    });
+  });
+
+  test("buy and hold ends where its statistic says", () => {
+    const result = resultFixture();
+    const data = reportData(result);
+    const final = (data.buyAndHoldPerClose ?? Number.NaN) * (result.chart.close.at(-1) ?? 0);
+    expect((final / 100_000 - 1) * 100).toBeCloseTo(Number(result.statistics.buyAndHoldReturnPercent), 9);
+  });
+
+  test("prices get the digits of their kind", () => {
+    expect([[4000], [64.5], [1.2345], [0.02], [0.00001], []].map(priceDigits)).toEqual([2, 2, 5, 6, 8, 2]);
+  });
+});
+
+describe("monthly returns", () => {
+  test("a year's total compounds its months", () => {
+    const [year] = yearsOfReturns([
+      { year: 2020, month: 1, returnPercent: 10 },
+      { year: 2020, month: 12, returnPercent: -10 },
+    ]);
+    expect(year.totalPercent).toBeCloseTo(-1, 12);
+    expect(year.months[0]).toBe(10);
+    expect(year.months[5]).toBeUndefined();
+  });
+
+  test("years stand in their order, whatever order they come in", () => {
+    const years = yearsOfReturns([
+      { year: 2021, month: 1, returnPercent: 1 },
+      { year: 2019, month: 7, returnPercent: 1 },
+    ]);
+    expect(years.map((entry) => entry.year)).toEqual([2019, 2021]);
+  });
+
+  test("what has lost everything does not come back by compounding", () => {
+    expect(compoundPercent([-100, 50])).toBe(-100);
+    expect(compoundPercent([-150, -50])).toBeCloseTo(-150, 12);
+  });
+
+  test("no month at all is said in words", () => {
+    expect(monthlyTable([]).text).toContain("no complete month");
+  });
+});
