@@ -119,7 +119,9 @@ export function chooseData(options: RequestOptions, known: readonly KnownDataset
   }
   if (matching.length === 1) {
     const [{ symbol, timeframe }] = matching;
-    return { kind: "chosen", symbol, timeframe, note: `Using ${symbol} ${timeframe}, the only dataset that fits.` };
+    const isObvious = options.symbol !== undefined && timeframe === DEFAULT_TIMEFRAME;
+    const note = isObvious ? null : `Using ${symbol} ${timeframe}, the only dataset that fits.`;
+    return { kind: "chosen", symbol, timeframe, note };
   }
   if (options.symbol !== undefined) {
     const choices = matching.map((data) => data.timeframe).join(", ");

@@ -2,15 +2,17 @@
 /** `make demo`: real prices, a control plane, two nodes, one backtest, one report; everything stopped at the end. */
 import { join, relative } from "node:path";
 import { loadSample, MarketDataStore, SAMPLES, type SampleName } from "../compute-node/market-data/index.ts";
+import type { BacktestResult } from "../protocol/backtest-result.ts";
 import { backtestSpec } from "../protocol/operations.ts";
 import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
+import type { TextStream } from "./context.ts";
 import { PROJECT_FOLDER } from "./control-plane.ts";
 import { durationText } from "./duration.ts";
 import { type HomePaths, homePaths } from "./home.ts";
 import { type Interrupts, listenForInterrupts } from "./interrupt.ts";
 import { type LocalSystem, startLocalSystem } from "./local-system.ts";
 import { problemText } from "./problem-text.ts";
-import { createProgressView } from "./progress.ts";
+import { CLEAR_LINE, createProgressView } from "./progress.ts";
 import { renderStatisticsTable, terminalOptions } from "./report/index.ts";
 import { loadStrategy } from "./strategy-source.ts";
 import { problemOf, watchOperation } from "./watch.ts";
@@ -21,7 +23,18 @@ const TIMEFRAME = "1d";
 const STRATEGY_FILE = "examples/strategies/sma-cross.yaml";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const detail = (line: string): void => say(`     ${line}`);
+const INDENT = "     ";
+const detail = (line: string): void => say(`${INDENT}${line}`);
+const indent = (text: string): string => (text === "" ? "" : INDENT + text);
+/** Stdout for the progress view, indented like the rest of a step. */
+const indented: TextStream = {
+  isTTY: process.stdout.isTTY,
+  columns: (process.stdout.columns ?? 80) - INDENT.length,
+  write: (text) =>
+    process.stdout.write(
+      text.startsWith(CLEAR_LINE) ? CLEAR_LINE + indent(text.slice(CLEAR_LINE.length)) : indent(text),
+    ),
+};
 
 async function main(): Promise<number> {
   const started = performance.now();
@@ -107,7 +120,7 @@ async function backtest(home: HomePaths, { client }: LocalSystem, signal: AbortS
   const { strategy } = await loadStrategy(join(PROJECT_FOLDER, STRATEGY_FILE));
   const spec = backtestSpec.parse({ kind: "backtest", strategy, data: { symbol: SYMBOL, timeframe: TIMEFRAME } });
   const { operationId } = await client.submit({ spec, name: "demo" });
-  const view = createProgressView(process.stdout);
+  const view = createProgressView(indented);
   const ended = await watchOperation({ client, operationId, view, signal });
   if (ended.status !== "completed") throw problemOf(ended);
   detail(
@@ -115,7 +128,17 @@ async function backtest(home: HomePaths, { client }: LocalSystem, signal: AbortS
   );
   const result = parseResult(await client.result(operationId), operationId);
   say(renderStatisticsTable(result, terminalOptions(process.stdout, process.env)).trimEnd());
+  const moral = verdict(result);
+  if (moral !== null) say(`\n${moral}`);
   return relative(process.cwd(), await writeReport(result, reportPath(home, operationId)));
+}
+
+/** The demo shows the machinery; a strategy that lost to doing nothing is not passed off as a good one. */
+function verdict({ symbol, statistics }: BacktestResult): string | null {
+  const { returnPercent, buyAndHoldReturnPercent } = statistics;
+  if (typeof returnPercent !== "number" || typeof buyAndHoldReturnPercent !== "number") return null;
+  if (returnPercent >= buyAndHoldReturnPercent) return null;
+  return `Simply holding ${symbol} would have done better. That is the point of a backtest: finding out here, for free.`;
 }
 
 process.exitCode = await main();

@@ -98,6 +98,17 @@ describe("the ktrdr process", () => {
     }
   });
 
+  it("does not mind that the reader of its output has left", async () => {
+    const child = spawn(process.execPath, [MAIN, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+    child.stdout.destroy();
+    let err = "";
+    child.stderr.on("data", (data) => {
+      err += data;
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+  });
+
   it("loads neither schemas nor engines to show its help", async () => {
     const script = `
       import { registerHooks } from "node:module";

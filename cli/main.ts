@@ -5,6 +5,12 @@ import { join } from "node:path";
 import process from "node:process";
 
 enableCompileCache(join(import.meta.dirname, "..", "node_modules", ".cache", "ktrdr"));
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // Whoever read our output has left, such as `| head`. What was asked for is still done.
+    if (error.code !== "EPIPE") throw error;
+  });
+}
 const { runCommand } = await import("./program.ts");
 process.exitCode = await runCommand(process.argv.slice(2), {
   environment: process.env,

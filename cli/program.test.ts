@@ -97,6 +97,7 @@ describe("usage", () => {
     expect(usageText("error: too many arguments\n")).toBe(
       "error: too many arguments\n  cure: See the usage with --help.\n",
     );
+    expect(usageText("error: Which prices?\nPass --symbol.")).toBe("error: Which prices?\n  cure: Pass --symbol.\n");
   });
 });
 

@@ -86,11 +86,12 @@ function version(): string {
   return version;
 }
 
-/** Commander's message in the shape of every other error. */
+/** Commander's message in the shape of every other error; what follows its first line is the cure. */
 export function usageText(text: string): string {
   const [message, ...rest] = text.trim().split("\n");
-  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(rest.join(" ").trim())?.[1];
-  const cure = suggestion === undefined ? "See the usage with --help." : `Did you mean ${suggestion}?`;
+  const advice = rest.join(" ").trim();
+  const suggestion = /^\(Did you mean (.*)\?\)$/.exec(advice)?.[1];
+  const cure = suggestion === undefined ? advice || "See the usage with --help." : `Did you mean ${suggestion}?`;
   return `${message}\n  cure: ${cure}\n`;
 }
 

@@ -14,7 +14,8 @@ export interface ProgressView {
 }
 
 const BAR_CELLS = 24;
-const CLEAR_LINE = "\r\u001b[K";
+/** Back to the start of the line, which is emptied: ECMA-48 sections 8.3.15 and 8.3.41. */
+export const CLEAR_LINE = "\r\u001b[K";
 const PLAIN_STEP = 0.25;
 
 /** `[########----------------]  33 %`. */
@@ -27,6 +28,7 @@ export function barText(fraction: number, cells: number = BAR_CELLS): string {
 /** `120M bars/s` for `{ barsPerSecond: 1.2e8 }`. */
 export function ratesText(rates: Readonly<Record<string, number>>): string {
   return Object.entries(rates)
+    .filter(([, value]) => value > 0)
     .map(
       ([name, value]) =>
         `${compactNumber(value)} ${name.replace(/_?[pP]er_?[sS]econd$/, "")}${/second$/i.test(name) ? "/s" : ""}`,
