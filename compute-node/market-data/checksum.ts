@@ -1,6 +1,7 @@
 /**
- * A 64-bit checksum against damage on disk, four times as fast as SHA-256 and fit to be checked at every open. It finds
- * every change within one 32-bit word for certain, since each step is a bijection, and others but for one in 2^64.
+ * A 64-bit checksum against damage on disk: 12 ms for 48 MB where SHA-256 with hardware support takes 28. It finds
+ * every change within one 32-bit word for certain, since each step is a bijection. Its two halves of 32 bits sum every
+ * other word, so other damage passes at most about once in 2^32.
  * It is no defence against someone who writes the file on purpose.
  */
 export class Checksum {
