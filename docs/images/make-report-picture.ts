@@ -12,22 +12,27 @@ import { CHROMIUM_ARGUMENTS, findChromium, NO_CHROMIUM } from "../../test/browse
 import { sampleRun } from "../../test/browser/sample-run.ts";
 
 const MAX_BYTES = 300_000;
-const VIEW = { width: 1280, height: 980 };
+const VIEW = { width: 1280, height: 900 };
+/** Below the last thing that is shown, in pixels. */
+const BOTTOM_SPACE = 24;
 const PICTURE = fileURLToPath(new URL("report.png", import.meta.url));
 
 const executablePath = findChromium(process.env);
 if (executablePath === undefined) throw new Error(NO_CHROMIUM);
-const result = await sampleRun("SP500", "sma-cross.yaml");
+const result = await sampleRun("SP500", "sma-cross.yaml", { fast: 50, slow: 200 });
 const folder = mkdtempSync(join(tmpdir(), "ktrdr-picture-"));
 const browser = await chromium.launch({ executablePath, args: CHROMIUM_ARGUMENTS });
 try {
   const file = join(folder, "report.html");
-  writeFileSync(file, renderBacktestReport(result));
+  writeFileSync(file, renderBacktestReport(result, { title: "Golden cross on the S&P 500" }));
   const page = await browser.newPage({ viewport: VIEW, colorScheme: "light", reducedMotion: "reduce" });
   await page.goto(pathToFileURL(file).href);
   await page.waitForFunction("document.getElementById('visible-range').textContent !== ''");
   await page.waitForTimeout(500);
-  await page.screenshot({ path: PICTURE });
+  const key = await page.locator("#chart .key").boundingBox();
+  if (key === null) throw new Error("The report has no key beneath its chart.");
+  const height = Math.ceil(key.y + key.height + BOTTOM_SPACE);
+  await page.screenshot({ path: PICTURE, fullPage: true, clip: { x: 0, y: 0, width: VIEW.width, height } });
 } finally {
   await browser.close();
   rmSync(folder, { recursive: true, force: true });

@@ -6,12 +6,17 @@ import { parseStrategyFile } from "../../compute-node/strategy/index.ts";
 import { type BacktestResult, backtestSpec } from "../../protocol/index.ts";
 
 /** Runs a strategy of `examples/strategies` with a commission of 0.1 %. */
-export async function sampleRun(sample: string, strategyFile: string): Promise<BacktestResult> {
+export async function sampleRun(
+  sample: string,
+  strategyFile: string,
+  parameters: Record<string, number> = {},
+): Promise<BacktestResult> {
   const text = readFileSync(new URL(`../../examples/strategies/${strategyFile}`, import.meta.url), "utf8");
   const { bars, symbol, timeframe } = await loadSample(sample);
   const spec = backtestSpec.parse({
     kind: "backtest",
     strategy: parseStrategyFile(text, strategyFile),
+    parameters,
     data: { symbol, timeframe },
     settings: { commissionRate: 0.001 },
   });

@@ -4,9 +4,9 @@ import { TradeLines } from "./trade-lines.js";
 /** @typedef {import("../report-data.ts").ReportData} ReportData */
 /** @typedef {import("lightweight-charts").UTCTimestamp} Timestamp */
 
-/** With more trades in sight than one in so many pixels, marks shrink; with more yet, only the lines stay. */
-const PIXELS_PER_FULL_MARK = 10;
-const PIXELS_PER_SMALL_MARK = 3;
+/** With more trades in sight than one in so many pixels, marks shrink; with more yet, only dots and lines stay. */
+const PIXELS_PER_FULL_MARK = 24;
+const PIXELS_PER_SMALL_MARK = 12;
 /** Points to each side of a trade that is shown. */
 const LEAST_SURROUNDINGS = 12;
 /** Pixels of the picture that is printed. */
@@ -25,7 +25,7 @@ export function drawChart(container, data) {
   const { price, equity, hold, drawdown } = addSeries(library, chart, data);
   const lines = new TradeLines(data);
   price.attachPrimitive(lines);
-  const marks = library.createSeriesMarkers(price, []);
+  const marks = library.createSeriesMarkers(price, [], { autoScale: false });
   const titles = ["Price", "Equity", "Drawdown %"].map((text, pane) => ({
     text,
     watermark: library.createTextWatermark(chart.panes()[pane], { horzAlign: "left", vertAlign: "top", lines: [] }),
@@ -70,6 +70,7 @@ export function drawChart(container, data) {
     const size = pixelsPerMark >= PIXELS_PER_FULL_MARK ? 1 : pixelsPerMark >= PIXELS_PER_SMALL_MARK ? 0.5 : 0;
     if (size === markSize) return;
     markSize = size;
+    lines.setCrowded(size === 0);
     marks.setMarkers(tradeMarks(data, markSize));
   }
 
@@ -91,7 +92,7 @@ export function drawChart(container, data) {
   function onRange(write) {
     scale.subscribeVisibleLogicalRangeChange(() => {
       fitMarks();
-      const hint = markSize === 0 && data.trades.size.length > 0 ? "; zoom in to see the trades' marks" : "";
+      const hint = markSize === 0 && data.trades.size.length > 0 ? "; dots are entries, zoom in to see exits" : "";
       write(rangeText(data, scale.getVisibleLogicalRange()) + hint);
     });
   }

@@ -1,5 +1,8 @@
 import { colour } from "./figures.js";
 
+/** In pixels. */
+const DOT_RADIUS = 2.5;
+
 /**
  * Draws, under the marks, a line from each entry to its exit, and the stops of the selected trade.
  * A series primitive of lightweight-charts: the chart calls `attached` once and `draw` for each frame.
@@ -7,6 +10,8 @@ import { colour } from "./figures.js";
 export class TradeLines {
   /** @type {number | null} */
   selected = null;
+  /** Whether there is no room for marks, so that a dot stands at each entry. */
+  isCrowded = false;
 
   /** @param {import("../report-data.ts").ReportData} data */
   constructor(data) {
@@ -31,11 +36,23 @@ export class TradeLines {
     this.requestUpdate?.();
   }
 
+  /** @param {boolean} isCrowded */
+  setCrowded(isCrowded) {
+    this.isCrowded = isCrowded;
+    this.requestUpdate?.();
+  }
+
   /** @param {import("fancy-canvas").CanvasRenderingTarget2D} target */
   draw(target) {
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
-      const paint = { gain: colour("--gain"), loss: colour("--loss"), stop: colour("--muted") };
-      const { pnl } = this.data.trades;
+      const paint = {
+        gain: colour("--gain"),
+        loss: colour("--loss"),
+        stop: colour("--muted"),
+        long: colour("--long"),
+        short: colour("--short"),
+      };
+      const { pnl, size } = this.data.trades;
       for (let index = 0; index < pnl.length; index++) {
         const ends = this.ends(index);
         if (ends === null || ends.right < 0 || ends.left > mediaSize.width) continue;
@@ -47,6 +64,7 @@ export class TradeLines {
         context.moveTo(ends.left, ends.entry);
         context.lineTo(ends.right, ends.exit);
         context.stroke();
+        if (this.isCrowded) drawDot(context, ends, size[index] < 0 ? paint.short : paint.long);
         if (this.selected === index) this.drawStops(context, index, ends, paint.stop);
       }
     });
@@ -88,4 +106,13 @@ export class TradeLines {
     if (left === null || right === null || entry === null || exit === null) return null;
     return { left, right, entry, exit };
   }
+}
+
+/** @param {CanvasRenderingContext2D} context @param {{ left: number, entry: number }} place @param {string} fill */
+function drawDot(context, { left, entry }, fill) {
+  context.fillStyle = fill;
+  context.globalAlpha = 1;
+  context.beginPath();
+  context.arc(left, entry, DOT_RADIUS, 0, 2 * Math.PI);
+  context.fill();
 }

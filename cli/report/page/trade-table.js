@@ -169,8 +169,10 @@ function tradeRow(columns, index, isSelected, choose) {
   columns.forEach((column, number) => {
     const cell = document.createElement(number === 0 ? "th" : "td");
     cell.className = [column.isText ? "text" : "", column.className?.(index) ?? ""].join(" ").trim();
-    if (number === 0) cell.append(chooseButton(column.text(index)));
-    else cell.textContent = column.text(index);
+    if (number === 0) {
+      cell.setAttribute("scope", "row");
+      cell.append(chooseButton(column.text(index)));
+    } else cell.textContent = column.text(index);
     row.append(cell);
   });
   return row;
