@@ -4,7 +4,7 @@
  * order of stopping stays ours.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, mkdirSync } from "node:fs";
+import { createWriteStream, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -31,7 +31,7 @@ export interface RunningChild {
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
-  /** Resolves when the process has ended, however it did; never rejects. */
+  /** Resolves when the process has ended, however it did, and its output was read; never rejects. */
   readonly ended: Promise<ChildEnd>;
   hasEnded(): boolean;
   /** The newest lines of its output, for an error message. */
@@ -41,6 +41,7 @@ export interface RunningChild {
 }
 
 const KEPT_LINES = 12;
+const LAST_WORDS_MS = 300;
 const GROUP_POLL_MS = 20;
 const KILL_WAIT_MS = 2000;
 
@@ -54,7 +55,12 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
     detached: true,
   });
   const ended = new Promise<ChildEnd>((resolve) => {
-    child.once("exit", (code, signal) => resolve({ code, signal }));
+    child.once("exit", (code, signal) => {
+      const end = (): void => resolve({ code, signal });
+      // Its last words may still be in the pipe; a process that it left behind may keep the pipe open for ever.
+      child.once("close", end);
+      setTimeout(end, LAST_WORDS_MS).unref();
+    });
     child.once("error", () => resolve({ code: null, signal: null }));
   });
   const lines = keepOutput(child, options);
@@ -78,7 +84,7 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
 
 /** Copies the output to the log file, keeps the newest lines, and hands stdout's lines on. */
 function keepOutput(child: ChildProcess, options: ChildOptions): string[] {
-  const log = createWriteStream(options.logFile, { flags: "a" });
+  const log = createWriteStream(options.logFile, { fd: openSync(options.logFile, "a", 0o600) });
   log.on("error", () => {}); // A full disk must not end the processes; their last lines are still kept.
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {

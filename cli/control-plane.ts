@@ -96,7 +96,7 @@ async function waitForHealth(url: string, child: RunningChild, signal: AbortSign
   const deadline = performance.now() + READY_TIMEOUT_MS;
   for (;;) {
     signal?.throwIfAborted();
-    if (child.hasEnded()) throw endedEarly(child);
+    if (child.hasEnded()) throw await endedEarly(child);
     if (await answers(url)) return;
     if (performance.now() > deadline) {
       throw new Problem("unavailable", `${child.name} did not answer at ${url} within ${READY_TIMEOUT_MS / 1000} s`, {
@@ -118,7 +118,8 @@ async function answers(url: string): Promise<boolean> {
 }
 
 /** What a child said last, as the reason that it ended. */
-export function endedEarly(child: RunningChild): Problem {
+export async function endedEarly(child: RunningChild): Promise<Problem> {
+  await child.ended;
   return new Problem("unavailable", `${child.name} ended unexpectedly`, {
     cure: `Look at ${child.logFile}; its last lines are above.`,
     issues: child.lastLines().map((message) => ({ message })),

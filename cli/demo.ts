@@ -1,9 +1,16 @@
 #!/usr/bin/env node
 /** `make demo`: real prices, a control plane, two nodes, one backtest, one report; everything stopped at the end. */
 import { join, relative } from "node:path";
-import { loadSample, MarketDataStore, SAMPLES, type SampleName } from "../compute-node/market-data/index.ts";
+import {
+  type DatasetManifest,
+  loadSample,
+  MarketDataStore,
+  SAMPLES,
+  type SampleName,
+} from "../compute-node/market-data/index.ts";
 import type { BacktestResult } from "../protocol/backtest-result.ts";
 import { backtestSpec } from "../protocol/operations.ts";
+import { Problem } from "../protocol/problem.ts";
 import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
 import type { TextStream } from "./context.ts";
 import { PROJECT_FOLDER } from "./control-plane.ts";
@@ -81,11 +88,25 @@ async function loadPrices(home: HomePaths): Promise<void> {
   const store = new MarketDataStore(home.data);
   for (const name of Object.keys(SAMPLES) as SampleName[]) {
     const { symbol, timeframe, title } = SAMPLES[name];
-    const there = await store.find(symbol, timeframe);
+    const there = await usable(store, symbol, timeframe);
     const manifest = there ?? (await loadPricesOf(store, name));
     detail(
       `${symbol.padEnd(6)} ${title}: ${manifest.rows.toLocaleString("en")} bars${there === undefined ? "" : " (here already)"}`,
     );
+  }
+}
+
+/** What an earlier run stored; undefined where there is nothing, or nothing that can still be read, which is removed. */
+async function usable(store: MarketDataStore, symbol: string, timeframe: string): Promise<DatasetManifest | undefined> {
+  try {
+    const manifest = await store.find(symbol, timeframe);
+    if (manifest !== undefined) await store.open(manifest.sha256);
+    return manifest;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    detail(`${symbol.padEnd(6)} ${error.message} Loading it anew.`);
+    await store.remove(symbol, timeframe);
+    return undefined;
   }
 }
 

@@ -124,7 +124,7 @@ async function waitForWorkers(
   while (expected.size > 0) {
     signal?.throwIfAborted();
     const ended = [plane.child, ...nodes].find((child) => child.hasEnded());
-    if (ended !== undefined) throw endedEarly(ended);
+    if (ended !== undefined) throw await endedEarly(ended);
     for (const worker of (await client.listWorkers()).workers) {
       if (worker.connected && expected.delete(worker.workerId)) on.workerRegistered(worker);
     }
@@ -145,6 +145,6 @@ function watcher(plane: RunningControlPlane, nodes: readonly RunningChild[]): Lo
   return async (onNodeEnd) => {
     for (const node of nodes) void node.ended.then(() => onNodeEnd(node));
     await plane.child.ended;
-    throw endedEarly(plane.child);
+    throw await endedEarly(plane.child);
   };
 }
