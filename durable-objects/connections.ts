@@ -1,5 +1,6 @@
 /** The hibernating sockets of one registry: which worker, which epoch, and what goes over them. */
 import { LIMITS, type RegistryMessage, registryMessage, wire } from "../protocol/index.ts";
+import { isFollower } from "./followers.ts";
 import type { Effect } from "./scheduler/state.ts";
 
 const messageWire = wire(registryMessage);
@@ -19,6 +20,7 @@ export class Connections {
   constructor(context: DurableObjectState) {
     this.#context = context;
     for (const socket of context.getWebSockets()) {
+      if (isFollower(socket)) continue;
       const attachment = attachmentOf(socket);
       if (attachment.epoch !== null) this.#byWorker.set(attachment.workerId, socket);
     }
@@ -56,7 +58,7 @@ export class Connections {
   carryOut(effects: readonly Effect[]): void {
     const outgoing = new Map<WebSocket, RegistryMessage[]>();
     for (const effect of effects) {
-      if (effect.type === "changed") continue;
+      if (effect.type === "event") continue;
       const socket = this.#socketOf(effect.workerId, effect.epoch);
       if (socket === undefined) continue;
       if (effect.type === "close") closeQuietly(socket, effect.code, effect.reason);

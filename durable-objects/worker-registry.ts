@@ -25,22 +25,49 @@ import {
   type SubmitRequest,
   sha256Hex,
   type Worker,
+  type WorkerHistoryEntry,
   wire,
 } from "../protocol/index.ts";
-import type { Environment } from "../src/environment.ts";
+import { artefactKey } from "./artefact-key.ts";
 import { Authorization } from "./authorization.ts";
 import { attachmentOf, Connections, closeQuietly, sendFrames, setAttachment } from "./connections.ts";
 import { durableSql } from "./durable-sql.ts";
+import type { Environment } from "./environment.ts";
+import { Followers, isFollower } from "./followers.ts";
 import { makeOperationId } from "./operation-id.ts";
+import { problemResponse } from "./problem-response.ts";
+import {
+  abandonedUploads,
+  abandonUpload,
+  collectableArtefacts,
+  forgetArtefacts,
+  openUpload,
+  recordArtefact,
+  recordPart,
+  type StoredPart,
+  touchArtefact,
+  type Upload,
+  uploadOf,
+} from "./scheduler/artefact-index.ts";
 import { registryConfig } from "./scheduler/config.ts";
 import type { OperationFilter } from "./scheduler/operation-store.ts";
 import { type Outcome, Scheduler } from "./scheduler/scheduler.ts";
+import type { Sql } from "./scheduler/sql.ts";
 import { type TokenRecord, TokenStore } from "./tokens.ts";
 
 const messageWire = wire(nodeMessage);
 
 /** Messages in one connection that cannot be understood before it is closed. */
 const FAULTS_ALLOWED = 20;
+
+/** Artefacts that one alarm removes from the store. */
+const COLLECT_AT_ONCE = 100;
+
+export interface RegistryMetrics {
+  readonly workers: Worker[];
+  readonly operations: ReturnType<Scheduler["operationCounts"]>;
+  readonly counters: ReturnType<Scheduler["counters"]>;
+}
 
 /** Errors lose their fields on the way over RPC, so an answer carries its problem as a value. */
 export type Answer<T> =
@@ -52,6 +79,8 @@ export class WorkerRegistry extends DurableObject<Environment> {
   readonly #tokens: TokenStore;
   readonly #authorization: Authorization;
   readonly #connections: Connections;
+  readonly #followers: Followers;
+  readonly #sql: Sql;
   readonly #workspace: string;
   #alarmAt: number | null = null;
   #checkedAt = 0;
@@ -60,6 +89,8 @@ export class WorkerRegistry extends DurableObject<Environment> {
     super(context, environment);
     this.#workspace = context.id.name ?? DEFAULT_WORKSPACE;
     const sql = durableSql(context.storage);
+    this.#sql = sql;
+    this.#followers = new Followers(context);
     const config = registryConfig.parse(JSON.parse(environment.REGISTRY_CONFIG ?? "{}"));
     this.#scheduler = new Scheduler(sql, config);
     this.#tokens = new TokenStore(sql);
@@ -113,6 +144,14 @@ export class WorkerRegistry extends DurableObject<Environment> {
     return this.#answer(tokenHash, "researcher", (now) => this.#commit(this.#scheduler.retry(operationId, now)));
   }
 
+  async operationLogs(
+    tokenHash: string,
+    operationId: string,
+    after: number,
+  ): Promise<Answer<ReturnType<Scheduler["logs"]>>> {
+    return this.#answer(tokenHash, "viewer", () => this.#scheduler.logs(operationId, after));
+  }
+
   // Workers
 
   /** An enrolment token, or the worker's own credential, registers the worker. */
@@ -157,6 +196,48 @@ export class WorkerRegistry extends DurableObject<Environment> {
     return this.#answer(tokenHash, "admin", (now) => this.#commit(this.#scheduler.drain(workerId, draining, now)));
   }
 
+  async workerHistory(tokenHash: string, workerId: string): Promise<Answer<WorkerHistoryEntry[]>> {
+    return this.#answer(tokenHash, "viewer", () => this.#scheduler.workerHistory(workerId));
+  }
+
+  async metrics(tokenHash: string): Promise<Answer<RegistryMetrics>> {
+    return this.#answer(tokenHash, "viewer", (now) => {
+      this.#lookAtHeartbeats(now);
+      return {
+        workers: this.#scheduler.workers(),
+        operations: this.#scheduler.operationCounts(),
+        counters: this.#scheduler.counters(),
+      };
+    });
+  }
+
+  // Workspaces
+
+  /** An admin of the default workspace opens another one, whose first admin token the caller made. */
+  async createWorkspace(tokenHash: string, name: string): Promise<Answer<void>> {
+    return this.#answer(tokenHash, "admin", (now) => {
+      if (this.#workspace !== DEFAULT_WORKSPACE) {
+        throw new Problem("forbidden", `Workspaces are made by an admin of the workspace ${DEFAULT_WORKSPACE}.`);
+      }
+      this.#sql.run("INSERT INTO workspaces (name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", name, now);
+    });
+  }
+
+  async listWorkspaces(tokenHash: string): Promise<Answer<string[]>> {
+    return this.#answer(tokenHash, "admin", () => [
+      ...(this.#workspace === DEFAULT_WORKSPACE ? [DEFAULT_WORKSPACE] : []),
+      ...this.#sql.all<{ name: string }>("SELECT name FROM workspaces ORDER BY name").map((row) => row.name),
+    ]);
+  }
+
+  /** Called by the edge alone, after the default workspace has agreed. */
+  async addAdmin(adminTokenHash: string, name: string): Promise<string> {
+    const tokenId = makeTokenId();
+    const token = { tokenId, role: "admin" as const, name, createdAt: Date.now(), expiresAtMs: null, usesLeft: null };
+    this.#tokens.insert(token, adminTokenHash);
+    return tokenId;
+  }
+
   // Tokens
 
   async createToken(
@@ -166,7 +247,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     return this.#catching(async (now) => {
       this.#authorization.requireRole(tokenHash, "admin", now);
       const token = makeToken(this.#workspace, fillRandom);
-      const tokenId = `tok_${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
+      const tokenId = makeTokenId();
       this.#tokens.insert({ tokenId, createdAt: now, ...request }, await sha256Hex(token));
       return {
         tokenId,
@@ -189,43 +270,114 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   // Artefacts
 
-  /** Whether a worker may upload for this attempt now; answers whether the bytes are stored already. */
+  /** Whether the caller is a worker that may upload for this attempt now, and whether the bytes are stored already. */
   async authorizeUpload(tokenHash: string, claim: Lease, sha256: string): Promise<Answer<{ stored: boolean }>> {
-    return this.#catching(async () => {
-      const workerId = this.#authorization.requireSomeWorker(tokenHash);
-      if (!this.#scheduler.holdsLease(workerId, claim)) {
-        throw new Problem(
-          "conflict",
-          `Attempt ${claim.attempt} of ${claim.operationId} is not a lease of ${workerId} now.`,
-          { cure: "Drop the result: the operation was handed to another worker, or has ended." },
-        );
-      }
-      return { stored: this.#scheduler.hasArtefact(sha256) };
+    return this.#catching(async (now) => {
+      this.#requireLease(tokenHash, claim);
+      return { stored: touchArtefact(this.#sql, sha256, now) };
     });
   }
 
   async recordArtefact(artefact: { sha256: string; bytes: number; mediaType: string }): Promise<void> {
-    this.#scheduler.recordArtefact(artefact, Date.now());
+    recordArtefact(this.#sql, artefact, Date.now());
+    this.#setAlarm();
   }
 
-  async requireViewer(tokenHash: string): Promise<Answer<void>> {
-    return this.#answer(tokenHash, "viewer", () => undefined);
+  /** The open upload in parts, or null when it has to be opened. */
+  async findUpload(
+    tokenHash: string,
+    claim: Lease,
+    sha256: string,
+  ): Promise<Answer<{ stored: boolean; upload: Upload | null }>> {
+    return this.#catching(async (now) => {
+      this.#requireLease(tokenHash, claim);
+      return { stored: touchArtefact(this.#sql, sha256, now), upload: uploadOf(this.#sql, sha256) ?? null };
+    });
+  }
+
+  async openUpload(tokenHash: string, claim: Lease, upload: Omit<Upload, "parts">): Promise<Answer<void>> {
+    return this.#catching(async (now) => {
+      openUpload(this.#sql, upload, this.#requireLease(tokenHash, claim), now);
+      this.#setAlarm();
+    });
+  }
+
+  async recordPart(sha256: string, part: StoredPart): Promise<Answer<void>> {
+    return this.#catching(async (now) => recordPart(this.#sql, sha256, part, now));
+  }
+
+  async abandonUpload(sha256: string): Promise<void> {
+    abandonUpload(this.#sql, sha256);
+  }
+
+  /** The worker that calls, if it holds the lease now. */
+  #requireLease(tokenHash: string, claim: Lease): string {
+    const workerId = this.#authorization.requireSomeWorker(tokenHash);
+    if (!this.#scheduler.holdsLease(workerId, claim)) {
+      throw new Problem(
+        "conflict",
+        `Attempt ${claim.attempt} of ${claim.operationId} is not a lease of ${workerId} now.`,
+        {
+          cure: "Drop the result: the operation was handed to another worker, or has ended.",
+        },
+      );
+    }
+    return workerId;
+  }
+
+  /** Removes from the store what nothing refers to, a bounded number at a time, and forgets it after that. */
+  async #collectArtefacts(now: number): Promise<void> {
+    const names = collectableArtefacts(this.#sql, now, COLLECT_AT_ONCE);
+    if (names.length > 0) {
+      await this.env.ARTEFACTS.delete(names.map((name) => artefactKey(this.#workspace, name)));
+      forgetArtefacts(this.#sql, names);
+    }
+    for (const { sha256, uploadId } of abandonedUploads(this.#sql, now)) {
+      await this.env.ARTEFACTS.resumeMultipartUpload(artefactKey(this.#workspace, sha256), uploadId)
+        .abort()
+        .catch((error: unknown) => console.warn("an abandoned upload could not be aborted", sha256, error));
+      abandonUpload(this.#sql, sha256);
+    }
+  }
+
+  /** People with any role, and the workspace's own nodes (checkpoints, datasets), may read artefacts. */
+  async requireReader(tokenHash: string): Promise<Answer<void>> {
+    return this.#catching(async (now) => {
+      if (this.#scheduler.workerWithCredential(tokenHash) === null)
+        this.#authorization.requireRole(tokenHash, "viewer", now);
+    });
   }
 
   // Sockets
 
-  /** The upgrade of a node's connection; the edge forwards the worker and the token's hash in headers. */
+  /** What the edge forwards, with the token's hash in a header: nodes' connections and followers. */
   override async fetch(request: Request): Promise<Response> {
+    const url = new URL(request.url);
+    return url.pathname.endsWith("/events") ? this.#follow(request, url) : this.#acceptNode(request);
+  }
+
+  /** Events of one operation, or of all, as SSE or over a WebSocket. */
+  async #follow(request: Request, url: URL): Promise<Response> {
+    const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
+    const operationId = url.searchParams.get("operation");
+    const after = Number(url.searchParams.get("after") ?? 0);
+    const answer = await this.#answer(tokenHash, "viewer", () => this.#scheduler.events(operationId, after));
+    if (!answer.ok) return problemResponse(Problem.fromDetails(answer.problem));
+    const isSocket = request.headers.get("upgrade")?.toLowerCase() === "websocket";
+    return isSocket
+      ? this.#followers.socket(operationId, answer.value)
+      : this.#followers.stream(operationId, answer.value);
+  }
+
+  /** The upgrade of a node's connection; the edge forwards the worker and the token's hash in headers. */
+  #acceptNode(request: Request): Response {
     const workerId = request.headers.get("x-ktrdr-worker") ?? "";
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
     if (!this.#authorization.isWorker(tokenHash, workerId)) {
       const problem = new Problem("unauthenticated", `The credential is not that of worker ${workerId}.`, {
         cure: "Enrol the node again with a new enrolment token (`ktrdr enrol`).",
       });
-      return Response.json(problem.toDetails(), {
-        status: problem.status,
-        headers: { "content-type": "application/problem+json" },
-      });
+      return problemResponse(problem);
     }
     const pair = new WebSocketPair();
     this.#connections.accept(pair[1], workerId);
@@ -233,6 +385,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   }
 
   override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
+    if (isFollower(socket)) return;
     try {
       for (const message of parseFrame(frame)) this.#receive(socket, message);
     } catch (error) {
@@ -261,6 +414,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   #refuse(socket: WebSocket, problem: Problem): void {
     const attachment = attachmentOf(socket);
     if (problem.kind === "internal") console.error("message handler failed", attachment.workerId, problem.cause);
+    this.#scheduler.count("messages_refused");
     sendFrames(socket, [{ type: "refused", reason: problem.message }]);
     const faults = attachment.faults + 1;
     setAttachment(socket, { ...attachment, faults });
@@ -268,15 +422,17 @@ export class WorkerRegistry extends DurableObject<Environment> {
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
-    const { workerId, epoch } = attachmentOf(socket);
-    this.#connections.forget(socket);
-    if (epoch !== null) this.#commit(this.#scheduler.disconnect(workerId, epoch, Date.now()));
+    if (!isFollower(socket)) this.#lost(socket);
     // 1005, 1006 and 1015 only report; sending them back is an error.
     if (code !== 1005 && code !== 1006 && code !== 1015) closeQuietly(socket, code, reason);
     else closeQuietly(socket, 1000, "");
   }
 
   override webSocketError(socket: WebSocket): void {
+    if (!isFollower(socket)) this.#lost(socket);
+  }
+
+  #lost(socket: WebSocket): void {
     const { workerId, epoch } = attachmentOf(socket);
     this.#connections.forget(socket);
     if (epoch !== null) this.#commit(this.#scheduler.disconnect(workerId, epoch, Date.now()));
@@ -286,7 +442,10 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   override async alarm(): Promise<void> {
     this.#alarmAt = null;
-    this.#tick(Date.now());
+    const now = Date.now();
+    this.#tick(now);
+    await this.#collectArtefacts(now);
+    this.#setAlarm();
   }
 
   #tick(now: number): void {
@@ -310,6 +469,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   #commit<T>(outcome: Outcome<T>): T {
     this.#connections.carryOut(outcome.effects);
+    this.#followers.tell(outcome.effects);
     this.#setAlarm();
     return outcome.value;
   }
@@ -330,6 +490,10 @@ export class WorkerRegistry extends DurableObject<Environment> {
       return { ok: false, problem: problem.toDetails() };
     }
   }
+}
+
+function makeTokenId(): string {
+  return `tok_${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
 }
 
 function fillRandom(bytes: Uint8Array): void {

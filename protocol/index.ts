@@ -1,6 +1,8 @@
 /** Every type that crosses a wire. Both ends parse with these schemas; nothing else describes the protocol. */
 export * from "./api.ts";
+export * from "./artefacts.ts";
 export * from "./backtest-result.ts";
+export * from "./events.ts";
 export * from "./identifiers.ts";
 export * from "./limits.ts";
 export * from "./operations.ts";

@@ -8,10 +8,22 @@ export const LIMITS = {
   operationSpecBytes: 48 * 1024,
   /** Operations in one batch submission. */
   batchOperations: 1000,
+  /** Log lines kept of one operation; older ones are dropped and counted. */
+  logLines: 1000,
+  /** Events in one page or one burst of a stream. */
+  pageEvents: 1000,
+  /** Uploads in parts that one worker may have open at once. */
+  openUploads: 4,
+  /** Entries kept of one worker's history. */
+  workerHistory: 200,
   /** Operations in one page of a list. */
   pageOperations: 500,
-  /** One part of an artefact; the platform's free plan ends request bodies at 100 MB. */
+  /** An artefact in one request, without parts; the platform's free plan ends request bodies at 100 MB. */
   artefactPartBytes: 32 * 1024 * 1024,
+  /** The size of a part of an upload; at least 5 MiB, as the store asks. */
+  uploadPartBytes: 16 * 1024 * 1024,
+  /** One artefact, all parts together. */
+  artefactBytes: 4 * 1024 * 1024 * 1024,
   /** The summary that a node sends with `complete`. */
   resultSummaryBytes: 32 * 1024,
   /** Slots that one node may offer. */

@@ -1,6 +1,7 @@
 /** Operations: what is asked of the fleet, and what became of it. */
 import { z } from "zod";
 import { operationId, sha256, symbol, timeframe, timestampMs } from "./identifiers.ts";
+import { LIMITS } from "./limits.ts";
 import { problemDetails } from "./problem.ts";
 import { ruleStrategy } from "./strategy-rules.ts";
 import { workerType } from "./workers.ts";
@@ -144,6 +145,12 @@ export const operationList = z.strictObject({
   operations: z.array(operation),
   /** Pass it back as `cursor` for the next page; null at the end. */
   nextCursor: z.string().nullable(),
+});
+
+/** `POST /api/v1/operations:batch`: all of them or none. */
+export const batchRequest = z.strictObject({ operations: z.array(submitRequest).min(1).max(LIMITS.batchOperations) });
+export const batchResponse = z.strictObject({
+  operations: z.array(z.strictObject({ operationId, status: operationStatus })),
 });
 
 export const submitResponse = z.strictObject({ operationId, status: operationStatus });

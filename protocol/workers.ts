@@ -85,4 +85,23 @@ export const worker = z.strictObject({
 });
 export type Worker = z.infer<typeof worker>;
 
+/** One moment in a worker's life, kept also after it was removed. */
+export const workerHistoryEntry = z.strictObject({
+  atMs: timestampMs,
+  type: z.enum([
+    "registered",
+    "connected",
+    "disconnected",
+    "unhealthy",
+    "recovered",
+    "draining",
+    "resumed",
+    "lost",
+    "removed",
+  ]),
+  detail: z.string(),
+});
+export type WorkerHistoryEntry = z.infer<typeof workerHistoryEntry>;
+export const workerHistory = z.strictObject({ workerId, entries: z.array(workerHistoryEntry) });
+
 export const workerList = z.strictObject({ total: z.int(), workers: z.array(worker) });

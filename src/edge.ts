@@ -1,7 +1,7 @@
 /** What a request carries through the edge API. */
 import type { DurableObject } from "cloudflare:workers";
+import type { Environment } from "../durable-objects/environment.ts";
 import type { WorkerRegistry } from "../durable-objects/worker-registry.ts";
-import type { Environment } from "./environment.ts";
 
 /**
  * The registry's methods as the edge calls them. The platform's own stub type maps every value through "serializable",

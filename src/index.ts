@@ -4,14 +4,17 @@
  */
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { problemResponse } from "../durable-objects/problem-response.ts";
 import { API_PREFIX, LIMITS, Problem } from "../protocol/index.ts";
 import type { Edge } from "./edge.ts";
-import { problemResponse } from "./problem-response.ts";
 import { artefacts } from "./routes/artefacts.ts";
+import { events } from "./routes/events.ts";
 import { health } from "./routes/health.ts";
-import { operations } from "./routes/operations.ts";
+import { metrics } from "./routes/metrics.ts";
+import { operationBatches, operations } from "./routes/operations.ts";
 import { enrolments, tokens } from "./routes/tokens.ts";
 import { workers } from "./routes/workers.ts";
+import { workspaces } from "./routes/workspaces.ts";
 
 export { WorkerRegistry } from "../durable-objects/worker-registry.ts";
 
@@ -30,7 +33,11 @@ app.route("/health", health);
 app.route(`${API_PREFIX}/artefacts`, artefacts);
 app.use(`${API_PREFIX}/*`, jsonLimit);
 app.route(`${API_PREFIX}/workers`, workers);
+app.route(`${API_PREFIX}/operations:batch`, operationBatches);
 app.route(`${API_PREFIX}/operations`, operations);
+app.route(`${API_PREFIX}/events`, events);
+app.route(`${API_PREFIX}/metrics`, metrics);
+app.route(`${API_PREFIX}/workspaces`, workspaces);
 app.route(`${API_PREFIX}/tokens`, tokens);
 app.route(`${API_PREFIX}/enrolments`, enrolments);
 

@@ -8,6 +8,7 @@
  */
 import { operationSpec, wire } from "../../protocol/index.ts";
 import { assert } from "./assert.ts";
+import { recordEvent } from "./event-log.ts";
 import type { QueuedHead } from "./operation-store.ts";
 import { fits, holdsDataset, type Requirement } from "./requirement.ts";
 import type { State } from "./state.ts";
@@ -138,7 +139,7 @@ function handOut(state: State, requirement: Requirement, head: QueuedHead, worke
   });
   state.workers.putSelected(worker, now);
   state.effects.push(assignment(worker, operation.operationId, attempt, operation.specText, operation.checkpoint));
-  state.effects.push({ type: "changed", operationId: operation.operationId });
+  recordEvent(state, operation.operationId, "assigned", now, { worker_id: worker.workerId, attempt });
 }
 
 /** The `assign` message of a lease; also used to send it again. */

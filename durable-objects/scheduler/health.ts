@@ -3,11 +3,15 @@
  * One alarm serves all of it; `nextDueAt` says when.
  */
 
+import { nextCollectionAt, releaseArtefact } from "./artefact-index.ts";
 import { leaseMs, type RegistryConfig } from "./config.ts";
+import { count } from "./counters.ts";
 import { assignment } from "./dispatch.ts";
+import { forgetEvents } from "./event-log.ts";
 import { finishStopped, loseLease } from "./leases.ts";
 import { first } from "./sql.ts";
 import type { State } from "./state.ts";
+import { recordWorkerMoment } from "./worker-history.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
 
 /** When the runtime last answered a worker's heartbeat, by worker; it answers without waking the registry. */
@@ -40,6 +44,13 @@ function checkConnected(state: State, worker: WorkerRecord, heartbeatAt: number 
   worker.lastSeenAt = seenAt;
   worker.lastHealthCheckAt = now;
   state.workers.putHealth(worker);
+  const { failureThreshold } = state.config;
+  const { workerId } = worker;
+  if (failuresBefore < failureThreshold && worker.healthFailures >= failureThreshold) {
+    recordWorkerMoment(state.sql, workerId, "unhealthy", now, `${worker.healthFailures} heartbeats missed`);
+  } else if (failuresBefore >= failureThreshold && worker.healthFailures === 0) {
+    recordWorkerMoment(state.sql, workerId, "recovered", now);
+  }
 }
 
 /** When this worker's leases end if it stays away. */
@@ -101,6 +112,7 @@ function removeForgotten(state: State, worker: WorkerRecord, now: number): void 
       reason: "no heartbeat for too long",
     });
   }
+  recordWorkerMoment(state.sql, worker.workerId, "removed", now, "it stayed away for too long");
   state.workers.remove(worker);
 }
 
@@ -136,12 +148,17 @@ export function removeExpired(state: State, now: number): { removed: number; mor
     "SELECT COUNT(*) AS count FROM operations WHERE finished_at IS NOT NULL",
   )!.count;
   const surplus = Math.max(0, finished - retentionCount);
-  const rows = state.sql.all<{ operation_id: string; finished_at: number }>(
-    "SELECT operation_id, finished_at FROM operations WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT ?",
+  const rows = state.sql.all<{ operation_id: string; finished_at: number; artefact: string | null }>(
+    "SELECT operation_id, finished_at, artefact FROM operations WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT ?",
     retentionStep,
   );
   const doomed = rows.filter((row, index) => index < surplus || row.finished_at + retentionMs <= now);
-  for (const row of doomed) state.sql.run("DELETE FROM operations WHERE operation_id = ?", row.operation_id);
+  for (const row of doomed) {
+    state.sql.run("DELETE FROM operations WHERE operation_id = ?", row.operation_id);
+    forgetEvents(state.sql, row.operation_id);
+    if (row.artefact !== null) releaseArtefact(state.sql, row.artefact, now);
+  }
+  if (doomed.length > 0) count(state.sql, "operations_removed", doomed.length);
   return { removed: doomed.length, more: doomed.length === retentionStep };
 }
 
@@ -165,6 +182,7 @@ export function nextDueAt(state: State, now: number): number | null {
     state.operations.nextFallbackAt(now),
     state.operations.nextDeadlineAt(),
     nextRetentionAt(state),
+    nextCollectionAt(state.sql),
   ]) {
     if (at !== null) moments.push(at);
   }

@@ -5,8 +5,12 @@
  */
 import type { Lease, OperationResult, ProblemDetails } from "../../protocol/index.ts";
 import { Problem } from "../../protocol/index.ts";
+import { keepArtefact, releaseArtefact } from "./artefact-index.ts";
+import { count } from "./counters.ts";
+import { recordEvent } from "./event-log.ts";
 import type { Evidence, OperationRecord } from "./operation-store.ts";
 import type { State } from "./state.ts";
+import { recordWorkerMoment } from "./worker-history.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
 
 /** How an attempt ended, as its node says. */
@@ -53,6 +57,8 @@ export function endAttempt(
  */
 export function loseLease(state: State, worker: WorkerRecord, operationId: string, reason: string, now: number): void {
   worker.leases.delete(operationId);
+  count(state.sql, "leases_lost");
+  recordWorkerMoment(state.sql, worker.workerId, "lost", now, `${operationId}: ${reason}`);
   const operation = state.operations.get(operationId)!;
   if (operation.stopReason !== null) finishStopped(state, operation, now);
   else lose(state, operation, worker.workerId, reason, null, now);
@@ -71,6 +77,7 @@ export function rejectLease(
     finishStopped(state, operation, now);
     return;
   }
+  count(state.sql, "leases_rejected");
   const rejectedBy = [...operation.rejectedBy, worker.workerId];
   const evidence = withEvidence(operation, worker.workerId, `rejected: ${reason}`, now);
   if (rejectedBy.length < state.config.rejectionLimit) requeue(state, operation, { rejectedBy, evidence }, now);
@@ -95,8 +102,18 @@ export function finish(
   now: number,
 ): void {
   if (operation.status === "queued") state.classes.countQueued(operation.classId, -1);
-  state.operations.update(operation, { ...end, finishedAt: now });
-  state.effects.push({ type: "changed", operationId: operation.operationId });
+  state.operations.update(operation, { ...end, artefact: end.result?.sha256 ?? undefined, finishedAt: now });
+  if (end.result?.sha256 != null) keepArtefact(state.sql, end.result.sha256);
+  if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
+  recordEvent(state, operation.operationId, end.status, now, dataOf(end, operation));
+}
+
+function dataOf(end: Parameters<typeof finish>[2], operation: OperationRecord): Record<string, unknown> {
+  return {
+    attempt: operation.attempt,
+    ...(end.error == null ? {} : { detail: end.error.detail }),
+    ...(end.result === undefined ? {} : { sha256: end.result.sha256 }),
+  };
 }
 
 function lose(
@@ -158,5 +175,7 @@ function requeue(
     fallbackAt: fallbackAt(operation.requirements.preferWaitMs, now),
   });
   state.classes.countQueued(operation.classId, 1);
-  state.effects.push({ type: "changed", operationId: operation.operationId });
+  const reason = change.evidence?.at(-1)?.reason ?? "stopped by its node";
+  recordEvent(state, operation.operationId, "requeued", now, { attempt: operation.attempt, reason });
+  count(state.sql, "operations_requeued");
 }

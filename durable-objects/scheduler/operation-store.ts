@@ -142,6 +142,8 @@ export interface OperationChange {
   finishedAt?: number | null;
   progress?: Progress | null;
   result?: OperationResult | null;
+  /** The result's content hash, apart from the result so that the collector can ask by it. */
+  artefact?: string | null;
   error?: ProblemDetails | null;
 }
 
@@ -163,6 +165,7 @@ const COLUMNS: Readonly<Record<keyof OperationChange, string>> = {
   finishedAt: "finished_at",
   progress: "progress",
   result: "result",
+  artefact: "artefact",
   error: "error",
 };
 

@@ -9,9 +9,12 @@ import {
   type Capabilities,
   CLOSE_CODES,
   type Lease,
+  LIMITS,
+  type LogLine,
   type NodeMessage,
   type Operation,
   type OperationDetail,
+  type OperationEvent,
   type OperationResult,
   operationSpec,
   PROTOCOL_VERSION,
@@ -20,10 +23,14 @@ import {
   type SubmitRequest,
   TERMINAL_STATUSES,
   type Worker,
+  type WorkerHistoryEntry,
   wire,
 } from "../../protocol/index.ts";
+import { hasArtefact, keepArtefact, releaseArtefact } from "./artefact-index.ts";
 import { heartbeatIntervalMs, type RegistryConfig } from "./config.ts";
+import { type Counter, count, counterValues } from "./counters.ts";
 import { dispatch, rankOf } from "./dispatch.ts";
+import { eventsAfter, logLinesAfter, recordEvent, recordLogLines, tellProgress } from "./event-log.ts";
 import { checkHealth, type Heartbeats, nextDueAt, removeExpired } from "./health.ts";
 import { endAttempt, fallbackAt, finishStopped, heldLease, loseLease, rejectLease } from "./leases.ts";
 import {
@@ -34,8 +41,9 @@ import {
 } from "./operation-store.ts";
 import { completeRequirements, requirementOf, waitingReason } from "./requirement.ts";
 import { migrate } from "./schema.ts";
-import { first, type Sql } from "./sql.ts";
+import type { Sql } from "./sql.ts";
 import { type Effect, loadState, type State } from "./state.ts";
+import { recordWorkerMoment, workerMoments } from "./worker-history.ts";
 import { canTakeWork, describeWorker, isReachable, type WorkerRecord } from "./worker-record.ts";
 
 const specWire = wire(operationSpec);
@@ -76,6 +84,7 @@ export class Scheduler {
   submit(submissions: readonly Submission[], now: number): Outcome<Operation[]> {
     return this.#step((state) => {
       const accepted = submissions.map((submission) => this.#accept(state, submission, now));
+      count(state.sql, "operations_submitted", accepted.length);
       dispatch(state, now);
       return accepted.map((operationId) => this.#describe(state.operations.get(operationId)!));
     });
@@ -110,7 +119,7 @@ export class Scheduler {
       idempotencyHash: idempotency?.hash ?? null,
     });
     state.classes.countQueued(classId, 1);
-    state.effects.push({ type: "changed", operationId });
+    recordEvent(state, operationId, "queued", now);
     return operationId;
   }
 
@@ -128,7 +137,7 @@ export class Scheduler {
         lease.stopping = true;
         lease.lastSentAt = now;
         if (worker.connected) sendTo(state, worker, { type: "cancel", operationId, attempt: operation.attempt });
-        state.effects.push({ type: "changed", operationId });
+        recordEvent(state, operationId, "cancel_requested", now, { attempt: operation.attempt });
       }
       return this.#describe(state.operations.get(operationId)!);
     });
@@ -149,7 +158,7 @@ export class Scheduler {
       }
       state.operations.reopen(operationId, operation.maxAttempts, fallbackAt(operation.requirements.preferWaitMs, now));
       state.classes.countQueued(operation.classId, 1);
-      state.effects.push({ type: "changed", operationId });
+      recordEvent(state, operationId, "requeued", now, { attempt: operation.attempt, reason: "retried by hand" });
       dispatch(state, now);
       return this.#describe(state.operations.get(operationId)!);
     });
@@ -172,6 +181,26 @@ export class Scheduler {
       operations: page.map((record) => this.#describe(record)),
       nextCursor: records.length > limit ? page.at(-1)!.sequence : null,
     };
+  }
+
+  /** Events after `afterId`, of one operation or (null) of all. */
+  events(operationId: string | null, afterId: number): OperationEvent[] {
+    if (operationId !== null) this.#require(operationId);
+    return eventsAfter(this.#sql, operationId, afterId, LIMITS.pageEvents);
+  }
+
+  logs(operationId: string, afterId: number): { lines: LogLine[]; dropped: number } {
+    this.#require(operationId);
+    return logLinesAfter(this.#sql, operationId, afterId);
+  }
+
+  counters(): ReturnType<typeof counterValues> {
+    return counterValues(this.#sql);
+  }
+
+  /** For what the shell alone sees, such as a message that is not JSON. */
+  count(name: Counter): void {
+    count(this.#sql, name);
   }
 
   operationCounts(): ReturnType<State["operations"]["countByStatus"]> {
@@ -218,6 +247,7 @@ export class Scheduler {
         worker.disconnectedAt = now;
       }
       state.workers.put(worker);
+      recordWorkerMoment(state.sql, worker.workerId, "registered", now, `version ${worker.softwareVersion}`);
       return describeWorker(worker, this.#config);
     });
   }
@@ -231,6 +261,7 @@ export class Scheduler {
       }
       if (worker.connected) closeConnection(state, worker, CLOSE_CODES.revoked, "the worker was removed");
       state.workers.remove(worker);
+      recordWorkerMoment(state.sql, workerId, "removed", now, "by an admin");
       dispatch(state, now);
     });
   }
@@ -241,9 +272,17 @@ export class Scheduler {
       const worker = this.#requireWorker(workerId);
       worker.draining = draining;
       state.workers.putHealth(worker);
+      recordWorkerMoment(state.sql, workerId, draining ? "draining" : "resumed", now, "by an admin");
       dispatch(state, now);
       return describeWorker(worker, this.#config);
     });
+  }
+
+  /** What happened to a worker, also to one that was removed. */
+  workerHistory(workerId: string): WorkerHistoryEntry[] {
+    const moments = workerMoments(this.#sql, workerId);
+    if (moments.length === 0) this.#requireWorker(workerId);
+    return moments;
   }
 
   worker(workerId: string): Worker {
@@ -284,8 +323,10 @@ export class Scheduler {
       if (worker.connected) {
         closeConnection(state, worker, CLOSE_CODES.superseded, "a newer connection of this worker took over");
       }
+      if (worker.lastSeenAt !== null) count(state.sql, "reconnections");
       this.#adopt(worker, message, now);
       state.workers.put(worker);
+      recordWorkerMoment(state.sql, workerId, "connected", now, `epoch ${message.epoch}`);
       this.#reconcile(state, worker, message.leases, now);
       dispatch(state, now);
       return true;
@@ -336,6 +377,7 @@ export class Scheduler {
     const operation = state.operations.get(operationId);
     const ended = operation !== undefined && TERMINAL_STATUSES.includes(operation.status);
     const own = ended && operation.attempt === attempt && operation.workerId === worker.workerId;
+    if (!own) count(state.sql, "messages_stale");
     sendTo(state, worker, { type: own ? "acknowledge" : "stale", operationId, attempt });
   }
 
@@ -347,6 +389,7 @@ export class Scheduler {
       worker.connected = false;
       worker.disconnectedAt = now;
       state.workers.putHealth(worker);
+      recordWorkerMoment(state.sql, workerId, "disconnected", now);
     });
   }
 
@@ -387,6 +430,7 @@ export class Scheduler {
       else if (message.type === "drain") {
         worker.draining = message.draining;
         state.workers.putHealth(worker);
+        recordWorkerMoment(state.sql, workerId, message.draining ? "draining" : "resumed", now, "by the node");
         dispatch(state, now);
       } else this.#about(state, worker, message, now);
     });
@@ -420,7 +464,7 @@ export class Scheduler {
     if (!lease.accepted && message.type !== "reject") {
       lease.accepted = true;
       state.operations.update(operation, { accepted: true });
-      state.effects.push({ type: "changed", operationId });
+      recordEvent(state, operationId, "accepted", now, { worker_id: worker.workerId, attempt });
     }
     if (message.type === "complete" && !this.#resultIsStored(message.result)) {
       const reason = `the artefact of operation ${operationId} is not stored; upload it first`;
@@ -429,14 +473,20 @@ export class Scheduler {
     }
     switch (message.type) {
       case "accept":
+        return;
       case "log":
+        recordLogLines(state, operationId, attempt, message.lines, now);
         return;
       case "progress":
         state.operations.update(operation, { progress: message.progress });
-        state.effects.push({ type: "changed", operationId });
+        tellProgress(state, operationId, message.progress, now);
         return;
       case "checkpoint":
+        if (!hasArtefact(this.#sql, message.sha256)) return;
+        if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
+        keepArtefact(state.sql, message.sha256);
         state.operations.update(operation, { checkpoint: message.sha256 });
+        recordEvent(state, operationId, "checkpoint", now, { attempt, sha256: message.sha256 });
         return;
       case "reject":
         rejectLease(state, worker, operation, message.reason, now);
@@ -452,24 +502,7 @@ export class Scheduler {
   }
 
   #resultIsStored(result: OperationResult): boolean {
-    return result.sha256 === null || this.hasArtefact(result.sha256);
-  }
-
-  // Artefacts
-
-  hasArtefact(sha256: string): boolean {
-    return first(this.#sql, "SELECT 1 AS present FROM artefacts WHERE sha256 = ?", sha256) !== undefined;
-  }
-
-  /** Remembers that the bytes are in the store. */
-  recordArtefact(artefact: { sha256: string; bytes: number; mediaType: string }, now: number): void {
-    this.#sql.run(
-      "INSERT INTO artefacts (sha256, bytes, media_type, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
-      artefact.sha256,
-      artefact.bytes,
-      artefact.mediaType,
-      now,
-    );
+    return result.sha256 === null || hasArtefact(this.#sql, result.sha256);
   }
 
   // Time

@@ -83,6 +83,52 @@ const MIGRATIONS: readonly string[] = [
     uses_left INTEGER
   ) WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE events (
+    event_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    operation_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    data TEXT NOT NULL
+  );
+  CREATE INDEX events_operation ON events (operation_id, event_id);
+  CREATE TABLE logs (
+    line_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    operation_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    text TEXT NOT NULL
+  );
+  CREATE INDEX logs_operation ON logs (operation_id, line_id);
+  CREATE TABLE log_counts (operation_id TEXT PRIMARY KEY, lines INTEGER NOT NULL, dropped INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE worker_history (
+    entry_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    worker_id TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    detail TEXT NOT NULL
+  );
+  CREATE INDEX worker_history_worker ON worker_history (worker_id, entry_id);
+  CREATE TABLE uploads (
+    sha256 TEXT PRIMARY KEY,
+    upload_id TEXT NOT NULL,
+    worker_id TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    media_type TEXT NOT NULL,
+    parts TEXT NOT NULL,
+    touched_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE workspaces (name TEXT PRIMARY KEY, created_at INTEGER NOT NULL) WITHOUT ROWID;
+  -- An artefact that nothing refers to is collected an hour after it was last touched.
+  ALTER TABLE artefacts ADD COLUMN touched_at INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE artefacts ADD COLUMN referenced INTEGER NOT NULL DEFAULT 0;
+  UPDATE artefacts SET referenced = 1;
+  CREATE INDEX artefacts_collectable ON artefacts (touched_at) WHERE referenced = 0;
+  ALTER TABLE operations ADD COLUMN artefact TEXT;
+  UPDATE operations SET artefact = json_extract(result, '$.sha256') WHERE result IS NOT NULL;
+  CREATE INDEX operations_artefact ON operations (artefact) WHERE artefact IS NOT NULL
+  `,
 ];
 
 /** Brings storage to the newest schema, one transaction a migration. */

@@ -1,5 +1,5 @@
 /** What a step works on: the stores, the numbers, and the effects that it asks of the shell. */
-import type { RegistryMessage } from "../../protocol/index.ts";
+import type { OperationEvent, RegistryMessage } from "../../protocol/index.ts";
 import { ClassIndex } from "./class-index.ts";
 import type { RegistryConfig } from "./config.ts";
 import { OperationStore } from "./operation-store.ts";
@@ -17,8 +17,8 @@ export type Effect =
       readonly code: number;
       readonly reason: string;
     }
-  /** Something about the operation changed; those who watch it are told. */
-  | { readonly type: "changed"; readonly operationId: string };
+  /** Something happened to an operation; those who follow it are told. */
+  | { readonly type: "event"; readonly event: OperationEvent };
 
 export interface State {
   readonly sql: Sql;

@@ -1,13 +1,28 @@
 /** `/api/v1/artefacts`: bytes by content hash, streamed to and from the store. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { LIMITS, lease, Problem, sha256, wire } from "../../protocol/index.ts";
-import { opened } from "../answers.ts";
-import { artefactKey } from "../artefact-key.ts";
+import { artefactKey } from "../../durable-objects/artefact-key.ts";
+import type { Upload } from "../../durable-objects/scheduler/artefact-index.ts";
+import {
+  type Lease,
+  LIMITS,
+  lease,
+  openUploadRequest,
+  openUploadResponse,
+  Problem,
+  sha256,
+  sha256Hex,
+  wire,
+} from "../../protocol/index.ts";
+import { body, opened } from "../answers.ts";
+import { artefactResponse } from "../artefact-response.ts";
 import { authenticate } from "../authentication.ts";
 import type { Edge } from "../edge.ts";
 
 const hashWire = wire(sha256);
+const openWire = wire(openUploadRequest);
+const openedWire = wire(openUploadResponse);
+const partWire = wire(z.coerce.number().int().min(1).max(10_000));
 const claimWire = wire(lease.extend({ attempt: z.coerce.number().int().min(1) }));
 
 export const artefacts = new Hono<Edge>();
@@ -16,13 +31,7 @@ artefacts.use(authenticate);
 /** A node stores a result. Only the worker that holds the lease may; the store checks the hash against the bytes. */
 artefacts.put("/:sha256", async (context) => {
   const hash = hashWire.parse(context.req.param("sha256"), "artefact name");
-  const claim = claimWire.parse(
-    {
-      operation_id: context.req.header("x-ktrdr-operation"),
-      attempt: context.req.header("x-ktrdr-attempt"),
-    },
-    "set of upload headers",
-  );
+  const claim = claimOf(context);
   const { registry, tokenHash, workspace } = context.var;
   const { stored } = await opened(registry.authorizeUpload(tokenHash, claim, hash));
   if (stored) return context.body(null, 200);
@@ -51,16 +60,113 @@ artefacts.put("/:sha256", async (context) => {
   return context.body(null, 201);
 });
 
+/** Opens an upload in parts, or says which parts of an open one have arrived. */
+artefacts.post("/:sha256/uploads", async (context) => {
+  const hash = hashWire.parse(context.req.param("sha256"), "artefact name");
+  const claim = claimOf(context);
+  const { bytes, mediaType } = await body(context, openWire);
+  const { registry, tokenHash, workspace } = context.var;
+  const found = await opened(registry.findUpload(tokenHash, claim, hash));
+  let parts = found.upload?.parts ?? [];
+  if (!found.stored && (found.upload === null || found.upload.bytes !== bytes)) {
+    const created = await context.env.ARTEFACTS.createMultipartUpload(artefactKey(workspace, hash), {
+      httpMetadata: { contentType: mediaType },
+    });
+    await opened(registry.openUpload(tokenHash, claim, { sha256: hash, uploadId: created.uploadId, bytes, mediaType }));
+    parts = [];
+  }
+  const answer = {
+    stored: found.stored,
+    partBytes: LIMITS.uploadPartBytes,
+    parts: parts.map((part) => part.partNumber),
+  };
+  return context.json(openedWire.encode(answer) as object, found.stored ? 200 : 201);
+});
+
+/** One part, whose own hash travels with it: a part that was damaged on the way is sent again, not the whole. */
+artefacts.put("/:sha256/uploads/:part", async (context) => {
+  const hash = hashWire.parse(context.req.param("sha256"), "artefact name");
+  const partNumber = partWire.parse(context.req.param("part"), "part number");
+  const upload = await openUploadOf(context, hash);
+  const expected = partSize(upload.bytes, partNumber);
+  const bytes = new Uint8Array(await context.req.arrayBuffer());
+  if (bytes.byteLength !== expected) {
+    throw new Problem("invalid-request", `Part ${partNumber} has ${bytes.byteLength} bytes, not ${expected}.`);
+  }
+  if ((await sha256Hex(bytes)) !== context.req.header("x-ktrdr-part-sha256")) {
+    throw new Problem("invalid-request", `Part ${partNumber} is not what its x-ktrdr-part-sha256 says.`, {
+      cure: "Send it again.",
+    });
+  }
+  const { registry, workspace } = context.var;
+  const multipart = context.env.ARTEFACTS.resumeMultipartUpload(artefactKey(workspace, hash), upload.uploadId);
+  const { etag } = await multipart.uploadPart(partNumber, bytes);
+  await opened(registry.recordPart(hash, { partNumber, etag }));
+  return context.body(null, 201);
+});
+
+/** Joins the parts, and reads the whole once to see that it is what its name says. */
+artefacts.post("/:sha256/uploads/complete", async (context) => {
+  const hash = hashWire.parse(context.req.param("sha256"), "artefact name");
+  const upload = await openUploadOf(context, hash);
+  const count = Math.ceil(upload.bytes / LIMITS.uploadPartBytes);
+  const missing = Array.from({ length: count }, (_, index) => index + 1).filter(
+    (partNumber) => !upload.parts.some((part) => part.partNumber === partNumber),
+  );
+  if (missing.length > 0) {
+    throw new Problem("conflict", `Parts ${missing.slice(0, 10).join(", ")} of ${count} have not arrived.`, {
+      cure: "Send them.",
+    });
+  }
+  const { registry, workspace } = context.var;
+  const key = artefactKey(workspace, hash);
+  await context.env.ARTEFACTS.resumeMultipartUpload(key, upload.uploadId).complete([...upload.parts]);
+  const stored = await context.env.ARTEFACTS.get(key);
+  const actual = stored === null ? null : await hashOf(stored.body);
+  if (actual !== hash) {
+    await context.env.ARTEFACTS.delete(key);
+    await registry.abandonUpload(hash);
+    throw new Problem("invalid-request", `The bytes are not those that ${hash} names, but ${actual ?? "nothing"}.`, {
+      cure: "Upload it again from the start.",
+    });
+  }
+  await registry.recordArtefact({ sha256: hash, bytes: upload.bytes, mediaType: upload.mediaType });
+  return context.body(null, 201);
+});
+
+/** The bytes, or the range of them that is asked for, so that a broken download goes on where it was. */
 artefacts.get("/:sha256", async (context) => {
   const hash = hashWire.parse(context.req.param("sha256"), "artefact name");
-  await opened(context.var.registry.requireViewer(context.var.tokenHash));
-  const object = await context.env.ARTEFACTS.get(artefactKey(context.var.workspace, hash));
-  if (object === null) throw new Problem("not-found", `There is no artefact ${hash}.`);
-  return new Response(object.body, {
-    headers: {
-      "content-type": object.httpMetadata?.contentType ?? "application/octet-stream",
-      "content-length": String(object.size),
-      etag: `"${hash}"`,
-    },
-  });
+  await opened(context.var.registry.requireReader(context.var.tokenHash));
+  return artefactResponse(context, hash);
 });
+
+function claimOf(context: Context<Edge>): Lease {
+  const headers = {
+    operation_id: context.req.header("x-ktrdr-operation"),
+    attempt: context.req.header("x-ktrdr-attempt"),
+  };
+  return claimWire.parse(headers, "set of upload headers");
+}
+
+async function openUploadOf(context: Context<Edge>, hash: string): Promise<Upload> {
+  const { registry, tokenHash } = context.var;
+  const { upload } = await opened(registry.findUpload(tokenHash, claimOf(context), hash));
+  if (upload === null) {
+    throw new Problem("not-found", `There is no open upload of ${hash}.`, {
+      cure: `POST /api/v1/artefacts/${hash}/uploads first.`,
+    });
+  }
+  return upload;
+}
+
+/** Bytes of a part, counted from 1; every part but the last is full. */
+function partSize(bytes: number, partNumber: number): number {
+  return Math.max(0, Math.min(LIMITS.uploadPartBytes, bytes - (partNumber - 1) * LIMITS.uploadPartBytes));
+}
+
+async function hashOf(stream: ReadableStream): Promise<string> {
+  const digest = new crypto.DigestStream("SHA-256");
+  await stream.pipeTo(digest);
+  return Array.from(new Uint8Array(await digest.digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -2,7 +2,10 @@
 import { Hono } from "hono";
 import { z } from "zod";
 import {
+  batchRequest,
+  batchResponse,
   LIMITS,
+  logPage,
   operation,
   operationDetail,
   operationId,
@@ -17,12 +20,16 @@ import {
   workerId,
 } from "../../protocol/index.ts";
 import { opened, parsedBody } from "../answers.ts";
-import { artefactKey } from "../artefact-key.ts";
+import { artefactResponse } from "../artefact-response.ts";
 import { authenticate } from "../authentication.ts";
 import type { Edge } from "../edge.ts";
+import { follow } from "../follow.ts";
 
 const submitWire = wire(submitRequest);
 const submittedWire = wire(submitResponse);
+const batchWire = wire(batchRequest);
+const batchedWire = wire(batchResponse);
+const logsWire = wire(logPage);
 const operationWire = wire(operation);
 const detailWire = wire(operationDetail);
 const listWire = wire(operationList);
@@ -51,6 +58,18 @@ operations.post("/", async (context) => {
   });
 });
 
+/** `POST /api/v1/operations:batch`: up to 1,000 in one write, all or none. */
+export const operationBatches = new Hono<Edge>();
+operationBatches.use(authenticate);
+operationBatches.post("/", async (context) => {
+  const text = await context.req.text();
+  const requests = parsedBody(text, batchWire).operations.map(checkSize);
+  const idempotency = await idempotencyOf(context.req.header("idempotency-key"), text);
+  const accepted = await opened(context.var.registry.submit(context.var.tokenHash, requests, idempotency));
+  const answer = { operations: accepted.map(({ operationId: id, status }) => ({ operationId: id, status })) };
+  return context.json(batchedWire.encode(answer) as object, 202);
+});
+
 operations.get("/", async (context) => {
   const { cursor, limit, ...filter } = listQuery.parse(context.req.query(), "query");
   const page = await opened(context.var.registry.listOperations(context.var.tokenHash, filter, cursor ?? null, limit));
@@ -76,6 +95,22 @@ operations.post("/:id/retry", async (context) => {
   return context.json(operationWire.encode(retried) as object, 202);
 });
 
+const afterQuery = wire(z.strictObject({ after: z.coerce.number().int().min(0).default(0) }));
+
+/** Server-sent events, or a WebSocket where the request upgrades; `Last-Event-ID` or `?after=` resumes. */
+operations.get("/:id/events", async (context) => {
+  const id = idWire.parse(context.req.param("id"), "operation id");
+  return follow(context, id);
+});
+
+/** The kept tail of the job's log. */
+operations.get("/:id/logs", async (context) => {
+  const id = idWire.parse(context.req.param("id"), "operation id");
+  const { after } = afterQuery.parse(context.req.query(), "query");
+  const page = await opened(context.var.registry.operationLogs(context.var.tokenHash, id, after));
+  return context.json(logsWire.encode(page) as object);
+});
+
 /** The result's bytes, as the node uploaded them. */
 operations.get("/:id/result", async (context) => {
   const id = idWire.parse(context.req.param("id"), "operation id");
@@ -88,16 +123,7 @@ operations.get("/:id/result", async (context) => {
           : "Wait until it is completed (`ktrdr ops watch`).",
     });
   }
-  const object = await context.env.ARTEFACTS.get(artefactKey(context.var.workspace, found.result.sha256));
-  if (object === null) throw new Problem("internal", `The store has lost the artefact ${found.result.sha256}.`);
-  return new Response(object.body, {
-    headers: {
-      "content-type": found.result.mediaType,
-      "content-length": String(object.size),
-      etag: `"${found.result.sha256}"`,
-      "cache-control": "private, immutable, max-age=31536000",
-    },
-  });
+  return artefactResponse(context, found.result.sha256);
 });
 
 function checkSize(request: SubmitRequest): SubmitRequest {

@@ -8,6 +8,7 @@ import {
   SUBPROTOCOL,
   wire,
   worker,
+  workerHistory,
   workerId,
   workerList,
   workerStatus,
@@ -20,6 +21,7 @@ import type { Edge } from "../edge.ts";
 const registerWire = wire(registerRequest);
 const registeredWire = wire(registerResponse);
 const workerWire = wire(worker);
+const historyWire = wire(workerHistory);
 const workersWire = wire(workerList);
 const drainWire = wire(z.strictObject({ draining: z.boolean().default(true) }));
 const idWire = wire(workerId);
@@ -49,6 +51,13 @@ workers.get("/:id", async (context) => {
   const id = idWire.parse(context.req.param("id"), "worker id");
   const found = await opened(context.var.registry.showWorker(context.var.tokenHash, id));
   return context.json(workerWire.encode(found) as object);
+});
+
+/** What happened to a worker, also to one that was removed. */
+workers.get("/:id/history", async (context) => {
+  const id = idWire.parse(context.req.param("id"), "worker id");
+  const entries = await opened(context.var.registry.workerHistory(context.var.tokenHash, id));
+  return context.json(historyWire.encode({ workerId: id, entries }) as object);
 });
 
 workers.delete("/:id", async (context) => {

@@ -1,5 +1,5 @@
 /** What the runtime binds to the Worker; see wrangler.toml. */
-import type { WorkerRegistry } from "../durable-objects/worker-registry.ts";
+import type { WorkerRegistry } from "./worker-registry.ts";
 
 export interface Environment {
   REGISTRY: DurableObjectNamespace<WorkerRegistry>;

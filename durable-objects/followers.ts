@@ -1,0 +1,113 @@
+/**
+ * Those who follow operations as they happen: server-sent events (a streaming response keeps the object awake for as long
+ * as it lasts) and WebSockets (hibernate with the object). Both first get what they missed since the event id they name.
+ */
+import { FINAL_EVENTS, type OperationEvent, operationEvent, wire } from "../protocol/index.ts";
+import { closeQuietly } from "./connections.ts";
+import type { Effect } from "./scheduler/state.ts";
+
+const eventWire = wire(operationEvent);
+const KEEP_ALIVE_MS = 15_000;
+const ALL = "*";
+
+/** Marks a hibernating socket as a follower's; null follows every operation. */
+export interface FollowerAttachment {
+  readonly follows: string | null;
+}
+
+interface Stream {
+  readonly operationId: string | null;
+  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  readonly keepAlive: ReturnType<typeof setInterval>;
+}
+
+export class Followers {
+  readonly #context: DurableObjectState;
+  readonly #streams = new Set<Stream>();
+
+  constructor(context: DurableObjectState) {
+    this.#context = context;
+  }
+
+  /** A `text/event-stream` of `missed` and all that follows. It ends after a final event of its operation. */
+  stream(operationId: string | null, missed: readonly OperationEvent[]): Response {
+    let stream: Stream;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        const keepAlive = setInterval(() => this.#write(stream, ": still here\n\n"), KEEP_ALIVE_MS);
+        stream = { operationId, controller, keepAlive };
+        this.#streams.add(stream);
+        this.#write(stream, "retry: 1000\n\n");
+        for (const event of missed) this.#tellStream(stream, event);
+      },
+      cancel: () => this.#drop(stream),
+    });
+    return new Response(body, {
+      headers: {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-store",
+        "x-accel-buffering": "no",
+      },
+    });
+  }
+
+  /** A WebSocket with one JSON event a frame. */
+  socket(operationId: string | null, missed: readonly OperationEvent[]): Response {
+    const pair = new WebSocketPair();
+    this.#context.acceptWebSocket(pair[1], [`follows:${operationId ?? ALL}`]);
+    pair[1].serializeAttachment({ follows: operationId } satisfies FollowerAttachment);
+    for (const event of missed) tellSocket(pair[1], event);
+    return new Response(null, { status: 101, webSocket: pair[0] });
+  }
+
+  tell(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      if (effect.type !== "event") continue;
+      const { event } = effect;
+      for (const stream of this.#streams) {
+        if (stream.operationId === null || stream.operationId === event.operationId) this.#tellStream(stream, event);
+      }
+      for (const socket of this.#context.getWebSockets(`follows:${event.operationId}`)) tellSocket(socket, event);
+      for (const socket of this.#context.getWebSockets(`follows:${ALL}`)) tellSocket(socket, event);
+    }
+  }
+
+  #tellStream(stream: Stream, event: OperationEvent): void {
+    const id = event.eventId === null ? "" : `id: ${event.eventId}\n`;
+    this.#write(stream, `${id}event: ${event.type}\ndata: ${JSON.stringify(eventWire.encode(event))}\n\n`);
+    if (stream.operationId === null || !FINAL_EVENTS.includes(event.type)) return;
+    this.#drop(stream);
+    try {
+      stream.controller.close();
+    } catch {
+      // The reader left in the same moment.
+    }
+  }
+
+  #write(stream: Stream, text: string): void {
+    if (!this.#streams.has(stream)) return;
+    try {
+      stream.controller.enqueue(new TextEncoder().encode(text));
+    } catch {
+      this.#drop(stream);
+    }
+  }
+
+  #drop(stream: Stream): void {
+    clearInterval(stream.keepAlive);
+    this.#streams.delete(stream);
+  }
+}
+
+export function isFollower(socket: WebSocket): boolean {
+  const attachment = socket.deserializeAttachment() as object | null;
+  return attachment !== null && "follows" in attachment;
+}
+
+function tellSocket(socket: WebSocket, event: OperationEvent): void {
+  try {
+    socket.send(JSON.stringify(eventWire.encode(event)));
+  } catch {
+    closeQuietly(socket, 1011, "not reachable");
+  }
+}

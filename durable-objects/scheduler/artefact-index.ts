@@ -1,0 +1,162 @@
+/**
+ * Which artefacts the store holds, what refers to them, and which are on their way in parts. The bytes never come here.
+ *
+ * The life of an artefact: absent → (uploading in parts) → stored, unreferenced → referenced by a finished operation or by
+ * the checkpoint of a running one → unreferenced again when retention removes the last of them → collected, once nobody has
+ * touched it for an hour. Whoever asks to upload what is there already touches it, so a collection never overtakes an upload.
+ */
+import { LIMITS, Problem } from "../../protocol/index.ts";
+import { count } from "./counters.ts";
+import { first, type Sql } from "./sql.ts";
+
+const COLLECT_AFTER_MS = 3_600_000;
+/** An upload in parts that nobody went on with for a day is given up. */
+const ABANDON_AFTER_MS = 86_400_000;
+
+export interface StoredPart {
+  readonly partNumber: number;
+  readonly etag: string;
+}
+
+export interface Upload {
+  readonly sha256: string;
+  /** The store's own name for it. */
+  readonly uploadId: string;
+  readonly bytes: number;
+  readonly mediaType: string;
+  readonly parts: readonly StoredPart[];
+}
+
+export function hasArtefact(sql: Sql, sha256: string): boolean {
+  return first(sql, "SELECT 1 AS present FROM artefacts WHERE sha256 = ?", sha256) !== undefined;
+}
+
+/** Whether it is stored; if so, it stays for at least the next hour. */
+export function touchArtefact(sql: Sql, sha256: string, now: number): boolean {
+  if (!hasArtefact(sql, sha256)) return false;
+  sql.run("UPDATE artefacts SET touched_at = ? WHERE sha256 = ?", now, sha256);
+  return true;
+}
+
+/** The bytes are in the store and are what their name says. */
+export function recordArtefact(
+  sql: Sql,
+  artefact: { sha256: string; bytes: number; mediaType: string },
+  now: number,
+): void {
+  sql.run(
+    `INSERT INTO artefacts (sha256, bytes, media_type, created_at, touched_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (sha256) DO UPDATE SET touched_at = excluded.touched_at`,
+    artefact.sha256,
+    artefact.bytes,
+    artefact.mediaType,
+    now,
+    now,
+  );
+  sql.run("DELETE FROM uploads WHERE sha256 = ?", artefact.sha256);
+}
+
+export function keepArtefact(sql: Sql, sha256: string): void {
+  sql.run("UPDATE artefacts SET referenced = 1 WHERE sha256 = ?", sha256);
+}
+
+/** One reference is gone; when it was the last, the artefact's hour begins. */
+export function releaseArtefact(sql: Sql, sha256: string, now: number): void {
+  sql.run(
+    `UPDATE artefacts SET referenced = 0, touched_at = ? WHERE sha256 = ?
+       AND NOT EXISTS (SELECT 1 FROM operations WHERE artefact = artefacts.sha256)`,
+    now,
+    sha256,
+  );
+}
+
+/** Artefacts that may be removed from the store now. */
+export function collectableArtefacts(sql: Sql, now: number, limit: number): string[] {
+  return sql
+    .all<{ sha256: string }>(
+      "SELECT sha256 FROM artefacts WHERE referenced = 0 AND touched_at <= ? ORDER BY touched_at LIMIT ?",
+      now - COLLECT_AFTER_MS,
+      limit,
+    )
+    .map((row) => row.sha256);
+}
+
+export function forgetArtefacts(sql: Sql, names: readonly string[]): void {
+  for (const sha256 of names) sql.run("DELETE FROM artefacts WHERE sha256 = ?", sha256);
+  if (names.length > 0) count(sql, "artefacts_removed", names.length);
+}
+
+export function nextCollectionAt(sql: Sql): number | null {
+  const oldest = first<{ at: number | null }>(
+    sql,
+    "SELECT MIN(touched_at) AS at FROM artefacts WHERE referenced = 0",
+  )?.at;
+  const upload = first<{ at: number | null }>(sql, "SELECT MIN(touched_at) AS at FROM uploads")?.at;
+  const moments = [
+    ...(oldest == null ? [] : [oldest + COLLECT_AFTER_MS]),
+    ...(upload == null ? [] : [upload + ABANDON_AFTER_MS]),
+  ];
+  return moments.length === 0 ? null : Math.min(...moments);
+}
+
+// Uploads in parts
+
+export function uploadOf(sql: Sql, sha256: string): Upload | undefined {
+  const row = first<{ sha256: string; upload_id: string; bytes: number; media_type: string; parts: string }>(
+    sql,
+    "SELECT * FROM uploads WHERE sha256 = ?",
+    sha256,
+  );
+  if (row === undefined) return undefined;
+  return { sha256, uploadId: row.upload_id, bytes: row.bytes, mediaType: row.media_type, parts: JSON.parse(row.parts) };
+}
+
+/** Throws `too-many-requests` when the worker has as many open as it may. */
+export function openUpload(sql: Sql, upload: Omit<Upload, "parts">, workerId: string, now: number): void {
+  const open = first<{ count: number }>(
+    sql,
+    "SELECT COUNT(*) AS count FROM uploads WHERE worker_id = ?",
+    workerId,
+  )!.count;
+  if (open >= LIMITS.openUploads) {
+    throw new Problem(
+      "too-many-requests",
+      `Worker ${workerId} has ${open} uploads open; the limit is ${LIMITS.openUploads}.`,
+      {
+        cure: "Finish one of them first.",
+      },
+    );
+  }
+  sql.run(
+    `INSERT INTO uploads (sha256, upload_id, worker_id, bytes, media_type, parts, touched_at) VALUES (?, ?, ?, ?, ?, '[]', ?)
+     ON CONFLICT (sha256) DO UPDATE SET upload_id = excluded.upload_id, worker_id = excluded.worker_id, bytes = excluded.bytes,
+       media_type = excluded.media_type, parts = '[]', touched_at = excluded.touched_at`,
+    upload.sha256,
+    upload.uploadId,
+    workerId,
+    upload.bytes,
+    upload.mediaType,
+    now,
+  );
+}
+
+export function recordPart(sql: Sql, sha256: string, part: StoredPart, now: number): void {
+  const upload = uploadOf(sql, sha256);
+  if (upload === undefined) {
+    throw new Problem("not-found", `There is no open upload of ${sha256}.`, { cure: "Open it again." });
+  }
+  const parts = [...upload.parts.filter((item) => item.partNumber !== part.partNumber), part];
+  parts.sort((a, b) => a.partNumber - b.partNumber);
+  sql.run("UPDATE uploads SET parts = ?, touched_at = ? WHERE sha256 = ?", JSON.stringify(parts), now, sha256);
+}
+
+export function abandonUpload(sql: Sql, sha256: string): void {
+  sql.run("DELETE FROM uploads WHERE sha256 = ?", sha256);
+}
+
+/** Uploads that nobody goes on with. */
+export function abandonedUploads(sql: Sql, now: number): Upload[] {
+  return sql
+    .all<{ sha256: string }>("SELECT sha256 FROM uploads WHERE touched_at <= ?", now - ABANDON_AFTER_MS)
+    .map((row) => uploadOf(sql, row.sha256)!);
+}

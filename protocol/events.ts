@@ -1,0 +1,40 @@
+/** What happens to operations, as a stream that can be resumed. */
+import { z } from "zod";
+import { operationId, timestampMs } from "./identifiers.ts";
+
+export const EVENT_TYPES = [
+  "queued",
+  "assigned",
+  "accepted",
+  "progress",
+  "log",
+  "checkpoint",
+  "cancel_requested",
+  "requeued",
+  "completed",
+  "failed",
+  "cancelled",
+] as const;
+
+export const operationEvent = z.strictObject({
+  /** Rises with every kept event. Null for `progress`, of which only the newest is kept, in the operation. */
+  eventId: z.int().nullable(),
+  operationId,
+  type: z.enum(EVENT_TYPES),
+  atMs: timestampMs,
+  /** By type: `assigned` {worker_id, attempt}, `requeued` {reason, attempt}, `log` {line, attempt}, `failed` {detail}, … */
+  data: z.record(z.string(), z.unknown()),
+});
+export type OperationEvent = z.infer<typeof operationEvent>;
+export type OperationEventType = OperationEvent["type"];
+
+/** Nothing follows one of these, unless the operation is retried by hand. */
+export const FINAL_EVENTS: readonly OperationEventType[] = ["completed", "failed", "cancelled"];
+
+export const logLine = z.strictObject({ lineId: z.int(), atMs: timestampMs, attempt: z.int(), text: z.string() });
+export type LogLine = z.infer<typeof logLine>;
+export const logPage = z.strictObject({
+  lines: z.array(logLine),
+  /** Lines that were dropped because the tail is bounded. */
+  dropped: z.int(),
+});
