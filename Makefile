@@ -9,7 +9,7 @@ INSTALLED := node_modules/.ktrdr-installed
 RESULTS := .ktrdr/test-results
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e simulate quality fix bench deploy-check clean
+.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-chaos test-load simulate quality fix bench bench-fabric deploy-check clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -29,7 +29,7 @@ dev: $(INSTALLED) ## control plane (live reload) and two nodes, staying up
 
 test: $(INSTALLED) ## every test that a fresh machine can run
 	@rm -rf $(RESULTS)
-	@status=0; for kind in unit worker browser simulation e2e; do $(MAKE) --no-print-directory test-$$kind || status=1; done; \
+	@status=0; for kind in unit worker browser simulation e2e chaos load; do $(MAKE) --no-print-directory test-$$kind || status=1; done; \
 	  node test/support/print-totals.ts $(RESULTS) || status=1; exit $$status
 
 test-unit: $(INSTALLED) ## unit, property and golden tests
@@ -52,10 +52,17 @@ simulate: $(INSTALLED) ## one simulated world: make simulate SEED=7 STEPS=500000
 test-e2e: $(INSTALLED) ## tests with real processes
 	@vitest run --project e2e --reporter=default --reporter=json --outputFile.json=$(RESULTS)/e2e.json
 
+test-chaos: $(INSTALLED) ## processes and connections killed and frozen at random from a seed
+	@vitest run --project chaos --reporter=default --reporter=json --outputFile.json=$(RESULTS)/chaos.json
+
+test-load: $(INSTALLED) ## many sockets, a deep queue, busy cores (FULL_LOAD=1 for the full size)
+	@vitest run --project load --reporter=default --reporter=json --outputFile.json=$(RESULTS)/load.json
+
 quality: $(INSTALLED) ## lint, format and types
 	@biome check --error-on-warnings .
 	@tsc -p tsconfig.json
 	@tsc -p tsconfig.worker.json
+	@tsc -p cli/report/page
 
 fix: $(INSTALLED) ## let the linter correct what it can
 	@biome check --write .
@@ -63,6 +70,9 @@ fix: $(INSTALLED) ## let the linter correct what it can
 bench: $(INSTALLED) ## benchmarks, as ratios to limits and peers
 	@node bench/backtest.ts
 	@node bench/market-data.ts
+
+bench-fabric: $(INSTALLED) ## dispatch against BullMQ, pg-boss and graphile-worker, where they can be installed
+	@node bench/fabric/run.ts
 
 deploy-check: $(INSTALLED) ## bundle for Cloudflare without deploying
 	@wrangler deploy --dry-run --outdir dist/bundle

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 /**
  * The runners of `make test`: `unit` (beside the code, plus golden files), `worker` (inside workerd),
- * `simulation` (registry and nodes under a simulated network), `e2e` (real processes) and `browser` (headless Chromium).
+ * `simulation` (registry and nodes under a simulated network), `e2e` (real processes), `chaos`, `load` and `browser` (headless Chromium).
  */
 export default defineConfig({
   test: {
@@ -29,6 +29,24 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "chaos",
+          include: ["test/chaos/**/*.test.ts"],
+          testTimeout: 600_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "load",
+          include: ["test/load/**/*.test.ts"],
+          testTimeout: 600_000,
           hookTimeout: 60_000,
           fileParallelism: false,
         },

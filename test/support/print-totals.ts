@@ -11,7 +11,7 @@ interface Report {
 }
 
 const folder = process.argv[2]!;
-const expected = ["unit", "worker", "browser", "simulation", "e2e"];
+const expected = ["unit", "worker", "browser", "simulation", "e2e", "chaos", "load"];
 const present = readdirSync(folder).filter((name) => name.endsWith(".json"));
 let passed = 0;
 let failed = 0;
