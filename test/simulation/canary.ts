@@ -1,0 +1,31 @@
+/** Bugs that are planted to see whether the simulation finds them. None needs a switch in the code under test. */
+import type { Sql } from "../../durable-objects/scheduler/sql.ts";
+
+/**
+ * `ignore-attempt`: what nodes say counts for whatever attempt is the present one.
+ * `send-before-write`: a step's messages go out, and the process dies before its writes are kept.
+ * `forget-lease-on-disconnect`: the registry's memory loses the leases of a worker whose socket closed.
+ * `double-assign`: an assignment now and then goes to a second worker too.
+ */
+export const CANARIES = ["ignore-attempt", "send-before-write", "forget-lease-on-disconnect", "double-assign"] as const;
+export type Canary = (typeof CANARIES)[number];
+
+/** The same storage with nested transactions, so that a committed step can still be undone. */
+export function inSavepoints(sql: Sql): Sql {
+  return {
+    all: (query, ...values) => sql.all(query, ...values),
+    run: (query, ...values) => sql.run(query, ...values),
+    transaction(work) {
+      sql.run("SAVEPOINT step");
+      try {
+        const value = work();
+        sql.run("RELEASE step");
+        return value;
+      } catch (error) {
+        sql.run("ROLLBACK TO step");
+        sql.run("RELEASE step");
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,482 @@
+/**
+ * The registry in a simulated world: the real scheduler on real SQLite, and around it what `worker-registry.ts` and
+ * `connections.ts` do. Every step passes through `#commit`, where the judge looks at it.
+ */
+import type { UploadOutcome } from "../../compute-node/agent/state.ts";
+import {
+  collectableArtefacts,
+  forgetArtefacts,
+  recordArtefact,
+  touchArtefact,
+} from "../../durable-objects/scheduler/artefact-index.ts";
+import { type Outcome, Scheduler } from "../../durable-objects/scheduler/scheduler.ts";
+import type { Sql } from "../../durable-objects/scheduler/sql.ts";
+import type { Effect } from "../../durable-objects/scheduler/state.ts";
+import {
+  type Capabilities,
+  CLOSE_CODES,
+  type Lease,
+  type NodeMessage,
+  nodeMessage,
+  Problem,
+  type RegistryMessage,
+  registryMessage,
+  wire,
+} from "../../protocol/index.ts";
+import { type NodeSql, nodeSql } from "../support/node-sql.ts";
+import { type Canary, inSavepoints } from "./canary.ts";
+import type { Line } from "./network.ts";
+import type { SimulatedNode } from "./simulated-node.ts";
+import type { Task } from "./workload.ts";
+import type { World } from "./world.ts";
+
+const WORLD_BEGAN_AT = Date.UTC(2026, 0, 5);
+const FAULTS_ALLOWED = 20;
+/** Every so many frames goes through JSON and the schemas; the rest are handed over as they are. */
+const ENCODED_FRAMES = 16;
+const nodeWire = wire(nodeMessage);
+const registryWire = wire(registryMessage);
+
+/** The process died between a commit and its effects. */
+class RegistryDied extends Error {}
+
+export class ControlPlane {
+  readonly sql: NodeSql;
+  /** Artefacts by hash: what R2 is in the cloud. */
+  readonly store = new Map<string, string>();
+  /** Sockets that the runtime knows, closing ones among them. */
+  readonly lines = new Set<Line>();
+  readonly #world: World;
+  readonly #stepSql: Sql;
+  readonly #canary: Canary | null;
+  readonly #byWorker = new Map<string, Line>();
+  #scheduler: Scheduler | null = null;
+  #wallOffset = 0;
+  #alarmAt: number | null = null;
+  #alarmTicket = 0;
+  #checkedAt = 0;
+  #credentials = 0;
+  #frames = 0;
+  #diesAtNextCommit = false;
+
+  constructor(world: World, canary: Canary | null) {
+    this.#world = world;
+    this.#canary = canary;
+    this.sql = nodeSql();
+    this.#stepSql = canary === "send-before-write" ? inSavepoints(this.sql) : this.sql;
+    this.#scheduler = this.open();
+  }
+
+  get isUp(): boolean {
+    return this.#scheduler !== null;
+  }
+
+  /** The registry's wall clock, which jumps. */
+  get wallNow(): number {
+    return WORLD_BEGAN_AT + this.#world.queue.now + this.#wallOffset;
+  }
+
+  get alarmAt(): number | null {
+    return this.#alarmAt;
+  }
+
+  /** Another scheduler on the same storage. */
+  open(): Scheduler {
+    return new Scheduler(this.#stepSql, this.#world.config);
+  }
+
+  // What people and nodes ask over HTTPS
+
+  submit(tasks: readonly Task[]): void {
+    this.#serve((scheduler) => {
+      this.#lookAtHeartbeats();
+      const submissions = tasks.map(({ request, operationId, key }) => ({
+        request,
+        operationId,
+        idempotency: key === null ? null : { key, hash: key },
+      }));
+      const accepted = this.#commit("submit", "", (now) => scheduler.submit(submissions, now));
+      this.#world.judge.accepted(
+        tasks,
+        accepted.map(({ operationId }) => operationId),
+      );
+    });
+  }
+
+  /** The same keys again, as after a lost answer: the same operations must come back. */
+  submitAgain(tasks: readonly Task[], otherId: string): void {
+    this.#serve((scheduler) => {
+      for (const task of tasks) {
+        if (!this.#world.judge.isKnown(task.operationId)) continue;
+        const idempotency = { key: task.key ?? "", hash: task.key ?? "" };
+        const again = { request: task.request, operationId: otherId, idempotency };
+        const answer = this.#commit("submit", "", (now) => scheduler.submit([again], now));
+        this.#world.judge.accepted(
+          [task],
+          answer.map(({ operationId }) => operationId),
+        );
+      }
+    });
+  }
+
+  cancel(operationId: string): void {
+    this.#world.judge.cancelling(operationId);
+    this.#serve((scheduler) => this.#commit("cancel", operationId, (now) => scheduler.cancel(operationId, now)));
+  }
+
+  retry(operationId: string): void {
+    this.#serve((scheduler) => this.#commit("retry", operationId, (now) => scheduler.retry(operationId, now)));
+  }
+
+  deregister(workerId: string): void {
+    this.#serve((scheduler) => this.#commit("deregister", workerId, (now) => scheduler.deregister(workerId, now)));
+  }
+
+  drain(workerId: string, draining: boolean): void {
+    this.#serve((scheduler) => this.#commit("drain", workerId, (now) => scheduler.drain(workerId, draining, now)));
+  }
+
+  /** What a list of workers does first. */
+  look(): void {
+    this.#serve(() => this.#lookAtHeartbeats());
+  }
+
+  /** The stored credential where it is still good, otherwise a new one for the enrolment token. */
+  register(node: SimulatedNode, capabilities: Capabilities): { credential: string; epoch: number } | undefined {
+    return this.#serve((scheduler) => {
+      const { workerId, workerType } = node;
+      const known = node.credential !== null && scheduler.credentialHash(workerId) === node.credential;
+      const credential = known && node.credential !== null ? node.credential : `credential-${++this.#credentials}`;
+      const request = { workerId, workerType, endpointUrl: "", softwareVersion: "1", capabilities, metadata: {} };
+      const worker = this.#commit("register", workerId, (now) => scheduler.register(request, credential, now));
+      return { credential, epoch: worker.epoch };
+    });
+  }
+
+  /** `PUT /api/v1/artefacts/{sha256}`: allowed for the lease in hand, and recorded after the bytes are stored. */
+  upload(credential: string | null, lease: Lease, sha256: string, bytes: string): UploadOutcome | undefined {
+    return this.#serve((scheduler) => {
+      const workerId = credential === null ? null : scheduler.workerWithCredential(credential);
+      if (workerId === null) return { type: "unreachable", cause: "401" };
+      if (!scheduler.holdsLease(workerId, lease)) {
+        const problem = new Problem("conflict", "not a lease of this worker now");
+        return { type: "refused", error: problem.toDetails(), retryable: true };
+      }
+      if (touchArtefact(this.sql, sha256, this.wallNow)) return { type: "stored" };
+      this.store.set(sha256, bytes);
+      if (this.#world.chance.perMille(10)) {
+        this.restart();
+        return { type: "unreachable", cause: "the registry went away before it noted the artefact" };
+      }
+      recordArtefact(this.sql, { sha256, bytes: bytes.length, mediaType: "text/plain" }, this.wallNow);
+      this.#setAlarm();
+      return { type: "stored" };
+    });
+  }
+
+  isWorker(workerId: string, credential: string | null): boolean {
+    return credential !== null && this.#scheduler?.credentialHash(workerId) === credential;
+  }
+
+  // Sockets
+
+  accept(line: Line): void {
+    line.registryEnd = "open";
+    this.lines.add(line);
+  }
+
+  frameSent(line: Line, messages: readonly NodeMessage[]): void {
+    const frame = this.#passing(() => messages.map((message) => nodeWire.parse(asJson(nodeWire.encode(message)))));
+    const label = messages.map(describeMessage).join(", ");
+    this.#world.network.carry(line, label, () => this.#frameArrived(line, frame ?? messages));
+  }
+
+  #frameArrived(line: Line, messages: readonly NodeMessage[]): void {
+    this.#serve(() => {
+      for (const message of messages) {
+        if (line.registryEnd !== "open") return;
+        const { trace, queue } = this.#world;
+        trace.note(queue.now, line.workerId, line.id, "→", describeMessage(message));
+        try {
+          this.#receive(line, message);
+        } catch (error) {
+          if (!(error instanceof Problem)) throw error;
+          this.#refuse(line, error);
+          return;
+        }
+      }
+    });
+  }
+
+  #receive(line: Line, message: NodeMessage): void {
+    const scheduler = this.#scheduler as Scheduler;
+    const { workerId, identifiedEpoch } = line;
+    if (message.type !== "hello") {
+      if (identifiedEpoch === null) throw new Problem("invalid-request", "The first message must be hello.");
+      const fenced = this.#canary === "ignore-attempt" ? this.#world.judge.withPresentAttempt(message) : message;
+      this.#world.judge.receiving(workerId, identifiedEpoch, fenced);
+      this.#commit("receive", describeMessage(fenced), (now) =>
+        scheduler.receive(workerId, identifiedEpoch, fenced, now),
+      );
+      return;
+    }
+    if (identifiedEpoch !== null && identifiedEpoch !== message.epoch) {
+      throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
+    }
+    line.identifiedEpoch = message.epoch;
+    this.#byWorker.set(workerId, line);
+    if (this.#commit("hello", workerId, (now) => scheduler.hello(workerId, message, now))) return;
+    this.#forget(line);
+    this.#world.network.closeFromRegistry(line, CLOSE_CODES.superseded, "a newer connection of this worker is in use");
+  }
+
+  #refuse(line: Line, problem: Problem): void {
+    this.#send(line, [{ type: "refused", reason: problem.message }]);
+    line.faults++;
+    if (line.faults > FAULTS_ALLOWED) {
+      this.#world.network.closeFromRegistry(line, CLOSE_CODES.misbehaving, "too many messages that were refused");
+    }
+  }
+
+  /** The runtime's close event. A registry that is down learns of it when it wakes without the socket. */
+  lineClosed(line: Line): void {
+    if (line.registryEnd === "closed") return;
+    line.registryEnd = "closed";
+    this.lines.delete(line);
+    this.#forget(line);
+    const { identifiedEpoch, workerId } = line;
+    if (identifiedEpoch === null) return;
+    this.#serve((scheduler) => {
+      this.#commit("disconnect", workerId, (now) => scheduler.disconnect(workerId, identifiedEpoch, now));
+      if (this.#canary === "forget-lease-on-disconnect") this.#forgetLeases(workerId);
+    });
+  }
+
+  #forget(line: Line): void {
+    if (this.#byWorker.get(line.workerId) === line) this.#byWorker.delete(line.workerId);
+  }
+
+  /** Plants the bug: memory loses what storage says. */
+  #forgetLeases(workerId: string): void {
+    const held = this.sql.all<{ operation_id: string }>(
+      "SELECT operation_id FROM operations WHERE status = 'running' AND worker_id = ?",
+      workerId,
+    );
+    const setStatus = (status: string): void => {
+      for (const { operation_id } of held) {
+        this.sql.run("UPDATE operations SET status = ? WHERE operation_id = ?", status, operation_id);
+      }
+    };
+    setStatus("cancelled");
+    this.#scheduler = this.open();
+    setStatus("running");
+    this.#world.judge.forgetJournal();
+  }
+
+  // Life and death of the registry
+
+  /** At once, or right after the next commit, before its effects go out. */
+  restart(afterNextCommit = false): void {
+    if (afterNextCommit) {
+      this.#diesAtNextCommit = true;
+      return;
+    }
+    if (this.#scheduler === null) return;
+    const { queue, chance, trace, tally, network } = this.#world;
+    tally.restarts++;
+    trace.note(queue.now, "the registry dies");
+    this.#scheduler = null;
+    this.#diesAtNextCommit = false;
+    for (const line of this.lines) {
+      line.registryEnd = "closed";
+      network.cut(line, chance.perMille(200) ? "nobody" : "node");
+    }
+    this.lines.clear();
+    this.#byWorker.clear();
+    queue.after(chance.between(1, chance.pick([10, 1_000, 20_000])), () => this.#start());
+  }
+
+  #start(): void {
+    this.#world.trace.note(this.#world.queue.now, "the registry starts");
+    this.#checkedAt = 0;
+    this.#wake();
+  }
+
+  /** Memory goes, sockets stay. The runtime lists them in no particular order. */
+  hibernate(): void {
+    if (this.#scheduler === null) return;
+    this.#world.tally.hibernations++;
+    this.#byWorker.clear();
+    const lines = [...this.lines];
+    if (this.#world.chance.perMille(500)) lines.reverse();
+    for (const line of lines) {
+      const present = this.#byWorker.get(line.workerId)?.identifiedEpoch ?? 0;
+      if ((line.identifiedEpoch ?? 0) > present) this.#byWorker.set(line.workerId, line);
+    }
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#scheduler = this.open();
+    const epochs = new Map([...this.#byWorker].map(([workerId, line]) => [workerId, line.identifiedEpoch ?? 0]));
+    this.#serve((scheduler) => this.#commit("wake", "", (now) => scheduler.wake(epochs, now)));
+    this.#planAlarm();
+  }
+
+  /** The wall clock is set, by hand or by its own service. */
+  jump(byMs: number): void {
+    this.#wallOffset += byMs;
+    this.#world.tally.jumps++;
+    this.#world.trace.note(this.#world.queue.now, "the clock jumps by", byMs);
+    this.#planAlarm();
+  }
+
+  // Time
+
+  #planAlarm(): void {
+    const ticket = ++this.#alarmTicket;
+    if (this.#alarmAt === null) return;
+    const { queue, chance, rates } = this.#world;
+    const lateMs = chance.between(0, rates.alarmLateMs);
+    queue.after(Math.max(0, this.#alarmAt - this.wallNow) + lateMs, () => {
+      if (ticket !== this.#alarmTicket || this.#scheduler === null) return;
+      this.#alarmAt = null;
+      this.#serve(() => {
+        this.#tick();
+        this.#collectArtefacts();
+      });
+    });
+  }
+
+  /** The store takes its time to delete; the registry goes on meanwhile. */
+  #collectArtefacts(): void {
+    const names = collectableArtefacts(this.sql, this.wallNow, 100);
+    if (names.length === 0) return;
+    const { queue, chance } = this.#world;
+    queue.after(chance.between(1, 500), () => {
+      for (const name of names) this.store.delete(name);
+      forgetArtefacts(this.sql, names);
+      this.#setAlarm();
+    });
+  }
+
+  #tick(): void {
+    const scheduler = this.#scheduler as Scheduler;
+    this.#checkedAt = this.wallNow;
+    const heartbeats = (workerId: string): number | null => this.#byWorker.get(workerId)?.heartbeatAt ?? null;
+    this.#commit("tick", "", (now) => scheduler.tick(heartbeats, now));
+  }
+
+  #lookAtHeartbeats(): void {
+    if (this.wallNow - this.#checkedAt >= 1000) this.#tick();
+  }
+
+  #setAlarm(): void {
+    const dueAt = this.#scheduler?.nextDueAt(this.wallNow) ?? null;
+    if (dueAt === null || (this.#alarmAt !== null && this.#alarmAt <= dueAt)) return;
+    this.#alarmAt = dueAt;
+    this.#planAlarm();
+  }
+
+  // Within
+
+  /** Runs something at the registry; undefined when it is down, or dies on the way. */
+  #serve<T>(work: (scheduler: Scheduler) => T): T | undefined {
+    if (this.#scheduler === null) return undefined;
+    try {
+      return work(this.#scheduler);
+    } catch (error) {
+      if (error instanceof RegistryDied || error instanceof Problem) return undefined;
+      throw error;
+    }
+  }
+
+  #commit<T>(step: string, subject: string, run: (now: number) => Outcome<T>): T {
+    const { judge, tally, chance } = this.#world;
+    const now = this.wallNow;
+    tally.steps++;
+    judge.beforeStep(step, subject);
+    const losesWrites = this.#canary === "send-before-write" && chance.perMille(5);
+    if (losesWrites) this.sql.run("BEGIN");
+    let outcome: Outcome<T>;
+    try {
+      outcome = run(now);
+    } finally {
+      if (losesWrites) this.sql.run("ROLLBACK");
+    }
+    const dies = this.#diesAtNextCommit && outcome.effects.length > 0;
+    if (dies) this.restart();
+    else this.#carryOut(outcome.effects);
+    this.#setAlarm();
+    judge.afterStep(this.#scheduler, now);
+    if (losesWrites) this.restart();
+    if (dies) throw new RegistryDied();
+    return outcome.value;
+  }
+
+  #carryOut(effects: readonly Effect[]): void {
+    const outgoing = new Map<Line, RegistryMessage[]>();
+    const send = (line: Line, message: RegistryMessage): void => {
+      const messages = outgoing.get(line);
+      if (messages === undefined) outgoing.set(line, [message]);
+      else messages.push(message);
+    };
+    for (const effect of effects) {
+      if (effect.type !== "send" && effect.type !== "close") continue;
+      const line = this.#lineOf(effect.workerId, effect.epoch);
+      if (effect.type === "close") {
+        if (line !== undefined) this.#world.network.closeFromRegistry(line, effect.code, effect.reason);
+        continue;
+      }
+      this.#world.judge.sending(effect.workerId, effect.message);
+      if (line !== undefined) send(line, effect.message);
+      if (this.#canary === "double-assign" && effect.message.type === "assign") this.#alsoToAnother(line, effect, send);
+    }
+    for (const [line, messages] of outgoing) this.#send(line, messages);
+  }
+
+  #alsoToAnother(
+    first: Line | undefined,
+    { message }: Extract<Effect, { type: "send" }>,
+    send: (line: Line, message: RegistryMessage) => void,
+  ): void {
+    const other = [...this.#byWorker.values()].find((line) => line !== first);
+    if (other === undefined || !this.#world.chance.perMille(20)) return;
+    send(other, message);
+  }
+
+  #lineOf(workerId: string, epoch: number): Line | undefined {
+    const present = this.#byWorker.get(workerId);
+    if (present?.identifiedEpoch === epoch) return present;
+    for (const line of this.lines) if (line.workerId === workerId && line.identifiedEpoch === epoch) return line;
+    return undefined;
+  }
+
+  #send(line: Line, messages: readonly RegistryMessage[]): void {
+    if (line.registryEnd !== "open") return;
+    const frame = this.#passing(() =>
+      messages.map((message) => registryWire.parse(asJson(registryWire.encode(message)))),
+    );
+    const label = messages.map(describeMessage).join(", ");
+    this.#world.network.carry(line, label, () => {
+      const { trace, queue, judge } = this.#world;
+      trace.note(queue.now, line.workerId, line.id, "←", label);
+      for (const message of messages) judge.assigned(line.workerId, message);
+      line.process.receive(line, frame ?? messages);
+    });
+  }
+
+  #passing<T>(encode: () => T): T | null {
+    return this.#frames++ % ENCODED_FRAMES === 0 ? encode() : null;
+  }
+}
+
+function asJson(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
+
+function describeMessage(message: NodeMessage | RegistryMessage): string {
+  if ("operationId" in message) return `${message.type} ${message.operationId.slice(-5)}#${message.attempt}`;
+  if (message.type === "hello") return `hello epoch ${message.epoch} with ${message.leases.length} leases`;
+  return message.type;
+}

@@ -1,0 +1,229 @@
+/** One process of a compute node: the real state machine, and around it what `compute-node/agent/agent.ts` does. */
+import {
+  type AgentEffect,
+  type AgentEvent,
+  type AgentState,
+  createAgentState,
+  type JobOutcome,
+  leaseKey,
+  step,
+  wakeAt,
+} from "../../compute-node/agent/state.ts";
+import { type Capabilities, type Lease, Problem, type RegistryMessage } from "../../protocol/index.ts";
+import type { Line } from "./network.ts";
+import type { SimulatedNode } from "./simulated-node.ts";
+import { contentOf } from "./workload.ts";
+import type { World } from "./world.ts";
+
+/** A thread that is told to stop ends within this, or is killed. */
+const STOP_GRACE_MS = 2_000;
+
+export class NodeProcess {
+  readonly node: SimulatedNode;
+  readonly state: AgentState;
+  readonly #world: World;
+  readonly #startedAt: number;
+  /** Thousandths by which this machine's clock runs fast. */
+  readonly #driftPerMille: number;
+  /** Jobs whose threads run, by lease. */
+  readonly #jobs = new Set<string>();
+  readonly #uploads = new Map<string, object>();
+  /** Results whose bytes are kept until they are uploaded, by lease. */
+  readonly #outbox = new Set<string>();
+  line: Line | null = null;
+  alive = true;
+  /** What came in while the process stood still; null while it runs. */
+  #heldBack: AgentEvent[] | null = null;
+  /** True time of the pending timer. */
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(world: World, node: SimulatedNode, capabilities: Capabilities) {
+    this.#world = world;
+    this.node = node;
+    this.#startedAt = world.queue.now;
+    this.#driftPerMille = world.chance.between(-50, 50);
+    const config = { workerId: node.workerId, softwareVersion: "simulated", canEnrolAgain: true };
+    this.state = createAgentState(config, capabilities);
+    this.dispatch({ type: "start" });
+  }
+
+  get isFrozen(): boolean {
+    return this.#heldBack !== null;
+  }
+
+  get runningJobs(): number {
+    return this.#jobs.size;
+  }
+
+  /** Monotonic time as this process sees it. */
+  #localNow(): number {
+    return Math.floor(((this.#world.queue.now - this.#startedAt) * (1000 + this.#driftPerMille)) / 1000);
+  }
+
+  dispatch(event: AgentEvent): void {
+    if (!this.alive) return;
+    if (this.#heldBack !== null) {
+      this.#heldBack.push(event);
+      return;
+    }
+    const effects = step(this.state, event, this.#localNow(), this.#world.chance.fraction);
+    for (const effect of effects) if (this.alive) this.#carryOut(effect);
+    if (this.alive) this.#setTimer();
+  }
+
+  receive(line: Line, messages: readonly RegistryMessage[]): void {
+    if (line.nodeEnd !== "open") return;
+    for (const message of messages) this.dispatch({ type: "message", epoch: line.epoch, message });
+  }
+
+  freeze(): void {
+    this.#heldBack ??= [];
+  }
+
+  /** Goes on with the state that it had, and with everything that has come in since. */
+  thaw(): void {
+    const held = this.#heldBack;
+    this.#heldBack = null;
+    for (const event of held ?? []) this.dispatch(event);
+    if (this.alive) this.dispatch({ type: "tick" });
+  }
+
+  /** Ends without a word; memory is lost. A machine that lost its power does not even close its sockets. */
+  kill(powerLoss: boolean): void {
+    this.alive = false;
+    if (this.line !== null) this.#world.network.cut(this.line, powerLoss ? "nobody" : "registry");
+  }
+
+  #setTimer(): void {
+    const at = wakeAt(this.state);
+    if (at === Number.POSITIVE_INFINITY) return;
+    const { queue } = this.#world;
+    const due = Math.max(queue.now + 1, this.#startedAt + Math.ceil((at * 1000) / (1000 + this.#driftPerMille)));
+    if (this.#timerAt > queue.now && this.#timerAt <= due) return;
+    this.#timerAt = due;
+    queue.after(due - queue.now, () => {
+      if (this.#timerAt !== due || !this.alive || this.isFrozen) return;
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      if (this.#localNow() >= wakeAt(this.state)) this.dispatch({ type: "tick" });
+      else this.#setTimer();
+    });
+  }
+
+  #carryOut(effect: AgentEffect): void {
+    const { network } = this.#world;
+    switch (effect.type) {
+      case "enrol":
+        this.#enrol();
+        return;
+      case "connect":
+        this.line = network.connect(this, effect.epoch);
+        return;
+      case "send": {
+        const line = this.#lineOf(effect.epoch);
+        if (line !== null) this.#world.plane.frameSent(line, effect.messages);
+        return;
+      }
+      case "ping": {
+        const line = this.#lineOf(effect.epoch);
+        if (line !== null) network.ping(line);
+        return;
+      }
+      case "disconnect":
+        if (this.line?.epoch === effect.epoch && this.line.nodeEnd !== "closed") network.hangUp(this.line);
+        return;
+      case "start-job":
+        this.#startJob(effect.lease);
+        return;
+      case "stop-job":
+        this.#stopJob(effect.lease);
+        return;
+      case "upload":
+        this.#upload(effect.lease, effect.result.sha256 ?? "");
+        return;
+      case "discard":
+        this.#uploads.delete(leaseKey(effect.lease));
+        this.#outbox.delete(leaseKey(effect.lease));
+        return;
+      case "note":
+        return;
+      case "exit":
+        this.alive = false;
+        this.node.exited(effect.code, effect.problem?.message ?? "");
+    }
+  }
+
+  #lineOf(epoch: number): Line | null {
+    return this.line?.epoch === epoch && this.line.nodeEnd === "open" ? this.line : null;
+  }
+
+  #enrol(): void {
+    const { node } = this;
+    this.#world.network.request(
+      `register ${node.workerId}`,
+      () => this.#world.plane.register(node, this.state.capabilities),
+      (answer) => {
+        if (!this.alive) return;
+        if (answer.arrived) {
+          node.credential = answer.value.credential;
+          this.dispatch({ type: "enrolled", epoch: answer.value.epoch });
+        } else {
+          const problem = new Problem("unavailable", "no answer");
+          this.dispatch({ type: "enrolment-failed", problem, final: false });
+        }
+      },
+    );
+  }
+
+  #startJob(lease: Lease): void {
+    const { queue, chance, workload, judge } = this.#world;
+    const key = leaseKey(lease);
+    judge.started(this, lease);
+    this.#jobs.add(key);
+    const task = workload.task(lease.operationId);
+    if (task.fate === "poison") {
+      queue.after(chance.between(1, 50), () => {
+        if (this.alive && this.#jobs.has(key)) this.node.crash("poisoned");
+      });
+      return;
+    }
+    if (task.fate === "never") return;
+    const durationMs = chance.between(1, task.durationMs);
+    if (chance.perMille(300)) {
+      queue.after(Math.floor(durationMs / 2), () => {
+        const progress = { phase: "working", fraction: 0.5, rates: {} };
+        if (this.#jobs.has(key)) this.dispatch({ type: "progress", lease, progress });
+      });
+    }
+    queue.after(durationMs, () => this.#jobEnded(lease, workload.outcome(lease, this.node.workerId)));
+  }
+
+  #jobEnded(lease: Lease, outcome: JobOutcome): void {
+    if (!this.alive || !this.#jobs.delete(leaseKey(lease))) return;
+    if (outcome.type === "result" && outcome.result.sha256 !== null) this.#outbox.add(leaseKey(lease));
+    this.dispatch({ type: "job-ended", lease, outcome });
+  }
+
+  #stopJob(lease: Lease): void {
+    const { queue, chance } = this.#world;
+    const stubborn = chance.perMille(100);
+    queue.after(stubborn ? STOP_GRACE_MS : chance.between(1, 20), () => this.#jobEnded(lease, { type: "stopped" }));
+  }
+
+  #upload(lease: Lease, sha256: string): void {
+    const { network, plane, judge } = this.#world;
+    const key = leaseKey(lease);
+    judge.require(this.#outbox.has(key), "4", `the bytes of ${key} are at hand when they are uploaded`);
+    const upload = {};
+    this.#uploads.set(key, upload);
+    network.request(
+      `upload ${key}`,
+      () => plane.upload(this.node.credential, lease, sha256, contentOf(sha256)),
+      (answer) => {
+        if (this.#uploads.get(key) !== upload) return;
+        this.#uploads.delete(key);
+        const outcome = answer.arrived ? answer.value : { type: "unreachable" as const, cause: "no answer" };
+        this.dispatch({ type: "uploaded", lease, outcome });
+      },
+    );
+  }
+}

@@ -1,0 +1,64 @@
+/** What a run counts. */
+export function newTally() {
+  return {
+    events: 0,
+    steps: 0,
+    deliveries: 0,
+    drops: 0,
+    repeats: 0,
+    cuts: 0,
+    crashes: 0,
+    freezes: 0,
+    superseded: 0,
+    restarts: 0,
+    hibernations: 0,
+    jumps: 0,
+    audits: 0,
+    submitted: 0,
+    completed: 0,
+    failed: 0,
+    cancelled: 0,
+    retries: 0,
+    executions: 0,
+    fencedOff: 0,
+    simulatedMs: 0,
+    healingMs: 0,
+  };
+}
+
+export type Tally = ReturnType<typeof newTally>;
+
+export function addTally(sum: Tally, other: Tally): void {
+  for (const name of Object.keys(sum) as (keyof Tally)[]) sum[name] += other[name];
+}
+
+const WORDS: Readonly<Record<keyof Tally, string>> = {
+  events: "events",
+  steps: "steps of the registry",
+  deliveries: "frames delivered",
+  drops: "frames lost",
+  repeats: "frames repeated",
+  cuts: "connections cut",
+  crashes: "nodes crashed",
+  freezes: "nodes frozen",
+  superseded: "nodes that left with an error",
+  restarts: "registry restarts",
+  hibernations: "registry hibernations",
+  jumps: "clock jumps",
+  audits: "audits of all storage",
+  submitted: "operations accepted",
+  completed: "… completed",
+  failed: "… failed",
+  cancelled: "… cancelled",
+  retries: "retries by hand",
+  executions: "executions",
+  fencedOff: "completions fenced off",
+  simulatedMs: "simulated time, ms",
+  healingMs: "… of it after the healing",
+};
+
+export function tallyLines(tally: Tally): string[] {
+  return (Object.keys(WORDS) as (keyof Tally)[]).map(
+    (name) => `  ${WORDS[name].padEnd(32)}${tally[name].toLocaleString("en-US").padStart(16)}`,
+  );
+}
