@@ -9,6 +9,7 @@ import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Problem } from "../protocol/problem.ts";
+import { COMPILE_CACHE_FOLDER } from "./compile-cache.ts";
 
 export interface ChildOptions {
   /** What people call it, in messages. */
@@ -50,7 +51,7 @@ export async function startChild(options: ChildOptions): Promise<RunningChild> {
   mkdirSync(dirname(options.logFile), { recursive: true });
   const child = spawn(options.command, [...options.arguments], {
     cwd: options.workingFolder,
-    env: options.environment,
+    env: { NODE_COMPILE_CACHE: COMPILE_CACHE_FOLDER, ...options.environment },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });

@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 /** The `ktrdr` command. Whatever is slow to load is loaded by the command that needs it. */
-import { enableCompileCache } from "node:module";
-import { join } from "node:path";
 import process from "node:process";
+import { useCompileCache } from "./compile-cache.ts";
 
-enableCompileCache(join(import.meta.dirname, "..", "node_modules", ".cache", "ktrdr"));
+useCompileCache();
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
     // Whoever read our output has left, such as `| head`. What was asked for is still done.

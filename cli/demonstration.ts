@@ -1,0 +1,163 @@
+/** `make demo`: real prices, a control plane, two nodes, one backtest, one report; everything stopped at the end. */
+import { join, relative } from "node:path";
+import {
+  type DatasetManifest,
+  loadSample,
+  MarketDataStore,
+  SAMPLES,
+  type SampleName,
+} from "../compute-node/market-data/index.ts";
+import type { BacktestResult } from "../protocol/backtest-result.ts";
+import { backtestSpec } from "../protocol/operations.ts";
+import { Problem } from "../protocol/problem.ts";
+import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
+import type { TextStream } from "./context.ts";
+import { PROJECT_FOLDER } from "./control-plane.ts";
+import { durationText } from "./duration.ts";
+import { type HomePaths, homePaths } from "./home.ts";
+import { type Interrupts, listenForInterrupts } from "./interrupt.ts";
+import { type LocalSystem, startLocalSystem } from "./local-system.ts";
+import { problemText } from "./problem-text.ts";
+import { CLEAR_LINE, createProgressView } from "./progress.ts";
+import { renderStatisticsTable, terminalOptions } from "./report/index.ts";
+import { loadStrategy } from "./strategy-source.ts";
+import { problemOf, watchOperation } from "./watch.ts";
+
+const NODES = 2;
+const SYMBOL = "SP500";
+const TIMEFRAME = "1d";
+const STRATEGY_FILE = "examples/strategies/sma-cross.yaml";
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const INDENT = "     ";
+const detail = (line: string): void => say(`${INDENT}${line}`);
+const indent = (text: string): string => (text === "" ? "" : INDENT + text);
+/** Stdout for the progress view, indented like the rest of a step. */
+const indented: TextStream = {
+  isTTY: process.stdout.isTTY,
+  columns: (process.stdout.columns ?? 80) - INDENT.length,
+  write: (text) =>
+    process.stdout.write(
+      text.startsWith(CLEAR_LINE) ? CLEAR_LINE + indent(text.slice(CLEAR_LINE.length)) : indent(text),
+    ),
+};
+
+/** Answers the exit code. */
+export async function runDemonstration(): Promise<number> {
+  const started = performance.now();
+  const interrupts = listenForInterrupts();
+  try {
+    await demonstrate(homePaths(join(PROJECT_FOLDER, ".ktrdr", "demo")), interrupts);
+    say(`\nDone in ${durationText(performance.now() - started)}. Next, a system that stays up: npx ktrdr up`);
+    return 0;
+  } catch (error) {
+    if (interrupts.signal.aborted) {
+      say("\nInterrupted. Nothing is left running.");
+      return 130;
+    }
+    process.stderr.write(`${problemText(error)}\n`);
+    return 1;
+  } finally {
+    interrupts.release();
+  }
+}
+
+async function demonstrate(home: HomePaths, interrupts: Interrupts): Promise<void> {
+  say("ktrdr demo: one strategy, real prices, a control plane and two compute nodes on this machine\n");
+  say("1  Real prices, out of npm packages");
+  await loadPrices(home);
+  say("\n2  A control plane, and the nodes that dial in to it over WebSockets");
+  const system = await startSystem(home, interrupts);
+  try {
+    say(`\n3  A backtest of ${STRATEGY_FILE} on ${SYMBOL}, handed to whichever node is free`);
+    const report = await backtest(home, system, interrupts.signal);
+    say("\n4  The report: candles with entries and exits, equity, drawdown, every trade. Open it in a browser:");
+    detail(report);
+  } finally {
+    await system.stop();
+    const left = system.children.filter((child) => !child.hasEnded()).map((child) => child.name);
+    say(
+      left.length === 0
+        ? `\n5  All ${system.children.length} processes are stopped.`
+        : `\n5  Still running: ${left.join(", ")}`,
+    );
+  }
+}
+
+async function loadPrices(home: HomePaths): Promise<void> {
+  const store = new MarketDataStore(home.data);
+  for (const name of Object.keys(SAMPLES) as SampleName[]) {
+    const { symbol, timeframe, title } = SAMPLES[name];
+    const there = await usable(store, symbol, timeframe);
+    const manifest = there ?? (await loadPricesOf(store, name));
+    detail(
+      `${symbol.padEnd(6)} ${title}: ${manifest.rows.toLocaleString("en")} bars${there === undefined ? "" : " (here already)"}`,
+    );
+  }
+}
+
+/** What an earlier run stored; undefined where there is nothing, or nothing that can still be read, which is removed. */
+async function usable(store: MarketDataStore, symbol: string, timeframe: string): Promise<DatasetManifest | undefined> {
+  try {
+    const manifest = await store.find(symbol, timeframe);
+    if (manifest !== undefined) await store.open(manifest.sha256);
+    return manifest;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    detail(`${symbol.padEnd(6)} ${error.message} Loading it anew.`);
+    await store.remove(symbol, timeframe);
+    return undefined;
+  }
+}
+
+async function loadPricesOf(store: MarketDataStore, name: SampleName): ReturnType<MarketDataStore["put"]> {
+  const { bars, ...details } = await loadSample(name);
+  return store.put(bars, details);
+}
+
+function startSystem(home: HomePaths, interrupts: Interrupts): Promise<LocalSystem> {
+  return startLocalSystem({
+    home,
+    environment: process.env,
+    port: 0,
+    nodeCount: NODES,
+    workerType: "backtesting",
+    isDevelopment: false,
+    givenToken: undefined,
+    signal: interrupts.signal,
+    on: {
+      tokenMade: () => detail("made an admin token, kept in the demo's own folder"),
+      controlPlaneReady: (url) => detail(`control plane   ${url}`),
+      workerRegistered: (worker) => {
+        const symbols = worker.capabilities.datasets.map((data) => data.symbol).join(", ");
+        detail(`node registered ${worker.workerId} (${worker.workerType}, has ${symbols || "no data"})`);
+      },
+    },
+  });
+}
+
+/** Submits, watches, prints the table; answers where the report is, relative to where the user stands. */
+async function backtest(home: HomePaths, { client }: LocalSystem, signal: AbortSignal): Promise<string> {
+  const { strategy } = await loadStrategy(join(PROJECT_FOLDER, STRATEGY_FILE));
+  const spec = backtestSpec.parse({ kind: "backtest", strategy, data: { symbol: SYMBOL, timeframe: TIMEFRAME } });
+  const { operationId } = await client.submit({ spec, name: "demo" });
+  const view = createProgressView(indented);
+  const ended = await watchOperation({ client, operationId, view, signal });
+  if (ended.status !== "completed") throw problemOf(ended);
+  detail(
+    `${operationId} completed on ${ended.workerId} in ${durationText((ended.finishedAt ?? 0) - ended.createdAt)}\n`,
+  );
+  const result = parseResult(await client.result(operationId), operationId);
+  say(renderStatisticsTable(result, terminalOptions(process.stdout, process.env)).trimEnd());
+  const moral = verdict(result);
+  if (moral !== null) say(`\n${moral}`);
+  return relative(process.cwd(), await writeReport(result, reportPath(home, operationId)));
+}
+
+/** The demo shows the machinery; a strategy that lost to doing nothing is not passed off as a good one. */
+function verdict({ symbol, statistics }: BacktestResult): string | null {
+  const { returnPercent, buyAndHoldReturnPercent } = statistics;
+  if (typeof returnPercent !== "number" || typeof buyAndHoldReturnPercent !== "number") return null;
+  if (returnPercent >= buyAndHoldReturnPercent) return null;
+  return `Simply holding ${symbol} would have done better. That is the point of a backtest: finding out here, for free.`;
+}
