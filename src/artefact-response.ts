@@ -33,7 +33,8 @@ export async function artefactResponse(context: Context<Edge>, sha256: string): 
 function rangeOf(object: R2ObjectBody): { offset: number; length: number } | undefined {
   const { range, size } = object;
   if (range === undefined) return undefined;
-  if ("suffix" in range) return { offset: size - range.suffix, length: range.suffix };
-  const offset = range.offset ?? 0;
-  return { offset, length: range.length ?? size - offset };
+  // The runtime fills the absent fields with undefined, so `in` does not tell the forms apart.
+  const { suffix, offset = 0, length } = range as { suffix?: number; offset?: number; length?: number };
+  if (suffix !== undefined) return { offset: size - suffix, length: suffix };
+  return { offset, length: length ?? size - offset };
 }

@@ -71,6 +71,7 @@ export class NodeStandIn {
       socket.addEventListener("close", (event) => resolve({ code: event.code, reason: event.reason }));
     });
     socket.addEventListener("message", (event) => {
+      if (event.data === "pong") return;
       const frame = JSON.parse(event.data as string) as Message | Message[];
       this.#received.push(...(Array.isArray(frame) ? frame : [frame]));
       this.#wake();

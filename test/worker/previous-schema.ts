@@ -1,0 +1,22 @@
+/** Storage as version 1 of the schema left it: its statements, and one finished operation with its artefact. */
+export const previousSchema: readonly string[] = [
+  "CREATE TABLE workers ( worker_id TEXT PRIMARY KEY, worker_type TEXT NOT NULL, endpoint_url TEXT NOT NULL, software_version TEXT NOT NULL, capabilities TEXT NOT NULL, metadata TEXT NOT NULL, credential_hash TEXT NOT NULL, epoch INTEGER NOT NULL, connected INTEGER NOT NULL, draining INTEGER NOT NULL, registered_at INTEGER NOT NULL, last_seen_at INTEGER, last_health_check_at INTEGER, health_failures INTEGER NOT NULL, disconnected_at INTEGER ) WITHOUT ROWID",
+  "CREATE TABLE selections (worker_id TEXT PRIMARY KEY, last_selected_at INTEGER NOT NULL) WITHOUT ROWID",
+  "CREATE TABLE classes (class_id INTEGER PRIMARY KEY, requirement TEXT NOT NULL UNIQUE)",
+  "CREATE TABLE operations ( sequence INTEGER PRIMARY KEY AUTOINCREMENT, operation_id TEXT NOT NULL UNIQUE, class_id INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT, spec TEXT NOT NULL, requirements TEXT NOT NULL, status TEXT NOT NULL, priority INTEGER NOT NULL, rank INTEGER NOT NULL, attempt INTEGER NOT NULL, failures INTEGER NOT NULL, max_attempts INTEGER NOT NULL, not_before INTEGER NOT NULL, fallback_at INTEGER NOT NULL, deadline_at INTEGER, worker_id TEXT, accepted INTEGER NOT NULL, assigned_at INTEGER, stop_reason TEXT, rejected_by TEXT NOT NULL, evidence TEXT NOT NULL, checkpoint TEXT, created_at INTEGER NOT NULL, started_at INTEGER, finished_at INTEGER, progress TEXT, result TEXT, error TEXT, idempotency_key TEXT, idempotency_hash TEXT )",
+  "CREATE INDEX operations_queue ON operations (class_id, rank, sequence) WHERE status = 'queued'",
+  "CREATE INDEX operations_running ON operations (worker_id) WHERE status = 'running'",
+  "CREATE INDEX operations_delayed ON operations (not_before) WHERE status = 'queued' AND not_before > 0",
+  "CREATE INDEX operations_fallback ON operations (fallback_at) WHERE status = 'queued' AND fallback_at > 0",
+  "CREATE INDEX operations_deadline ON operations (deadline_at) WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running')",
+  "CREATE INDEX operations_finished ON operations (finished_at) WHERE finished_at IS NOT NULL",
+  "CREATE INDEX operations_status ON operations (status, sequence)",
+  "CREATE UNIQUE INDEX operations_idempotency ON operations (idempotency_key) WHERE idempotency_key IS NOT NULL",
+  "CREATE TABLE artefacts ( sha256 TEXT PRIMARY KEY, bytes INTEGER NOT NULL, media_type TEXT NOT NULL, created_at INTEGER NOT NULL ) WITHOUT ROWID",
+  "CREATE TABLE tokens ( token_id TEXT PRIMARY KEY, token_hash TEXT NOT NULL UNIQUE, role TEXT NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER, uses_left INTEGER ) WITHOUT ROWID",
+  "CREATE TABLE schema_version (version INTEGER NOT NULL)",
+  "INSERT INTO schema_version (version) VALUES (1)",
+  'INSERT INTO classes (class_id, requirement) VALUES (1, \'["sleep",["backtesting"],[],0,0,null]\')',
+  "INSERT INTO artefacts (sha256, bytes, media_type, created_at) VALUES ('abababababababababababababababababababababababababababababababab', 3, 'text/plain', 1700000000000)",
+  'INSERT INTO operations (operation_id, class_id, kind, spec, requirements, status, priority, rank, attempt, failures, max_attempts, not_before, fallback_at, accepted, rejected_by, evidence, created_at, finished_at, result) VALUES (\'op_00000000000000000001\', 1, \'sleep\', \'{"kind":"sleep","duration_ms":1,"busy":false}\', \'{"workerTypes":["backtesting"],"labels":{},"memoryBytes":0,"preferWaitMs":0}\', \'completed\', 0, 0, 1, 0, 3, 0, 0, 1, \'[]\', \'[]\', 1700000000000, 1700000000001, \'{"sha256": "abababababababababababababababababababababababababababababababab", "bytes": 3, "mediaType": "text/plain", "summary": {}}\')',
+];
