@@ -109,6 +109,21 @@ describe("the ktrdr process", () => {
     expect({ code, err }).toEqual({ code: 0, err: "" });
   });
 
+  it("tells an old Node that it is too old, and what to run instead", async () => {
+    const launcher = JSON.stringify(join(import.meta.dirname, "ktrdr.js"));
+    const script = `Object.defineProperty(process.versions, "node", { value: "20.11.0" }); await import(${launcher});`;
+    const child = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let err = "";
+    child.stderr.on("data", (data) => {
+      err += data;
+    });
+    const code = await new Promise((resolve) => child.on("close", resolve));
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: ktrdr needs Node 22\.18 or newer; this is 20\.11\.0\n {2}cure: .*npx ktrdr/);
+  });
+
   it("loads neither schemas nor engines to show its help", async () => {
     const script = `
       import { registerHooks } from "node:module";
