@@ -200,10 +200,10 @@ describe("a backtest's result", () => {
   it("is uploaded under its hash with the lease in hand, before it is reported", async () => {
     await startBacktest();
     const { result } = await registry.next("complete");
-    const stored = registry.artefacts.get(result.sha256 ?? "");
+    const stored = registry.store.artefacts.get(result.sha256 ?? "");
     expect(stored?.length).toBe(result.bytes);
     expect(decodeBacktestResult(stored ?? new Uint8Array()).symbol).toBe("SP500");
-    expect(registry.uploadHeaders[0]).toMatchObject({
+    expect(registry.store.headers[0]).toMatchObject({
       authorization: `Bearer ${registry.credential}`,
       "content-type": "application/vnd.ktrdr.backtest+json",
       "x-ktrdr-operation": A.operationId,
@@ -212,16 +212,16 @@ describe("a backtest's result", () => {
   });
 
   it("is uploaded again until the store takes it", async () => {
-    registry.uploadStatus = 503;
+    registry.store.fault = () => 503;
     const log = await startBacktest();
-    await expect.poll(() => registry.uploadHeaders.length, { timeout: 8_000 }).toBeGreaterThan(1);
-    registry.uploadStatus = 201;
+    await expect.poll(() => registry.store.headers.length, { timeout: 8_000 }).toBeGreaterThan(1);
+    registry.store.fault = () => null;
     expect(await registry.next("complete")).toMatchObject(A);
     expect(log.lines.join("\n")).toContain("the upload failed (the control plane answered with status 503)");
   });
 
   it("that the store refuses is reported as failed, worth another try", async () => {
-    registry.uploadStatus = 409;
+    registry.store.fault = () => 409;
     await startBacktest();
     expect(await registry.next("fail")).toMatchObject({ ...A, retryable: true });
   });

@@ -8,10 +8,12 @@ import {
   type DatasetRef,
   type Lease,
   LIMITS,
+  type OperationResult,
   Problem,
   type RegisterRequest,
 } from "../../protocol/index.ts";
 import { type Enrolled, EnrolmentFailure, enrol } from "./enrolment.ts";
+import { Gate } from "./gate.ts";
 import { type HealthEndpoint, type NodeHealth, serveHealth } from "./health.ts";
 import { Jobs, type MarketData } from "./jobs.ts";
 import type { Log } from "./log.ts";
@@ -27,6 +29,7 @@ import {
   leaseKey,
   occupiedSlots,
   step,
+  type UploadOutcome,
   wakeAt,
 } from "./state.ts";
 import { uploadArtefact } from "./upload.ts";
@@ -54,6 +57,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** `hello` lists the datasets in one frame, and a frame ends at 64 KiB. */
 const DATASETS_ANNOUNCED = Math.min(LIMITS.workerDatasets, 400);
 const MEGABYTE = 1024 * 1024;
+/** More share one line without being any faster together, and hold their parts in memory. */
+const UPLOADS_AT_ONCE = 2;
 
 export class Agent {
   readonly #options: AgentOptions;
@@ -61,6 +66,7 @@ export class Agent {
   readonly #jobs: Jobs;
   readonly #queue: AgentEvent[] = [];
   readonly #uploads = new Map<string, AbortController>();
+  readonly #uploadGate = new Gate(UPLOADS_AT_ONCE);
   readonly #leaving = new AbortController();
   readonly #end = Promise.withResolvers<AgentEnd>();
   #handling = false;
@@ -249,16 +255,33 @@ export class Agent {
   }
 
   async #upload({ lease, result }: Extract<AgentEffect, { type: "upload" }>): Promise<void> {
-    if (result.sha256 === null || this.#enrolled === null) throw new Error("there is nothing to upload, or nowhere");
     const controller = new AbortController();
     this.#uploads.set(leaseKey(lease), controller);
-    const { url } = this.#options.settings;
-    const { credential } = this.#enrolled;
+    const signal = AbortSignal.any([controller.signal, this.#leaving.signal]);
+    try {
+      const outcome = await this.#uploadGate.pass(signal, () => this.#send(lease, result, signal));
+      if (!signal.aborted) this.#dispatch({ type: "uploaded", lease, outcome });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      if (this.#uploads.get(leaseKey(lease)) === controller) this.#uploads.delete(leaseKey(lease));
+    }
+  }
+
+  #send(lease: Lease, result: OperationResult, signal: AbortSignal): Promise<UploadOutcome> {
+    if (result.sha256 === null || this.#enrolled === null) throw new Error("there is nothing to upload, or nowhere");
     const { sha256, mediaType } = result;
-    const request = { url, credential, lease, sha256, mediaType, bytes: this.#jobs.bytesOf(lease) };
-    const outcome = await uploadArtefact(request, AbortSignal.any([controller.signal, this.#leaving.signal]));
-    this.#uploads.delete(leaseKey(lease));
-    if (!controller.signal.aborted) this.#dispatch({ type: "uploaded", lease: lease satisfies Lease, outcome });
+    const bytes = this.#jobs.bytesOf(lease);
+    return uploadArtefact(
+      {
+        ...{ url: this.#options.settings.url, credential: this.#enrolled.credential, lease, sha256, mediaType, bytes },
+        onProgress: (sentBytes) => {
+          const progress = { phase: "upload", fraction: sentBytes / bytes.byteLength, rates: {} };
+          this.#dispatch({ type: "progress", lease, progress });
+        },
+      },
+      signal,
+    );
   }
 
   async #readDatasets(): Promise<void> {

@@ -128,7 +128,7 @@ export function reconcile(turn: Turn, reported: ReadonlySet<string>, live: reado
 
 export function jobProgressed(turn: Turn, lease: Lease, progress: Progress): void {
   const holding = turn.state.holdings.get(leaseKey(lease));
-  if (holding?.stage.name !== "running") return;
+  if (holding === undefined || !advances(holding)) return;
   holding.unsentProgress = progress;
   sendProgress(turn, holding);
 }
@@ -191,7 +191,7 @@ export function shutDownLeases(turn: Turn): void {
 export function leasesTick(turn: Turn): void {
   for (const holding of turn.state.holdings.values()) {
     const { stage } = holding;
-    if (stage.name === "running") sendProgress(turn, holding);
+    if (advances(holding)) sendProgress(turn, holding);
     if (stage.name === "ended" && turn.now >= stage.resendAt) sendReport(turn, holding, stage);
     if (stage.name === "uploading" && stage.retryAt !== null && turn.now >= stage.retryAt) {
       stage.retryAt = null;
@@ -203,11 +203,12 @@ export function leasesTick(turn: Turn): void {
 /** Earliest moment at which `leasesTick` has something to do; Infinity when there is none. */
 export function leasesWakeAt(state: AgentState): number {
   let earliest = Number.POSITIVE_INFINITY;
-  for (const { stage, unsentProgress, progressAt } of state.holdings.values()) {
+  for (const holding of state.holdings.values()) {
+    const { stage, unsentProgress, progressAt } = holding;
     if (stage.name === "uploading" && stage.retryAt !== null) earliest = Math.min(earliest, stage.retryAt);
     if (state.connection.phase !== "connected") continue;
     if (stage.name === "ended") earliest = Math.min(earliest, stage.resendAt);
-    if (stage.name === "running" && unsentProgress !== null) earliest = Math.min(earliest, progressAt);
+    if (advances(holding) && unsentProgress !== null) earliest = Math.min(earliest, progressAt);
   }
   return earliest;
 }
@@ -283,6 +284,11 @@ function refusalOf(state: AgentState, spec: OperationSpec): string | null {
 /** The lease counts against the slots; a job that was lost only does so until its thread has stopped. */
 function takesSlot({ stage }: Holding): boolean {
   return stage.name === "waiting" || stage.name === "running" || (stage.name === "stopping" && stage.report);
+}
+
+/** Its job, or the upload of its result, makes progress. */
+function advances({ stage }: Holding): boolean {
+  return stage.name === "running" || stage.name === "uploading";
 }
 
 function isHeld({ stage }: Holding): boolean {

@@ -1,57 +1,162 @@
-/** One attempt to store a result: `PUT /api/v1/artefacts/{sha256}`, allowed for the lease in hand. */
-import { API_PREFIX, type Lease, Problem, problemDetails } from "../../protocol/index.ts";
+/**
+ * One attempt to store bytes under their hash: `PUT /api/v1/artefacts/{sha256}`, or in parts where one request cannot carry
+ * them. Parts that have arrived are not sent again, so an attempt goes on where the one before was cut.
+ */
+import {
+  API_PREFIX,
+  type Lease,
+  LIMITS,
+  openUploadRequest,
+  openUploadResponse,
+  Problem,
+  problemDetails,
+  sha256Hex,
+  wire,
+} from "../../protocol/index.ts";
 import { causeText } from "./enrolment.ts";
 import type { UploadOutcome } from "./model.ts";
 
 export interface UploadRequest {
   readonly url: string;
+  /** A node's credential, or a person's token. */
   readonly credential: string;
-  readonly lease: Lease;
+  /** What allows a node's upload; null with a person's token. */
+  readonly lease: Lease | null;
   readonly sha256: string;
   readonly mediaType: string;
   readonly bytes: Uint8Array;
+  /** Called after each part, with the bytes that have arrived so far. */
+  readonly onProgress?: (sentBytes: number) => void;
 }
 
 /** A body of the largest size on a slow line; a server that takes longer is asked again. */
 const UPLOAD_TIMEOUT_MS = 120_000;
 /** Answers that pass: wrong credential (the socket settles that), timeouts, too many requests. */
 const PASSING_STATUSES: readonly number[] = [401, 408, 425, 429];
+/** A part whose bytes were damaged on the way this often in a row says that the line is bad now. */
+const PART_TRIES = 3;
+/** How often an upload that the server gave up (or joined, and found damaged) is begun anew within one attempt. */
+const ROUNDS = 3;
+
+const openWire = wire(openUploadRequest);
+const openedWire = wire(openUploadResponse);
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+interface Question {
+  readonly method: "PUT" | "POST";
+  /** After the artefact's own path. */
+  readonly path?: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: Uint8Array<ArrayBuffer> | string;
+}
+
+/** `start over`: what was sent so far is gone on the server, or was damaged there. */
+type Round = UploadOutcome | { type: "start over"; answer: Answer };
 
 /** Never throws. Storing the same bytes twice is the same as once. */
 export async function uploadArtefact(request: UploadRequest, signal: AbortSignal): Promise<UploadOutcome> {
-  const { url, credential, lease, sha256, mediaType, bytes } = request;
   try {
-    const response = await fetch(`${url}${API_PREFIX}/artefacts/${sha256}`, {
-      method: "PUT",
-      headers: {
-        authorization: `Bearer ${credential}`,
-        "content-type": mediaType,
-        "x-ktrdr-operation": lease.operationId,
-        "x-ktrdr-attempt": String(lease.attempt),
-      },
-      body: bytes as Uint8Array<ArrayBuffer>,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(UPLOAD_TIMEOUT_MS)]),
-      redirect: "error",
-    });
-    const text = await response.text();
-    if (response.ok) return { type: "stored" };
-    if (response.status >= 500 || PASSING_STATUSES.includes(response.status)) {
-      return { type: "unreachable", cause: `the control plane answered with status ${response.status}` };
-    }
-    return refused(response.status, text);
+    if (request.bytes.byteLength > LIMITS.uploadPartBytes) return await sendInParts(request, signal);
+    const headers = { "content-type": request.mediaType };
+    return outcomeOf(await ask(request, { method: "PUT", headers, body: ownCopy(request.bytes) }, signal));
   } catch (error) {
-    return { type: "unreachable", cause: causeText(error) };
+    const isSlow = error instanceof Error && error.name === "TimeoutError";
+    return { type: "unreachable", cause: isSlow ? `no answer in ${UPLOAD_TIMEOUT_MS / 1000} s` : causeText(error) };
   }
 }
 
-/** 403 and 409 say that the lease is not ours: another attempt may succeed. The rest would end the same way again. */
-function refused(status: number, text: string): UploadOutcome {
-  const retryable = status === 403 || status === 409;
-  try {
-    return { type: "refused", error: problemDetails.parse(JSON.parse(text)), retryable };
-  } catch {
-    // Not a problem document, such as a proxy's page: the status is what there is to say.
-    const problem = new Problem("internal", `The result's upload was answered with status ${status}.`);
-    return { type: "refused", error: problem.toDetails(), retryable };
+async function sendInParts(request: UploadRequest, signal: AbortSignal): Promise<UploadOutcome> {
+  for (let round = 1; ; round++) {
+    const outcome = await sendRound(request, signal);
+    if (outcome.type !== "start over") return outcome;
+    if (round === ROUNDS) return outcomeOf(outcome.answer);
   }
+}
+
+/** Opens the upload or goes on with an open one, sends what has not arrived, and has it joined. */
+async function sendRound(request: UploadRequest, signal: AbortSignal): Promise<Round> {
+  const { bytes, mediaType, onProgress } = request;
+  const body = JSON.stringify(openWire.encode({ bytes: bytes.byteLength, mediaType }));
+  const opened = await ask(request, { method: "POST", path: "/uploads", body }, signal);
+  if (!isGood(opened)) return outcomeOf(opened);
+  const { stored, partBytes, parts } = openedWire.parse(JSON.parse(opened.text), "answer to the opening of an upload");
+  if (stored) return { type: "stored" };
+  for (let offset = 0, partNumber = 1; offset < bytes.byteLength; offset += partBytes, partNumber++) {
+    const part = bytes.subarray(offset, offset + partBytes);
+    if (!parts.includes(partNumber)) {
+      const failure = await sendPart(request, partNumber, ownCopy(part), signal);
+      if (failure !== null) return failure;
+    }
+    onProgress?.(offset + part.byteLength);
+  }
+  const joined = await ask(request, { method: "POST", path: "/uploads/complete" }, signal);
+  // 400: damaged in the store. 404, 409: not all of it is there any more, or another node has joined the same bytes.
+  return [400, 404, 409].includes(joined.status) ? { type: "start over", answer: joined } : outcomeOf(joined);
+}
+
+/** Null when the part has arrived. */
+async function sendPart(
+  request: UploadRequest,
+  partNumber: number,
+  part: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<Round | null> {
+  const headers = { "x-ktrdr-part-sha256": await sha256Hex(part) };
+  for (let trial = 1; trial <= PART_TRIES; trial++) {
+    const answer = await ask(request, { method: "PUT", path: `/uploads/${partNumber}`, headers, body: part }, signal);
+    if (isGood(answer)) return null;
+    if (answer.status === 404) return { type: "start over", answer };
+    if (answer.status !== 400) return outcomeOf(answer);
+  }
+  return { type: "unreachable", cause: `part ${partNumber} was damaged on the way ${PART_TRIES} times` };
+}
+
+async function ask(request: UploadRequest, question: Question, signal: AbortSignal): Promise<Answer> {
+  const { url, credential, lease, sha256 } = request;
+  const { method, path = "", headers = {}, body = null } = question;
+  const claim =
+    lease === null ? {} : { "x-ktrdr-operation": lease.operationId, "x-ktrdr-attempt": String(lease.attempt) };
+  const response = await fetch(`${url}${API_PREFIX}/artefacts/${sha256}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${credential}`, ...claim, ...headers },
+    body,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(UPLOAD_TIMEOUT_MS)]),
+    redirect: "error",
+  });
+  return { status: response.status, text: await response.text() };
+}
+
+function isGood({ status }: Answer): boolean {
+  return status >= 200 && status < 300;
+}
+
+/** 403 and 409 say that the lease is not ours: another attempt may succeed. The rest would end the same way again. */
+function outcomeOf(answer: Answer): UploadOutcome {
+  const { status } = answer;
+  if (isGood(answer)) return { type: "stored" };
+  const details = detailsOf(answer.text);
+  if (status >= 500 || PASSING_STATUSES.includes(status)) {
+    const why = details === null ? "" : `: ${details.detail}`;
+    return { type: "unreachable", cause: `the control plane answered with status ${status}${why}` };
+  }
+  const problem = new Problem("internal", `The upload was answered with status ${status}.`);
+  return { type: "refused", error: details ?? problem.toDetails(), retryable: status === 403 || status === 409 };
+}
+
+/** Null for what is not a problem document, such as a proxy's page: the status is then what there is to say. */
+function detailsOf(text: string) {
+  try {
+    return problemDetails.parse(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** `fetch` and the hash take no shared memory. */
+function ownCopy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
 }

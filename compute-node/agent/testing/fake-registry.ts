@@ -1,5 +1,4 @@
 /** A registry for the agent's tests: real HTTP and sockets on loopback, and no mind of its own. */
-import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type WebSocket from "ws";
@@ -17,6 +16,7 @@ import {
   SUBPROTOCOL,
   wire,
 } from "../../../protocol/index.ts";
+import { FakeStore } from "./fake-store.ts";
 
 export const TOKEN = "ktrdr.default.enrolment-token-of-the-test";
 
@@ -40,10 +40,7 @@ export class FakeRegistry {
   registrations = 0;
   /** Bearers that registered. */
   readonly bearers: string[] = [];
-  /** Answers uploads with this status. */
-  uploadStatus = 201;
-  readonly artefacts = new Map<string, Buffer>();
-  readonly uploadHeaders: IncomingMessage["headers"][] = [];
+  readonly store = new FakeStore();
   /** Arrival of each heartbeat, by `performance.now()`. */
   readonly heartbeats: number[] = [];
   readonly closes: { code: number; reason: string }[] = [];
@@ -155,9 +152,7 @@ export class FakeRegistry {
     const bearer = request.headers.authorization?.replace("Bearer ", "") ?? "";
     if (request.method === "POST" && request.url === "/api/v1/workers/register") {
       this.#register(bearer, body, response);
-    } else if (request.method === "PUT" && request.url?.startsWith("/api/v1/artefacts/")) {
-      this.#store(request, body, response);
-    } else {
+    } else if (!this.store.handle(request, body, response)) {
       response.writeHead(404).end();
     }
   }
@@ -180,14 +175,5 @@ export class FakeRegistry {
       ...credential,
     };
     response.writeHead(200).end(JSON.stringify({ ...answer, socket_path: "/api/v1/workers/socket", epoch: 0 }));
-  }
-
-  #store(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
-    this.uploadHeaders.push(request.headers);
-    const sha256 = request.url?.split("/").at(-1) ?? "";
-    const matches = createHash("sha256").update(body).digest("hex") === sha256;
-    const status = matches ? this.uploadStatus : 400;
-    if (status < 300) this.artefacts.set(sha256, body);
-    response.writeHead(status).end("{}");
   }
 }

@@ -1,0 +1,94 @@
+import { createHash, randomBytes } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { LIMITS } from "../../protocol/index.ts";
+import { FakeRegistry } from "./testing/fake-registry.ts";
+import { leaseFor } from "./testing/story.ts";
+import { uploadArtefact } from "./upload.ts";
+
+const bytes = randomBytes(2 * LIMITS.uploadPartBytes + 1000);
+const sha256 = createHash("sha256").update(bytes).digest("hex");
+const name = sha256.slice(0, 4);
+const never = new AbortController().signal;
+
+let registry: FakeRegistry;
+beforeEach(async () => {
+  registry = new FakeRegistry();
+  await registry.start();
+});
+afterEach(() => registry.stop());
+
+function upload(content: Uint8Array = bytes, onProgress?: (sentBytes: number) => void) {
+  const { url, credential } = registry;
+  const request = { url, credential, lease: leaseFor(1), sha256, mediaType: "text/plain", bytes: content };
+  return uploadArtefact({ ...request, ...(onProgress === undefined ? {} : { onProgress }) }, never);
+}
+
+describe("an upload in parts", () => {
+  it("sends one part after another, tells how far it is, and has them joined", async () => {
+    const seen: number[] = [];
+    expect(await upload(bytes, (sentBytes) => seen.push(sentBytes))).toEqual({ type: "stored" });
+    expect(registry.store.requests).toEqual([
+      `POST ${name}/uploads`,
+      ...[1, 2, 3].map((number) => `PUT ${name}/uploads/${number}`),
+      `POST ${name}/uploads/complete`,
+    ]);
+    expect(seen).toEqual([LIMITS.uploadPartBytes, 2 * LIMITS.uploadPartBytes, bytes.length]);
+    expect(registry.store.artefacts.get(sha256)?.equals(bytes)).toBe(true);
+  });
+
+  it("is cut in the middle, and goes on with the parts that are missing", async () => {
+    registry.store.fault = (request) => (request.endsWith("/uploads/2") ? "cut" : null);
+    expect(await upload()).toMatchObject({ type: "unreachable" });
+    registry.store.fault = () => null;
+    registry.store.requests.length = 0;
+    expect(await upload()).toEqual({ type: "stored" });
+    expect(registry.store.requests.filter((request) => request.startsWith("PUT"))).toEqual([
+      `PUT ${name}/uploads/2`,
+      `PUT ${name}/uploads/3`,
+    ]);
+    expect(registry.store.artefacts.get(sha256)?.equals(bytes)).toBe(true);
+  });
+
+  it("sends a part again that was damaged on the way, and gives up on a line that damages everything", async () => {
+    let damaged = 0;
+    registry.store.fault = (request) => (request.endsWith("/uploads/1") && damaged++ < 2 ? 400 : null);
+    expect(await upload()).toEqual({ type: "stored" });
+    registry.store.artefacts.clear();
+    registry.store.fault = (request) => (request.endsWith("/uploads/1") ? 400 : null);
+    expect(await upload()).toMatchObject({ cause: "part 1 was damaged on the way 3 times" });
+  });
+
+  it("begins anew when the server has forgotten it", async () => {
+    let forgets = true;
+    registry.store.fault = (request) => {
+      if (forgets && request.endsWith("/complete")) {
+        registry.store.uploads.clear();
+        forgets = false;
+      }
+      return null;
+    };
+    expect(await upload()).toEqual({ type: "stored" });
+    expect(registry.store.requests.filter((request) => request.endsWith("/uploads/1"))).toHaveLength(2);
+  });
+
+  it("sends nothing of what is stored already", async () => {
+    registry.store.artefacts.set(sha256, bytes);
+    expect(await upload()).toEqual({ type: "stored" });
+    expect(registry.store.requests).toEqual([`POST ${name}/uploads`]);
+  });
+
+  it.each([
+    [429, "unreachable"],
+    [409, "refused"],
+    [413, "refused"],
+  ])("that is answered with %i at its opening is %s", async (status, type) => {
+    registry.store.fault = () => status;
+    expect((await upload()).type).toBe(type);
+  });
+
+  it("takes bytes in shared memory", async () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+    shared.set(bytes);
+    expect(await upload(shared)).toEqual({ type: "stored" });
+  });
+});
