@@ -42,7 +42,7 @@ export function dispatch(state: State, now: number): void {
     const lane = earliest(lanes);
     if (lane === undefined) return;
     const head = lane.heads.shift()!;
-    const worker = choose(lane, head, now);
+    const worker = choose(lane, head, state.config.rejectionDelayMs, now);
     if (worker === undefined) continue;
     handOut(state, lane.requirement, head, worker, now);
     state.classes.countQueued(lane.classId, -1);
@@ -89,11 +89,11 @@ function precedes(a: QueuedHead, b: QueuedHead): boolean {
 }
 
 /** The best free worker for this operation now, or undefined: all turned it down, or the preferred type is waited for. */
-function choose(lane: Lane, head: QueuedHead, now: number): WorkerRecord | undefined {
+function choose(lane: Lane, head: QueuedHead, rejectionDelayMs: number, now: number): WorkerRecord | undefined {
   let best: WorkerRecord | undefined;
   let bestScore = Number.POSITIVE_INFINITY;
   for (const worker of lane.workers) {
-    if (head.rejectedBy.includes(worker.workerId)) continue;
+    if (head.rejectedBy.includes(worker.workerId) && now < head.notBefore + rejectionDelayMs) continue;
     const preference = lane.requirement.workerTypes.indexOf(worker.workerType);
     if (preference > 0 && head.fallbackAt > now) continue;
     const { dataset } = lane.requirement;

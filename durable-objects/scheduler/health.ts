@@ -123,14 +123,16 @@ function removalAt(worker: WorkerRecord, config: RegistryConfig): number {
 
 function enforceDeadlines(state: State, now: number): void {
   for (const operation of state.operations.overdue(now)) {
-    if (operation.stopReason !== null) continue;
     state.operations.update(operation, { stopReason: "deadline" });
     if (operation.status === "queued") {
       finishStopped(state, { ...operation, stopReason: "deadline" }, now);
       continue;
     }
     const worker = state.workers.get(operation.workerId!)!;
-    worker.leases.get(operation.operationId)!.stopping = true;
+    const lease = worker.leases.get(operation.operationId)!;
+    lease.stopping = true;
+    lease.lastSentAt = now;
+    if (!worker.connected) continue;
     state.effects.push({
       type: "send",
       workerId: worker.workerId,
@@ -166,13 +168,14 @@ export function removeExpired(state: State, now: number): { removed: number; mor
 export function nextDueAt(state: State, now: number): number | null {
   const { config } = state;
   const moments: number[] = [];
+  const isAnythingQueued = !state.classes.queued().next().done;
   for (const worker of state.workers.all()) {
     for (const lease of worker.leases.values()) {
       moments.push(leaseExpiresAt(worker, lease, config));
       if (worker.connected && (!lease.accepted || lease.stopping))
         moments.push(lease.lastSentAt + config.acceptTimeoutMs);
     }
-    if (worker.connected && worker.leases.size > 0) {
+    if (worker.connected && (worker.leases.size > 0 || (worker.healthFailures > 0 && isAnythingQueued))) {
       moments.push((worker.lastHealthCheckAt ?? now) + config.healthIntervalMs);
     }
     moments.push(removalAt(worker, config));
@@ -180,6 +183,7 @@ export function nextDueAt(state: State, now: number): number | null {
   for (const at of [
     state.operations.nextDelayedAt(now),
     state.operations.nextFallbackAt(now),
+    state.operations.nextRejectionEndAt(now, config.rejectionDelayMs),
     state.operations.nextDeadlineAt(),
     nextRetentionAt(state),
     nextCollectionAt(state.sql),

@@ -64,7 +64,10 @@ export function loseLease(state: State, worker: WorkerRecord, operationId: strin
   else lose(state, operation, worker.workerId, reason, null, now);
 }
 
-/** The worker turned it down: another one is asked, up to the limit; then it waits and starts over. */
+/**
+ * The worker turned it down: another one is asked, up to the limit; then it waits and starts over. A rejection counts for
+ * `rejectionDelayMs`, since the worker that turned it down may be the only one there is.
+ */
 export function rejectLease(
   state: State,
   worker: WorkerRecord,
@@ -80,7 +83,8 @@ export function rejectLease(
   count(state.sql, "leases_rejected");
   const rejectedBy = [...operation.rejectedBy, worker.workerId];
   const evidence = withEvidence(operation, worker.workerId, `rejected: ${reason}`, now);
-  if (rejectedBy.length < state.config.rejectionLimit) requeue(state, operation, { rejectedBy, evidence }, now);
+  if (rejectedBy.length < state.config.rejectionLimit)
+    requeue(state, operation, { rejectedBy, evidence, notBefore: now }, now);
   else requeue(state, operation, { rejectedBy: [], evidence, notBefore: now + state.config.rejectionDelayMs }, now);
 }
 

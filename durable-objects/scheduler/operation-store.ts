@@ -113,6 +113,8 @@ export interface QueuedHead {
   readonly sequence: number;
   readonly operationId: string;
   readonly rank: number;
+  /** Also the moment of the newest rejection, if there is any. */
+  readonly notBefore: number;
   readonly fallbackAt: number;
   readonly rejectedBy: readonly string[];
 }
@@ -251,9 +253,9 @@ export class OperationStore {
   /** The next `limit` of a class that may be handed out now, best first, after the given place in the queue. */
   heads(classId: number, now: number, after: { rank: number; sequence: number } | null, limit: number): QueuedHead[] {
     const rows = this.#sql.all<
-      Pick<OperationRow, "sequence" | "operation_id" | "rank" | "fallback_at" | "rejected_by">
+      Pick<OperationRow, "sequence" | "operation_id" | "rank" | "not_before" | "fallback_at" | "rejected_by">
     >(
-      `SELECT sequence, operation_id, rank, fallback_at, rejected_by FROM operations
+      `SELECT sequence, operation_id, rank, not_before, fallback_at, rejected_by FROM operations
        WHERE class_id = ? AND status = 'queued' AND (rank, sequence) > (?, ?) AND not_before <= ?
        ORDER BY rank, sequence LIMIT ?`,
       classId,
@@ -266,6 +268,7 @@ export class OperationStore {
       sequence: row.sequence,
       operationId: row.operation_id,
       rank: row.rank,
+      notBefore: row.not_before,
       fallbackAt: row.fallback_at,
       rejectedBy: row.rejected_by === "[]" ? NOBODY : JSON.parse(row.rejected_by),
     }));
@@ -287,11 +290,12 @@ export class OperationStore {
     return counts;
   }
 
-  /** Queued or running operations whose deadline has passed. */
+  /** Queued or running operations whose deadline has passed, and which are not being stopped already. */
   overdue(now: number): OperationRecord[] {
     return this.#sql
       .all<OperationRow>(
-        "SELECT * FROM operations WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running') AND deadline_at <= ?",
+        `SELECT * FROM operations WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running') AND deadline_at <= ?
+         AND stop_reason IS NULL`,
         now,
       )
       .map(toRecord);
@@ -312,9 +316,19 @@ export class OperationStore {
     );
   }
 
+  /** When the first of the workers' rejections stops counting. */
+  nextRejectionEndAt(now: number, rejectionDelayMs: number): number | null {
+    const at = this.#earliest(
+      "SELECT MIN(not_before) AS at FROM operations WHERE status = 'queued' AND not_before > 0 AND rejected_by <> '[]' AND not_before > ?",
+      now - rejectionDelayMs,
+    );
+    return at === null ? null : at + rejectionDelayMs;
+  }
+
   nextDeadlineAt(): number | null {
     return this.#earliest(
-      "SELECT MIN(deadline_at) AS at FROM operations WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running') AND deadline_at > ?",
+      `SELECT MIN(deadline_at) AS at FROM operations WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running')
+       AND deadline_at > ? AND stop_reason IS NULL`,
       -1,
     );
   }

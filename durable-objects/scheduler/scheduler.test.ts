@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { NodeMessage, RegistryMessage, SubmitRequest, WorkerType } from "../../protocol/index.ts";
-import { submitRequest } from "../../protocol/index.ts";
+import { CLOSE_CODES, submitRequest } from "../../protocol/index.ts";
 import { nodeSql } from "../../test/support/node-sql.ts";
 import { registryConfig } from "./config.ts";
 import { type Outcome, Scheduler } from "./scheduler.ts";
@@ -418,6 +418,87 @@ describe("the registry's scheduler", () => {
       registry.pass(6 * SECOND, ["a"]);
       registry.say("a", { type: "stopped", operationId: running, attempt: 1, reason: "cancelled" });
       expect([registry.status(queued), registry.status(running)]).toEqual(["failed", "failed"]);
+    });
+  });
+
+  describe("found by simulation", () => {
+    it("does not set the alarm for a deadline that was acted upon already", () => {
+      registry.connect("a");
+      const id = registry.submit({ deadlineMs: registry.now + 5 * SECOND });
+      registry.say("a", { type: "accept", operationId: id, attempt: 1 });
+      registry.pass(6 * SECOND, ["a"]);
+      expect(registry.take("a").filter((message) => message.type === "cancel")).toHaveLength(1);
+      expect(registry.scheduler.nextDueAt(registry.now)).toBeGreaterThan(registry.now + SECOND);
+      registry.pass(10 * SECOND, ["a"]);
+      expect(registry.take("a").filter((message) => message.type === "cancel")).toHaveLength(1);
+    });
+
+    it("asks the only worker again when the rejection is old", () => {
+      registry.connect("a");
+      const id = registry.submit();
+      registry.say("a", { type: "reject", operationId: id, attempt: 1, reason: "no free slot" });
+      registry.take("a");
+      registry.pass(config.rejectionDelayMs - SECOND, ["a"]);
+      expect(registry.assigned("a")).toEqual([]);
+      registry.pass(2 * SECOND, ["a"]);
+      expect(registry.assigned("a")).toEqual([id]);
+    });
+
+    it("hands out at once when a silent worker speaks again, whatever it says", () => {
+      registry.connect("a");
+      registry.pass(40 * SECOND);
+      registry.scheduler.tick(() => null, registry.now);
+      const id = registry.submit();
+      expect(registry.status(id)).toBe("queued");
+      registry.say("a", { type: "accept", operationId: "op_00000000000000000099", attempt: 1 });
+      expect(registry.assigned("a")).toEqual([id]);
+    });
+
+    it("notices within a check that the heartbeats of an idle worker are back while something waits for it", () => {
+      registry.connect("a");
+      registry.now += 40 * SECOND;
+      registry.scheduler.tick(() => null, registry.now);
+      const id = registry.submit();
+      registry.pass(2 * config.healthIntervalMs, ["a"]);
+      expect(registry.status(id)).toBe("running");
+    });
+
+    it("tells a node that still works on what has ended to stop; only an end is acknowledged", () => {
+      registry.connect("a");
+      const id = registry.submit();
+      registry.say("a", { type: "accept", operationId: id, attempt: 1 });
+      registry.cancel(id);
+      registry.disconnect("a");
+      registry.pass(11 * SECOND);
+      expect(registry.status(id)).toBe("cancelled");
+      registry.connect("a");
+      registry.take("a");
+      const progress = { phase: "working", fraction: 0.5, rates: {} };
+      registry.say("a", { type: "progress", operationId: id, attempt: 1, progress });
+      registry.say("a", { type: "complete", operationId: id, attempt: 1, result: done });
+      expect(registry.take("a").map((message) => message.type)).toEqual(["stale", "acknowledge"]);
+    });
+
+    it("does not forget a worker between its registration and its first hello", () => {
+      registry.connect("a");
+      registry.disconnect("a");
+      registry.now += config.removalMs - SECOND;
+      const { workerType, endpointUrl, softwareVersion, capabilities } = registry.scheduler.worker("a");
+      const request = { workerId: "a", workerType, endpointUrl, softwareVersion, capabilities, metadata: {} };
+      registry.scheduler.register(request, "hash of a", registry.now);
+      registry.pass(2 * SECOND);
+      expect(registry.connect("a")).toBe(true);
+    });
+
+    it("tells a node that it does not know to enrol again", () => {
+      registry.connect("a");
+      const { epoch } = registry.scheduler.worker("a");
+      registry.scheduler.deregister("a", registry.now);
+      const hello = { type: "hello" as const, protocolVersion: 1, epoch: epoch + 1, softwareVersion: "1", leases: [] };
+      const capabilities = { slots: 1, kinds: ["sleep"], labels: {}, datasets: [] };
+      const outcome = registry.scheduler.hello("a", { ...hello, capabilities, draining: false }, registry.now);
+      expect(outcome.value).toBe(false);
+      expect(outcome.effects).toMatchObject([{ type: "close", epoch: epoch + 1, code: CLOSE_CODES.revoked }]);
     });
   });
 

@@ -234,7 +234,7 @@ export class Scheduler {
         connected: present?.connected ?? false,
         draining: false,
         registeredAt: present?.registeredAt ?? now,
-        lastSeenAt: present?.lastSeenAt ?? null,
+        lastSeenAt: present?.lastSeenAt == null ? null : now,
         lastHealthCheckAt: present?.lastHealthCheckAt ?? null,
         healthFailures: present?.healthFailures ?? 0,
         disconnectedAt: present?.disconnectedAt ?? null,
@@ -317,7 +317,10 @@ export class Scheduler {
   hello(workerId: string, message: Extract<NodeMessage, { type: "hello" }>, now: number): Outcome<boolean> {
     return this.#step((state) => {
       const worker = state.workers.get(workerId);
-      if (worker === undefined) return false;
+      if (worker === undefined) {
+        closeConnection(state, { workerId, epoch: message.epoch }, CLOSE_CODES.revoked, "the worker is not registered");
+        return false;
+      }
       if (message.epoch === worker.epoch && worker.connected) return true;
       if (message.epoch <= worker.epoch || message.protocolVersion > PROTOCOL_VERSION) return false;
       if (worker.connected) {
@@ -362,7 +365,7 @@ export class Scheduler {
     const heartbeatMs = heartbeatIntervalMs(this.#config);
     sendTo(state, worker, { type: "welcome", epoch: worker.epoch, leases: kept, heartbeatIntervalMs: heartbeatMs });
     for (const claim of claims) {
-      if (heldLease(worker, claim) === undefined) this.#settle(state, worker, claim);
+      if (heldLease(worker, claim) === undefined) this.#settle(state, worker, claim, true);
     }
     for (const lease of worker.leases.values()) {
       if (!lease.stopping) continue;
@@ -372,11 +375,11 @@ export class Scheduler {
   }
 
   /** Tells a worker what became of an attempt that it does not hold (any more). */
-  #settle(state: State, worker: WorkerRecord, claim: Lease): void {
+  #settle(state: State, worker: WorkerRecord, claim: Lease, reportsEnd: boolean): void {
     const { operationId, attempt } = claim;
     const operation = state.operations.get(operationId);
     const ended = operation !== undefined && TERMINAL_STATUSES.includes(operation.status);
-    const own = ended && operation.attempt === attempt && operation.workerId === worker.workerId;
+    const own = ended && operation.attempt === attempt && operation.workerId === worker.workerId && reportsEnd;
     if (!own) count(state.sql, "messages_stale");
     sendTo(state, worker, { type: own ? "acknowledge" : "stale", operationId, attempt });
   }
@@ -422,6 +425,7 @@ export class Scheduler {
       const worker = state.workers.get(workerId);
       if (worker === undefined || worker.epoch !== epoch || !worker.connected) return;
       worker.lastSeenAt = now;
+      const wasUnreachable = !isReachable(worker, this.#config);
       if (worker.healthFailures > 0) {
         worker.healthFailures = 0;
         state.workers.putHealth(worker);
@@ -433,6 +437,7 @@ export class Scheduler {
         recordWorkerMoment(state.sql, workerId, message.draining ? "draining" : "resumed", now, "by the node");
         dispatch(state, now);
       } else this.#about(state, worker, message, now);
+      if (wasUnreachable) dispatch(state, now);
     });
   }
 
@@ -456,7 +461,7 @@ export class Scheduler {
   ): void {
     const lease = heldLease(worker, message);
     if (lease === undefined) {
-      this.#settle(state, worker, message);
+      this.#settle(state, worker, message, ENDINGS.includes(message.type));
       return;
     }
     const { operationId, attempt } = message;
@@ -571,6 +576,9 @@ export class Scheduler {
   }
 }
 
+/** The messages that a node repeats until the end of the attempt is acknowledged. */
+const ENDINGS: readonly NodeMessage["type"][] = ["complete", "fail", "stopped"];
+
 /** A registration leaves room for as many connections before the next registration's epochs begin. */
 const EPOCHS_PER_REGISTRATION = 2 ** 20;
 
@@ -578,6 +586,11 @@ function sendTo(state: State, worker: WorkerRecord, message: Extract<Effect, { t
   state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
 }
 
-function closeConnection(state: State, worker: WorkerRecord, code: number, reason: string): void {
+function closeConnection(
+  state: State,
+  worker: Pick<WorkerRecord, "workerId" | "epoch">,
+  code: number,
+  reason: string,
+): void {
   state.effects.push({ type: "close", workerId: worker.workerId, epoch: worker.epoch, code, reason });
 }
