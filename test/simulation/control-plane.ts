@@ -58,6 +58,7 @@ export class ControlPlane {
   #credentials = 0;
   #frames = 0;
   #diesAtNextCommit = false;
+  #collecting = false;
 
   constructor(world: World, canary: Canary | null) {
     this.#world = world;
@@ -339,7 +340,7 @@ export class ControlPlane {
     const { queue, chance, rates } = this.#world;
     const lateMs = chance.between(0, rates.alarmLateMs);
     queue.after(Math.max(0, this.#alarmAt - this.wallNow) + lateMs, () => {
-      if (ticket !== this.#alarmTicket || this.#scheduler === null) return;
+      if (ticket !== this.#alarmTicket || this.#scheduler === null || this.#collecting) return;
       this.#alarmAt = null;
       this.#serve(() => {
         this.#tick();
@@ -348,15 +349,18 @@ export class ControlPlane {
     });
   }
 
-  /** The store takes its time to delete; the registry goes on meanwhile. */
+  /** The store takes its time to delete; the registry goes on meanwhile, but its alarm does not go off twice at once. */
   #collectArtefacts(): void {
     const names = collectableArtefacts(this.sql, this.wallNow, 100);
     if (names.length === 0) return;
     const { queue, chance } = this.#world;
+    this.#collecting = true;
     queue.after(chance.between(1, 500), () => {
+      this.#collecting = false;
       for (const name of names) this.store.delete(name);
       forgetArtefacts(this.sql, names);
       this.#setAlarm();
+      this.#planAlarm();
     });
   }
 

@@ -320,13 +320,12 @@ export class Judge {
       "5",
       "the operations follow from storage",
     );
-    const workers = scheduler.workers().map(comparable);
-    const stored = fresh.workers().map(comparable);
-    this.require(
-      isDeepStrictEqual(workers, stored),
-      "5",
-      `the workers follow from storage: ${JSON.stringify(workers)} is not ${JSON.stringify(stored)}`,
-    );
+    const stored = new Map(fresh.workers().map((worker) => [worker.workerId, comparable(worker)]));
+    for (const worker of scheduler.workers()) {
+      const [here, there] = [comparable(worker), stored.get(worker.workerId)];
+      this.require(here === there, "5", `a worker follows from storage: shown ${here}, stored ${there}`);
+    }
+    this.require(stored.size === scheduler.workers().length, "5", "no worker is in storage alone");
     this.require(shown.total === this.#operations.size, "5", "the journal knows every operation");
     for (const operation of shown.operations) {
       const known = this.#operations.get(operation.operationId);
@@ -353,12 +352,12 @@ export class Judge {
 }
 
 /** A heartbeat is not written; the last sign of life may be newer in memory than in storage. Leases have no order. */
-function comparable(worker: Worker): unknown {
+function comparable(worker: Worker): string {
   const { lastHealthyAt, currentOperationId, currentOperationIds, ...rest } = worker;
-  return {
+  return JSON.stringify({
     ...rest,
     operations: [...currentOperationIds].sort(),
-    first: currentOperationId !== null,
-    seen: lastHealthyAt !== null,
-  };
+    isBusy: currentOperationId !== null,
+    wasSeen: lastHealthyAt !== null,
+  });
 }

@@ -194,6 +194,7 @@ export class World {
     for (const node of this.nodes) {
       node.thaw();
       if (node.process?.state.draining) node.drain(false, false);
+      this.plane.drain(node.workerId, false);
     }
   }
 
