@@ -1,21 +1,28 @@
 /** What an indicator's declaration says. Validation, documentation and lists are made from it alone. */
 
-/** The columns of `BarColumns` that an indicator may read. */
+/** The price columns of `BarColumns` that an indicator may read, and that `source:` and conditions may name. */
 export type PriceColumn = "open" | "high" | "low" | "close" | "volume";
 export const PRICE_COLUMNS: readonly PriceColumn[] = ["open", "high", "low", "close", "volume"];
+
+/** What an indicator may read: prices, and for those that know days, the start of each bar. */
+export type InputColumn = PriceColumn | "timeMs";
+export const INPUT_COLUMNS: readonly InputColumn[] = [...PRICE_COLUMNS, "timeMs"];
 
 export type IndicatorParameters = Readonly<Record<string, number>>;
 
 /**
  * The arithmetic of an indicator. `inputs` and `outputs` all have one length, and every input value is finite.
- * Output k is written from its `firstIndex` to the end; what lies before is left as it is (NaN, by the caller).
- * The value at index i depends on inputs 0..i alone. Parameters were checked. Works for any length, 0 included.
+ * Output k is written from its `firstIndex` to the end; what lies before is left as it is (NaN, by the caller), or is
+ * written as NaN. The value at index i depends on inputs 0..i alone. Parameters were checked. Works for any length.
  */
 export type IndicatorKernel = (
   inputs: readonly Float64Array[],
   parameters: IndicatorParameters,
   outputs: readonly Float64Array[],
 ) => void;
+
+/** One bar: reads `inputs[k][index]` and writes `outputs[k][index]`; keeps what it must remember itself. */
+export type IndicatorStep = (inputs: readonly Float64Array[], index: number, outputs: readonly Float64Array[]) => void;
 
 export interface IndicatorParameter {
   readonly name: string;
@@ -26,6 +33,10 @@ export interface IndicatorParameter {
   readonly max: number;
   readonly integer: boolean;
   readonly description: string;
+  /** Written as one of these, and handed to the kernel as its index: `adjust: true`, `ma_type: SMA`. */
+  readonly choices?: readonly (string | boolean)[];
+  /** It is accepted and does nothing: why. */
+  readonly ignored?: string;
 }
 
 export interface IndicatorOutput {
@@ -43,15 +54,21 @@ export interface IndicatorDeclaration {
   readonly title: string;
   readonly parameters: readonly IndicatorParameter[];
   /** The columns that it reads, in the order in which the kernel takes them. */
-  readonly inputs: readonly PriceColumn[];
-  /** `source:` may name another column or indicator in place of its one input. */
+  readonly inputs: readonly InputColumn[];
+  /** `source:` may name another column or indicator in place of its first input. */
   readonly takesSource: boolean;
   readonly outputs: readonly IndicatorOutput[];
   /** What is computed, with its edge cases. */
   readonly formula: string;
   /** Where the formula comes from. */
   readonly origin: string;
+  /** Where a value after the first one may be undefined; absent when none may. */
+  readonly undefinedWhere?: string;
+  /** How it differs from the system that v3 strategies were written for, and why. */
+  readonly deviation?: string;
   /** A rule between parameters; the fault as a sentence, or null. */
   readonly conflict?: (parameters: IndicatorParameters) => string | null;
   readonly compute: IndicatorKernel;
+  /** The same arithmetic bar by bar, bit for bit, from a fresh start. */
+  readonly begin: (parameters: IndicatorParameters) => IndicatorStep;
 }

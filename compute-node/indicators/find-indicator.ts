@@ -1,5 +1,5 @@
 import type { IndicatorDeclaration, IndicatorParameters } from "./declaration.ts";
-import { INDICATORS } from "./table.ts";
+import { INDICATORS, V3_INDICATORS } from "./table.ts";
 
 /** Case, underscores and a trailing "indicator" never matter: `BollingerBands` is `bollinger_bands`. */
 function normalised(name: string): string {
@@ -9,15 +9,25 @@ function normalised(name: string): string {
     .replace(/indicator$/, "");
 }
 
-const byName = new Map(
-  INDICATORS.flatMap((declaration) =>
-    [declaration.name, ...declaration.aliases].map((name) => [normalised(name), declaration] as const),
-  ),
-);
+function namesOf(table: readonly IndicatorDeclaration[]): Map<string, IndicatorDeclaration> {
+  return new Map(
+    table.flatMap((declaration) =>
+      [declaration.name, ...declaration.aliases].map((name) => [normalised(name), declaration] as const),
+    ),
+  );
+}
+
+const byName = namesOf(INDICATORS);
+const byV3Name = namesOf(V3_INDICATORS);
 
 /** By name or alias. */
 export function findIndicator(name: string): IndicatorDeclaration | undefined {
   return byName.get(normalised(name));
+}
+
+/** What a v3 strategy means by a name: its own arithmetic where that differs, else the one of `findIndicator`. */
+export function findV3Indicator(name: string): IndicatorDeclaration | undefined {
+  return byV3Name.get(normalised(name)) ?? byName.get(normalised(name));
 }
 
 export interface ParameterFault {

@@ -1,12 +1,15 @@
 /** Indicators: one table, pure functions over columns. */
 export { computeIndicator } from "./compute-indicator.ts";
 export {
+  INPUT_COLUMNS,
   type IndicatorDeclaration,
   type IndicatorOutput,
   type IndicatorParameter,
   type IndicatorParameters,
+  type InputColumn,
   PRICE_COLUMNS,
   type PriceColumn,
 } from "./declaration.ts";
-export { faultsOfParameters, findIndicator, type ParameterFault } from "./find-indicator.ts";
-export { INDICATORS } from "./table.ts";
+export { faultsOfParameters, findIndicator, findV3Indicator, type ParameterFault } from "./find-indicator.ts";
+export { createStream, type IndicatorStream } from "./stream.ts";
+export { INDICATORS, V3_INDICATORS } from "./table.ts";

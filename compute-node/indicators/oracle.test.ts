@@ -49,6 +49,8 @@ const CASES: readonly (readonly [string, string, Record<string, number>, Record<
   ],
   ["STOCH_14_3_3", "stochastic", { k_period: 14, smooth_k: 3, d_period: 3 }, { slowK: "k", slowD: "d" }],
   ["STDDEV20", "stddev", { period: 20 }, { output: "value" }],
+  ["MFI14", "mfi", { period: 14 }, { output: "value" }],
+  ["SAR", "sar", { acceleration: 0.02, maximum: 0.2 }, { output: "value" }],
 ];
 
 describe.skipIf(!present)(`independent libraries${present ? "" : ` (skipped: ${oraclePath} is not there)`}`, () => {

@@ -31,6 +31,42 @@ export function rollingDeviation(values: Float64Array, period: number, output: F
   }
 }
 
+/**
+ * The same deviation, one value at a time and bit for bit: NaN until `period` values were given. Constant time a value
+ * on average; the last value of each block takes `period` steps.
+ */
+export function deviationOperator(period: number): (value: number) => number {
+  const inverses = Float64Array.from({ length: period + 1 }, (_, count) => 1 / count);
+  const endMeans = new Float64Array(period + 1);
+  const endSquares = new Float64Array(period + 1);
+  const block = new Float64Array(period);
+  let count = 0;
+  let isFirstBlock = true;
+  let lastOrigin = 0;
+  let mean = 0;
+  let squares = 0;
+  return (given) => {
+    if (Number.isNaN(given)) return Number.NaN;
+    if (count === 0) [mean, squares] = [0, 0];
+    block[count++] = given;
+    const value = given - block[0];
+    const before = value - mean;
+    mean += before * inverses[count];
+    squares += before * (value - mean);
+    const isDefined = !isFirstBlock || count === period;
+    const apart = mean - endMeans[count] + (block[0] - lastOrigin);
+    const between = count === period ? 0 : apart * apart * count * (period - count) * inverses[period];
+    const deviation = Math.sqrt((squares + endSquares[count] + between) * inverses[period]);
+    if (count === period) {
+      fillEnds(block, 0, period, inverses, endMeans, endSquares);
+      lastOrigin = block[0];
+      count = 0;
+      isFirstBlock = false;
+    }
+    return isDefined ? deviation : Number.NaN;
+  };
+}
+
 /** Entry k describes values[start + k .. stop - 1] - values[start]: mean and sum of squared deviations. */
 function fillEnds(
   values: Float64Array,

@@ -35,6 +35,50 @@ export function rollingLowest(values: Float64Array, period: number, output: Floa
   }
 }
 
+/** `rollingHighest`, one value at a time: NaN until `period` values were given. */
+export function highestOperator(period: number): (value: number) => number {
+  const ends = new Float64Array(period + 1).fill(Number.NEGATIVE_INFINITY);
+  const block = new Float64Array(period);
+  let count = 0;
+  let isFirstBlock = true;
+  let highest = Number.NEGATIVE_INFINITY;
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    if (count === 0) highest = Number.NEGATIVE_INFINITY;
+    block[count++] = value;
+    if (value > highest) highest = value;
+    const result = isFirstBlock && count < period ? Number.NaN : Math.max(ends[count], highest);
+    if (count === period) {
+      fillEndsHighest(block, 0, period, ends);
+      count = 0;
+      isFirstBlock = false;
+    }
+    return result;
+  };
+}
+
+/** The mirror image of `highestOperator`. */
+export function lowestOperator(period: number): (value: number) => number {
+  const ends = new Float64Array(period + 1).fill(Number.POSITIVE_INFINITY);
+  const block = new Float64Array(period);
+  let count = 0;
+  let isFirstBlock = true;
+  let lowest = Number.POSITIVE_INFINITY;
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    if (count === 0) lowest = Number.POSITIVE_INFINITY;
+    block[count++] = value;
+    if (value < lowest) lowest = value;
+    const result = isFirstBlock && count < period ? Number.NaN : Math.min(ends[count], lowest);
+    if (count === period) {
+      fillEndsLowest(block, 0, period, ends);
+      count = 0;
+      isFirstBlock = false;
+    }
+    return result;
+  };
+}
+
 /** ends[k] becomes the highest of values[start + k .. stop - 1]. */
 function fillEndsHighest(values: Float64Array, start: number, stop: number, ends: Float64Array): void {
   let highest = Number.NEGATIVE_INFINITY;

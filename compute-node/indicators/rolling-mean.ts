@@ -25,6 +25,35 @@ export function rollingMean(values: Float64Array, period: number, output: Float6
   }
 }
 
+/**
+ * The same mean, one value at a time and bit for bit: a function of the next value, NaN until `period` were given.
+ */
+export function meanOperator(period: number): (value: number) => number {
+  const inverse = 1 / period;
+  const window = new Float64Array(period);
+  let count = 0;
+  let at = 0;
+  let high = 0;
+  let low = 0;
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    const grown = high + value;
+    const enteringPart = grown - high;
+    low += high - (grown - enteringPart) + (value - enteringPart);
+    high = grown;
+    window[at] = value;
+    at = at + 1 === period ? 0 : at + 1;
+    if (++count < period) return Number.NaN;
+    const mean = dividedBy(high, low, period, inverse);
+    const leaving = window[at];
+    const shrunk = high - leaving;
+    const leavingPart = high - shrunk;
+    low += high - (shrunk + leavingPart) - (leaving - leavingPart);
+    high = shrunk;
+    return mean;
+  };
+}
+
 /** Splits a double into two halves of at most 26 bits (Veltkamp). */
 const SPLITTER = 2 ** 27 + 1;
 

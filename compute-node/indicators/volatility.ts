@@ -38,3 +38,14 @@ export function trueRangeAt(high: Float64Array, low: Float64Array, close: Float6
   const lastClose = close[index - 1];
   return Math.max(high[index], lastClose) - Math.min(low[index], lastClose);
 }
+
+/** True ranges bar by bar; NaN for the first bar, or with `firstIsRange` that bar's own range. */
+export function createTrueRange(firstIsRange = false): (high: number, low: number, close: number) => number {
+  let lastClose = Number.NaN;
+  return (high, low, close) => {
+    const isFirst = Number.isNaN(lastClose);
+    const range = isFirst && firstIsRange ? high - low : Math.max(high, lastClose) - Math.min(low, lastClose);
+    lastClose = close;
+    return range;
+  };
+}

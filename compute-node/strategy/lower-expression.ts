@@ -176,7 +176,8 @@ function lowerWindowCall(
   const [wrong] = faultsOfParameters(declaration, values);
   if (wrong !== undefined) return fault(scope, barsTree.at, wrong.message, wrong.cure);
   const source = scope.plan.expression(value.code(0), value.firstIndex);
-  return columnValue(scope.plan.indicator(declaration, values, [source])[0]);
+  const others = declaration.inputs.slice(1).map((column) => scope.plan.price(column));
+  return columnValue(scope.plan.indicator(declaration, values, [source, ...others])[0]);
 }
 
 function lowerPast(tree: Extract<Expression, { kind: "past" }>, scope: LoweringScope): Lowered | null {

@@ -72,8 +72,9 @@ export class StrategyIndicators {
     const checked = this.checked.get(name);
     if (checked === undefined) return null;
     const { declaration, parameters, source } = checked;
-    const inputs =
-      source === null ? declaration.inputs.map((price) => this.plan.price(price)) : [this.sourceColumn(source)];
+    const inputs = declaration.inputs.map((price, k) =>
+      k === 0 && source !== null ? this.sourceColumn(source) : this.plan.price(price),
+    );
     if (inputs.includes(null)) return null;
     const columns = this.plan.indicator(declaration, parameters, inputs as PlannedColumn[]);
     const index = output === null ? 0 : declaration.outputs.findIndex((candidate) => candidate.name === output);

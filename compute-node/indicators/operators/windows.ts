@@ -1,0 +1,138 @@
+/** Windows over past values, one value at a time; NaN is passed through without being taken in. */
+import { deviationOperator } from "../rolling-deviation.ts";
+import { highestOperator, lowestOperator } from "../rolling-extremes.ts";
+import type { Operator } from "./averages.ts";
+
+export { deviationOperator as deviation, highestOperator as highest, lowestOperator as lowest };
+
+/** The value `count` values ago; 0 is the value itself. */
+export function delay(count: number): Operator {
+  if (count === 0) return (value) => value;
+  const ring = new Float64Array(count).fill(Number.NaN);
+  let at = 0;
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    const past = ring[at];
+    ring[at] = value;
+    at = at + 1 === count ? 0 : at + 1;
+    return past;
+  };
+}
+
+/** Value less the value `count` values ago. */
+export function change(count: number): Operator {
+  const past = delay(count);
+  return (value) => value - past(value);
+}
+
+/**
+ * Sum of the last `period` values, kept as an unevaluated pair so that nothing drifts (see `rollingMean`); exactly 0 when
+ * all of them are.
+ */
+export function total(period: number): Operator {
+  const window = new Float64Array(period);
+  let at = 0;
+  let count = 0;
+  let high = 0;
+  let low = 0;
+  let others = 0;
+  const add = (value: number): void => {
+    const grown = high + value;
+    const part = grown - high;
+    low += high - (grown - part) + (value - part);
+    high = grown;
+  };
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    if (count >= period) {
+      add(-window[at]);
+      if (window[at] !== 0) others--;
+    } else count++;
+    if (value !== 0) others++;
+    if (others === 0) [high, low] = [0, 0];
+    else add(value);
+    window[at] = value;
+    at = at + 1 === period ? 0 : at + 1;
+    return count < period ? Number.NaN : high + low;
+  };
+}
+
+/** Sum of every value so far, without drift. */
+export function runningTotal(): Operator {
+  let high = 0;
+  let low = 0;
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    const grown = high + value;
+    const part = grown - high;
+    low += high - (grown - part) + (value - part);
+    high = grown;
+    return high + low;
+  };
+}
+
+/** As `mean` or `total`, over the values there are while fewer than `period` were given. */
+export function totalSoFar(period: number): Operator {
+  const whole = total(period);
+  const begun = runningTotal();
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    const full = whole(value);
+    return !Number.isNaN(full) ? full : begun(value);
+  };
+}
+
+export function meanSoFar(period: number): Operator {
+  const sum = totalSoFar(period);
+  let count = 0;
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    if (count < period) count++;
+    return sum(value) / count;
+  };
+}
+
+/**
+ * How many values ago the highest of the last `period` values came (0: now); NaN until warm. Of equal ones the newest,
+ * or the oldest. Negate the values for the lowest. A queue of candidates in falling order: constant time on average.
+ */
+export function sinceHighest(period: number, ofEquals: "newest" | "oldest"): Operator {
+  const values = new Float64Array(period);
+  const places = new Float64Array(period);
+  let first = 0;
+  let size = 0;
+  let count = 0;
+  return (value) => {
+    if (Number.isNaN(value)) return Number.NaN;
+    if (size > 0 && places[first] <= count - period) {
+      first = (first + 1) % period;
+      size--;
+    }
+    while (size > 0) {
+      const last = values[(first + size - 1) % period];
+      if (last > value || (last === value && ofEquals === "oldest")) break;
+      size--;
+    }
+    const at = (first + size) % period;
+    values[at] = value;
+    places[at] = count;
+    size++;
+    count++;
+    return count < period ? Number.NaN : count - 1 - places[first];
+  };
+}
+
+/** The last `period` values in one piece, oldest first, for what must look at them all; null until warm. */
+export function lastValues(period: number): (value: number) => Float64Array | null {
+  const window = new Float64Array(2 * period);
+  const views = Array.from({ length: period }, (_, start) => window.subarray(start, start + period));
+  let at = 0;
+  let count = 0;
+  return (value) => {
+    if (Number.isNaN(value)) return null;
+    window[at] = value;
+    window[at + period] = value;
+    at = at + 1 === period ? 0 : at + 1;
+    return ++count < period ? null : views[at];
+  };
+}
