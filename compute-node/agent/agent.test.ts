@@ -211,6 +211,16 @@ describe("a backtest's result", () => {
     });
   });
 
+  it("has told, before its end, what it did and how long that took", async () => {
+    await startBacktest();
+    const lines: string[] = [];
+    while (!lines.at(-1)?.startsWith("done in")) lines.push(...(await registry.next("log")).lines);
+    await registry.next("complete");
+    expect(lines.join("\n")).toMatch(/^\d+ bars of SP500 1d \(sha256 [0-9a-f]{12}\) opened in [\d.]+ ms$/m);
+    expect(lines.join("\n")).toMatch(/^compile [\d.]+ ms, signals [\d.]+ ms, bars /m);
+    expect(lines.join("\n")).toMatch(/^done in [\d.]+ ms: \d+ bars, \d+ trades$/m);
+  });
+
   it("is uploaded again until the store takes it", async () => {
     registry.store.fault = () => 503;
     const log = await startBacktest();

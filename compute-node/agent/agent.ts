@@ -86,6 +86,7 @@ export class Agent {
       marketData,
       dataCacheBytes: settings.dataCacheMb * MEGABYTE,
       onProgress: (lease, progress) => this.#dispatch({ type: "progress", lease, progress }),
+      onLog: (lease, lines) => this.#dispatch({ type: "log", lease, lines }),
       onEnded: (lease, outcome) => this.#dispatch({ type: "job-ended", lease, outcome }),
     });
     const config = { ...timing, workerId: settings.workerId, softwareVersion, canEnrolAgain: settings.token !== null };

@@ -23,6 +23,7 @@ export type ThreadReply =
   /** The engine is loaded; sent once. */
   | { type: "ready" }
   | { type: "progress"; progress: Progress }
+  | { type: "log"; lines: string[] }
   /** `bytes` is null when the summary is all there is. */
   | { type: "result"; result: OperationResult; bytes: Uint8Array | null }
   | { type: "failed"; error: ProblemDetails; retryable: boolean }

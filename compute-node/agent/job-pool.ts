@@ -19,6 +19,12 @@ export interface JobPoolOptions {
   readonly program?: URL;
 }
 
+/** What a job says while it runs. */
+export interface JobListener {
+  readonly onProgress: (progress: Progress) => void;
+  readonly onLog: (lines: readonly string[]) => void;
+}
+
 export interface RunningJob {
   /** Settles once, never rejects. */
   readonly ended: Promise<JobEnd>;
@@ -33,7 +39,7 @@ interface JobThread {
 
 interface ThreadJob {
   readonly flag: Int32Array;
-  readonly onProgress: (progress: Progress) => void;
+  readonly listener: JobListener;
   readonly end: (end: JobEnd) => void;
   stopTimer: NodeJS.Timeout | undefined;
 }
@@ -53,13 +59,13 @@ export class JobPool {
   }
 
   /** Starts a job on a free thread. Throws when there is none: the caller counts slots. */
-  run(input: JobInput, onProgress: (progress: Progress) => void): RunningJob {
+  run(input: JobInput, listener: JobListener): RunningJob {
     if (this.#closed) throw new Error("the job pool is closed");
     const thread = [...this.#threads].find(({ job }) => job === null) ?? this.#startThread();
     const flag = new Int32Array(new SharedArrayBuffer(4));
     Atomics.store(flag, 0, GO_ON);
     const { promise, resolve } = Promise.withResolvers<JobEnd>();
-    const job: ThreadJob = { flag, onProgress, end: resolve, stopTimer: undefined };
+    const job: ThreadJob = { flag, listener, end: resolve, stopTimer: undefined };
     thread.job = job;
     thread.worker.postMessage({ input, flag } satisfies ThreadRequest);
     return { ended: promise, stop: () => this.#stop(thread, job) };
@@ -96,7 +102,8 @@ export class JobPool {
   }
 
   #receive(thread: JobThread, message: ThreadReply): void {
-    if (message.type === "progress") thread.job?.onProgress(message.progress);
+    if (message.type === "progress") thread.job?.listener.onProgress(message.progress);
+    else if (message.type === "log") thread.job?.listener.onLog(message.lines);
     else if (message.type !== "ready") endJob(thread, message);
   }
 

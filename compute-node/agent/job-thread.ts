@@ -18,6 +18,8 @@ const PROGRESS_INTERVAL_MS = 200;
 /** Below the agent's own, so that the agent gets the processor first where there is none to spare. */
 const JOB_NICENESS = 5;
 const STACK_LENGTH = 2_000;
+/** Shorter sleeps probe how fast work is handed out, and say nothing. */
+const TOLD_SLEEP_MS = 100;
 
 /** Thrown out of the engine when the job was told to stop. */
 class JobStopped extends Error {}
@@ -47,19 +49,28 @@ function run(input: JobInput, flag: Int32Array): ThreadReply {
   }
 }
 
+/** How long things took goes into the log alone: an artefact has the same bytes on every machine. */
 function backtest(spec: BacktestSpec, { bars, dataSha256 }: JobInput, flag: Int32Array): ThreadReply {
   if (bars === null || dataSha256 === null) throw new Error("a backtest was started without its bars");
   const startedAt = performance.now();
   const report = progressReporter(flag);
+  const phases = phaseLog("compile");
   const artefact = executeBacktest({
     spec,
     bars,
     dataSha256,
     onProgress: ({ phase, fraction, bars: done }) => {
+      phases.enter(phase);
       const seconds = (performance.now() - startedAt) / 1000;
       report(phase, fraction, seconds > 0 ? { barsPerSecond: Math.round(done / seconds) } : {});
     },
   });
+  const tookMs = performance.now() - startedAt;
+  log([
+    phases.text(),
+    `done in ${tookMs.toFixed(1)} ms: ${artefact.result.bars} bars, ${artefact.result.statistics.tradeCount} trades`,
+    ...artefact.result.warnings.map(({ code, message, count }) => `warning: ${message} (${code}, ${count} times)`),
+  ]);
   return {
     type: "result",
     bytes: artefact.bytes,
@@ -75,6 +86,8 @@ function backtest(spec: BacktestSpec, { bars, dataSha256 }: JobInput, flag: Int3
 function sleep(spec: SleepSpec, flag: Int32Array): ThreadReply {
   const startedAt = performance.now();
   const report = progressReporter(flag);
+  const isTold = spec.durationMs >= TOLD_SLEEP_MS;
+  if (isTold) log([`${spec.busy ? "burns the processor" : "sleeps"} for ${spec.durationMs} ms`]);
   for (;;) {
     const elapsedMs = performance.now() - startedAt;
     if (elapsedMs >= spec.durationMs) break;
@@ -83,8 +96,33 @@ function sleep(spec: SleepSpec, flag: Int32Array): ThreadReply {
     if (spec.busy) burn(pauseMs, flag);
     else Atomics.wait(flag, 0, GO_ON, pauseMs);
   }
+  if (isTold) log([`done after ${(performance.now() - startedAt).toFixed(0)} ms`]);
   const summary = { duration_ms: spec.durationMs, busy: spec.busy };
   return { type: "result", bytes: null, result: { sha256: null, bytes: 0, mediaType: "application/json", summary } };
+}
+
+function log(lines: string[]): void {
+  reply({ type: "log", lines });
+}
+
+/** How long each phase of an engine took, as one line: a phase lasts until the next one is entered. */
+function phaseLog(first: string) {
+  let phase = first;
+  let since = performance.now();
+  const parts: string[] = [];
+  const enter = (next: string): void => {
+    if (next === phase) return;
+    const now = performance.now();
+    parts.push(`${phase} ${(now - since).toFixed(1)} ms`);
+    [phase, since] = [next, now];
+  };
+  return {
+    enter,
+    text(): string {
+      enter("");
+      return parts.join(", ");
+    },
+  };
 }
 
 function burn(durationMs: number, flag: Int32Array): void {

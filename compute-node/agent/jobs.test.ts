@@ -37,6 +37,7 @@ function runJob(spec: OperationSpec, change: Partial<JobsOptions> = {}, lease: L
       marketData: store,
       dataCacheBytes: 1e8,
       onProgress: () => {},
+      onLog: () => {},
       onEnded: (_, outcome) => resolve(outcome),
       ...change,
     });
@@ -130,6 +131,7 @@ describe("a job thread", () => {
       dataCacheBytes: 0,
       program: mortal,
       onProgress: () => {},
+      onLog: () => {},
       onEnded: (_, outcome) => {
         ends.push(outcome);
         if (ends.length === 2) settled.resolve();

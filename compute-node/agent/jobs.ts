@@ -18,6 +18,7 @@ export interface JobsOptions extends JobPoolOptions {
   readonly marketData: MarketData;
   readonly dataCacheBytes: number;
   readonly onProgress: (lease: Lease, progress: Progress) => void;
+  readonly onLog: (lease: Lease, lines: readonly string[]) => void;
   /** Called once for each started job. */
   readonly onEnded: (lease: Lease, outcome: JobOutcome) => void;
 }
@@ -67,10 +68,13 @@ export class Jobs {
 
   async #run(lease: Lease, spec: OperationSpec): Promise<JobEnd> {
     try {
-      const input = await this.#inputOf(spec);
+      const input = await this.#inputOf(lease, spec);
       // Stopped while its bars were being opened.
       if (!this.#running.has(leaseKey(lease))) return { type: "stopped" };
-      const job = this.#pool.run(input, (progress) => this.#options.onProgress(lease, progress));
+      const job = this.#pool.run(input, {
+        onProgress: (progress) => this.#options.onProgress(lease, progress),
+        onLog: (lines) => this.#options.onLog(lease, lines),
+      });
       this.#running.set(leaseKey(lease), job);
       return await job.ended;
     } catch (thrown) {
@@ -79,12 +83,17 @@ export class Jobs {
     }
   }
 
-  async #inputOf(spec: OperationSpec): Promise<JobInput> {
+  async #inputOf(lease: Lease, spec: OperationSpec): Promise<JobInput> {
     if (spec.kind === "sleep") return { spec, bars: null, dataSha256: null };
     const { symbol, timeframe } = spec.data;
     const sha256 = spec.data.sha256 ?? (await this.#options.marketData.find(symbol, timeframe))?.sha256;
     if (sha256 === undefined) throw new Problem("data-not-found", `There is no ${timeframe} data of ${symbol} here.`);
-    return { spec, bars: await this.#datasets.open(sha256), dataSha256: sha256 };
+    const startedAt = performance.now();
+    const bars = await this.#datasets.open(sha256);
+    const tookMs = (performance.now() - startedAt).toFixed(1);
+    const name = `${symbol} ${timeframe} (sha256 ${sha256.slice(0, 12)})`;
+    this.#options.onLog(lease, [`${bars.rows} bars of ${name} opened in ${tookMs} ms`]);
+    return { spec, bars, dataSha256: sha256 };
   }
 
   #ended(lease: Lease, end: JobEnd): void {

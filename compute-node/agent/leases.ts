@@ -1,6 +1,7 @@
 /** What happens to a lease on the node: see `Stage` in model.ts for its life. */
 import type { Lease, OperationSpec, Progress, RegistryMessage } from "../../protocol/index.ts";
 import { fullJitterMs } from "./backoff.ts";
+import { addLines, emptyLog, isEmptyLog, takeLines } from "./job-log.ts";
 import {
   type AgentState,
   type EndReport,
@@ -56,6 +57,7 @@ export function assign(turn: Turn, assignment: Assignment): void {
     stage: { name: "waiting" },
     unsentProgress: null,
     progressAt: turn.now,
+    log: emptyLog(),
   });
   turn.outgoing.push({ type: "accept", ...lease });
   startWaiting(turn);
@@ -133,6 +135,13 @@ export function jobProgressed(turn: Turn, lease: Lease, progress: Progress): voi
   sendProgress(turn, holding);
 }
 
+/** Lines of a job: sent a few messages a second, and kept as a bounded tail while nobody hears them. */
+export function jobLogged(turn: Turn, lease: Lease, lines: readonly string[]): void {
+  const holding = turn.state.holdings.get(leaseKey(lease));
+  if (holding === undefined || !isHeld(holding) || holding.stage.name === "ended") return;
+  addLines(holding.log, lines, turn.now, turn.state.config.logIntervalMs);
+}
+
 export function jobEnded(turn: Turn, lease: Lease, outcome: JobOutcome): void {
   const holding = turn.state.holdings.get(leaseKey(lease));
   if (holding === undefined) return;
@@ -187,11 +196,13 @@ export function shutDownLeases(turn: Turn): void {
   }
 }
 
-/** What is due: progress that was held back, reports to repeat, uploads to retry. */
+/** What is due: progress and log lines that were held back, reports to repeat, uploads to retry. */
 export function leasesTick(turn: Turn): void {
+  const isConnected = turn.state.connection.phase === "connected";
   for (const holding of turn.state.holdings.values()) {
     const { stage } = holding;
     if (advances(holding)) sendProgress(turn, holding);
+    if (isConnected && hasLinesToSend(holding) && turn.now >= holding.log.sendAt) sendLines(turn, holding);
     if (stage.name === "ended" && turn.now >= stage.resendAt) sendReport(turn, holding, stage);
     if (stage.name === "uploading" && stage.retryAt !== null && turn.now >= stage.retryAt) {
       stage.retryAt = null;
@@ -204,10 +215,11 @@ export function leasesTick(turn: Turn): void {
 export function leasesWakeAt(state: AgentState): number {
   let earliest = Number.POSITIVE_INFINITY;
   for (const holding of state.holdings.values()) {
-    const { stage, unsentProgress, progressAt } = holding;
+    const { stage, unsentProgress, progressAt, log } = holding;
     if (stage.name === "uploading" && stage.retryAt !== null) earliest = Math.min(earliest, stage.retryAt);
     if (state.connection.phase !== "connected") continue;
     if (stage.name === "ended") earliest = Math.min(earliest, stage.resendAt);
+    if (hasLinesToSend(holding)) earliest = Math.min(earliest, log.sendAt);
     if (advances(holding) && unsentProgress !== null) earliest = Math.min(earliest, progressAt);
   }
   return earliest;
@@ -244,6 +256,7 @@ function sendReport(turn: Turn, holding: Holding, stage: Extract<Holding["stage"
   if (turn.state.connection.phase !== "connected") return;
   const { firstMs, longestMs } = turn.state.config.resend;
   if (stage.sends > 0) note(turn, "warn", `no acknowledgement of ${stage.report.type}; sending it again`, holding);
+  while (!isEmptyLog(holding.log)) sendLines(turn, holding);
   turn.outgoing.push(stage.report);
   stage.resendAt = turn.now + Math.min(longestMs, firstMs * 2 ** Math.min(stage.sends, 30));
   stage.sends++;
@@ -255,6 +268,16 @@ function sendProgress(turn: Turn, holding: Holding): void {
   turn.outgoing.push({ type: "progress", ...leaseOf(holding), progress: holding.unsentProgress });
   holding.unsentProgress = null;
   holding.progressAt = turn.now + turn.state.config.progressIntervalMs;
+}
+
+function sendLines(turn: Turn, holding: Holding): void {
+  turn.outgoing.push({ type: "log", ...leaseOf(holding), lines: takeLines(holding.log) });
+  holding.log.sendAt = turn.now + turn.state.config.logIntervalMs;
+}
+
+/** The last lines of what has ended go with its report. */
+function hasLinesToSend(holding: Holding): boolean {
+  return !isEmptyLog(holding.log) && isHeld(holding) && holding.stage.name !== "ended";
 }
 
 function answerRepeated(turn: Turn, holding: Holding): void {

@@ -15,6 +15,7 @@ import type {
   RegistryMessage,
 } from "../../protocol/index.ts";
 import type { BackoffRange } from "./backoff.ts";
+import type { JobLog } from "./job-log.ts";
 
 /**
  * The life of the connection:
@@ -77,6 +78,8 @@ export interface Holding extends Lease {
   unsentProgress: Progress | null;
   /** Earliest moment for the next progress message. */
   progressAt: number;
+  /** Lines that are not sent yet; the last of them go out before the report of the end. */
+  readonly log: JobLog;
 }
 
 export interface AgentConfig {
@@ -91,6 +94,8 @@ export interface AgentConfig {
   readonly heartbeatTimeoutMs: number;
   /** Least time between two progress messages of one job. */
   readonly progressIntervalMs: number;
+  /** Least time between two log messages of one job, and how long the first line waits for others. */
+  readonly logIntervalMs: number;
   /** First wait for an acknowledgement; doubles with each resend, up to the longest. */
   readonly resend: BackoffRange;
   /** How long a shutdown waits for acknowledgements. */
@@ -143,6 +148,7 @@ export type AgentEvent =
   /** The market data on this node changed. */
   | { type: "datasets"; datasets: readonly DatasetRef[] }
   | { type: "progress"; lease: Lease; progress: Progress }
+  | { type: "log"; lease: Lease; lines: readonly string[] }
   | { type: "job-ended"; lease: Lease; outcome: JobOutcome }
   | { type: "uploaded"; lease: Lease; outcome: UploadOutcome }
   | { type: "drain"; draining: boolean; exitWhenDrained: boolean }

@@ -10,7 +10,7 @@ type Act =
   | { do: "welcome"; listed: number }
   | { do: "line"; what: "onward" | "open" | "drop" | "pong" }
   | { do: "enrolment"; succeeds: boolean }
-  | { do: "job"; pick: number; outcome: "result" | "bytes" | "failed" | "stopped" | "progress" }
+  | { do: "job"; pick: number; outcome: "result" | "bytes" | "failed" | "stopped" | "progress" | "log" }
   | { do: "upload"; pick: number; outcome: "stored" | "unreachable" | "refused" }
   | { do: "time"; ms: number };
 
@@ -59,6 +59,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
         "failed" as const,
         "stopped" as const,
         "progress" as const,
+        "log" as const,
       ),
     }),
   },
@@ -204,6 +205,7 @@ function messageOf(what: "assign" | "cancel" | "stale" | "acknowledge", lease: L
 
 function jobEvent(lease: Lease, outcome: Extract<Act, { do: "job" }>["outcome"]): AgentEvent {
   if (outcome === "progress") return { type: "progress", lease, progress: { phase: "p", fraction: 0.5, rates: {} } };
+  if (outcome === "log") return { type: "log", lease, lines: ["line"] };
   if (outcome === "stopped") return { type: "job-ended", lease, outcome: { type: "stopped" } };
   if (outcome === "failed") {
     const error = new Problem("internal", "broken").toDetails();

@@ -294,6 +294,46 @@ describe("progress", () => {
   });
 });
 
+describe("a job's log", () => {
+  const linesIn = (effects: Parameters<typeof said>[0]) =>
+    said(effects).flatMap((message) => (message.type === "log" ? message.lines : []));
+
+  it("goes out in batches, a few a second, and its last lines before the report of the end", () => {
+    const story = new Story();
+    story.connect();
+    story.assign(A);
+    const say = (...lines: string[]) => story.do({ type: "log", lease: A, lines });
+    expect([...linesIn(say("one")), ...linesIn(say("two"))]).toEqual([]);
+    expect(wakeAt(story.state) - story.now).toBe(250);
+    expect(linesIn(story.after(250))).toEqual(["one", "two"]);
+    say("three");
+    const ending = said(story.do({ type: "job-ended", lease: A, outcome: { type: "result", result: SUMMARY_ONLY } }));
+    expect(ending.map(({ type }) => type)).toEqual(["log", "complete"]);
+    expect(linesIn(story.after(1_000))).toEqual([]);
+  });
+
+  it("is kept while the line is down, and sent with what is missing after the welcome", () => {
+    const story = new Story();
+    story.connect();
+    story.assign(A);
+    story.drop();
+    for (let n = 0; n < 700; n++) story.do({ type: "log", lease: A, lines: [`line ${n}`] });
+    story.connect([A]);
+    const lines = [1, 2, 3, 4, 5, 6].flatMap(() => linesIn(story.after(250)));
+    expect(lines[0]).toContain("200 lines were dropped here");
+    expect([lines[1], lines.at(-1), lines.length]).toEqual(["line 200", "line 699", 501]);
+  });
+
+  it("of a lost lease goes nowhere", () => {
+    const story = new Story();
+    story.connect();
+    story.assign(A);
+    story.hear({ type: "stale", ...A });
+    story.do({ type: "log", lease: A, lines: ["late"] });
+    expect(linesIn(story.after(1_000))).toEqual([]);
+  });
+});
+
 describe("leaving", () => {
   it("gives everything back first, and leaves when all is acknowledged", () => {
     const story = new Story(2);

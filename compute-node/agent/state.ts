@@ -25,6 +25,7 @@ import {
   cancel,
   canSpeak,
   jobEnded,
+  jobLogged,
   jobProgressed,
   leasesTick,
   leasesWakeAt,
@@ -42,6 +43,7 @@ export const AGENT_DEFAULTS = {
   greetingTimeoutMs: 10_000,
   heartbeatTimeoutMs: 5_000,
   progressIntervalMs: 1_000,
+  logIntervalMs: 250,
   resend: { firstMs: 5_000, longestMs: 60_000 },
   shutdownMs: 1_500,
 } as const;
@@ -125,6 +127,9 @@ function handle(turn: Turn, event: AgentEvent): void {
       return;
     case "progress":
       jobProgressed(turn, event.lease, event.progress);
+      return;
+    case "log":
+      jobLogged(turn, event.lease, event.lines);
       return;
     case "job-ended":
       jobEnded(turn, event.lease, event.outcome);
