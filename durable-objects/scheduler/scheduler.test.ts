@@ -487,7 +487,7 @@ describe("the registry's scheduler", () => {
       const request = { workerId: "a", workerType, endpointUrl, softwareVersion, capabilities, metadata: {} };
       registry.scheduler.register(request, "hash of a", registry.now);
       registry.pass(2 * SECOND);
-      expect(registry.connect("a")).toBe(true);
+      expect(registry.scheduler.workers().map((worker) => worker.workerId)).toEqual(["a"]);
     });
 
     it("tells a node that it does not know to enrol again", () => {

@@ -226,9 +226,10 @@ export class ControlPlane {
     }
     line.identifiedEpoch = message.epoch;
     this.#byWorker.set(workerId, line);
-    if (this.#commit("hello", workerId, (now) => scheduler.hello(workerId, message, now))) return;
+    const refusal = this.#commit("hello", workerId, (now) => scheduler.hello(workerId, message, now));
+    if (refusal === null) return;
     this.#forget(line);
-    this.#world.network.closeFromRegistry(line, CLOSE_CODES.superseded, "a newer connection of this worker is in use");
+    this.#world.network.closeFromRegistry(line, refusal.code, refusal.reason);
   }
 
   #refuse(line: Line, problem: Problem): void {

@@ -188,12 +188,16 @@ export class World {
     this.queue.after(60_000, () => this.#helpAlong());
   }
 
-  /** What was in flight when the world healed may still have undone the healing. */
+  /**
+   * What was in flight when the world healed may have undone the healing: this network swaps frames of one connection,
+   * which TCP never does, and nothing numbers a node's capabilities.
+   */
   #helpAlong(): void {
     this.workload.cancelEndless();
     for (const node of this.nodes) {
       node.thaw();
       if (node.process?.state.draining) node.drain(false, false);
+      node.changeDatasets(SYMBOLS);
       this.plane.drain(node.workerId, false);
     }
   }

@@ -1,0 +1,68 @@
+import { describe, expect, it } from "vitest";
+import type { Canary } from "./canary.ts";
+import { addTally, newTally } from "./tally.ts";
+import { World } from "./world.ts";
+
+/** Each is a world of its own: how many nodes, how hostile, which faults at all (`rates.ts`). */
+const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+const EVENTS = 100_000;
+const total = newTally();
+
+describe("registry and nodes in a simulated world", () => {
+  for (const seed of SEEDS) {
+    it(`keep every promise through ${EVENTS} events under the faults of seed ${seed}, and end all that was accepted once healed`, () => {
+      const tally = new World({ seed, events: EVENTS }).run();
+      addTally(total, tally);
+      expect(tally.events).toBeGreaterThanOrEqual(EVENTS);
+      expect(tally.completed + tally.failed + tally.cancelled).toBe(tally.submitted);
+      expect(tally.completed).toBeGreaterThan(0);
+    });
+  }
+
+  it("met a million events, every kind of fault, and attempts that had to be fenced off", () => {
+    expect(total.events).toBeGreaterThanOrEqual(SEEDS.length * EVENTS);
+    expect(total).not.toMatchObject(
+      expect.toSatisfy((tally: typeof total) =>
+        [tally.drops, tally.repeats, tally.cuts, tally.crashes, tally.freezes, tally.restarts, tally.jumps].includes(0),
+      ),
+    );
+    expect(total.fencedOff).toBeGreaterThan(0);
+    expect(total.executions).toBeGreaterThan(total.completed);
+  });
+
+  it("do the same again with the same seed, and something else with another", () => {
+    const hashes = [11, 11, 12].map((seed) => {
+      const world = new World({ seed, events: 20_000 });
+      world.run();
+      return world.trace.hash;
+    });
+    expect(hashes[0]).toBe(hashes[1]);
+    expect(hashes[0]).not.toBe(hashes[2]);
+  });
+});
+
+describe("the simulation finds a planted bug", () => {
+  const planted: readonly { canary: Canary; seed: number; broken: RegExp; bug: string }[] = [
+    {
+      canary: "ignore-attempt",
+      seed: 4,
+      broken: /^invariant 4: the result/,
+      bug: "attempt numbers that count for nothing",
+    },
+    { canary: "send-before-write", seed: 2, broken: /^invariant 4:/, bug: "messages that go out before the write" },
+    {
+      canary: "forget-lease-on-disconnect",
+      seed: 1,
+      broken: /^invariant 1: \d+ operations run under \d+ leases/,
+      bug: "leases forgotten with the connection",
+    },
+    { canary: "double-assign", seed: 1, broken: /^invariant 1: .* alone/, bug: "one attempt given to two workers" },
+  ];
+  for (const { canary, seed, broken, bug } of planted) {
+    it(`${bug} (${canary}) within 50,000 events, and says how to see it again`, () => {
+      const world = new World({ seed, events: 50_000, canary });
+      expect(() => world.run()).toThrow(broken);
+      expect(() => new World({ seed, events: 50_000, canary }).run()).toThrow(`make simulate SEED=${seed} STEPS=50000`);
+    });
+  }
+});
