@@ -405,9 +405,10 @@ export class WorkerRegistry extends DurableObject<Environment> {
       throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
     }
     this.#connections.identify(socket, workerId, message.epoch);
-    if (this.#commit(this.#scheduler.hello(workerId, message, now))) return;
+    const refusal = this.#commit(this.#scheduler.hello(workerId, message, now));
+    if (refusal === null) return;
     this.#connections.forget(socket);
-    closeQuietly(socket, CLOSE_CODES.superseded, "a newer connection of this worker is in use");
+    closeQuietly(socket, refusal.code, refusal.reason);
   }
 
   /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */

@@ -2,6 +2,7 @@
 export * from "./api.ts";
 export * from "./artefacts.ts";
 export * from "./backtest-result.ts";
+export * from "./datasets.ts";
 export * from "./events.ts";
 export * from "./identifiers.ts";
 export * from "./limits.ts";

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { operationId, sha256 } from "./identifiers.ts";
 import { operationResult, operationSpec, progress } from "./operations.ts";
 import { problemDetails } from "./problem.ts";
-import { capabilities } from "./workers.ts";
+import { capabilities, datasetRef } from "./workers.ts";
 
 export const SUBPROTOCOL = "ktrdr.v1";
 export const PROTOCOL_VERSION = 1;
@@ -21,6 +21,8 @@ export const CLOSE_CODES = {
   superseded: 4001,
   /** The credential was revoked or the worker removed: enrol again. */
   revoked: 4003,
+  /** The node speaks a protocol that this control plane does not know yet. */
+  unsupported: 4010,
   /** Too many messages that could not be understood. */
   misbehaving: 4008,
   /** The control plane is going away; reconnect with backoff. */
@@ -65,7 +67,14 @@ export const registryMessage = z.discriminatedUnion("type", [
     leases: z.array(lease),
     heartbeatIntervalMs: z.int().min(1),
   }),
-  z.strictObject({ type: z.literal("assign"), ...lease.shape, spec: operationSpec, checkpoint: sha256.nullable() }),
+  /** `dataset`: the bars that the spec asks for are in the store as this artefact; a node that lacks them fetches them. */
+  z.strictObject({
+    type: z.literal("assign"),
+    ...lease.shape,
+    spec: operationSpec,
+    checkpoint: sha256.nullable(),
+    dataset: datasetRef.optional(),
+  }),
   /** Stop this attempt and answer `stopped`. */
   z.strictObject({ type: z.literal("cancel"), ...lease.shape }),
   /** This attempt is no longer yours: stop it, forget it. */

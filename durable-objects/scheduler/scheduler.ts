@@ -54,6 +54,12 @@ export interface Outcome<T> {
   readonly effects: readonly Effect[];
 }
 
+/** Why a connection is closed after its `hello`. */
+export interface Refusal {
+  readonly code: number;
+  readonly reason: string;
+}
+
 /** One accepted submission. */
 export interface Submission {
   readonly request: SubmitRequest;
@@ -312,17 +318,20 @@ export class Scheduler {
   /**
    * The first message of a connection. A newer epoch replaces the older connection; an older one is closed.
    * Leases that the worker still runs live on; the ones that it does not know were lost with its process.
-   * Answers whether the connection is now the worker's own.
+   * Answers null when the connection is now the worker's own, or why it is to be closed.
    */
-  hello(workerId: string, message: Extract<NodeMessage, { type: "hello" }>, now: number): Outcome<boolean> {
+  hello(workerId: string, message: Extract<NodeMessage, { type: "hello" }>, now: number): Outcome<Refusal | null> {
     return this.#step((state) => {
       const worker = state.workers.get(workerId);
-      if (worker === undefined) {
-        closeConnection(state, { workerId, epoch: message.epoch }, CLOSE_CODES.revoked, "the worker is not registered");
-        return false;
+      if (worker === undefined) return { code: CLOSE_CODES.revoked, reason: "the worker is not registered" };
+      if (message.protocolVersion > PROTOCOL_VERSION) {
+        const versions = `${message.protocolVersion} is newer than this control plane's ${PROTOCOL_VERSION}`;
+        return { code: CLOSE_CODES.unsupported, reason: `protocol version ${versions}` };
       }
-      if (message.epoch === worker.epoch && worker.connected) return true;
-      if (message.epoch <= worker.epoch || message.protocolVersion > PROTOCOL_VERSION) return false;
+      if (message.epoch === worker.epoch && worker.connected) return null;
+      if (message.epoch <= worker.epoch) {
+        return { code: CLOSE_CODES.superseded, reason: "a newer connection of this worker is in use" };
+      }
       if (worker.connected) {
         closeConnection(state, worker, CLOSE_CODES.superseded, "a newer connection of this worker took over");
       }
@@ -332,7 +341,7 @@ export class Scheduler {
       recordWorkerMoment(state.sql, workerId, "connected", now, `epoch ${message.epoch}`);
       this.#reconcile(state, worker, message.leases, now);
       dispatch(state, now);
-      return true;
+      return null;
     });
   }
 
@@ -586,11 +595,6 @@ function sendTo(state: State, worker: WorkerRecord, message: Extract<Effect, { t
   state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
 }
 
-function closeConnection(
-  state: State,
-  worker: Pick<WorkerRecord, "workerId" | "epoch">,
-  code: number,
-  reason: string,
-): void {
+function closeConnection(state: State, worker: WorkerRecord, code: number, reason: string): void {
   state.effects.push({ type: "close", workerId: worker.workerId, epoch: worker.epoch, code, reason });
 }

@@ -79,18 +79,23 @@ export class NodeStandIn {
     socket.accept();
   }
 
-  /** Enrols (or goes on as `before` with the next epoch), connects and is welcomed. It offers one slot and the label `name`. */
-  static async connect(workerId: string, before?: NodeStandIn, leases: unknown[] = []): Promise<NodeStandIn> {
+  /** Enrols (or goes on as `before` with the next epoch) and opens a socket, without a word. */
+  static async open(workerId: string, before?: NodeStandIn): Promise<NodeStandIn> {
     const { credential, epoch } = before ?? (await enrol(workerId));
     const response = await SELF.fetch(`http://plane/api/v1/workers/${workerId}/socket`, {
       headers: { upgrade: "websocket", authorization: `Bearer ${credential}`, "sec-websocket-protocol": "ktrdr.v1" },
     });
     if (response.webSocket === null) throw new Error(`no socket: ${response.status}`);
-    const node = new NodeStandIn(workerId, credential, epoch + 1, response.webSocket);
+    return new NodeStandIn(workerId, credential, epoch + 1, response.webSocket);
+  }
+
+  /** Opens, says hello and is welcomed. It offers one slot and the label `name`. */
+  static async connect(workerId: string, before?: NodeStandIn, leases: unknown[] = []): Promise<NodeStandIn> {
+    const node = await NodeStandIn.open(workerId, before);
     node.send({
       type: "hello",
       protocol_version: 1,
-      epoch: epoch + 1,
+      epoch: node.epoch,
       software_version: "0.0.0",
       capabilities: { slots: 1, kinds: ["sleep", "backtest"], labels: { name: workerId } },
       leases,
