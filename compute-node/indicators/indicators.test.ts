@@ -10,20 +10,22 @@ import { INDICATORS, V3_INDICATORS } from "./table.ts";
 const columnNames = ["open", "high", "low", "close", "volume", "timeMs"] as const;
 type Columns = Record<(typeof columnNames)[number], Float64Array>;
 
+/** Prices in ticks, as they are: a deviation of one unit in the last place would be all rounding. */
+const ticks = (value: number) => Math.round(value * 1000) / 1000;
 const bar = fc.record({
-  low: fc.double({ min: 1, max: 200, noNaN: true }),
-  range: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 20, noNaN: true })),
+  low: fc.double({ min: 1, max: 200, noNaN: true }).map(ticks),
+  range: fc.oneof(fc.constant(0), fc.double({ min: 0, max: 20, noNaN: true })).map(ticks),
   at: fc.double({ min: 0, max: 1, noNaN: true }),
   volume: fc.integer({ min: 0, max: 1_000_000 }),
 });
 
 const columns = fc.array(bar, { minLength: 0, maxLength: 90 }).map((bars): Columns => {
-  const close = bars.map((b) => Math.min(b.low + b.at * b.range, b.low + b.range));
+  const within = (b: (typeof bars)[number], at: number) => Math.min(ticks(b.low + at * b.range), b.low + b.range);
   return {
-    open: Float64Array.from(bars, (b) => b.low + (1 - b.at) * b.range),
+    open: Float64Array.from(bars, (b) => within(b, 1 - b.at)),
     high: Float64Array.from(bars, (b) => b.low + b.range),
     low: Float64Array.from(bars, (b) => b.low),
-    close: Float64Array.from(close),
+    close: Float64Array.from(bars, (b) => within(b, b.at)),
     volume: Float64Array.from(bars, (b) => b.volume),
     timeMs: Float64Array.from(bars, (_, i) => Date.UTC(2024, 0, 1, 7) + i * 4 * 3_600_000),
   };

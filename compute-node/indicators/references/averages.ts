@@ -19,12 +19,9 @@ export const AVERAGE_REFERENCES: Readonly<Record<string, Reference>> = {
   },
   t3: ([x], p) => {
     const v = p.volume_factor;
-    const generalised = (series: number[]): number[] => {
-      const [a, b] = nested(series, p.period, 2);
-      return zip(a, b, (u, w) => u * (1 + v) - w * v);
-    };
-    const apply = (series: number[]) => afterNaN(series, generalised);
-    return { value: apply(apply(apply([...x]))) };
+    const [, , e3, e4, e5, e6] = nested(x, p.period, 6);
+    const weights = [1 + 3 * v + 3 * v ** 2 + v ** 3, -(3 * v + 6 * v ** 2 + 3 * v ** 3), 3 * v ** 2 + 3 * v ** 3];
+    return { value: e3.map((u, i) => weights[0] * u + weights[1] * e4[i] + weights[2] * e5[i] - v ** 3 * e6[i]) };
   },
   kama: ([x], p) => {
     const result: number[] = [];

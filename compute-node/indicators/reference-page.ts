@@ -1,0 +1,75 @@
+/**
+ * docs/reference/indicators.md, made from the table. Run it to write the page:
+ * `node compute-node/indicators/reference-page.ts`
+ */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { IndicatorDeclaration, IndicatorParameter } from "./declaration.ts";
+import { INDICATORS, V3_INDICATORS } from "./table.ts";
+
+export const REFERENCE_PAGE_URL = new URL("../../docs/reference/indicators.md", import.meta.url);
+
+/** The whole page. */
+export function referencePage(): string {
+  return `${[
+    "# Indicators",
+    "",
+    "Made from the table in `compute-node/indicators` by `node compute-node/indicators/reference-page.ts`.",
+    "",
+    "Case and underscores in a name never matter: `BollingerBands` is `bollinger_bands`. A value is undefined (NaN) before",
+    "the bar given as its warm-up (bar 0 is the first), and after a gap in its inputs an indicator starts again. Where an",
+    "indicator reads `close` or another single column first, `source` may name another one. Each value depends on its own",
+    "bar and earlier ones alone.",
+    "",
+    "Rules and TypeScript strategies use the first table. Fuzzy-neural strategies (v3) use it too, except for the names in",
+    "the second one, where their models were trained on other arithmetic.",
+    "",
+    "## For every strategy",
+    "",
+    ...INDICATORS.flatMap(section),
+    "## What v3 strategies mean by these names",
+    "",
+    ...V3_INDICATORS.flatMap(section),
+  ]
+    .join("\n")
+    .trimEnd()}\n`;
+}
+
+function section(declaration: IndicatorDeclaration): string[] {
+  const { name, aliases, title, parameters, inputs, takesSource, outputs, formula, origin } = declaration;
+  const reads = inputs.map((input, k) => (k === 0 && takesSource ? `${input} (or \`source\`)` : input)).join(", ");
+  return [
+    `### ${name}`,
+    "",
+    `${title}.${aliases.length === 0 ? "" : ` Also: ${aliases.map((alias) => `\`${alias}\``).join(", ")}.`} Reads ${reads}.`,
+    "",
+    `- formula: ${formula}`,
+    ...parameters.map((parameter) => `- parameter ${parameterText(parameter)}`),
+    ...outputs.map(
+      (output) => `- output \`${output.name}\`: ${output.description}; warm-up ${warmup(declaration, output)}`,
+    ),
+    ...(declaration.undefinedWhere === undefined ? [] : [`- undefined where ${declaration.undefinedWhere}`]),
+    ...(declaration.deviation === undefined ? [] : [`- differs from the Python original: ${declaration.deviation}`]),
+    `- origin: ${origin}`,
+    "",
+  ];
+}
+
+function parameterText(parameter: IndicatorParameter): string {
+  const { name, min, max, integer, description, choices, ignored } = parameter;
+  const standard = choices === undefined ? parameter.default : choices[parameter.default];
+  const range =
+    choices === undefined
+      ? `${integer ? "whole number" : "number"} from ${min} to ${max}`
+      : `one of ${choices.map(String).join(", ")}`;
+  return `\`${name}\` = ${standard}: ${description} (${range})${ignored === undefined ? "" : `; it does nothing: ${ignored}`}`;
+}
+
+/** With the standard parameters. */
+function warmup({ parameters }: IndicatorDeclaration, output: IndicatorDeclaration["outputs"][number]): string {
+  const standard = Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter.default]));
+  const bars = output.firstIndex(standard);
+  return `${bars} ${bars === 1 ? "bar" : "bars"}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(REFERENCE_PAGE_URL, referencePage());
