@@ -2,8 +2,9 @@
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileLoop } from "./generated-loop.ts";
-import type { Lowered } from "./lower-expression.ts";
+import { compileFilteredLoop, deferredMeans, filteredInputs } from "./mean-comparisons.ts";
 import { resolveStrategy } from "./resolve-strategy.ts";
+import type { ColumnId, SeriesPlan } from "./series-plan.ts";
 import type { StrategySignals } from "./signals.ts";
 import { throwFaults } from "./strategy-faults.ts";
 import { originOf } from "./validate-strategy.ts";
@@ -14,8 +15,23 @@ export interface CompiledRules {
   /**
    * Pure; allocates its columns, and nothing per bar. Works for any number of rows, 0 included. The bars up to and
    * including `warmupBars` have no signal; each later one depends on no bar after it.
+   *
+   * With `scratch` the columns live in memory that the next call with it writes over.
    */
-  signals(bars: BarColumns): StrategySignals;
+  signals(bars: BarColumns, scratch?: SignalScratch): StrategySignals;
+}
+
+/** Memory of signal columns, used again from run to run. */
+export class SignalScratch {
+  private columns: Uint8Array[] = [];
+
+  /** Four columns of `rows` bytes, with whatever they held. */
+  take(rows: number): Uint8Array[] {
+    if (this.columns.length === 0 || this.columns[0].length < rows) {
+      this.columns = [0, 1, 2, 3].map(() => new Uint8Array(rows));
+    }
+    return this.columns.map((column) => (column.length === rows ? column : column.subarray(0, rows)));
+  }
 }
 
 /** Throws a `Problem` (`invalid-strategy`) that lists every fault, unknown or out-of-range overrides included. */
@@ -26,21 +42,35 @@ export function compileRules(strategy: RuleStrategy, overrides: Readonly<Record<
   const rules = [entries.long, exits.long, entries.short, exits.short];
   const present = rules.filter((rule) => rule !== null);
   const warmupBars = Math.max(0, ...present.map((rule) => rule.firstIndex));
-  const loop = compileLoop(present.map(signalCode));
+  const codes = present.map((rule) => rule.code(0));
+  const means = deferredMeans(codes, plan);
+  const loop =
+    means.length === 0 ? compileLoop(codes.map((code) => `${code} ? 1 : 0`)) : compileFilteredLoop(codes, means);
   const values = parameters.names.map((name) => parameters.values[name]);
   const constants = { reverse: strategy.reverse, sizeFraction, stopLoss, takeProfit };
   return {
     parameters: parameters.values,
-    signals(bars) {
-      const columns = rules.map(() => new Uint8Array(bars.rows));
+    signals(bars, scratch = new SignalScratch()) {
+      const columns = scratch.take(bars.rows);
+      for (const [index, column] of columns.entries())
+        column.fill(0, 0, rules[index] === null ? bars.rows : warmupBars + 1);
       const outputs = columns.filter((_, index) => rules[index] !== null);
-      loop(plan.run(bars, values), warmupBars + 1, outputs);
+      loop(filteredInputs(plan.run(bars, values, means), means, exactColumns(plan, bars)), warmupBars + 1, outputs);
       const [entryLong, exitLong, entryShort, exitShort] = columns;
       return { warmupBars, entryLong, exitLong, entryShort, exitShort, ...constants };
     },
   };
 }
 
-function signalCode(rule: Lowered): string {
-  return `${rule.code(0)} ? 1 : 0`;
+/** Each column computed when it is first asked for. */
+function exactColumns(plan: SeriesPlan, bars: BarColumns): (column: ColumnId) => Float64Array {
+  const known = new Map<ColumnId, Float64Array>();
+  return (id) => {
+    let column = known.get(id);
+    if (column === undefined) {
+      column = plan.column(id, bars);
+      known.set(id, column);
+    }
+    return column;
+  };
 }

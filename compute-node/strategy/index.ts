@@ -1,5 +1,5 @@
 /** Rule strategies: from a YAML file to signals. */
-export { type CompiledRules, compileRules } from "./compile-rules.ts";
+export { type CompiledRules, compileRules, SignalScratch } from "./compile-rules.ts";
 export type { ProtectiveLevel, StrategySignals } from "./signals.ts";
 export { parseStrategyFile } from "./strategy-file.ts";
 export { type StrategyWarning, validateStrategy } from "./validate-strategy.ts";

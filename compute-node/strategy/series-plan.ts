@@ -1,15 +1,16 @@
 /** Which columns a strategy computes, each once however often it is named. */
 import {
   computeIndicator,
+  INPUT_COLUMNS,
   type IndicatorDeclaration,
   type IndicatorParameters,
-  PRICE_COLUMNS,
-  type PriceColumn,
+  type InputColumn,
 } from "../indicators/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileLoop, type LoopInputs } from "./generated-loop.ts";
+import type { DeferredMean } from "./mean-comparisons.ts";
 
-/** An index into the plan's columns: the five price columns, then what the steps compute. */
+/** An index into the plan's columns: the input columns, then what the steps compute. */
 export type ColumnId = number;
 
 export interface PlannedColumn {
@@ -30,11 +31,11 @@ type Step =
 
 export class SeriesPlan {
   private readonly steps: Step[] = [];
-  private readonly columns: PlannedColumn[] = PRICE_COLUMNS.map((_, id) => ({ id, firstIndex: 0 }));
+  private readonly columns: PlannedColumn[] = INPUT_COLUMNS.map((_, id) => ({ id, firstIndex: 0 }));
   private readonly known = new Map<string, readonly PlannedColumn[]>();
 
-  price(name: PriceColumn): PlannedColumn {
-    return this.columns[PRICE_COLUMNS.indexOf(name)];
+  price(name: InputColumn): PlannedColumn {
+    return this.columns[INPUT_COLUMNS.indexOf(name)];
   }
 
   /** The indicator's output columns, in the order of its declaration. */
@@ -66,11 +67,37 @@ export class SeriesPlan {
     return column;
   }
 
-  /** Computes every column over the bars. Allocates the columns, and nothing per bar. */
-  run(bars: BarColumns, parameters: readonly number[]): LoopInputs {
-    const columns: Float64Array[] = PRICE_COLUMNS.map((name) => bars[name]);
+  /** Plain moving averages over a price that no other step reads. */
+  means(): DeferredMean[] {
+    const read = new Set(this.steps.flatMap((step) => (step.kind === "indicator" ? step.inputs : [])));
+    const inCode = (id: ColumnId) =>
+      this.steps.some((step) => step.kind === "expression" && new RegExp(`\\bc${id}\\b`).test(step.code));
+    const means: DeferredMean[] = [];
+    for (const step of this.steps) {
+      if (step.kind !== "indicator" || step.declaration.name !== "sma") continue;
+      const [[source], [column]] = [step.inputs, step.outputs];
+      if (source >= INPUT_COLUMNS.length || read.has(column) || inCode(column)) continue;
+      means.push({ column, source, period: step.parameters.period });
+    }
+    return means;
+  }
+
+  /** One column alone, which an indicator over prices gives. */
+  column(id: ColumnId, bars: BarColumns): Float64Array {
+    const step = this.steps.find((candidate) => candidate.kind === "indicator" && candidate.outputs.includes(id));
+    if (step?.kind !== "indicator") throw new Error(`column ${id} is not an indicator's`);
+    const outputs = step.outputs.map(() => new Float64Array(bars.rows));
+    const inputs = step.inputs.map((input) => bars[INPUT_COLUMNS[input]]);
+    computeIndicator(step.declaration, inputs, step.parameters, outputs);
+    return outputs[step.outputs.indexOf(id)];
+  }
+
+  /** Computes every column over the bars but those of `deferred`. Allocates the columns, and nothing per bar. */
+  run(bars: BarColumns, parameters: readonly number[], deferred: readonly DeferredMean[] = []): LoopInputs {
+    const columns: Float64Array[] = INPUT_COLUMNS.map((name) => bars[name]);
     const inputs: LoopInputs = { columns, parameters, rows: bars.rows };
     for (const step of this.steps) {
+      if (step.kind === "indicator" && deferred.some(({ column }) => step.outputs.includes(column))) continue;
       if (step.kind === "expression") {
         const output = new Float64Array(bars.rows).fill(Number.NaN);
         columns[step.output] = output;

@@ -1,0 +1,256 @@
+/**
+ * @file Comparisons of moving averages, decided without computing the averages where the answer is clear.
+ *
+ * `sma` is right to about one unit in the last place, which costs some thirty operations a bar. A rule only asks which
+ * of two averages is higher. So the loop keeps plain running sums, with a bound on their error, and compares those; where
+ * the difference is within the bound (a tie, a gap, anything undefined) it asks the real columns, which are computed on
+ * the first such bar. The answers are therefore those of the real columns, bit for bit. Such filters come from exact
+ * geometry (Shewchuk, Adaptive Precision Floating-Point Arithmetic, 1997, section 4).
+ */
+import type { LoopInputs } from "./generated-loop.ts";
+import type { ColumnId, SeriesPlan } from "./series-plan.ts";
+
+/** A moving average over a price column that only comparisons read. */
+export interface DeferredMean {
+  readonly column: ColumnId;
+  readonly source: ColumnId;
+  readonly period: number;
+}
+
+export interface FilteredInputs extends LoopInputs {
+  /** Periods of the deferred means, in their order. */
+  readonly periods: readonly number[];
+  /** The real column; computed when it is first asked for. */
+  readonly exact: (column: ColumnId) => Float64Array;
+  /** See `errorBound`. */
+  readonly errorBound: typeof errorBound;
+  readonly windowSum: typeof windowSum;
+  readonly words: typeof wordsOf;
+}
+
+export type FilteredLoop = (inputs: FilteredInputs, start: number, outputs: readonly Uint8Array[]) => void;
+
+/** Bars between two fresh sums; each costs one window, and the error grows with their distance. */
+const BLOCK_BARS = 2048;
+/** Longer windows would cost more at each fresh sum than they save. */
+const MAX_PERIOD = 500;
+/** Below it squares lose digits, and the bound would no longer be one. */
+const SMALLEST_SQUARES = 1e-280;
+/** Characters of conditions beyond which four copies of them would cost more than they save. */
+const LONGEST_UNROLLED = 400;
+
+/** The deferrable means that the rules' codes only compare; empty when there are none. */
+export function deferredMeans(codes: readonly string[], plan: SeriesPlan): DeferredMean[] {
+  const means = plan.means().filter(({ period }) => period <= MAX_PERIOD);
+  const compared = codes.map((code) => code.replace(comparisonsOf(new Set(means.map(({ column }) => column))), ""));
+  return means.filter(({ column }) => {
+    const name = new RegExp(`\\bc${column}\\b`);
+    return codes.some((code) => name.test(code)) && !compared.some((code) => name.test(code));
+  });
+}
+
+/** Compares two columns at the same bar; at least one of them deferred, the other deferred or a price. */
+function comparisonsOf(means: ReadonlySet<ColumnId>): RegExp {
+  const mean = [...means].join("|") || "none";
+  const past = "\\[i(?: - 1)?\\]";
+  const price = `(?:${mean}|[0-4])`;
+  return new RegExp(
+    `\\((?:c((?:${mean}))(${past}) (<|>|<=|>=|===) c(${price})\\2|c(${price})(${past}) (<|>|<=|>=|===) c(${mean})\\6)\\)`,
+    "g",
+  );
+}
+
+const remembered = new Map<string, FilteredLoop>();
+const REMEMBERED_LOOPS = 128;
+
+/** One loop over the bars as `compileLoop` makes it, with the comparisons of `means` filtered. */
+export function compileFilteredLoop(codes: readonly string[], means: readonly DeferredMean[]): FilteredLoop {
+  const source = sourceOf(codes, means);
+  let loop = remembered.get(source);
+  if (loop === undefined) {
+    loop = new Function("inputs", "start", "outputs", source) as FilteredLoop;
+    if (remembered.size >= REMEMBERED_LOOPS) remembered.clear();
+    remembered.set(source, loop);
+  }
+  return loop;
+}
+
+function sourceOf(codes: readonly string[], means: readonly DeferredMean[]): string {
+  const writer = new LoopWriter(codes, means);
+  const outputs = codes.map((_, index) => index);
+  const sources = [...new Set(means.map(({ source }) => source))];
+  const scalar = writer.bar("", 0);
+  const four = [0, 1, 2, 3].map((ahead) => writer.bar(`_${ahead}`, ahead));
+  const isShort = codes.join("").length <= LONGEST_UNROLLED;
+  const columns = [...new Set(`${codes.join(" ")} ${sources.map((id) => `c${id}`).join(" ")}`.match(/\b[cp]\d+\b/g))];
+  return [
+    '"use strict";',
+    ...columns
+      .filter((name) => !means.some(({ column }) => name === `c${column}`))
+      .map((name) => `const ${name} = inputs.${name.startsWith("c") ? "columns" : "parameters"}[${name.slice(1)}];`),
+    ...means.map(({ column }, k) => `const w${column} = inputs.periods[${k}] | 0, k${column} = 1 / w${column};`),
+    ...outputs.map((k) => `const o${k} = outputs[${k}], q${k} = inputs.words(o${k});`),
+    "const rows = inputs.rows | 0;",
+    "let i = start | 0;",
+    "while (i < rows) {",
+    `const end = Math.min((i & ${-BLOCK_BARS}) + ${BLOCK_BARS}, rows) | 0;`,
+    ...sources.map((id) => {
+      const longest = means.filter(({ source }) => source === id).map(({ column }) => `w${column}`);
+      return `const e${id} = inputs.errorBound(c${id}, Math.max(${longest.join(", ")}), i, end);`;
+    }),
+    ...writer.bounds(),
+    ...means.flatMap(({ column, source }) => [
+      `let s${column} = inputs.windowSum(c${source}, i - w${column}, i), m${column} = s${column} * k${column};`,
+      `let a${column} = (i - w${column}) | 0;`,
+    ]),
+    "while (i < end) {",
+    ...(isShort
+      ? [
+          "if ((i & 3) === 0) for (const last = (end - 3) | 0; i < last; ) {",
+          ...four.flatMap(({ lines }) => lines),
+          ...outputs.map((k) =>
+            storeFour(
+              k,
+              four.map(({ values }) => values[k]),
+            ),
+          ),
+          ...writer.advance("_3", 4),
+          "}",
+          "if (i === end) break;",
+        ]
+      : []),
+    ...scalar.lines,
+    ...outputs.map((k) => `o${k}[i] = ${scalar.values[k]} ? 1 : 0;`),
+    ...writer.advance("", 1),
+    "}",
+    "}",
+  ].join("\n");
+}
+
+/** Four bars' flags at once: mostly they are equal, and one store of a word takes them. */
+function storeFour(output: number, values: readonly string[]): string {
+  const each = values.map((value, ahead) => `o${output}[i + ${ahead}] = ${value} ? 1 : 0;`);
+  return (
+    `if (${values.join(" && ")}) q${output}[i >> 2] = 0x01010101; ` +
+    `else if (!(${values.join(" || ")})) q${output}[i >> 2] = 0; else { ${each.join(" ")} }`
+  );
+}
+
+/** The code of one bar: running sums, differences, conditions; names end in `suffix`, and it lies `ahead` of `i`. */
+class LoopWriter {
+  private readonly codes: readonly string[];
+  private readonly means: readonly DeferredMean[];
+  private readonly sourceOf: ReadonlyMap<ColumnId, ColumnId>;
+  private readonly comparison: RegExp;
+  private readonly pairs = new Map<string, string>();
+
+  constructor(codes: readonly string[], means: readonly DeferredMean[]) {
+    this.codes = codes;
+    this.means = means;
+    this.sourceOf = new Map(means.map(({ column, source }) => [column, source]));
+    this.comparison = comparisonsOf(new Set(this.sourceOf.keys()));
+  }
+
+  bar(suffix: string, ahead: number): { lines: string[]; values: string[] } {
+    const before = ahead === 0 ? "" : `_${ahead - 1}`;
+    const differences = new Map<string, string>();
+    const values = this.codes.map((code) => shifted(this.filteredCode(code, suffix, before, differences), ahead));
+    const sums = this.means.flatMap(({ column, source }) => {
+      const place = ahead === 0 ? "" : ` + ${ahead}`;
+      const last = ahead === 0 ? `s${column}` : `s${column}${before}n`;
+      return [`const s${column}${suffix}n = ${last} + (c${source}[i${place}] - c${source}[a${column}${place}]);`];
+    });
+    const averages = this.means.map(({ column }) => `const m${column}${suffix}n = s${column}${suffix}n * k${column};`);
+    const named = [...differences].map(([name, code]) => `const ${name} = ${shifted(code, ahead)};`);
+    return { lines: [...sums, ...averages, ...named], values };
+  }
+
+  /** What carries over to the next bars. */
+  advance(suffix: string, bars: number): string[] {
+    const carried = this.means.map(
+      ({ column }) =>
+        `s${column} = s${column}${suffix}n; m${column} = m${column}${suffix}n; a${column} = (a${column} + ${bars}) | 0;`,
+    );
+    return [...carried, `i = (i + ${bars}) | 0;`];
+  }
+
+  /** Error bounds of the pairs that were compared. */
+  bounds(): string[] {
+    return [...this.pairs].map(([name, sum]) => `const ${name} = ${sum}, n${name} = -${name};`);
+  }
+
+  private filteredCode(code: string, suffix: string, before: string, differences: Map<string, string>): string {
+    return code.replace(this.comparison, (_, l1, back1, op1, r1, l2, back2, op2, r2) => {
+      const [left, back, operator, right] = l1 === undefined ? [l2, back2, op2, r2] : [l1, back1, op1, r1];
+      const bound = `t${left}_${right}`;
+      const difference = `d${left}_${right}${back === "[i]" ? "" : "b"}${suffix}`;
+      const part = (id: string) => (this.sourceOf.has(Number(id)) ? `e${this.sourceOf.get(Number(id))}` : "0");
+      const average = (id: string) => {
+        if (!this.sourceOf.has(Number(id))) return `c${id}${back}`;
+        if (back === "[i]") return `m${id}${suffix}n`;
+        return before === "" ? `m${id}` : `m${id}${before}n`;
+      };
+      this.pairs.set(bound, `${part(left)} + ${part(right)}`);
+      differences.set(difference, `${average(left)} - ${average(right)}`);
+      const exact = (id: string) => `${this.sourceOf.has(Number(id)) ? `inputs.exact(${id})` : `c${id}`}${back}`;
+      return filtered(difference, bound, operator, `${exact(left)} ${operator} ${exact(right)}`);
+    });
+  }
+}
+
+function shifted(code: string, ahead: number): string {
+  return ahead === 0 ? code : code.replaceAll("[i", `[i + ${ahead}`);
+}
+
+/** True, false, or what the real columns say. Written so that a NaN difference asks them too. */
+function filtered(difference: string, bound: string, operator: string, exact: string): string {
+  const above = `${difference} > ${bound}`;
+  const below = `${difference} < n${bound}`;
+  if (operator === "===") return `(!(${above}) && !(${below}) && ${exact})`;
+  return operator.startsWith(">")
+    ? `(${above} || (!(${below}) && ${exact}))`
+    : `(${below} || (!(${above}) && ${exact}))`;
+}
+
+/**
+ * How far the mean of a plain running sum over [from, end), begun afresh at `from`, can be from the exact one, with room
+ * to spare for the real column's own last place. With M the largest magnitude seen, a step rounds twice, by at most
+ * u·(2M) and u·period·M (u = 2⁻⁵³), the fresh sum by period²·u·M, and all of it is divided by the period. M is bounded by
+ * the root of the sum of squares. NaN and infinite values make the bound, or the sums, undefined: the filter then asks.
+ */
+function errorBound(values: Float64Array, period: number, from: number, end: number): number {
+  const begin = from - period;
+  const whole = end - ((end - begin) & 3);
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let index = begin; index < whole; index += 4) {
+    a += values[index] * values[index];
+    b += values[index + 1] * values[index + 1];
+    c += values[index + 2] * values[index + 2];
+    d += values[index + 3] * values[index + 3];
+  }
+  for (let index = whole; index < end; index++) a += values[index] * values[index];
+  const squares = a + b + c + d;
+  if (!(squares > SMALLEST_SQUARES)) return Number.NaN;
+  return (4 * BLOCK_BARS + 2 * period + 64) * 2 ** -53 * Math.sqrt(squares);
+}
+
+/** The plain sum of [from, to). */
+function windowSum(values: Float64Array, from: number, to: number): number {
+  let sum = 0;
+  for (let index = from; index < to; index++) sum += values[index];
+  return sum;
+}
+
+/** The same bytes as whole words of four; the column must begin on one. */
+function wordsOf(flags: Uint8Array): Uint32Array {
+  return new Uint32Array(flags.buffer, flags.byteOffset, flags.length >> 2);
+}
+
+/** What the loop needs besides the plan's columns. */
+export function filteredInputs(
+  inputs: LoopInputs,
+  means: readonly DeferredMean[],
+  exact: (column: ColumnId) => Float64Array,
+): FilteredInputs {
+  return { ...inputs, periods: means.map(({ period }) => period), exact, errorBound, windowSum, words: wordsOf };
+}
