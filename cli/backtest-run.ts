@@ -12,6 +12,7 @@ import type { BacktestOptions } from "./commands/backtest.ts";
 import type { Context } from "./context.ts";
 import { durationText } from "./duration.ts";
 import { watchInterrupts } from "./interrupt.ts";
+import { placementOf } from "./placement-options.ts";
 import { issueText } from "./problem-text.ts";
 import { barText, createProgressView } from "./progress.ts";
 import { loadStrategy } from "./strategy-source.ts";
@@ -111,6 +112,7 @@ async function runOnFleet(
   const { operationId, status } = await client.submit({
     spec,
     priority: options.priority,
+    ...placementOf(options, Date.now()),
     name: options.name ?? `${spec.strategy.name} on ${spec.data.symbol}`.slice(0, 100),
   });
   if (options.detach === true) {

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { z } from "zod";
 import {
   API_PREFIX,
+  batchRequest,
+  batchResponse,
   createdToken,
   createEnrolmentRequest,
   createTokenRequest,
@@ -16,6 +18,7 @@ import {
   operationList,
   Problem,
   problemDetails,
+  type SubmitRequest,
   submitRequest,
   submitResponse,
   tokenList,
@@ -28,6 +31,8 @@ import { checkedInput } from "./checked-input.ts";
 import type { Connection } from "./credentials.ts";
 
 const wires = {
+  batchRequest: wire(batchRequest),
+  batchResponse: wire(batchResponse),
   createdToken: wire(createdToken),
   createEnrolmentRequest: wire(createEnrolmentRequest),
   createTokenRequest: wire(createTokenRequest),
@@ -109,14 +114,13 @@ export function createClient(connection: Connection) {
     async submit(request: z.input<typeof submitRequest>, idempotencyKey: string = randomUUID()) {
       const body = wires.submitRequest.encode(checkedInput(submitRequest, request, "operation"));
       const options = { body, headers: { "idempotency-key": idempotencyKey } };
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await call(wires.submitResponse, "POST", api("/operations"), options);
-        } catch (error) {
-          if (attempt === SUBMIT_ATTEMPTS || !answerWasLost(error)) throw error;
-          await sleep(SUBMIT_RETRY_MS * attempt);
-        }
-      }
+      return againWhenLost(() => call(wires.submitResponse, "POST", api("/operations"), options));
+    },
+    /** Up to `LIMITS.batchOperations` in one write, all or none. */
+    async submitBatch(operations: SubmitRequest[], idempotencyKey: string = randomUUID()) {
+      const body = wires.batchRequest.encode({ operations });
+      const options = { body, headers: { "idempotency-key": idempotencyKey } };
+      return againWhenLost(() => call(wires.batchResponse, "POST", api("/operations:batch"), options));
     },
     listOperations: (filter: { status?: string; kind?: string; limit?: number; cursor?: string } = {}) =>
       call(wires.operationList, "GET", api("/operations"), { query: filter }),
@@ -143,6 +147,17 @@ export function createClient(connection: Connection) {
         body: wires.createEnrolmentRequest.encode(checkedInput(createEnrolmentRequest, request, "enrolment request")),
       }),
   };
+}
+
+async function againWhenLost<T>(send: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await send();
+    } catch (error) {
+      if (attempt === SUBMIT_ATTEMPTS || !answerWasLost(error)) throw error;
+      await sleep(SUBMIT_RETRY_MS * attempt);
+    }
+  }
 }
 
 /** Why `fetch` itself failed: nobody listens, the name is unknown, it took too long, the connection broke. */

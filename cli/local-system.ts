@@ -40,7 +40,10 @@ export interface LocalSystem {
   readonly url: string;
   readonly client: Client;
   readonly children: readonly RunningChild[];
-  /** Rejects with the reason when the control plane ends by itself; a node's end is told through `onNodeEnd`. */
+  /**
+   * Rejects with the reason when the control plane ends by itself. A node that ends is told through `onNodeEnd` and started
+   * again after a pause that grows while it keeps ending.
+   */
   watch(onNodeEnd: (node: RunningChild) => void): Promise<never>;
   /** Nodes, then the control plane; resolves when no process is left. Safe to call twice. */
   stop(): Promise<void>;
@@ -56,7 +59,9 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     ...(signal === undefined ? {} : { signal }),
   });
   const nodes: RunningChild[] = [];
+  let stopping = false;
   const stop = async (): Promise<void> => {
+    stopping = true;
     await Promise.all(nodes.map((node) => node.stop(NODE_STOP_GRACE_MS)));
     await plane.stop();
   };
@@ -65,9 +70,21 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     if (admin.isNew) on.tokenMade(admin.token);
     on.controlPlaneReady(plane.url);
     const client = createClient({ url: plane.url, token: admin.token, tokenSource: home.credentials });
+    const restart = async (workerId: string): Promise<RunningChild> => {
+      // Its credential is in its folder, so it needs no enrolment token to come back.
+      const node = await startNode(options, client.url, workerId, undefined);
+      nodes.push(node);
+      return node;
+    };
     await startNodes(options, client, nodes);
     await waitForWorkers(client, nodes, plane, options);
-    return { url: plane.url, client, children: [...nodes, plane.child], watch: watcher(plane, nodes), stop };
+    return {
+      url: plane.url,
+      client,
+      children: [...nodes, plane.child],
+      watch: watcher(plane, nodes, restart, () => stopping),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -97,7 +114,7 @@ async function startNodes(options: LocalSystemOptions, client: Client, nodes: Ru
   }
 }
 
-function startNode(options: LocalSystemOptions, url: string, workerId: string, token: string): Promise<RunningChild> {
+function startNode(options: LocalSystemOptions, url: string, workerId: string, token?: string): Promise<RunningChild> {
   const { home, environment, workerType } = options;
   return startChild({
     name: `node ${workerId}`,
@@ -141,10 +158,43 @@ async function waitForWorkers(
   }
 }
 
-function watcher(plane: RunningControlPlane, nodes: readonly RunningChild[]): LocalSystem["watch"] {
+function watcher(
+  plane: RunningControlPlane,
+  nodes: readonly RunningChild[],
+  restart: (workerId: string) => Promise<RunningChild>,
+  isStopping: () => boolean,
+): LocalSystem["watch"] {
   return async (onNodeEnd) => {
-    for (const node of nodes) void node.ended.then(() => onNodeEnd(node));
+    for (const node of [...nodes]) void keepAlive(node, restart, isStopping, onNodeEnd);
     await plane.child.ended;
     throw await endedEarly(plane.child);
   };
+}
+
+const RESTART_FIRST_MS = 250;
+const RESTART_LONGEST_MS = 30_000;
+/** A node that lived this long starts with a short pause again. */
+const SETTLED_MS = 60_000;
+
+/** Starts a node again whenever it ends by itself, like any supervisor. */
+async function keepAlive(
+  first: RunningChild,
+  restart: (workerId: string) => Promise<RunningChild>,
+  isStopping: () => boolean,
+  onNodeEnd: (node: RunningChild) => void,
+): Promise<void> {
+  const workerId = first.name.replace(/^node /, "");
+  let node = first;
+  let pauseMs = RESTART_FIRST_MS;
+  for (;;) {
+    const startedAt = performance.now();
+    await node.ended;
+    if (isStopping()) return;
+    onNodeEnd(node);
+    if (performance.now() - startedAt > SETTLED_MS) pauseMs = RESTART_FIRST_MS;
+    await sleep(pauseMs);
+    if (isStopping()) return;
+    pauseMs = Math.min(RESTART_LONGEST_MS, pauseMs * 2);
+    node = await restart(workerId);
+  }
 }

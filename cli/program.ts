@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { registerBacktestCommand } from "./commands/backtest.ts";
+import { registerBatchCommand } from "./commands/batch.ts";
 import { registerDataCommands } from "./commands/data.ts";
 import { registerEnrolCommand } from "./commands/enrol.ts";
 import { registerNodeCommands } from "./commands/node.ts";
@@ -19,6 +20,7 @@ const ORDER = [
   registerDataCommands,
   registerStrategyCommands,
   registerBacktestCommand,
+  registerBatchCommand,
   registerOperationCommands,
   registerReportCommand,
   registerWorkerCommands,

@@ -9,8 +9,9 @@ import {
   type RequestOptions,
 } from "../backtest-request.ts";
 import type { GetContext } from "../context.ts";
+import { addPlacementOptions, type PlacementOptions } from "../placement-options.ts";
 
-export interface BacktestOptions extends RequestOptions {
+export interface BacktestOptions extends RequestOptions, PlacementOptions {
   local?: boolean;
   /** True without a file name. */
   report?: string | true;
@@ -27,8 +28,7 @@ Examples:
   $ ktrdr backtest sma.yaml --symbol SP500 --commission 0.1% --local -o result.json`;
 
 export function registerBacktestCommand(program: Command, getContext: GetContext): void {
-  program
-    .command("backtest")
+  addPlacementOptions(program.command("backtest"))
     .description("run a strategy on prices and show what came out")
     .argument("<strategy.yaml>", "the strategy file")
     .option("--symbol <symbol>", "which prices; may be left out when there is one dataset")

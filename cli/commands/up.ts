@@ -81,7 +81,8 @@ const READY = "Ready. Ctrl-C stops everything.";
 /** Until an interrupt, which is the normal end, or until the control plane ends by itself. Leaves nothing running. */
 async function stayUp(context: Context, system: LocalSystem, interrupts: Interrupts): Promise<void> {
   const broken = system.watch((node) => {
-    if (!interrupts.signal.aborted) context.note(`warning: ${node.name} ended by itself; see ${node.logFile}`);
+    if (!interrupts.signal.aborted)
+      context.note(`warning: ${node.name} ended by itself and is started again; see ${node.logFile}`);
   });
   try {
     await Promise.race([interrupts.happened, broken]);
