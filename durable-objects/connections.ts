@@ -21,8 +21,11 @@ export class Connections {
     this.#context = context;
     for (const socket of context.getWebSockets()) {
       if (isFollower(socket)) continue;
-      const attachment = attachmentOf(socket);
-      if (attachment.epoch !== null) this.#byWorker.set(attachment.workerId, socket);
+      const { workerId, epoch } = attachmentOf(socket);
+      const other = this.#byWorker.get(workerId);
+      // An older connection may still be closing.
+      if (epoch !== null && (other === undefined || epoch > attachmentOf(other).epoch!))
+        this.#byWorker.set(workerId, socket);
     }
   }
 
