@@ -18,9 +18,11 @@ import {
   type OperationDetail,
   Problem,
   type ProblemDetails,
+  type PublishDatasetRequest,
   type RegisterRequest,
   type RegisterResponse,
   type Role,
+  type StoredDataset,
   SUBPROTOCOL,
   type SubmitRequest,
   sha256Hex,
@@ -28,7 +30,7 @@ import {
   type WorkerHistoryEntry,
   wire,
 } from "../protocol/index.ts";
-import { artefactKey } from "./artefact-key.ts";
+import { ArtefactCollection } from "./artefact-collection.ts";
 import { Authorization } from "./authorization.ts";
 import { attachmentOf, Connections, closeQuietly, sendFrames, setAttachment } from "./connections.ts";
 import { durableSql } from "./durable-sql.ts";
@@ -37,10 +39,7 @@ import { Followers, isFollower } from "./followers.ts";
 import { makeOperationId } from "./operation-id.ts";
 import { problemResponse } from "./problem-response.ts";
 import {
-  abandonedUploads,
   abandonUpload,
-  collectableArtefacts,
-  forgetArtefacts,
   openUpload,
   recordArtefact,
   recordPart,
@@ -60,9 +59,6 @@ const messageWire = wire(nodeMessage);
 /** Messages in one connection that cannot be understood before it is closed. */
 const FAULTS_ALLOWED = 20;
 
-/** Artefacts that one alarm removes from the store. */
-const COLLECT_AT_ONCE = 100;
-
 export interface RegistryMetrics {
   readonly workers: Worker[];
   readonly operations: ReturnType<Scheduler["operationCounts"]>;
@@ -80,6 +76,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   readonly #authorization: Authorization;
   readonly #connections: Connections;
   readonly #followers: Followers;
+  readonly #collection: ArtefactCollection;
   readonly #sql: Sql;
   readonly #workspace: string;
   #alarmAt: number | null = null;
@@ -91,6 +88,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     const sql = durableSql(context.storage);
     this.#sql = sql;
     this.#followers = new Followers(context);
+    this.#collection = new ArtefactCollection(sql, environment.ARTEFACTS, this.#workspace);
     const config = registryConfig.parse(JSON.parse(environment.REGISTRY_CONFIG ?? "{}"));
     this.#scheduler = new Scheduler(sql, config);
     this.#tokens = new TokenStore(sql);
@@ -270,10 +268,11 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   // Artefacts
 
-  /** Whether the caller is a worker that may upload for this attempt now, and whether the bytes are stored already. */
-  async authorizeUpload(tokenHash: string, claim: Lease, sha256: string): Promise<Answer<{ stored: boolean }>> {
+  /** Whether the caller may upload now (see `#requireUploader`), and whether the bytes are stored already. */
+  async authorizeUpload(tokenHash: string, claim: Lease | null, sha256: string): Promise<Answer<{ stored: boolean }>> {
     return this.#catching(async (now) => {
-      this.#requireLease(tokenHash, claim);
+      this.#requireUploader(tokenHash, claim, now);
+      this.#collection.requireSettled(sha256);
       return { stored: touchArtefact(this.#sql, sha256, now) };
     });
   }
@@ -286,18 +285,19 @@ export class WorkerRegistry extends DurableObject<Environment> {
   /** The open upload in parts, or null when it has to be opened. */
   async findUpload(
     tokenHash: string,
-    claim: Lease,
+    claim: Lease | null,
     sha256: string,
   ): Promise<Answer<{ stored: boolean; upload: Upload | null }>> {
     return this.#catching(async (now) => {
-      this.#requireLease(tokenHash, claim);
+      this.#requireUploader(tokenHash, claim, now);
+      this.#collection.requireSettled(sha256);
       return { stored: touchArtefact(this.#sql, sha256, now), upload: uploadOf(this.#sql, sha256) ?? null };
     });
   }
 
-  async openUpload(tokenHash: string, claim: Lease, upload: Omit<Upload, "parts">): Promise<Answer<void>> {
+  async openUpload(tokenHash: string, claim: Lease | null, upload: Omit<Upload, "parts">): Promise<Answer<void>> {
     return this.#catching(async (now) => {
-      openUpload(this.#sql, upload, this.#requireLease(tokenHash, claim), now);
+      openUpload(this.#sql, upload, this.#requireUploader(tokenHash, claim, now), now);
       this.#setAlarm();
     });
   }
@@ -310,8 +310,20 @@ export class WorkerRegistry extends DurableObject<Environment> {
     abandonUpload(this.#sql, sha256);
   }
 
-  /** The worker that calls, if it holds the lease now. */
-  #requireLease(tokenHash: string, claim: Lease): string {
+  /**
+   * Who uploads: a worker with a lease that it holds now, or (without a claim) a person who may publish datasets. What
+   * they upload is collected after an hour if nothing has referred to it by then.
+   */
+  #requireUploader(tokenHash: string, claim: Lease | null, now: number): string {
+    if (claim === null) {
+      if (this.#scheduler.workerWithCredential(tokenHash) !== null) {
+        throw new Problem("invalid-request", "A node's upload needs x-ktrdr-operation and x-ktrdr-attempt.", {
+          cure: "Name the lease that the upload belongs to.",
+        });
+      }
+      this.#authorization.requireRole(tokenHash, "researcher", now);
+      return `token ${tokenHash.slice(0, 16)}`;
+    }
     const workerId = this.#authorization.requireSomeWorker(tokenHash);
     if (!this.#scheduler.holdsLease(workerId, claim)) {
       throw new Problem(
@@ -325,27 +337,33 @@ export class WorkerRegistry extends DurableObject<Environment> {
     return workerId;
   }
 
-  /** Removes from the store what nothing refers to, a bounded number at a time, and forgets it after that. */
-  async #collectArtefacts(now: number): Promise<void> {
-    const names = collectableArtefacts(this.#sql, now, COLLECT_AT_ONCE);
-    if (names.length > 0) {
-      await this.env.ARTEFACTS.delete(names.map((name) => artefactKey(this.#workspace, name)));
-      forgetArtefacts(this.#sql, names);
-    }
-    for (const { sha256, uploadId } of abandonedUploads(this.#sql, now)) {
-      await this.env.ARTEFACTS.resumeMultipartUpload(artefactKey(this.#workspace, sha256), uploadId)
-        .abort()
-        .catch((error: unknown) => console.warn("an abandoned upload could not be aborted", sha256, error));
-      abandonUpload(this.#sql, sha256);
-    }
-  }
-
   /** People with any role, and the workspace's own nodes (checkpoints, datasets), may read artefacts. */
   async requireReader(tokenHash: string): Promise<Answer<void>> {
     return this.#catching(async (now) => {
       if (this.#scheduler.workerWithCredential(tokenHash) === null)
         this.#authorization.requireRole(tokenHash, "viewer", now);
     });
+  }
+
+  // Datasets
+
+  async listDatasets(tokenHash: string): Promise<Answer<StoredDataset[]>> {
+    return this.#answer(tokenHash, "viewer", () => this.#scheduler.datasets());
+  }
+
+  async publishDataset(
+    tokenHash: string,
+    sha256: string,
+    details: PublishDatasetRequest,
+  ): Promise<Answer<StoredDataset>> {
+    return this.#answer(tokenHash, "researcher", (now) => {
+      this.#collection.requireSettled(sha256);
+      return this.#commit(this.#scheduler.publishDataset(sha256, details, now));
+    });
+  }
+
+  async withdrawDataset(tokenHash: string, sha256: string): Promise<Answer<void>> {
+    return this.#answer(tokenHash, "researcher", (now) => this.#commit(this.#scheduler.withdrawDataset(sha256, now)));
   }
 
   // Sockets
@@ -445,7 +463,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     this.#alarmAt = null;
     const now = Date.now();
     this.#tick(now);
-    await this.#collectArtefacts(now);
+    await this.#collection.run(now);
     this.#setAlarm();
   }
 

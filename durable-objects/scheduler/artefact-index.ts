@@ -12,6 +12,8 @@ import { first, type Sql } from "./sql.ts";
 const COLLECT_AFTER_MS = 3_600_000;
 /** An upload in parts that nobody went on with for a day is given up. */
 const ABANDON_AFTER_MS = 86_400_000;
+/** One that nobody went on with for so long no longer counts as open: its sender has probably dropped it. */
+const IDLE_AFTER_MS = 600_000;
 
 export interface StoredPart {
   readonly partNumber: number;
@@ -28,7 +30,12 @@ export interface Upload {
 }
 
 export function hasArtefact(sql: Sql, sha256: string): boolean {
-  return first(sql, "SELECT 1 AS present FROM artefacts WHERE sha256 = ?", sha256) !== undefined;
+  return artefactBytes(sql, sha256) !== undefined;
+}
+
+/** The size of a stored artefact, or undefined. */
+export function artefactBytes(sql: Sql, sha256: string): number | undefined {
+  return first<{ bytes: number }>(sql, "SELECT bytes FROM artefacts WHERE sha256 = ?", sha256)?.bytes;
 }
 
 /** Whether it is stored; if so, it stays for at least the next hour. */
@@ -64,7 +71,8 @@ export function keepArtefact(sql: Sql, sha256: string): void {
 export function releaseArtefact(sql: Sql, sha256: string, now: number): void {
   sql.run(
     `UPDATE artefacts SET referenced = 0, touched_at = ? WHERE sha256 = ?
-       AND NOT EXISTS (SELECT 1 FROM operations WHERE artefact = artefacts.sha256)`,
+       AND NOT EXISTS (SELECT 1 FROM operations WHERE artefact = artefacts.sha256)
+       AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.sha256 = artefacts.sha256)`,
     now,
     sha256,
   );
@@ -111,17 +119,19 @@ export function uploadOf(sql: Sql, sha256: string): Upload | undefined {
   return { sha256, uploadId: row.upload_id, bytes: row.bytes, mediaType: row.media_type, parts: JSON.parse(row.parts) };
 }
 
-/** Throws `too-many-requests` when the worker has as many open as it may. */
-export function openUpload(sql: Sql, upload: Omit<Upload, "parts">, workerId: string, now: number): void {
+/** `uploader` is a worker's id, or names a token. Throws `too-many-requests` when it has as many open as it may. */
+export function openUpload(sql: Sql, upload: Omit<Upload, "parts">, uploader: string, now: number): void {
   const open = first<{ count: number }>(
     sql,
-    "SELECT COUNT(*) AS count FROM uploads WHERE worker_id = ?",
-    workerId,
+    "SELECT COUNT(*) AS count FROM uploads WHERE worker_id = ? AND sha256 <> ? AND touched_at > ?",
+    uploader,
+    upload.sha256,
+    now - IDLE_AFTER_MS,
   )!.count;
   if (open >= LIMITS.openUploads) {
     throw new Problem(
       "too-many-requests",
-      `Worker ${workerId} has ${open} uploads open; the limit is ${LIMITS.openUploads}.`,
+      `${uploader} has ${open} uploads open; the limit is ${LIMITS.openUploads}.`,
       {
         cure: "Finish one of them first.",
       },
@@ -133,7 +143,7 @@ export function openUpload(sql: Sql, upload: Omit<Upload, "parts">, workerId: st
        media_type = excluded.media_type, parts = '[]', touched_at = excluded.touched_at`,
     upload.sha256,
     upload.uploadId,
-    workerId,
+    uploader,
     upload.bytes,
     upload.mediaType,
     now,

@@ -6,11 +6,11 @@
  * later by more than the priority's worth of waiting stands behind.
  * Choice of a worker: the preferred type first, then one that holds the data, then the least recently selected.
  */
-import { operationSpec, wire } from "../../protocol/index.ts";
+import { type DatasetRef, operationSpec, wire } from "../../protocol/index.ts";
 import { assert } from "./assert.ts";
 import { recordEvent } from "./event-log.ts";
-import type { QueuedHead } from "./operation-store.ts";
-import { fits, holdsDataset, type Requirement } from "./requirement.ts";
+import type { OperationRecord, QueuedHead } from "./operation-store.ts";
+import { fits, holdsData, type Requirement } from "./requirement.ts";
 import type { State } from "./state.ts";
 import { canTakeWork, freeSlots, type WorkerRecord } from "./worker-record.ts";
 
@@ -25,6 +25,8 @@ export function rankOf(createdAt: number, priority: number, agingMs: number): nu
 interface Lane {
   readonly classId: number;
   readonly requirement: Requirement;
+  /** What the store has of the dataset that the class asks for. */
+  readonly stored: DatasetRef | undefined;
   workers: WorkerRecord[];
   heads: QueuedHead[];
   /** The place in the queue up to which heads were read, or null before the first read. */
@@ -44,7 +46,7 @@ export function dispatch(state: State, now: number): void {
     const head = lane.heads.shift()!;
     const worker = choose(lane, head, state.config.rejectionDelayMs, now);
     if (worker === undefined) continue;
-    handOut(state, lane.requirement, head, worker, now);
+    handOut(state, lane, head, worker, now);
     state.classes.countQueued(lane.classId, -1);
     if (freeSlots(worker) === 0) lanes = withoutWorker(lanes, worker);
   }
@@ -54,8 +56,10 @@ function lanesOf(state: State, free: readonly WorkerRecord[]): Lane[] {
   const lanes: Lane[] = [];
   for (const classId of state.classes.queued()) {
     const requirement = state.classes.requirement(classId);
-    const workers = free.filter((worker) => fits(requirement, worker));
-    if (workers.length > 0) lanes.push({ classId, requirement, workers, heads: [], after: null, exhausted: false });
+    const stored = storedDataset(state, requirement);
+    const workers = free.filter((worker) => fits(requirement, worker, stored));
+    if (workers.length === 0) continue;
+    lanes.push({ classId, requirement, stored, workers, heads: [], after: null, exhausted: false });
   }
   return lanes;
 }
@@ -96,8 +100,7 @@ function choose(lane: Lane, head: QueuedHead, rejectionDelayMs: number, now: num
     if (head.rejectedBy.includes(worker.workerId) && now < head.notBefore + rejectionDelayMs) continue;
     const preference = lane.requirement.workerTypes.indexOf(worker.workerType);
     if (preference > 0 && head.fallbackAt > now) continue;
-    const { dataset } = lane.requirement;
-    const score = preference * 2 + (dataset === null || holdsDataset(dataset, worker) ? 0 : 1);
+    const score = preference * 2 + (holdsData(lane.requirement, worker, lane.stored) ? 0 : 1);
     if (score < bestScore || (score === bestScore && best !== undefined && selectedBefore(worker, best))) {
       best = worker;
       bestScore = score;
@@ -114,8 +117,8 @@ function selectedBefore(a: WorkerRecord, b: WorkerRecord): boolean {
 }
 
 /** Writes the lease, then asks for the message. */
-function handOut(state: State, requirement: Requirement, head: QueuedHead, worker: WorkerRecord, now: number): void {
-  assert(fits(requirement, worker), `worker ${worker.workerId} fits what it is handed`);
+function handOut(state: State, lane: Lane, head: QueuedHead, worker: WorkerRecord, now: number): void {
+  assert(fits(lane.requirement, worker, lane.stored), `worker ${worker.workerId} fits what it is handed`);
   assert(freeSlots(worker) > 0, `worker ${worker.workerId} has a free slot`);
   const operation = state.operations.get(head.operationId);
   assert(operation?.status === "queued", `operation ${head.operationId} is queued when it is handed out`);
@@ -138,23 +141,30 @@ function handOut(state: State, requirement: Requirement, head: QueuedHead, worke
     stopReason: null,
   });
   state.workers.putSelected(worker, now);
-  state.effects.push(assignment(worker, operation.operationId, attempt, operation.specText, operation.checkpoint));
+  state.effects.push(assignment(worker, operation, attempt, lane.stored));
   recordEvent(state, operation.operationId, "assigned", now, { worker_id: worker.workerId, attempt });
 }
 
 /** The `assign` message of a lease; also used to send it again. */
 export function assignment(
   worker: Pick<WorkerRecord, "workerId" | "epoch">,
-  operationId: string,
+  { operationId, specText, checkpoint }: Pick<OperationRecord, "operationId" | "specText" | "checkpoint">,
   attempt: number,
-  specText: string,
-  checkpoint: string | null,
+  dataset: DatasetRef | undefined,
 ): State["effects"][number] {
   const spec = specWire.parse(JSON.parse(specText), "stored specification");
   return {
     type: "send",
     workerId: worker.workerId,
     epoch: worker.epoch,
-    message: { type: "assign", operationId, attempt, spec, checkpoint },
+    message: {
+      ...{ type: "assign", operationId, attempt, spec, checkpoint },
+      ...(dataset === undefined ? {} : { dataset }),
+    },
   };
+}
+
+/** What the store has of the dataset that is asked for. */
+export function storedDataset(state: State, { dataset }: Requirement): DatasetRef | undefined {
+  return dataset === null ? undefined : state.datasets.find(dataset);
 }

@@ -2,7 +2,7 @@
  * What an operation asks of a worker. Operations that ask the same share a class; whether a worker fits is decided once
  * a class, not once an operation.
  */
-import type { DataRequest, OperationSpec, Requirements, WorkerType } from "../../protocol/index.ts";
+import type { DataRequest, DatasetRef, OperationSpec, Requirements, WorkerType } from "../../protocol/index.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 export interface Requirement {
@@ -72,8 +72,8 @@ export function parseRequirementKey(key: string): Requirement {
   };
 }
 
-/** Whether the worker, when free, could run operations of this class. */
-export function fits(requirement: Requirement, worker: WorkerRecord): boolean {
+/** Whether the worker, when free, could run operations of this class. `stored` is what the store has of its dataset. */
+export function fits(requirement: Requirement, worker: WorkerRecord, stored: DatasetRef | undefined): boolean {
   const { capabilities } = worker;
   if (!requirement.workerTypes.includes(worker.workerType)) return false;
   if (!capabilities.kinds.includes(requirement.kind)) return false;
@@ -81,21 +81,39 @@ export function fits(requirement: Requirement, worker: WorkerRecord): boolean {
   for (const [label, value] of Object.entries(requirement.labels)) {
     if (capabilities.labels[label] !== value) return false;
   }
-  return requirement.dataset === null || holdsDataset(requirement.dataset, worker);
+  return stored !== undefined || holdsData(requirement, worker, stored);
 }
 
-export function holdsDataset(dataset: NonNullable<Requirement["dataset"]>, worker: WorkerRecord): boolean {
-  return worker.capabilities.datasets.some(
-    (held) =>
-      held.symbol === dataset.symbol &&
-      held.timeframe === dataset.timeframe &&
-      (dataset.sha256 === undefined || held.sha256 === dataset.sha256),
-  );
+/** Whether the worker could start without a download. Where the store has the dataset, only that version counts. */
+export function holdsData({ dataset }: Requirement, worker: WorkerRecord, stored: DatasetRef | undefined): boolean {
+  if (dataset === null) return true;
+  const held = heldKeys(worker.capabilities.datasets);
+  if (stored !== undefined) return held.has(stored.sha256);
+  const name = `${dataset.symbol} ${dataset.timeframe}`;
+  return held.has(dataset.sha256 === undefined ? name : `${name} ${dataset.sha256}`);
+}
+
+const keysOfLists = new WeakMap<readonly DatasetRef[], ReadonlySet<string>>();
+
+/** What is asked of a list of datasets, made once a list: by name, by name and version, by version. */
+function heldKeys(datasets: readonly DatasetRef[]): ReadonlySet<string> {
+  let keys = keysOfLists.get(datasets);
+  if (keys === undefined) {
+    keys = new Set(
+      datasets.flatMap(({ symbol, timeframe, sha256 }) => {
+        const name = `${symbol} ${timeframe}`;
+        return [name, `${name} ${sha256}`, sha256];
+      }),
+    );
+    keysOfLists.set(datasets, keys);
+  }
+  return keys;
 }
 
 /** Why nothing of this class is handed out now, with the cure. The first condition that no worker meets is the reason. */
 export function waitingReason(
   requirement: Requirement,
+  stored: DatasetRef | undefined,
   workers: readonly WorkerRecord[],
   canTake: (worker: WorkerRecord) => boolean,
   reachable: (worker: WorkerRecord) => boolean,
@@ -108,12 +126,13 @@ export function waitingReason(
   const ofKind = connected.filter((worker) => worker.capabilities.kinds.includes(requirement.kind));
   if (ofKind.length === 0) return `no connected worker allows operations of kind ${requirement.kind}`;
   const { dataset } = requirement;
-  const withData = dataset === null ? ofKind : ofKind.filter((worker) => holdsDataset(dataset, worker));
+  const withData = stored === undefined ? ofKind.filter((worker) => holdsData(requirement, worker, undefined)) : ofKind;
   if (dataset !== null && withData.length === 0) {
     const version = dataset.sha256 === undefined ? "" : ` (sha256 ${dataset.sha256.slice(0, 12)}…)`;
-    return `no connected worker has ${dataset.symbol} ${dataset.timeframe}${version}; load it on a node with \`ktrdr data load\``;
+    const name = `${dataset.symbol} ${dataset.timeframe}`;
+    return `no connected worker has ${name}${version}; load it with \`ktrdr data load\` on a node, or give it to all with \`ktrdr data push ${name}\``;
   }
-  const fitting = withData.filter((worker) => fits(requirement, worker));
+  const fitting = withData.filter((worker) => fits(requirement, worker, stored));
   if (fitting.length === 0) return "no connected worker has the labels or the memory that it requires";
   if (fitting.every((worker) => worker.draining)) return "every fitting worker is draining";
   if (!fitting.some(canTake)) return `all busy: ${fitting.length} fitting worker(s), no free slot`;

@@ -19,7 +19,9 @@ import {
   operationSpec,
   PROTOCOL_VERSION,
   Problem,
+  type PublishDatasetRequest,
   type RegisterRequest,
+  type StoredDataset,
   type SubmitRequest,
   TERMINAL_STATUSES,
   type Worker,
@@ -29,7 +31,8 @@ import {
 import { hasArtefact, keepArtefact, releaseArtefact } from "./artefact-index.ts";
 import { heartbeatIntervalMs, type RegistryConfig } from "./config.ts";
 import { type Counter, count, counterValues } from "./counters.ts";
-import { dispatch, rankOf } from "./dispatch.ts";
+import { publishDataset, withdrawDataset } from "./dataset-index.ts";
+import { dispatch, rankOf, storedDataset } from "./dispatch.ts";
 import { eventsAfter, logLinesAfter, recordEvent, recordLogLines, tellProgress } from "./event-log.ts";
 import { checkHealth, type Heartbeats, nextDueAt, removeExpired } from "./health.ts";
 import { endAttempt, fallbackAt, finishStopped, heldLease, loseLease, rejectLease } from "./leases.ts";
@@ -211,6 +214,26 @@ export class Scheduler {
 
   operationCounts(): ReturnType<State["operations"]["countByStatus"]> {
     return this.#state.operations.countByStatus();
+  }
+
+  // Datasets
+
+  /** Says what stored bytes are; from now on every node can have them. */
+  publishDataset(sha256: string, details: PublishDatasetRequest, now: number): Outcome<StoredDataset> {
+    return this.#step((state) => {
+      const published = publishDataset(state, sha256, details, now);
+      dispatch(state, now);
+      return published;
+    });
+  }
+
+  /** Takes a dataset out of the store, under whatever names it has; operations that are handed out go on. */
+  withdrawDataset(sha256: string, now: number): Outcome<void> {
+    return this.#step((state) => withdrawDataset(state, sha256, now));
+  }
+
+  datasets(): StoredDataset[] {
+    return this.#state.datasets.list();
   }
 
   // Workers
@@ -575,8 +598,10 @@ export class Scheduler {
     if (record.status !== "queued") return null;
     const last = record.evidence.at(-1);
     const workers = this.#state.workers.all();
+    const requirement = this.#state.classes.requirement(record.classId);
     const reason = waitingReason(
-      this.#state.classes.requirement(record.classId),
+      requirement,
+      storedDataset(this.#state, requirement),
       workers,
       (worker) => canTakeWork(worker, this.#config),
       (worker) => isReachable(worker, this.#config),

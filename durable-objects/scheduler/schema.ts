@@ -129,6 +129,21 @@ const MIGRATIONS: readonly string[] = [
   UPDATE operations SET artefact = json_extract(result, '$.sha256') WHERE result IS NOT NULL;
   CREATE INDEX operations_artefact ON operations (artefact) WHERE artefact IS NOT NULL
   `,
+  `
+  CREATE TABLE datasets (
+    version INTEGER PRIMARY KEY AUTOINCREMENT,
+    symbol TEXT NOT NULL,
+    timeframe TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    row_count INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    published_at INTEGER NOT NULL
+  );
+  CREATE UNIQUE INDEX datasets_version ON datasets (symbol, timeframe, sha256);
+  CREATE INDEX datasets_artefact ON datasets (sha256)
+  `,
 ];
 
 /** Brings storage to the newest schema, one transaction a migration. */

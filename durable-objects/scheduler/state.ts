@@ -2,6 +2,7 @@
 import type { OperationEvent, RegistryMessage } from "../../protocol/index.ts";
 import { ClassIndex } from "./class-index.ts";
 import type { RegistryConfig } from "./config.ts";
+import { DatasetIndex } from "./dataset-index.ts";
 import { OperationStore } from "./operation-store.ts";
 import type { Sql } from "./sql.ts";
 import { WorkerStore } from "./worker-store.ts";
@@ -26,6 +27,7 @@ export interface State {
   readonly operations: OperationStore;
   readonly workers: WorkerStore;
   readonly classes: ClassIndex;
+  readonly datasets: DatasetIndex;
   effects: Effect[];
 }
 
@@ -38,6 +40,7 @@ export function loadState(sql: Sql, config: RegistryConfig): State {
     operations,
     workers: new WorkerStore(sql, operations.running()),
     classes: new ClassIndex(sql, operations.queuedByClass()),
+    datasets: new DatasetIndex(sql),
     effects: [],
   };
 }

@@ -25,10 +25,13 @@ const openedWire = wire(openUploadResponse);
 const partWire = wire(z.coerce.number().int().min(1).max(10_000));
 const claimWire = wire(lease.extend({ attempt: z.coerce.number().int().min(1) }));
 
+/** R2's error code of a multipart upload that does not exist; its errors carry it at the end of the message. */
+const NO_SUCH_UPLOAD = "(10024)";
+
 export const artefacts = new Hono<Edge>();
 artefacts.use(authenticate);
 
-/** A node stores a result. Only the worker that holds the lease may; the store checks the hash against the bytes. */
+/** A node stores a result of the lease that it holds, or a person a dataset; the store checks the hash against the bytes. */
 artefacts.put("/:sha256", async (context) => {
   const hash = hashWire.parse(context.req.param("sha256"), "artefact name");
   const claim = claimOf(context);
@@ -100,7 +103,10 @@ artefacts.put("/:sha256/uploads/:part", async (context) => {
   }
   const { registry, workspace } = context.var;
   const multipart = context.env.ARTEFACTS.resumeMultipartUpload(artefactKey(workspace, hash), upload.uploadId);
-  const { etag } = await multipart.uploadPart(partNumber, bytes);
+  const etag = await multipart.uploadPart(partNumber, bytes).then(
+    (part) => part.etag,
+    (error: unknown) => giveUp(context, hash, error),
+  );
   await opened(registry.recordPart(hash, { partNumber, etag }));
   return context.body(null, 201);
 });
@@ -120,7 +126,11 @@ artefacts.post("/:sha256/uploads/complete", async (context) => {
   }
   const { registry, workspace } = context.var;
   const key = artefactKey(workspace, hash);
-  await context.env.ARTEFACTS.resumeMultipartUpload(key, upload.uploadId).complete([...upload.parts]);
+  const joining = context.env.ARTEFACTS.resumeMultipartUpload(key, upload.uploadId).complete([...upload.parts]);
+  // It was joined before, by a request that did not live to record it: then the bytes are there.
+  await joining.catch(async (error: unknown) => {
+    if ((await context.env.ARTEFACTS.head(key)) === null) return giveUp(context, hash, error);
+  });
   const stored = await context.env.ARTEFACTS.get(key);
   const actual = stored === null ? null : await hashOf(stored.body);
   if (actual !== hash) {
@@ -141,11 +151,13 @@ artefacts.get("/:sha256", async (context) => {
   return artefactResponse(context, hash);
 });
 
-function claimOf(context: Context<Edge>): Lease {
+/** The lease that a node names; null where a person uploads. */
+function claimOf(context: Context<Edge>): Lease | null {
   const headers = {
     operation_id: context.req.header("x-ktrdr-operation"),
     attempt: context.req.header("x-ktrdr-attempt"),
   };
+  if (headers.operation_id === undefined && headers.attempt === undefined) return null;
   return claimWire.parse(headers, "set of upload headers");
 }
 
@@ -158,6 +170,16 @@ async function openUploadOf(context: Context<Edge>, hash: string): Promise<Uploa
     });
   }
   return upload;
+}
+
+/** Forgets an upload that the store itself no longer has, so that it can be opened anew; any other fault stays one. */
+async function giveUp(context: Context<Edge>, hash: string, error: unknown): Promise<never> {
+  if (!(error instanceof Error && error.message.includes(NO_SUCH_UPLOAD))) throw error;
+  await context.var.registry.abandonUpload(hash);
+  throw new Problem("not-found", `The store has no open upload of ${hash} any more.`, {
+    cure: `POST /api/v1/artefacts/${hash}/uploads, and send the parts again.`,
+    cause: error,
+  });
 }
 
 /** Bytes of a part, counted from 1; every part but the last is full. */
