@@ -10,6 +10,7 @@ export * from "./operations.ts";
 export * from "./problem.ts";
 export * from "./socket.ts";
 export * from "./strategy-rules.ts";
+export * from "./strategy-v3.ts";
 export * from "./token.ts";
 export * from "./wire.ts";
 export * from "./workers.ts";

@@ -93,7 +93,7 @@ function choppiness(bars: number): Bar {
   return (high, low, close) => {
     const path = ranges(rangeOf(high, low, close));
     const width = top(high) - bottom(low);
-    return width === 0 ? 100 : (100 * Math.log10(path / width)) / Math.log10(bars);
+    return width === 0 && !Number.isNaN(path) ? 100 : (100 * Math.log10(path / width)) / Math.log10(bars);
   };
 }
 
