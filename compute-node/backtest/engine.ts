@@ -19,6 +19,7 @@ import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
 import { EngineWarnings } from "./engine-warnings.ts";
+import { EquityCurve, type EquityRecorder } from "./equity-recorder.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import { FULL_FRACTION, unitsFor } from "./position-size.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
@@ -69,8 +70,22 @@ export function runBacktest(
   settings: BacktestSettings,
   onProgress?: BarsDone,
 ): EngineResult {
+  const curve = new EquityCurve(bars.close);
+  const trades = new TradeLog(Math.ceil(bars.rows / BARS_PER_TRADE));
+  return { trades, equity: curve.equity, ...runMarked(bars, signals, settings, curve, trades, onProgress) };
+}
+
+/** As `runBacktest`, with the marks and the trades going where the caller wants them. */
+export function runMarked(
+  bars: BarColumns,
+  signals: StrategySignals,
+  settings: BacktestSettings,
+  recorder: EquityRecorder,
+  trades: TradeLog,
+  onProgress?: BarsDone,
+): Omit<EngineResult, "trades" | "equity"> {
   checkTarget(signals.takeProfit, settings);
-  return new BacktestRun(bars, signals, settings).run(onProgress);
+  return new BacktestRun(bars, signals, settings, recorder, trades).run(onProgress);
 }
 
 function checkTarget(target: ProtectiveLevel | null, settings: BacktestSettings): void {
@@ -106,7 +121,7 @@ class BacktestRun {
 
   private readonly trades: TradeLog;
   private readonly warnings = new EngineWarnings();
-  private readonly equity: Float64Array;
+  private readonly recorder: EquityRecorder;
   private cash: number;
 
   /** 0 while flat. */
@@ -123,7 +138,13 @@ class BacktestRun {
   /** The bar whose close gave the waiting orders. */
   private signalBar = 0;
 
-  constructor(bars: BarColumns, signals: StrategySignals, settings: BacktestSettings) {
+  constructor(
+    bars: BarColumns,
+    signals: StrategySignals,
+    settings: BacktestSettings,
+    recorder: EquityRecorder,
+    trades: TradeLog,
+  ) {
     this.rows = bars.rows;
     this.open = bars.open;
     this.high = bars.high;
@@ -136,15 +157,15 @@ class BacktestRun {
     this.fraction = signals.sizeFraction === 1 ? FULL_FRACTION : signals.sizeFraction;
     this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];
     this.cash = settings.initialCapital;
-    this.equity = new Float64Array(bars.rows);
-    this.trades = new TradeLog(Math.ceil(bars.rows / BARS_PER_TRADE));
+    this.recorder = recorder;
+    this.trades = trades;
   }
 
-  run(onProgress: BarsDone | undefined): EngineResult {
+  run(onProgress: BarsDone | undefined): Omit<EngineResult, "trades" | "equity"> {
     const firstDecision = this.signals.warmupBars + 1;
     if (firstDecision >= this.rows) this.warnings.neverDecided = 1;
     let bar = Math.min(firstDecision, this.rows);
-    this.equity.fill(this.cash, 0, bar);
+    this.recorder.flat(0, bar, this.cash);
     let nextReport = PROGRESS_BARS;
     while (bar < this.rows) {
       this.executeWaiting(bar);
@@ -159,8 +180,6 @@ class BacktestRun {
     if (firstDecision < this.rows && !this.warnings.ruined) this.finish();
     onProgress?.(this.rows);
     return {
-      trades: this.trades,
-      equity: this.equity,
       cash: this.cash,
       openPosition: this.size === 0 ? null : { size: this.size, entryBar: this.entryBar, entryPrice: this.entryPrice },
       warnings: this.warnings.list(this.settings),
@@ -174,7 +193,7 @@ class BacktestRun {
     const short = this.nextSignal(ENTRY_SHORT, bar);
     const signal = Math.min(long, short);
     const end = Math.min(signal + 1, this.rows);
-    this.equity.fill(this.cash, bar, end);
+    this.recorder.flat(bar, end, this.cash);
     if (signal < this.rows) {
       if (long === short) this.warnings.conflictingEntries++;
       this.entryWaits = long <= short ? 1 : -1;
@@ -187,7 +206,7 @@ class BacktestRun {
   private hold(bar: number): number {
     const signal = this.nextExit(bar);
     const end = Math.min(signal + 1, this.rows);
-    const ruined = markHeld(this.equity, this.close, bar, end, this.cash, this.size, this.entryPrice);
+    const ruined = this.recorder.held(bar, end, this.cash, this.size, this.entryPrice);
     if (ruined < end) return this.ruin(ruined);
     if (signal < this.rows) this.orderExit(signal);
     return end;
@@ -201,7 +220,7 @@ class BacktestRun {
     const lower = side === 1 ? this.stop : this.target;
     const upper = side === 1 ? this.target : this.stop;
     const touched = firstTouch(this.high, this.low, bar, end, lower, upper);
-    const ruined = markHeld(this.equity, this.close, bar, touched, this.cash, this.size, this.entryPrice);
+    const ruined = this.recorder.held(bar, touched, this.cash, this.size, this.entryPrice);
     if (ruined < touched) return this.ruin(ruined);
     if (touched < end) {
       this.closeAtLevel(touched);
@@ -255,7 +274,7 @@ class BacktestRun {
     this.executeWaiting(last);
     if (this.size !== 0 && this.isProtected) this.closeAtLevel(last);
     const equity = this.cash + this.size * (this.close[last] - this.entryPrice);
-    this.equity[last] = equity;
+    this.recorder.last(equity);
     if (equity <= 0) this.ruin(last);
     else if (this.size !== 0) this.warnings.openAtEnd = 1;
   }
@@ -321,7 +340,7 @@ class BacktestRun {
   private ruin(bar: number): number {
     if (this.size !== 0) this.closePosition(this.close[bar], bar, "ruin");
     this.cash = 0;
-    this.equity.fill(0, bar);
+    this.recorder.ruin(bar);
     this.warnings.ruined = true;
     return this.rows;
   }
@@ -358,24 +377,6 @@ function firstSet(flags: Uint8Array, from: number, rows: number): number {
   for (let bar = from; bar < end; bar++) if (flags[bar] !== 0) return bar;
   const found = flags.indexOf(1, end);
   return found < 0 ? rows : found;
-}
-
-/** Marks [from, to) and returns the first bar where nothing is left, or `to`. */
-function markHeld(
-  equity: Float64Array,
-  close: Float64Array,
-  from: number,
-  to: number,
-  cash: number,
-  size: number,
-  entryPrice: number,
-): number {
-  for (let bar = from; bar < to; bar++) {
-    const value = cash + size * (close[bar] - entryPrice);
-    equity[bar] = value;
-    if (value <= 0) return bar;
-  }
-  return to;
 }
 
 /** The first bar in [from, to) whose range reaches `lower` or `upper`, or `to`. */

@@ -11,6 +11,8 @@ export {
   executeBacktest,
   specificationHash,
 } from "./execute.ts";
+export { type PreparedMarket, prepareMarket } from "./market.ts";
 export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
 export { computeStatistics } from "./statistics.ts";
+export { type BacktestSummary, summarizeBacktest } from "./summary.ts";
 export { type ExitReason, TradeLog, tradeRecords } from "./trade-log.ts";

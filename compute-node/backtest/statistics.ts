@@ -13,7 +13,7 @@ import type { BarColumns } from "../market-data/bars.ts";
 import { type Calendar, calendarOf, DAY_MS, durationUnitMs, medianSpacingMs } from "./calendar.ts";
 import { summarizeDrawdowns } from "./drawdown.ts";
 import type { EngineResult } from "./engine.ts";
-import { betaOf, periodReturns } from "./returns.ts";
+import { betaOf, type PeriodReturns, periodReturns } from "./returns.ts";
 import { nonZero, tradeStatistics } from "./trade-statistics.ts";
 
 const DAYS_PER_YEAR = 365.25;
@@ -27,7 +27,10 @@ export function computeStatistics(bars: BarColumns, run: EngineResult, warmupBar
   const { equity, trades } = run;
   const ofTrades = tradeStatistics(trades, timeMs);
   const drawdown = summarizeDrawdowns(equity, timeMs);
-  const annual = annualized(equity, timeMs, calendarOf(timeMs));
+  const calendar = calendarOf(timeMs);
+  const returns = periodReturns(calendar.period, timeMs, equity);
+  const annual = annualizedReturns(returns, calendar);
+  const downside = returns.downsideDeviation * Math.sqrt(calendar.periodsPerYear);
   const durationMs = timeMs[rows - 1] - timeMs[0];
   const growth = equity[rows - 1] / equity[0];
   const returnPercent = ((equity[rows - 1] - equity[0]) / equity[0]) * 100;
@@ -50,7 +53,7 @@ export function computeStatistics(bars: BarColumns, run: EngineResult, warmupBar
     annualVolatilityPercent: percent(annual.volatility),
     cagrPercent: percent(growth ** (1 / nonZero(durationMs / DAY_MS / DAYS_PER_YEAR)) - 1),
     sharpeRatio: statisticOf(annual.return / nonZero(annual.volatility)),
-    sortinoRatio: statisticOf(annual.return / annual.downside),
+    sortinoRatio: statisticOf(annual.return / downside),
     calmarRatio: statisticOf(annual.return / nonZero(drawdown.maxFraction)),
     alphaPercent: statisticOf(returnPercent - beta * buyAndHoldPercent),
     beta: statisticOf(beta),
@@ -73,19 +76,20 @@ export function computeStatistics(bars: BarColumns, run: EngineResult, warmupBar
 }
 
 /** As JSON can carry it: NaN is null, an infinity its name. */
-function statisticOf(value: number): z.infer<typeof statistic> {
+export function statisticOf(value: number): z.infer<typeof statistic> {
   if (Number.isNaN(value)) return null;
   if (Number.isFinite(value)) return value;
   return value > 0 ? "Infinity" : "-Infinity";
 }
 
 /** Fractions a year. */
-function annualized(equity: Float64Array, timeMs: Float64Array, { period, periodsPerYear }: Calendar) {
-  const { geometricMean, variance, downsideDeviation } = periodReturns(period, timeMs, equity);
+export function annualizedReturns(
+  { geometricMean, variance }: Pick<PeriodReturns, "geometricMean" | "variance">,
+  { periodsPerYear }: Calendar,
+): { return: number; volatility: number } {
   const growth = 1 + geometricMean;
   return {
     return: growth ** periodsPerYear - 1,
     volatility: Math.sqrt((variance + growth ** 2) ** periodsPerYear - growth ** (2 * periodsPerYear)),
-    downside: downsideDeviation * Math.sqrt(periodsPerYear),
   };
 }

@@ -42,6 +42,11 @@ export class TradeLog {
     return this.count++;
   }
 
+  /** Forgets the rows and keeps the memory. */
+  clear(): void {
+    this.count = 0;
+  }
+
   /** New columns of `capacity` rows with the rows so far. One buffer for all: ten small ones take longer to get. */
   private resize(capacity: number): void {
     const numbers = new Float64Array(capacity * NUMBER_COLUMNS);
