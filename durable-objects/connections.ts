@@ -17,15 +17,16 @@ export class Connections {
   readonly #context: DurableObjectState;
   readonly #byWorker = new Map<string, WebSocket>();
 
-  constructor(context: DurableObjectState) {
+  /**
+   * After hibernation, of a worker's sockets only that of its present epoch is its connection: older ones may linger while
+   * they close, or because nobody noticed that they are dead.
+   */
+  constructor(context: DurableObjectState, presentEpochs: ReadonlyMap<string, number>) {
     this.#context = context;
     for (const socket of context.getWebSockets()) {
       if (isFollower(socket)) continue;
       const { workerId, epoch } = attachmentOf(socket);
-      const other = this.#byWorker.get(workerId);
-      // An older connection may still be closing.
-      if (epoch !== null && (other === undefined || epoch > attachmentOf(other).epoch!))
-        this.#byWorker.set(workerId, socket);
+      if (epoch !== null && epoch === presentEpochs.get(workerId)) this.#byWorker.set(workerId, socket);
     }
   }
 
@@ -34,10 +35,14 @@ export class Connections {
     setAttachment(socket, { workerId, epoch: null, faults: 0 });
   }
 
-  /** The connection became the worker's own. */
-  identify(socket: WebSocket, workerId: string, epoch: number): void {
+  /** The connection says its epoch; whether it becomes the worker's own is not decided yet. */
+  identify(socket: WebSocket, epoch: number): void {
     setAttachment(socket, { ...attachmentOf(socket), epoch });
-    this.#byWorker.set(workerId, socket);
+  }
+
+  /** The connection became the worker's own. */
+  adopt(socket: WebSocket): void {
+    this.#byWorker.set(attachmentOf(socket).workerId, socket);
   }
 
   forget(socket: WebSocket): void {

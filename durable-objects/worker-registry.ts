@@ -95,7 +95,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     const adminHash = this.#workspace === DEFAULT_WORKSPACE ? environment.ADMIN_TOKEN_SHA256 : undefined;
     this.#authorization = new Authorization(this.#tokens, this.#scheduler, adminHash);
     context.setWebSocketAutoResponse(new WebSocketRequestResponsePair(HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE));
-    this.#connections = new Connections(context);
+    this.#connections = new Connections(context, this.#scheduler.epochs());
     this.#commit(this.#scheduler.wake(this.#connections.epochs(), Date.now()));
     context.blockConcurrencyWhile(async () => {
       this.#alarmAt = await context.storage.getAlarm();
@@ -422,11 +422,10 @@ export class WorkerRegistry extends DurableObject<Environment> {
     if (epoch !== null && epoch !== message.epoch) {
       throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
     }
-    this.#connections.identify(socket, workerId, message.epoch);
+    this.#connections.identify(socket, message.epoch);
     const refusal = this.#commit(this.#scheduler.hello(workerId, message, now));
-    if (refusal === null) return;
-    this.#connections.forget(socket);
-    closeQuietly(socket, refusal.code, refusal.reason);
+    if (refusal === null) this.#connections.adopt(socket);
+    else closeQuietly(socket, refusal.code, refusal.reason);
   }
 
   /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */

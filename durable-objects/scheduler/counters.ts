@@ -8,6 +8,7 @@ export const COUNTERS = [
   "leases_rejected",
   "messages_refused",
   "messages_stale",
+  "registrations",
   "reconnections",
   "operations_removed",
   "artefacts_removed",

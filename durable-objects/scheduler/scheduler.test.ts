@@ -480,6 +480,15 @@ describe("the registry's scheduler", () => {
       expect(registry.take("a").map((message) => message.type)).toEqual(["stale", "acknowledge"]);
     });
 
+    it("gives a worker that was removed and comes back higher epochs than before, since old sockets may linger", () => {
+      registry.connect("a");
+      const { epoch } = registry.scheduler.worker("a");
+      registry.scheduler.deregister("a", registry.now);
+      registry.connect("a");
+      expect(registry.scheduler.worker("a").epoch).toBeGreaterThan(epoch);
+      expect(registry.scheduler.epochs()).toEqual(new Map([["a", registry.scheduler.worker("a").epoch]]));
+    });
+
     it("does not forget a worker between its registration and its first hello", () => {
       registry.connect("a");
       registry.disconnect("a");

@@ -259,7 +259,7 @@ export class Scheduler {
         capabilities: request.capabilities,
         metadata: request.metadata,
         credentialHash,
-        epoch: (present?.epoch ?? 0) + EPOCHS_PER_REGISTRATION,
+        epoch: nextRegistration(state.sql) * EPOCHS_PER_REGISTRATION,
         connected: present?.connected ?? false,
         draining: false,
         registeredAt: present?.registeredAt ?? now,
@@ -320,6 +320,11 @@ export class Scheduler {
 
   workers(): Worker[] {
     return this.#state.workers.all().map((worker) => describeWorker(worker, this.#config));
+  }
+
+  /** The epoch of each worker's newest connection, also of those that are not connected. */
+  epochs(): Map<string, number> {
+    return new Map(this.#state.workers.all().map((worker) => [worker.workerId, worker.epoch]));
   }
 
   credentialHash(workerId: string): string | null {
@@ -612,6 +617,12 @@ export class Scheduler {
 
 /** The messages that a node repeats until the end of the attempt is acknowledged. */
 const ENDINGS: readonly NodeMessage["type"][] = ["complete", "fail", "stopped"];
+
+/** Counted over all workers and for ever: a worker that was removed and comes back goes on above its old epochs. */
+function nextRegistration(sql: Sql): number {
+  count(sql, "registrations");
+  return counterValues(sql).registrations;
+}
 
 /** A registration leaves room for as many connections before the next registration's epochs begin. */
 const EPOCHS_PER_REGISTRATION = 2 ** 20;

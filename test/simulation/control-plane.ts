@@ -137,6 +137,16 @@ export class ControlPlane {
     this.#serve((scheduler) => this.#commit("drain", workerId, (now) => scheduler.drain(workerId, draining, now)));
   }
 
+  /** Whether every node is connected, and the registry and the node mean the same connection. */
+  get knowsAllNodes(): boolean {
+    const workers = new Map(this.#scheduler?.workers().map((worker) => [worker.workerId, worker]));
+    return this.#world.nodes.every((node) => {
+      const worker = workers.get(node.workerId);
+      const isConnected = node.process?.state.connection.phase === "connected";
+      return isConnected && worker?.status === "available" && worker.epoch === node.process?.state.epoch;
+    });
+  }
+
   /** What a list of workers does first. */
   look(): void {
     this.#serve(() => this.#lookAtHeartbeats());
@@ -225,11 +235,9 @@ export class ControlPlane {
       throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
     }
     line.identifiedEpoch = message.epoch;
-    this.#byWorker.set(workerId, line);
     const refusal = this.#commit("hello", workerId, (now) => scheduler.hello(workerId, message, now));
-    if (refusal === null) return;
-    this.#forget(line);
-    this.#world.network.closeFromRegistry(line, refusal.code, refusal.reason);
+    if (refusal === null) this.#byWorker.set(workerId, line);
+    else this.#world.network.closeFromRegistry(line, refusal.code, refusal.reason);
   }
 
   #refuse(line: Line, problem: Problem): void {
@@ -304,22 +312,23 @@ export class ControlPlane {
     this.#wake();
   }
 
-  /** Memory goes, sockets stay. The runtime lists them in no particular order. */
+  /** Memory goes, sockets stay. */
   hibernate(): void {
     if (this.#scheduler === null) return;
     this.#world.tally.hibernations++;
-    this.#byWorker.clear();
-    const lines = [...this.lines];
-    if (this.#world.chance.perMille(500)) lines.reverse();
-    for (const line of lines) {
-      const present = this.#byWorker.get(line.workerId)?.identifiedEpoch ?? 0;
-      if ((line.identifiedEpoch ?? 0) > present) this.#byWorker.set(line.workerId, line);
-    }
     this.#wake();
   }
 
   #wake(): void {
     this.#scheduler = this.open();
+    this.#byWorker.clear();
+    const present = this.#scheduler.epochs();
+    const lines = [...this.lines];
+    if (this.#world.chance.perMille(500)) lines.reverse();
+    for (const line of lines) {
+      const isPresent = line.identifiedEpoch !== null && line.identifiedEpoch === present.get(line.workerId);
+      if (isPresent) this.#byWorker.set(line.workerId, line);
+    }
     const epochs = new Map([...this.#byWorker].map(([workerId, line]) => [workerId, line.identifiedEpoch ?? 0]));
     this.#serve((scheduler) => this.#commit("wake", "", (now) => scheduler.wake(epochs, now)));
     this.#planAlarm();

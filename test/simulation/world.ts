@@ -72,8 +72,9 @@ export class World {
       this.#heal();
       const healedAt = this.queue.now;
       const deadline = healedAt + LIVENESS_BOUND_MS;
-      this.#play(() => this.queue.now < deadline && this.judge.openOperations().length > 0);
+      this.#play(() => this.queue.now < deadline && !this.#isWell);
       this.judge.checkAllEnded(LIVENESS_BOUND_MS);
+      this.judge.require(this.plane.knowsAllNodes, "liveness", "every node is connected again, and known to be");
       this.tally.healingMs = this.queue.now - healedAt;
       this.judge.audit(this.plane.open());
       return this.tally;
@@ -83,6 +84,10 @@ export class World {
       this.tally.simulatedMs = this.queue.now;
       this.plane.sql.close();
     }
+  }
+
+  get #isWell(): boolean {
+    return this.judge.openOperations().length === 0 && this.plane.knowsAllNodes;
   }
 
   #begin(): void {
