@@ -1,14 +1,14 @@
 /** The secret of a self-hosted control plane: made at its first start, kept by its owner, known to the server as a hash. */
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { sha256 } from "../protocol/identifiers.ts";
 import { Problem } from "../protocol/problem.ts";
+import { DEFAULT_WORKSPACE, makeToken } from "../protocol/token.ts";
 import { readCredentials, writeCredentials, writePrivateJson } from "./credentials.ts";
 import type { HomePaths } from "./home.ts";
 
-const WORKSPACE = "default";
 const secretsFile = z.strictObject({ admin_token_sha256: sha256 });
 
 export interface AdminToken {
@@ -23,9 +23,9 @@ export function hashToken(token: string): string {
   return createHash("sha256").update(token).digest("hex");
 }
 
-/** `ktrdr.<workspace>.<43 characters>`: 256 random bits. */
-export function makeToken(): string {
-  return `ktrdr.${WORKSPACE}.${randomBytes(32).toString("base64url")}`;
+/** A new admin token of the default workspace. */
+export function makeAdminToken(): string {
+  return makeToken(DEFAULT_WORKSPACE, (bytes) => crypto.getRandomValues(bytes));
 }
 
 /**
@@ -44,7 +44,7 @@ export function adminToken(home: HomePaths, given: string | undefined): AdminTok
   }
   const token = given ?? stored?.token;
   if (!existsSync(path)) {
-    const fresh = token ?? makeToken();
+    const fresh = token ?? makeAdminToken();
     return { token: fresh, sha256: hashToken(fresh), isNew: token === undefined };
   }
   const expected = readSecrets(path);
@@ -57,7 +57,7 @@ export function adminToken(home: HomePaths, given: string | undefined): AdminTok
 
 /** The token for this machine's commands, then its hash for the next start of the control plane. */
 export function keepAdminToken(home: HomePaths, url: string, admin: AdminToken): void {
-  writeCredentials(home.credentials, { url, token: admin.token, workspace: WORKSPACE });
+  writeCredentials(home.credentials, { url, token: admin.token, workspace: DEFAULT_WORKSPACE });
   writePrivateJson(secretsPath(home), { admin_token_sha256: admin.sha256 });
 }
 

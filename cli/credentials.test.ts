@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { adminToken, hashToken, keepAdminToken, makeToken } from "./admin-token.ts";
+import { adminToken, hashToken, keepAdminToken, makeAdminToken } from "./admin-token.ts";
 import { findConnection, readCredentials, writeCredentials } from "./credentials.ts";
 import { type HomePaths, homeFolder, homePaths } from "./home.ts";
 
@@ -59,8 +59,8 @@ describe("credentials", () => {
 
 describe("the admin token", () => {
   it("has 256 random bits", () => {
-    expect(makeToken()).toMatch(/^ktrdr\.default\.[A-Za-z0-9_-]{43}$/);
-    expect(makeToken()).not.toBe(makeToken());
+    expect(makeAdminToken()).toMatch(/^ktrdr\.default\.[A-Za-z0-9_-]{43}$/);
+    expect(makeAdminToken()).not.toBe(makeAdminToken());
   });
 
   it("is made once and recognised afterwards; the server's side keeps only its hash", () => {

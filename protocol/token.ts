@@ -5,7 +5,7 @@ export const DEFAULT_WORKSPACE = "default";
 const SECRET_BYTES = 32;
 
 /** A new token's text. `random` fills the array with unpredictable bytes. */
-export function makeToken(workspace: string, random: (bytes: Uint8Array) => void): string {
+export function makeToken(workspace: string, random: (bytes: Uint8Array<ArrayBuffer>) => void): string {
   const bytes = new Uint8Array(SECRET_BYTES);
   random(bytes);
   const secret = btoa(String.fromCharCode(...bytes))

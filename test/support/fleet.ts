@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hashToken, makeToken } from "../../cli/admin-token.ts";
+import { hashToken, makeAdminToken } from "../../cli/admin-token.ts";
 import { type RunningChild, startChild } from "../../cli/child-process.ts";
 import { type Client, createClient } from "../../cli/client.ts";
 import { PROJECT_FOLDER, type RunningControlPlane, startControlPlane } from "../../cli/control-plane.ts";
@@ -23,7 +23,7 @@ export interface FleetOptions {
 
 export class Fleet {
   readonly home: HomePaths;
-  readonly token = makeToken();
+  readonly token = makeAdminToken();
   readonly nodes = new Map<string, RunningChild>();
   readonly #options: FleetOptions;
   #plane: RunningControlPlane | undefined;
