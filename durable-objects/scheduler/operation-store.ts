@@ -294,24 +294,27 @@ export class OperationStore {
   overdue(now: number): OperationRecord[] {
     return this.#sql
       .all<OperationRow>(
-        `SELECT * FROM operations WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running') AND deadline_at <= ?
+        `SELECT * FROM operations INDEXED BY operations_deadline WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running') AND deadline_at <= ?
          AND stop_reason IS NULL`,
         now,
       )
       .map(toRecord);
   }
 
-  /** The earliest moments, if any, at which a delayed, a preferring or a limited operation needs a look. */
+  /**
+   * The earliest moments, if any, at which a delayed, a preferring or a limited operation needs a look. The index is named
+   * because SQLite otherwise takes the one on `status`, and walks through all that is queued at every message.
+   */
   nextDelayedAt(now: number): number | null {
     return this.#earliest(
-      "SELECT MIN(not_before) AS at FROM operations WHERE status = 'queued' AND not_before > 0 AND not_before > ?",
+      "SELECT MIN(not_before) AS at FROM operations INDEXED BY operations_delayed WHERE status = 'queued' AND not_before > 0 AND not_before > ?",
       now,
     );
   }
 
   nextFallbackAt(now: number): number | null {
     return this.#earliest(
-      "SELECT MIN(fallback_at) AS at FROM operations WHERE status = 'queued' AND fallback_at > 0 AND fallback_at > ?",
+      "SELECT MIN(fallback_at) AS at FROM operations INDEXED BY operations_fallback WHERE status = 'queued' AND fallback_at > 0 AND fallback_at > ?",
       now,
     );
   }
@@ -319,7 +322,7 @@ export class OperationStore {
   /** When the first of the workers' rejections stops counting. */
   nextRejectionEndAt(now: number, rejectionDelayMs: number): number | null {
     const at = this.#earliest(
-      "SELECT MIN(not_before) AS at FROM operations WHERE status = 'queued' AND not_before > 0 AND rejected_by <> '[]' AND not_before > ?",
+      "SELECT MIN(not_before) AS at FROM operations INDEXED BY operations_delayed WHERE status = 'queued' AND not_before > 0 AND rejected_by <> '[]' AND not_before > ?",
       now - rejectionDelayMs,
     );
     return at === null ? null : at + rejectionDelayMs;
@@ -327,7 +330,7 @@ export class OperationStore {
 
   nextDeadlineAt(): number | null {
     return this.#earliest(
-      `SELECT MIN(deadline_at) AS at FROM operations WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running')
+      `SELECT MIN(deadline_at) AS at FROM operations INDEXED BY operations_deadline WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running')
        AND deadline_at > ? AND stop_reason IS NULL`,
       -1,
     );

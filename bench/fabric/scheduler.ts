@@ -1,0 +1,168 @@
+/**
+ * The registry's core alone, on `node:sqlite` in a file: what a job costs in it, and which statements cost most.
+ * No socket, no HTTP, no workerd: what is left of the job's way is in those.
+ *
+ *   node bench/fabric/scheduler.ts [--jobs 5000] [--slots 10] [--queued 0] [--json]
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { registryConfig } from "../../durable-objects/scheduler/config.ts";
+import { type Outcome, Scheduler, type Submission } from "../../durable-objects/scheduler/scheduler.ts";
+import type { Sql, SqlValue } from "../../durable-objects/scheduler/sql.ts";
+import { type Lease, registerRequest, submitRequest } from "../../protocol/index.ts";
+import { nodeSql } from "../../test/support/node-sql.ts";
+
+const { values: flags } = parseArgs({
+  options: {
+    jobs: { type: "string", default: "5000" },
+    slots: { type: "string", default: "10" },
+    queued: { type: "string", default: "0" },
+    json: { type: "boolean", default: false },
+  },
+});
+const jobs = Number(flags.jobs);
+const slots = Number(flags.slots);
+const BATCH = 1_000;
+const WORKER = "bench";
+const SHOWN_STATEMENTS = 14;
+
+interface Cost {
+  calls: number;
+  ms: number;
+}
+const statements = new Map<string, Cost>();
+
+/** Takes the time of every statement; `ms` of a transaction is its begin and commit, without what happens inside. */
+function timed(sql: Sql): Sql {
+  let insideMs = 0;
+  const take = <T>(query: string, work: () => T): T => {
+    const startedAt = performance.now();
+    const value = work();
+    const ms = performance.now() - startedAt;
+    insideMs += ms;
+    add(query, ms);
+    return value;
+  };
+  return {
+    all: <Row>(query: string, ...values: SqlValue[]) => take(query, () => sql.all<Row>(query, ...values)),
+    run: (query, ...values) => take(query, () => sql.run(query, ...values)),
+    transaction(work) {
+      const startedAt = performance.now();
+      let workMs = 0;
+      const value = sql.transaction(() => {
+        const workStartedAt = performance.now();
+        const inner = work();
+        workMs = performance.now() - workStartedAt;
+        return inner;
+      });
+      add("(begin and commit)", performance.now() - startedAt - workMs);
+      return value;
+    },
+  };
+  function add(query: string, ms: number): void {
+    const key = query.replace(/\s+/g, " ").trim();
+    const cost = statements.get(key) ?? { calls: 0, ms: 0 };
+    cost.calls++;
+    cost.ms += ms;
+    statements.set(key, cost);
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), "ktrdr-bench-scheduler-"));
+const sql = nodeSql(join(folder, "registry.sqlite"));
+try {
+  sql.all("PRAGMA journal_mode = WAL");
+  sql.run("PRAGMA synchronous = NORMAL");
+  run();
+} finally {
+  sql.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function run(): void {
+  const scheduler = new Scheduler(timed(sql), registryConfig.parse({}));
+  const now = Date.now();
+  let made = 0;
+  const submission = (): Submission => ({
+    request: submitRequest.parse({ spec: { kind: "sleep", durationMs: 0 } }),
+    operationId: `op_${String(++made).padStart(26, "0")}`,
+    idempotency: null,
+  });
+  const batch = (count: number): Submission[] => Array.from({ length: count }, submission);
+  for (let left = Number(flags.queued); left > 0; left -= BATCH) scheduler.submit(batch(Math.min(BATCH, left)), now);
+  const capabilities = { slots, kinds: ["sleep"] };
+  const registration = registerRequest.parse({ workerId: WORKER, workerType: "backtesting", capabilities });
+  const { epoch } = scheduler.register(registration, "hash", now).value;
+  const hello = {
+    type: "hello",
+    protocolVersion: 1,
+    epoch: epoch + 1,
+    softwareVersion: "benchmark",
+    capabilities: registration.capabilities,
+    leases: [],
+    draining: false,
+  } as const;
+  const assigned: Lease[] = [];
+  const take = <T>(outcome: Outcome<T>): void => {
+    for (const effect of outcome.effects) {
+      if (effect.type === "send" && effect.message.type === "assign") assigned.push(effect.message);
+    }
+    scheduler.nextDueAt(now);
+  };
+  take(scheduler.hello(WORKER, hello, now));
+
+  const drain = (count: number): void => {
+    for (let done = 0; done < count; done++) {
+      const { operationId, attempt } = assigned.shift()!;
+      const result = { sha256: null, bytes: 0, mediaType: "application/json", summary: {} };
+      take(scheduler.receive(WORKER, epoch + 1, { type: "accept", operationId, attempt }, now));
+      take(scheduler.receive(WORKER, epoch + 1, { type: "complete", operationId, attempt, result }, now));
+    }
+  };
+  const one = (count: number): void => {
+    for (let job = 0; job < count; job++) {
+      take(scheduler.submit([submission()], now));
+      drain(1);
+    }
+  };
+  one(BATCH); // The compiler settles.
+  statements.clear();
+  report(`one by one, ${slots} slots`, jobs, () => one(jobs));
+  statements.clear();
+  report(`bulk, ${slots} slots`, jobs, () => {
+    for (let left = jobs; left > 0; left -= BATCH) take(scheduler.submit(batch(Math.min(BATCH, left)), now));
+    drain(jobs);
+  });
+}
+
+function report(title: string, count: number, work: () => void): void {
+  const startedAt = performance.now();
+  work();
+  const totalMs = performance.now() - startedAt;
+  const sqlMs = [...statements.values()].reduce((sum, { ms }) => sum + ms, 0);
+  const microseconds = (ms: number): number => Number(((ms * 1_000) / count).toFixed(1));
+  const costly = [...statements].toSorted(([, left], [, right]) => right.ms - left.ms).slice(0, SHOWN_STATEMENTS);
+  const summary = {
+    jobs: count,
+    jobs_per_second: Math.round((count / totalMs) * 1_000),
+    microseconds_a_job: microseconds(totalMs),
+    microseconds_in_sql_a_job: microseconds(sqlMs),
+    statements_a_job: Number(([...statements.values()].reduce((sum, { calls }) => sum + calls, 0) / count).toFixed(1)),
+  };
+  if (flags.json) {
+    const top = costly.map(([query, { calls, ms }]) => ({
+      query,
+      calls_a_job: calls / count,
+      us_a_job: microseconds(ms),
+    }));
+    console.log(JSON.stringify({ title, ...summary, statements: top }));
+    return;
+  }
+  console.log(`\n${title}: ${JSON.stringify(summary)}`);
+  for (const [query, { calls, ms }] of costly) {
+    const perJob = (calls / count).toFixed(2).padStart(6);
+    console.log(`${String(microseconds(ms)).padStart(8)} µs ${perJob} calls a job  ${query.slice(0, 110)}`);
+  }
+}
