@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CLOSE_CODES, type SleepSpec } from "../../protocol/index.ts";
 import { decodeBacktestResult } from "../backtest/index.ts";
-import { loadSample, MarketDataStore } from "../market-data/index.ts";
+import { BAR_COLUMN_NAMES, contentHash, loadSample, MarketDataStore } from "../market-data/index.ts";
 import type { Agent } from "./agent.ts";
 import type { NodeSettings } from "./settings.ts";
 import { FakeRegistry, TOKEN } from "./testing/fake-registry.ts";
@@ -245,6 +245,39 @@ describe("a backtest's result", () => {
     await new MarketDataStore(join(folder.path, "data")).put(sample.bars, sample);
     const { capabilities } = await registry.next("capabilities");
     expect(capabilities.datasets).toMatchObject([{ symbol: "AAPL" }]);
+  });
+});
+
+describe("a dataset of the workspace's store", () => {
+  async function assignStored(): Promise<{ sha256: string }> {
+    const { bars } = await loadSample("SP500");
+    const sha256 = contentHash(bars);
+    const columns = BAR_COLUMN_NAMES.map((name) => Buffer.from(Float64Array.from(bars[name]).buffer));
+    registry.store.artefacts.set(sha256, Buffer.concat(columns));
+    await startNode();
+    await registry.next("hello");
+    const dataset = { symbol: "SP500", timeframe: "1d", sha256 };
+    registry.say({ type: "assign", ...A, spec: backtestOf("SP500"), checkpoint: null, dataset });
+    await registry.next("accept");
+    return { sha256 };
+  }
+
+  it("is fetched for the backtest that asks for it, and announced afterwards", async () => {
+    const { sha256 } = await assignStored();
+    expect(await registry.next("complete")).toMatchObject({ result: { summary: { data_sha256: sha256 } } });
+    const { capabilities } = await registry.next("capabilities");
+    expect(capabilities.datasets).toEqual([{ symbol: "SP500", timeframe: "1d", sha256 }]);
+  });
+
+  it("is fetched no further when the operation is cancelled meanwhile", async () => {
+    registry.store.fault = () => 503;
+    await assignStored();
+    registry.say({ type: "cancel", ...A });
+    expect(await registry.next("stopped")).toMatchObject({ ...A, reason: "cancelled" });
+    registry.say({ type: "acknowledge", ...A });
+    registry.store.fault = () => null;
+    assign(sleep(0), leaseFor(2));
+    expect(await registry.next("complete")).toMatchObject(leaseFor(2));
   });
 });
 

@@ -12,6 +12,8 @@ import {
   Problem,
   type RegisterRequest,
 } from "../../protocol/index.ts";
+import { DatasetFetcher } from "./dataset-fetcher.ts";
+import type { Source } from "./download.ts";
 import { type Enrolled, EnrolmentFailure, enrol } from "./enrolment.ts";
 import { Gate } from "./gate.ts";
 import { type HealthEndpoint, type NodeHealth, serveHealth } from "./health.ts";
@@ -84,6 +86,7 @@ export class Agent {
       memoryMb: settings.jobMemoryMb,
       ...(jobProgram === undefined ? {} : { program: jobProgram }),
       marketData,
+      fetcher: new DatasetFetcher(marketData, () => this.#source()),
       dataCacheBytes: settings.dataCacheMb * MEGABYTE,
       onProgress: (lease, progress) => this.#dispatch({ type: "progress", lease, progress }),
       onLog: (lease, lines) => this.#dispatch({ type: "log", lease, lines }),
@@ -192,7 +195,7 @@ export class Agent {
         return;
       case "start-job":
         this.#options.log.info({ ...effect.lease, kind: effect.spec.kind }, "job starts");
-        this.#jobs.start(effect.lease, effect.spec);
+        this.#jobs.start(effect.lease, effect.spec, effect.dataset);
         return;
       case "stop-job":
         this.#jobs.stop(effect.lease);
@@ -228,6 +231,12 @@ export class Agent {
       const problem = known ? error.problem : Problem.from(error);
       this.#dispatch({ type: "enrolment-failed", problem, final: !known || error.final });
     }
+  }
+
+  /** Where the store is, and the credential that opens it now. */
+  #source(): Source {
+    if (this.#enrolled === null) throw new Error("asking the store before enrolment");
+    return { url: this.#options.settings.url, credential: this.#enrolled.credential };
   }
 
   #registration(): RegisterRequest {
@@ -270,12 +279,12 @@ export class Agent {
   }
 
   #send(lease: Lease, result: OperationResult, signal: AbortSignal): Promise<UploadOutcome> {
-    if (result.sha256 === null || this.#enrolled === null) throw new Error("there is nothing to upload, or nowhere");
+    if (result.sha256 === null) throw new Error("there is nothing to upload");
     const { sha256, mediaType } = result;
     const bytes = this.#jobs.bytesOf(lease);
     return uploadArtefact(
       {
-        ...{ url: this.#options.settings.url, credential: this.#enrolled.credential, lease, sha256, mediaType, bytes },
+        ...{ ...this.#source(), lease, sha256, mediaType, bytes },
         onProgress: (sentBytes) => {
           const progress = { phase: "upload", fraction: sentBytes / bytes.byteLength, rates: {} };
           this.#dispatch({ type: "progress", lease, progress });

@@ -6,6 +6,7 @@ import type { Lease, OperationSpec } from "../../protocol/index.ts";
 import { decodeBacktestResult, executeBacktest } from "../backtest/index.ts";
 import { loadSample, MarketDataStore } from "../market-data/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
+import { DatasetFetcher } from "./dataset-fetcher.ts";
 import { Jobs, type JobsOptions } from "./jobs.ts";
 import type { JobOutcome } from "./model.ts";
 import { temporaryFolder } from "./testing/nodes.ts";
@@ -38,10 +39,11 @@ function runJob(spec: OperationSpec, change: Partial<JobsOptions> = {}, lease: L
       dataCacheBytes: 1e8,
       onProgress: () => {},
       onLog: () => {},
+      fetcher: new DatasetFetcher(store, () => ({ url: "http://127.0.0.1:1", credential: "none" })),
       onEnded: (_, outcome) => resolve(outcome),
       ...change,
     });
-    jobs.start(lease, spec);
+    jobs.start(lease, spec, null);
   });
 }
 
@@ -132,13 +134,14 @@ describe("a job thread", () => {
       program: mortal,
       onProgress: () => {},
       onLog: () => {},
+      fetcher: new DatasetFetcher(store, () => ({ url: "http://127.0.0.1:1", credential: "none" })),
       onEnded: (_, outcome) => {
         ends.push(outcome);
         if (ends.length === 2) settled.resolve();
-        else jobs?.start(leaseFor(2), { ...SLEEP, durationMs: 2 });
+        else jobs?.start(leaseFor(2), { ...SLEEP, durationMs: 2 }, null);
       },
     });
-    jobs.start(A, { ...SLEEP, durationMs: 1 });
+    jobs.start(A, { ...SLEEP, durationMs: 1 }, null);
     await settled.promise;
     expect(ends.map(({ type }) => type)).toEqual(["failed", "stopped"]);
   });

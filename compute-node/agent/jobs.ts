@@ -1,9 +1,17 @@
 /** Runs the jobs of leases: fetches their bars, hands them to a thread, keeps the bytes of results until uploaded. */
-import { type Lease, LIMITS, type OperationSpec, Problem, type Progress } from "../../protocol/index.ts";
-import type { BarColumns, DatasetManifest } from "../market-data/index.ts";
+import {
+  type DatasetRef,
+  type Lease,
+  LIMITS,
+  type OperationSpec,
+  Problem,
+  type Progress,
+} from "../../protocol/index.ts";
+import type { BarColumns, DatasetManifest, ImportDetails } from "../market-data/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
+import type { DatasetFetcher } from "./dataset-fetcher.ts";
 import type { JobInput } from "./job-messages.ts";
-import { type JobEnd, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
+import { type JobEnd, type JobListener, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
 import { type JobOutcome, leaseKey } from "./model.ts";
 
 /** What jobs need of the market data store. */
@@ -12,10 +20,13 @@ export interface MarketData {
   find(symbol: string, timeframe: string): Promise<DatasetManifest | undefined>;
   open(sha256: string): Promise<BarColumns>;
   watch(onChange: () => void): () => void;
+  import(bars: BarColumns, sha256: string, details: ImportDetails): Promise<void>;
 }
 
 export interface JobsOptions extends JobPoolOptions {
   readonly marketData: MarketData;
+  /** Brings datasets of the workspace's store into `marketData`. */
+  readonly fetcher: DatasetFetcher;
   readonly dataCacheBytes: number;
   readonly onProgress: (lease: Lease, progress: Progress) => void;
   readonly onLog: (lease: Lease, lines: readonly string[]) => void;
@@ -27,8 +38,8 @@ export class Jobs {
   readonly #options: JobsOptions;
   readonly #pool: JobPool;
   readonly #datasets: DatasetCache;
-  /** By lease; null while the job's bars are being opened. */
-  readonly #running = new Map<string, RunningJob | null>();
+  /** By lease; a controller while the job's bars are being fetched and opened. */
+  readonly #running = new Map<string, RunningJob | AbortController>();
   /** Bytes of finished results, by lease. In memory: a node that dies loses them, and the registry runs the job again. */
   readonly #outbox = new Map<string, Uint8Array>();
 
@@ -38,16 +49,19 @@ export class Jobs {
     this.#datasets = new DatasetCache(options.dataCacheBytes, (sha256) => options.marketData.open(sha256));
   }
 
-  start(lease: Lease, spec: OperationSpec): void {
-    this.#running.set(leaseKey(lease), null);
-    void this.#run(lease, spec).then((end) => this.#ended(lease, end));
+  /** `dataset` is what the store has of the bars that the spec asks for; they are fetched where they are not here. */
+  start(lease: Lease, spec: OperationSpec, dataset: DatasetRef | null): void {
+    const preparation = new AbortController();
+    this.#running.set(leaseKey(lease), preparation);
+    void this.#run(lease, spec, dataset, preparation.signal).then((end) => this.#ended(lease, end));
   }
 
   stop(lease: Lease): void {
-    const key = leaseKey(lease);
-    const job = this.#running.get(key);
-    if (job === null) this.#ended(lease, { type: "stopped" });
-    else job?.stop();
+    const job = this.#running.get(leaseKey(lease));
+    if (job instanceof AbortController) {
+      job.abort();
+      this.#ended(lease, { type: "stopped" });
+    } else job?.stop();
   }
 
   /** The bytes of a finished result. Throws for a lease that has none. */
@@ -62,38 +76,62 @@ export class Jobs {
   }
 
   close(): Promise<void> {
+    for (const job of this.#running.values()) if (job instanceof AbortController) job.abort();
     this.#running.clear();
     return this.#pool.close();
   }
 
-  async #run(lease: Lease, spec: OperationSpec): Promise<JobEnd> {
+  async #run(lease: Lease, spec: OperationSpec, dataset: DatasetRef | null, preparation: AbortSignal): Promise<JobEnd> {
+    const listener: JobListener = {
+      onProgress: (progress) => this.#options.onProgress(lease, progress),
+      onLog: (lines) => this.#options.onLog(lease, lines),
+    };
     try {
-      const input = await this.#inputOf(lease, spec);
-      // Stopped while its bars were being opened.
-      if (!this.#running.has(leaseKey(lease))) return { type: "stopped" };
-      const job = this.#pool.run(input, {
-        onProgress: (progress) => this.#options.onProgress(lease, progress),
-        onLog: (lines) => this.#options.onLog(lease, lines),
-      });
+      const input = await this.#inputOf(spec, dataset, listener, preparation);
+      if (preparation.aborted) return { type: "stopped" };
+      const job = this.#pool.run(input, listener);
       this.#running.set(leaseKey(lease), job);
       return await job.ended;
     } catch (thrown) {
+      if (preparation.aborted) return { type: "stopped" };
       const problem = Problem.from(thrown);
       return { type: "failed", error: problem.toDetails(), retryable: problem.retryable };
     }
   }
 
-  async #inputOf(lease: Lease, spec: OperationSpec): Promise<JobInput> {
+  async #inputOf(
+    spec: OperationSpec,
+    dataset: DatasetRef | null,
+    listener: JobListener,
+    signal: AbortSignal,
+  ): Promise<JobInput> {
     if (spec.kind === "sleep") return { spec, bars: null, dataSha256: null };
     const { symbol, timeframe } = spec.data;
-    const sha256 = spec.data.sha256 ?? (await this.#options.marketData.find(symbol, timeframe))?.sha256;
+    const stored = spec.data.sha256 ?? dataset?.sha256;
+    const sha256 = stored ?? (await this.#options.marketData.find(symbol, timeframe))?.sha256;
     if (sha256 === undefined) throw new Problem("data-not-found", `There is no ${timeframe} data of ${symbol} here.`);
     const startedAt = performance.now();
-    const bars = await this.#datasets.open(sha256);
+    const bars = await this.#open(sha256, dataset, listener, signal);
     const tookMs = (performance.now() - startedAt).toFixed(1);
     const name = `${symbol} ${timeframe} (sha256 ${sha256.slice(0, 12)})`;
-    this.#options.onLog(lease, [`${bars.rows} bars of ${name} opened in ${tookMs} ms`]);
+    listener.onLog([`${bars.rows} bars of ${name} opened in ${tookMs} ms`]);
     return { spec, bars, dataSha256: sha256 };
+  }
+
+  async #open(
+    sha256: string,
+    dataset: DatasetRef | null,
+    listener: JobListener,
+    signal: AbortSignal,
+  ): Promise<BarColumns> {
+    try {
+      return await this.#datasets.open(sha256);
+    } catch (error) {
+      if (dataset === null || !(error instanceof Problem && error.kind === "data-not-found")) throw error;
+    }
+    listener.onLog([`the bars are not on this node: fetching them from the workspace's store`]);
+    await this.#options.fetcher.fetch({ ...dataset, sha256 }, signal, listener.onProgress);
+    return this.#datasets.open(sha256);
   }
 
   #ended(lease: Lease, end: JobEnd): void {

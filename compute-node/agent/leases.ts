@@ -1,5 +1,5 @@
 /** What happens to a lease on the node: see `Stage` in model.ts for its life. */
-import type { Lease, OperationSpec, Progress, RegistryMessage } from "../../protocol/index.ts";
+import type { Lease, Progress, RegistryMessage } from "../../protocol/index.ts";
 import { fullJitterMs } from "./backoff.ts";
 import { addLines, emptyLog, isEmptyLog, takeLines } from "./job-log.ts";
 import {
@@ -46,7 +46,7 @@ export function assign(turn: Turn, assignment: Assignment): void {
     note(turn, "warn", `attempt ${older.attempt} was superseded by attempt ${lease.attempt}`, older);
     abandon(turn, older);
   }
-  const reason = refusalOf(state, assignment.spec);
+  const reason = refusalOf(state, assignment);
   if (reason !== null) {
     turn.outgoing.push({ type: "reject", ...lease, reason });
     return;
@@ -54,6 +54,7 @@ export function assign(turn: Turn, assignment: Assignment): void {
   state.holdings.set(leaseKey(lease), {
     ...lease,
     spec: assignment.spec,
+    dataset: assignment.dataset ?? null,
     stage: { name: "waiting" },
     unsentProgress: null,
     progressAt: turn.now,
@@ -286,12 +287,12 @@ function answerRepeated(turn: Turn, holding: Holding): void {
   else if (stage.name !== "stopping") turn.outgoing.push({ type: "accept", ...leaseOf(holding) });
 }
 
-function refusalOf(state: AgentState, spec: OperationSpec): string | null {
+function refusalOf(state: AgentState, { spec, dataset }: Assignment): string | null {
   const { slots, kinds, datasets } = state.capabilities;
   if (state.leaveAt !== null) return "the node shuts down";
   if (state.draining) return "the node drains";
   if (!kinds.includes(spec.kind)) return `kind ${spec.kind} is not allowed here; allowed: ${kinds.join(", ")}`;
-  if (spec.kind === "backtest") {
+  if (spec.kind === "backtest" && dataset === undefined) {
     const { symbol, timeframe, sha256 } = spec.data;
     const found = datasets.some(
       (held) =>
@@ -341,7 +342,8 @@ function startWaiting(turn: Turn): void {
     if (free <= 0) return;
     if (holding.stage.name !== "waiting") continue;
     holding.stage = { name: "running" };
-    turn.effects.push({ type: "start-job", lease: leaseOf(holding), spec: holding.spec });
+    const { spec, dataset } = holding;
+    turn.effects.push({ type: "start-job", lease: leaseOf(holding), spec, dataset });
     free--;
   }
 }

@@ -73,6 +73,8 @@ export type EndReport = Extract<NodeMessage, { type: "complete" | "fail" | "stop
 
 export interface Holding extends Lease {
   readonly spec: OperationSpec;
+  /** What the store has of the market data that the spec asks for. */
+  readonly dataset: DatasetRef | null;
   stage: Stage;
   /** Newest progress, not sent yet. */
   unsentProgress: Progress | null;
@@ -162,7 +164,8 @@ export type AgentEffect =
   | { type: "send"; epoch: number; messages: NodeMessage[] }
   | { type: "ping"; epoch: number }
   | { type: "disconnect"; epoch: number; reason: string }
-  | { type: "start-job"; lease: Lease; spec: OperationSpec }
+  /** Bars that `dataset` names and that are not here are fetched first. */
+  | { type: "start-job"; lease: Lease; spec: OperationSpec; dataset: DatasetRef | null }
   /** Answered by `job-ended`, within the shell's grace. */
   | { type: "stop-job"; lease: Lease }
   /** Upload the bytes of the job's result; answered by `uploaded`. */

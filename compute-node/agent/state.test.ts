@@ -172,7 +172,7 @@ describe("assignments", () => {
     expect(said(effects)).toEqual([{ type: "accept", ...newer }]);
     expect(heldLeases(story.state)).toEqual([newer]);
     const ended = story.do({ type: "job-ended", lease: A, outcome: { type: "stopped" } });
-    expect(ended).toEqual([{ type: "start-job", lease: newer, spec: SLEEP }]);
+    expect(ended).toEqual([{ type: "start-job", lease: newer, spec: SLEEP, dataset: null }]);
   });
 
   it("of an attempt that has ended, or that is older than the one in hand, start nothing", () => {

@@ -16,5 +16,11 @@ export { reportGaps } from "./gaps.ts";
 export { type ChosenTimeframe, chooseTimeframe, type DatasetName, datasetNameOf, loadFile } from "./load.ts";
 export { type DatasetManifest, datasetManifestWire, type Gap, type GapReport } from "./manifest.ts";
 export { type LoadedSample, loadSample, SAMPLES, type SampleName } from "./samples.ts";
-export { type DatasetDetails, MarketDataStore, type StoredBars, type WatchOptions } from "./store.ts";
+export {
+  type DatasetDetails,
+  type ImportDetails,
+  MarketDataStore,
+  type StoredBars,
+  type WatchOptions,
+} from "./store.ts";
 export { commonStepMs, timeframeMs, timeframeOfStep } from "./timeframe.ts";

@@ -332,3 +332,28 @@ describe("watch", () => {
     expect(calls).toBe(0);
   });
 });
+
+describe("bars of another store", () => {
+  const details = { symbol: "AAA", timeframe: "1d", source: "http://plane", replaces: "imported" } as const;
+
+  it("are opened by their hash, and stand in the catalogue where nothing that was loaded here does", async () => {
+    const [first, second] = [flatBars(10, FIRST_MS, DAY_MS), flatBars(20, FIRST_MS, DAY_MS)];
+    const hashes = [contentHash(first), contentHash(second)];
+    await store.import(first, hashes[0] ?? "", details);
+    await store.import(second, hashes[1] ?? "", details);
+    expect(await store.find("AAA", "1d")).toMatchObject({ sha256: hashes[1], source: "the store of http://plane" });
+    const own = await store.put(flatBars(30, FIRST_MS, DAY_MS), { symbol: "AAA", timeframe: "1d", source: "mine" });
+    await store.import(first, hashes[0] ?? "", details);
+    expect((await store.find("AAA", "1d"))?.sha256).toBe(own.sha256);
+    expect((await new MarketDataStore(store.folder).open(hashes[0] ?? "")).rows).toBe(10);
+    await store.import(first, hashes[0] ?? "", { ...details, replaces: "all" });
+    expect((await store.find("AAA", "1d"))?.sha256).toBe(hashes[0]);
+  });
+
+  it("are refused where they break a rule that every loaded file keeps", async () => {
+    const bars = flatBars(10, FIRST_MS, DAY_MS);
+    bars.high[4] = Number.NaN;
+    const importing = store.import(bars, contentHash(bars), details);
+    await expect(importing).rejects.toMatchObject({ kind: "invalid-data", message: expect.stringContaining("row 5") });
+  });
+});

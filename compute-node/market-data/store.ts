@@ -25,7 +25,11 @@ import { contentHash, encodeBarsFile, readBarsFile } from "./bars-file.ts";
 import { isManifestName, watchCatalogue } from "./catalogue-watch.ts";
 import { reportGaps } from "./gaps.ts";
 import { type DatasetManifest, datasetManifestWire, type GapReport } from "./manifest.ts";
+import { RowFaults } from "./row-faults.ts";
+import { validateBars } from "./validate.ts";
 
+/** How the source of a dataset begins that came out of a workspace's store. */
+const IMPORTED = "the store of ";
 /** No write takes this long. */
 const ABANDONED_MS = 3_600_000;
 
@@ -39,6 +43,15 @@ export interface DatasetDetails {
   readonly warnings?: readonly ResultWarning[];
   /** Now, when absent. */
   readonly loadedAtMs?: number;
+}
+
+export interface ImportDetails {
+  readonly symbol: string;
+  readonly timeframe: string;
+  /** The control plane that the bars came from. */
+  readonly source: string;
+  /** Which entry of the catalogue gives way: `all`, or only one that was imported too and not loaded here by hand. */
+  readonly replaces: "all" | "imported";
 }
 
 export interface StoredBars {
@@ -69,12 +82,35 @@ export class MarketDataStore {
    * until `prune`. Throws `invalid-request` for a bad symbol or timeframe, `invalid-data` for no bars.
    */
   async put(bars: BarColumns, details: DatasetDetails): Promise<DatasetManifest> {
+    return this.#enter(bars, contentHash(bars), details);
+  }
+
+  /**
+   * Takes in bars of another store, whose content hash the caller has checked, and enters them in the catalogue unless
+   * an entry is there that must not give way; `open` finds them in any case. Throws `invalid-data` for bars that break
+   * the rules which every loaded file keeps.
+   */
+  async import(bars: BarColumns, sha256: string, details: ImportDetails): Promise<void> {
+    const { symbol, timeframe, replaces } = details;
+    const faults = new RowFaults(`dataset ${sha256}`, "row");
+    validateBars(bars, (row) => row + 1, faults, { allowNonPositive: true });
+    faults.throwIfAny();
+    const known = await this.find(symbol, timeframe);
+    if (replaces === "all" || known === undefined || known.source.startsWith(IMPORTED)) {
+      await this.#enter(bars, sha256, { symbol, timeframe, source: `${IMPORTED}${details.source}` });
+    } else await this.#writeColumns(bars, sha256);
+    if (bars.timeMs.buffer instanceof SharedArrayBuffer) {
+      this.#opened.set(sha256, new WeakRef(bars.timeMs.buffer));
+    }
+  }
+
+  async #enter(bars: BarColumns, sha256: string, details: DatasetDetails): Promise<DatasetManifest> {
     const path = this.#manifestPath(details.symbol, details.timeframe);
     if (bars.rows === 0) throw new Problem("invalid-data", `There are no bars of ${details.symbol} to store.`);
     const manifest: DatasetManifest = {
       symbol: details.symbol,
       timeframe: details.timeframe,
-      sha256: contentHash(bars),
+      sha256,
       rows: bars.rows,
       firstMs: bars.timeMs[0],
       lastMs: bars.timeMs[bars.rows - 1],

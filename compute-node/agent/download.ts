@@ -1,0 +1,130 @@
+/**
+ * Datasets from the store: `GET /api/v1/artefacts/{sha256}` straight into the shared memory that jobs read. A download
+ * that is cut goes on where it was; the hash of what arrived decides whether it is the dataset.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { API_PREFIX, DATASET_BYTES_PER_BAR, LIMITS, Problem } from "../../protocol/index.ts";
+import { type BarColumns, barsOn } from "../market-data/index.ts";
+import { type BackoffRange, fullJitterMs, RECONNECT_BACKOFF } from "./backoff.ts";
+import { causeText } from "./enrolment.ts";
+
+/** Where to ask, and with what; asked for at each try, since a credential may change meanwhile. */
+export interface Source {
+  readonly url: string;
+  readonly credential: string;
+}
+
+export interface DownloadOptions {
+  readonly source: () => Source;
+  readonly sha256: string;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: { bytes: number; totalBytes: number }) => void;
+  readonly backoff?: BackoffRange;
+  /** Tries in a row that bring nothing before it gives up. */
+  readonly patience?: number;
+}
+
+const PATIENCE = 8;
+/** The longest silence of a server in the middle of a download. */
+const SILENCE_MS = 30_000;
+
+/** What has arrived so far. */
+interface Arrived {
+  readonly target: Uint8Array;
+  bytes: number;
+  readonly hash: Hash;
+}
+
+/**
+ * The dataset's columns. Rejects with the signal's reason when aborted; with a `Problem` otherwise: `data-not-found` when
+ * the store does not have it, `unavailable` when it could not be fetched, `invalid-data` when it is not a dataset.
+ */
+export async function downloadDataset(options: DownloadOptions): Promise<BarColumns> {
+  const { sha256, signal, backoff = RECONNECT_BACKOFF, patience = PATIENCE } = options;
+  let arrived: Arrived | null = null;
+  for (let failures = 0; ; ) {
+    const before: number = arrived?.bytes ?? 0;
+    let { fault, arrived: now } = await fetchRest(options, arrived);
+    if (now !== null && now.bytes === now.target.byteLength) {
+      if (now.hash.digest("hex") === sha256) return columnsOn(now.target);
+      fault = "its bytes were damaged on the way";
+      now = null;
+    }
+    failures = (now?.bytes ?? 0) > before ? 0 : failures + 1;
+    arrived = now;
+    if (failures >= patience) throw unreachable(sha256, fault, patience);
+    await sleep(fullJitterMs(failures, Math.random, backoff), undefined, { signal });
+  }
+}
+
+/** One request for what is missing. Ends with what has arrived by then, and why it was not more. */
+async function fetchRest(
+  { source, sha256, signal, onProgress }: DownloadOptions,
+  before: Arrived | null,
+): Promise<{ arrived: Arrived | null; fault: string }> {
+  const { url, credential } = source();
+  const silence = new AbortController();
+  const timer = setTimeout(() => silence.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
+  let arrived = before;
+  try {
+    const response = await fetch(`${url}${API_PREFIX}/artefacts/${sha256}`, {
+      headers: {
+        authorization: `Bearer ${credential}`,
+        ...(before === null ? {} : { range: `bytes=${before.bytes}-` }),
+      },
+      signal: AbortSignal.any([signal, silence.signal]),
+      redirect: "error",
+    });
+    if (response.status === 404) throw notInStore(sha256);
+    if (!response.ok || response.body === null) return { arrived, fault: `status ${response.status}` };
+    arrived = response.status === 206 && before !== null ? before : begin(response, sha256);
+    for await (const chunk of response.body) {
+      timer.refresh();
+      take(arrived, chunk);
+      onProgress?.({ bytes: arrived.bytes, totalBytes: arrived.target.byteLength });
+    }
+    return { arrived, fault: "the answer ended too early" };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof Problem) throw error;
+    return { arrived, fault: causeText(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function begin(response: Response, sha256: string): Arrived {
+  const bytes = Number(response.headers.get("content-length"));
+  if (!Number.isInteger(bytes) || bytes < DATASET_BYTES_PER_BAR || bytes % DATASET_BYTES_PER_BAR !== 0) {
+    throw new Problem("invalid-data", `Artefact ${sha256} has ${bytes} bytes, and no number of bars takes that.`);
+  }
+  if (bytes > LIMITS.artefactBytes) {
+    throw new Problem("too-large", `Dataset ${sha256} has ${bytes} bytes; the limit is ${LIMITS.artefactBytes}.`);
+  }
+  return { target: new Uint8Array(new SharedArrayBuffer(bytes)), bytes: 0, hash: createHash("sha256") };
+}
+
+/** A server that sends more than it said is cut off at the end; the hash tells. */
+function take(arrived: Arrived, chunk: Uint8Array): void {
+  const wanted = chunk.subarray(0, arrived.target.byteLength - arrived.bytes);
+  arrived.target.set(wanted, arrived.bytes);
+  arrived.hash.update(wanted);
+  arrived.bytes += wanted.byteLength;
+}
+
+function columnsOn(target: Uint8Array): BarColumns {
+  return barsOn(target.buffer, target.byteLength / DATASET_BYTES_PER_BAR);
+}
+
+function notInStore(sha256: string): Problem {
+  return new Problem("data-not-found", `The dataset ${sha256} is no longer in the store.`, {
+    cure: "Push it again with ktrdr data push, and submit the operation again.",
+  });
+}
+
+function unreachable(sha256: string, fault: string, patience: number): Problem {
+  return new Problem("unavailable", `The dataset ${sha256} could not be fetched in ${patience} tries: ${fault}.`, {
+    cure: "Look at the network between the node and the control plane.",
+  });
+}
