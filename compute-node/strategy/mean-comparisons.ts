@@ -108,12 +108,14 @@ function sourceOf(codes: readonly string[], means: readonly DeferredMean[]): str
       ? [
           "if ((i & 3) === 0) for (const last = (end - 3) | 0; i < last; ) {",
           ...four.flatMap(({ lines }) => lines),
+          ...writer.steady(),
           ...outputs.map((k) =>
             storeFour(
               k,
               four.map(({ values }) => values[k]),
             ),
           ),
+          ...writer.endSteady(),
           ...writer.advance("_3", 4),
           "}",
           "if (i === end) break;",
@@ -179,9 +181,48 @@ class LoopWriter {
     return [...this.pairs].map(([name, sum]) => `const ${name} = ${sum}, n${name} = -${name};`);
   }
 
+  /**
+   * Where all rules ask about one pair alone, and it stands clearly one way on the four bars and on the one before,
+   * every flag is known at once.
+   */
+  steady(): string[] {
+    if (!this.isOnePair()) return [];
+    const [pair] = [...this.pairs.keys()].map((bound) => bound.slice(1));
+    const bars = [`d${pair}`, ...[0, 1, 2, 3].map((ahead) => `d${pair}_${ahead}`)];
+    const [left, right] = pair.split("_");
+    const carried = (id: string) => (this.sourceOf.has(Number(id)) ? `m${id}` : `c${id}[i - 1]`);
+    const words = (isAbove: boolean) =>
+      this.codes.map((code, k) => `q${k}[i >> 2] = ${this.holdsWhere(code, isAbove) ? "0x01010101" : "0"};`);
+    const all = (relation: string) => bars.map((name) => `${name} ${relation}`).join(" && ");
+    return [
+      `const d${pair} = ${carried(left)} - ${carried(right)};`,
+      `if (${all(`> t${pair}`)}) { ${words(true).join(" ")} }`,
+      `else if (${all(`< nt${pair}`)}) { ${words(false).join(" ")} } else {`,
+    ];
+  }
+
+  endSteady(): string[] {
+    return this.isOnePair() ? ["}"] : [];
+  }
+
+  private isOnePair(): boolean {
+    const rest = this.codes.join(" ").replace(this.comparison, "");
+    return this.pairs.size === 1 && !/[a-z0-9]/i.test(rest) && this.codes.every((code) => /\[i\]/.test(code));
+  }
+
+  /** The code's value where left is above right (or below it) on both bars that it reads. */
+  private holdsWhere(code: string, isAbove: boolean): boolean {
+    const constant = code.replace(this.comparison, (_, l1, b1, op1, r1, l2, b2, op2, r2) => {
+      const { operator } = l1 === undefined ? ordered(l2, b2, op2, r2) : ordered(l1, b1, op1, r1);
+      return String(operator === "===" ? false : operator.startsWith(">") === isAbove);
+    });
+    return new Function(`return ${constant}`)() as boolean;
+  }
+
   private filteredCode(code: string, suffix: string, before: string, differences: Map<string, string>): string {
     return code.replace(this.comparison, (_, l1, back1, op1, r1, l2, back2, op2, r2) => {
-      const [left, back, operator, right] = l1 === undefined ? [l2, back2, op2, r2] : [l1, back1, op1, r1];
+      const { left, back, operator, right } =
+        l1 === undefined ? ordered(l2, back2, op2, r2) : ordered(l1, back1, op1, r1);
       const bound = `t${left}_${right}`;
       const difference = `d${left}_${right}${back === "[i]" ? "" : "b"}${suffix}`;
       const part = (id: string) => (this.sourceOf.has(Number(id)) ? `e${this.sourceOf.get(Number(id))}` : "0");
@@ -196,6 +237,13 @@ class LoopWriter {
       return filtered(difference, bound, operator, `${exact(left)} ${operator} ${exact(right)}`);
     });
   }
+}
+
+/** The comparison with the smaller column on the left. */
+function ordered(left: string, back: string, operator: string, right: string) {
+  if (Number(left) <= Number(right)) return { left, back, operator, right };
+  const turned = operator.startsWith("<") ? operator.replace("<", ">") : operator.replace(">", "<");
+  return { left: right, back, operator: turned, right: left };
 }
 
 function shifted(code: string, ahead: number): string {

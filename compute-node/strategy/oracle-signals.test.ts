@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import type { BarColumns } from "../market-data/bars.ts";
-import { compileRules, parseStrategyFile } from "./index.ts";
+import { compileRules, parseRuleStrategyFile } from "./index.ts";
 
 const oraclePath = fileURLToPath(new URL("../../../shared/oracles/backtesting-py-open-data.json", import.meta.url));
 const present = existsSync(oraclePath);
@@ -65,7 +65,7 @@ describe.skipIf(!present)(`an independent engine${present ? "" : ` (skipped: ${o
   });
 
   it.each(cases.map((c) => [c.id, c] as const))("enters and leaves on the same bars in %s", (_, oracle) => {
-    const strategy = parseStrategyFile(`name: oracle${STRATEGIES[oracle.strategy]}`, "oracle.yaml");
+    const strategy = parseRuleStrategyFile(`name: oracle${STRATEGIES[oracle.strategy]}`, "oracle.yaml");
     const expected = oracle.trades.map(({ entryBar, exitBar, size }) => [entryBar, exitBar, Math.sign(size)]);
     expect(tradesOf(strategy, oracle.params, readPrices(oracle.data))).toEqual(expected);
   });

@@ -84,19 +84,19 @@ function sentence(message: string): string {
   return `${message.replace(/^Invalid input: e/, "E")}.`;
 }
 
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (typeof value === "object" && value !== null) return kindOf(value);
   return JSON.stringify(value)?.slice(0, 60) ?? "missing";
 }
 
-function kindOf(value: unknown): string {
+export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return "empty";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
   return typeof value === "string" ? `the text ${JSON.stringify(value.slice(0, 60))}` : String(value);
 }
 
-function valueAt(content: unknown, path: readonly string[]): unknown {
+export function valueAt(content: unknown, path: readonly string[]): unknown {
   let value = content;
   for (const key of path) {
     if (typeof value !== "object" || value === null) return undefined;

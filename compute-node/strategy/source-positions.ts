@@ -1,5 +1,4 @@
 import { type Document, isMap, isNode, isPair, isScalar, isSeq, type LineCounter, type Node, Scalar } from "yaml";
-import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 
 /** Counted from 1. */
 export interface Position {
@@ -18,14 +17,14 @@ export interface SourcePositions {
 }
 
 /** Kept beside the strategy, not in it: a strategy is what crosses the wire, its file is not. */
-const positionsOfStrategies = new WeakMap<RuleStrategy, SourcePositions>();
+const positionsOfStrategies = new WeakMap<object, SourcePositions>();
 
-export function rememberPositions(strategy: RuleStrategy, positions: SourcePositions): void {
+export function rememberPositions(strategy: object, positions: SourcePositions): void {
   positionsOfStrategies.set(strategy, positions);
 }
 
 /** Undefined for a strategy that no file was read for. */
-export function positionsOf(strategy: RuleStrategy): SourcePositions | undefined {
+export function positionsOf(strategy: object): SourcePositions | undefined {
   return positionsOfStrategies.get(strategy);
 }
 

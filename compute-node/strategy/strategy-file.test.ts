@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Problem } from "../../protocol/problem.ts";
-import { compileRules, parseStrategyFile, validateStrategy } from "./index.ts";
+import { compileRules, parseRuleStrategyFile, parseStrategyFile, validateStrategy } from "./index.ts";
 
 const GOOD = `name: test
 indicators:
@@ -38,18 +38,22 @@ describe("the example strategies", () => {
     expect(files.sort()).toEqual([
       "donchian-breakout.yaml",
       "ema-cross-brackets.yaml",
+      "neural-rsi-macd.yaml",
       "rsi-reversion.yaml",
       "sma-cross.yaml",
     ]);
   });
 
-  it.each(files)("%s is valid, without a warning, and compiles", (file) => {
-    const strategy = parseStrategyFile(readFileSync(new URL(file, folder), "utf8"), file);
-    expect(strategy.name).toBe(file.replace(".yaml", ""));
-    expect(strategy.description).toBeTruthy();
-    expect(validateStrategy(strategy)).toEqual([]);
-    expect(Object.keys(compileRules(strategy).parameters)).toEqual(Object.keys(strategy.parameters));
-  });
+  it.each(files.filter((file) => !file.startsWith("neural")))(
+    "%s is valid, without a warning, and compiles",
+    (file) => {
+      const strategy = parseRuleStrategyFile(readFileSync(new URL(file, folder), "utf8"), file);
+      expect(strategy.name).toBe(file.replace(".yaml", ""));
+      expect(strategy.description).toBeTruthy();
+      expect(validateStrategy(strategy)).toEqual([]);
+      expect(Object.keys(compileRules(strategy).parameters)).toEqual(Object.keys(strategy.parameters));
+    },
+  );
 });
 
 describe("faults of a strategy file", () => {
@@ -189,7 +193,10 @@ size: nothing
 
 describe("warnings", () => {
   it("name what is unused, with its place", () => {
-    const text = GOOD.replace("entries:", "  idle: { type: rsi }\nparameters: { spare: 3 }\nentries:");
+    const text = GOOD.replace("entries:", "  idle: { type: rsi }\nentries:").replace(
+      "indicators:",
+      "parameters: { spare: 3 }\nindicators:",
+    );
     expect(validateStrategy(parseStrategyFile(text, "test.yaml"))).toEqual([
       {
         code: "unused-parameter",
@@ -197,10 +204,10 @@ describe("warnings", () => {
         cure: "Use it in a rule, or remove it.",
         path: "parameters.spare",
         file: "test.yaml",
-        line: 5,
+        line: 2,
         column: 15,
       },
-      expect.objectContaining({ code: "unused-indicator", path: "indicators.idle", line: 4, column: 3 }),
+      expect.objectContaining({ code: "unused-indicator", path: "indicators.idle", line: 5, column: 3 }),
     ]);
   });
 
@@ -226,10 +233,10 @@ describe("warnings", () => {
 
 describe("strategies that come without a file", () => {
   it("have paths, and the file only when it is given", () => {
-    const strategy = { ...parseStrategyFile(GOOD, "test.yaml"), entries: { long: "clse > 1" } };
+    const strategy = { ...parseRuleStrategyFile(GOOD, "test.yaml"), entries: { long: "clse > 1" } };
     const thrown = (file?: string) => {
       try {
-        validateStrategy(strategy, file);
+        validateStrategy(strategy, { file });
       } catch (error) {
         if (error instanceof Problem) return error.issues[0];
       }

@@ -1,19 +1,62 @@
 /** Reads a strategy file. */
-import { LineCounter, parseDocument, type YAMLError } from "yaml";
+import { type Document, LineCounter, parseDocument, type YAMLError } from "yaml";
 import { type RuleStrategy, ruleStrategy } from "../../protocol/strategy-rules.ts";
+import { type V3Strategy, v3Strategy } from "../../protocol/strategy-v3.ts";
 import { shapeFaults } from "./shape-faults.ts";
-import { rememberPositions, sourcePositions } from "./source-positions.ts";
+import { positionsOf, rememberPositions, type SourcePositions, sourcePositions } from "./source-positions.ts";
 import { type StrategyFault, type StrategyOrigin, throwFaults } from "./strategy-faults.ts";
+import { v3ShapeFaults } from "./v3/shape.ts";
 
 /** A file beyond this is no strategy: the wire takes 48 KiB. */
 const MAX_FILE_CHARACTERS = 256 * 1024;
 
+/** What a strategy file holds; `kind` tells which. */
+export type Strategy = RuleStrategy | V3Strategy;
+
 /**
- * YAML text → checked shape; what it means is checked by `validateStrategy`. `kind: rules` may be left out.
- * `file` appears in messages and is not opened. Throws a `Problem` (`invalid-strategy`) whose issues, one for each
- * fault, carry file, line, column and path.
+ * YAML text → checked shape; what it means is checked by `validateStrategy`. A file with `nn_inputs` and a mapping of
+ * indicators is a fuzzy-neural strategy (v3), every other one holds rules; `kind` may be left out of both. `file` appears
+ * in messages and is not opened. Throws a `Problem` (`invalid-strategy`) whose issues, one for each fault, carry file,
+ * line, column and path.
  */
-export function parseStrategyFile(text: string, file: string): RuleStrategy {
+export function parseStrategyFile(text: string, file: string): Strategy {
+  const { content, origin } = readContent(text, file);
+  if (isNeural(content)) {
+    const parsed = v3Strategy.safeParse(content);
+    if (!parsed.success) throwFaults(v3ShapeFaults(parsed.error, content), origin);
+    rememberPositions(parsed.data, origin.positions);
+    return parsed.data;
+  }
+  const outdated = faultOfOldVersion(content);
+  if (outdated !== null) throwFaults([outdated], origin);
+  const parsed = ruleStrategy.safeParse("kind" in content ? content : { kind: "rules", ...content });
+  if (!parsed.success) throwFaults(shapeFaults(parsed.error, content), origin);
+  rememberPositions(parsed.data, origin.positions);
+  return parsed.data;
+}
+
+/** As `parseStrategyFile`, for those who take rules alone. */
+export function parseRuleStrategyFile(text: string, file: string): RuleStrategy {
+  const strategy = parseStrategyFile(text, file);
+  if (strategy.kind === "rules") return strategy;
+  const message = "this is a fuzzy-neural strategy, which needs a trained model; here rules are needed";
+  throwFaults([{ message, cure: "Give a strategy with entries and exits.", path: [] }], {
+    name: strategy.name,
+    file,
+    positions: positionsOf(strategy),
+  });
+}
+
+type FileOrigin = StrategyOrigin & { readonly positions: SourcePositions };
+
+/** The mapping that a file holds, with where its parts stand. Throws a `Problem` for what is no YAML mapping. */
+export function readContent(text: string, file: string): { content: Record<string, unknown>; origin: FileOrigin } {
+  const { document, origin } = readDocument(text, file);
+  return { content: contentOf(document, origin), origin };
+}
+
+/** The YAML document itself, with its comments. */
+export function readDocument(text: string, file: string): { document: Document; origin: FileOrigin } {
   if (text.length > MAX_FILE_CHARACTERS) {
     const message = `the file has ${text.length} characters, more than ${MAX_FILE_CHARACTERS}`;
     throwFaults([{ message, cure: "Give a strategy file.", path: [] }], { name: file, file });
@@ -21,21 +64,38 @@ export function parseStrategyFile(text: string, file: string): RuleStrategy {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const positions = sourcePositions(document, lines, text, file);
-  const origin: StrategyOrigin = { name: file, file, positions };
+  const origin = { name: file, file, positions };
   if (document.errors.length > 0) {
     throwFaults(
       document.errors.map((error) => syntaxFault(error, lines, text)),
       origin,
     );
   }
-  const content = contentOf(document, origin);
-  const parsed = ruleStrategy.safeParse("kind" in content ? content : { kind: "rules", ...content });
-  if (!parsed.success) throwFaults(shapeFaults(parsed.error, content), origin);
-  rememberPositions(parsed.data, positions);
-  return parsed.data;
+  return { document, origin };
 }
 
-function contentOf(document: ReturnType<typeof parseDocument>, origin: StrategyOrigin): Record<string, unknown> {
+function isMapping(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isNeural(content: Readonly<Record<string, unknown>>): boolean {
+  return "nn_inputs" in content && isMapping(content.indicators);
+}
+
+/** Versions 1 and 2 of fuzzy-neural files have a list of indicators. */
+function faultOfOldVersion(content: Readonly<Record<string, unknown>>): StrategyFault | null {
+  const isOld = Array.isArray(content.indicators) && ("fuzzy_sets" in content || "training_data" in content);
+  if (!isOld && !("fuzzy_sets" in content && !("entries" in content))) return null;
+  const cure = isOld
+    ? "Bring it to version 3 with ktrdr strategy migrate."
+    : "Add nn_inputs: a list such as - { fuzzy_set: momentum, timeframes: all }.";
+  const message = isOld
+    ? `indicators is a list, as in version ${"data" in content ? 1 : 2} of fuzzy-neural strategies`
+    : 'a fuzzy-neural strategy needs "nn_inputs"';
+  return { message, cure, path: isOld ? ["indicators"] : ["nn_inputs"], atKey: true };
+}
+
+function contentOf(document: Document, origin: StrategyOrigin): Record<string, unknown> {
   const content = plainContent(document, origin);
   if (typeof content === "object" && content !== null && !Array.isArray(content))
     return content as Record<string, unknown>;
@@ -44,7 +104,7 @@ function contentOf(document: ReturnType<typeof parseDocument>, origin: StrategyO
   throwFaults([{ message, cure: "Write keys and values: name, indicators, entries, exits.", path: [] }], origin);
 }
 
-function plainContent(document: ReturnType<typeof parseDocument>, origin: StrategyOrigin): unknown {
+function plainContent(document: Document, origin: StrategyOrigin): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 });
   } catch (error) {

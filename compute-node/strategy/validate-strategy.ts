@@ -1,11 +1,19 @@
 /** Checks what a strategy means, without data. */
 import type { ProblemIssue } from "../../protocol/problem.ts";
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
+import type { V3Strategy } from "../../protocol/strategy-v3.ts";
 import { type ResolvedStrategy, resolveStrategy, SIDES, type Side } from "./resolve-strategy.ts";
 import { positionsOf } from "./source-positions.ts";
 import { issueOf, type StrategyFault, type StrategyOrigin, throwFaults } from "./strategy-faults.ts";
+import type { V3WarningCode } from "./v3/findings.ts";
+import { resolveV3 } from "./v3/resolve.ts";
 
-export type StrategyWarningCode = "unused-indicator" | "unused-parameter" | "exit-without-entry" | "entry-without-exit";
+export type StrategyWarningCode =
+  | "unused-indicator"
+  | "unused-parameter"
+  | "exit-without-entry"
+  | "entry-without-exit"
+  | V3WarningCode;
 
 /** Something that the author should know and that stops nothing. */
 export interface StrategyWarning extends ProblemIssue {
@@ -14,20 +22,42 @@ export interface StrategyWarning extends ProblemIssue {
   readonly cure: string;
 }
 
-/**
- * Warnings, in the order of the file. Throws a `Problem` (`invalid-strategy`) with every fault in its issues; they carry
- * lines and columns when the strategy came from `parseStrategyFile`, and `file` (by default the name given there).
- */
-export function validateStrategy(strategy: RuleStrategy, file?: string): StrategyWarning[] {
-  const origin = originOf(strategy, file);
-  const resolved = resolveStrategy(strategy, {});
-  if (resolved.faults.length > 0) throwFaults(resolved.faults, origin);
-  return [...unusedThings(resolved), ...SIDES.flatMap((side) => sideWarnings(strategy, side))].map(
-    ({ code, ...fault }) => ({ code, cure: fault.cure, ...issueOf(fault, origin) }),
-  );
+export interface ValidationOptions {
+  /** The file's name in messages; by default the one that it was parsed with. */
+  readonly file?: string;
+  /** Takes every warning as a fault. */
+  readonly strict?: boolean;
 }
 
-export function originOf(strategy: RuleStrategy, file?: string): StrategyOrigin {
+/**
+ * Warnings, in the order of the file. Throws a `Problem` (`invalid-strategy`) with every fault in its issues; they carry
+ * lines and columns when the strategy came from `parseStrategyFile`.
+ */
+export function validateStrategy(
+  strategy: RuleStrategy | V3Strategy,
+  { file, strict = false }: ValidationOptions = {},
+): StrategyWarning[] {
+  const origin = originOf(strategy, file);
+  const { faults, warnings } = strategy.kind === "rules" ? findingsOfRules(strategy) : resolveV3(strategy);
+  const stopping = strict ? [...faults, ...warnings] : faults;
+  if (stopping.length > 0) throwFaults(stopping, origin);
+  return warnings.map(({ code, ...fault }) => ({ code, cure: fault.cure, ...issueOf(fault, origin) })).sort(byPlace);
+}
+
+function byPlace(a: ProblemIssue, b: ProblemIssue): number {
+  return (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0);
+}
+
+function findingsOfRules(strategy: RuleStrategy): { faults: readonly StrategyFault[]; warnings: readonly Warning[] } {
+  const resolved = resolveStrategy(strategy, {});
+  if (resolved.faults.length > 0) return { faults: resolved.faults, warnings: [] };
+  return {
+    faults: [],
+    warnings: [...unusedThings(resolved), ...SIDES.flatMap((side) => sideWarnings(strategy, side))],
+  };
+}
+
+export function originOf(strategy: RuleStrategy | V3Strategy, file?: string): StrategyOrigin {
   const positions = positionsOf(strategy);
   return { name: strategy.name, file: file ?? positions?.file, positions };
 }

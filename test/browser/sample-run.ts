@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { executeBacktest } from "../../compute-node/backtest/index.ts";
 import { contentHash, loadSample } from "../../compute-node/market-data/index.ts";
-import { parseStrategyFile } from "../../compute-node/strategy/index.ts";
+import { parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
 import { type BacktestResult, backtestSpec } from "../../protocol/index.ts";
 
 /** Runs a strategy of `examples/strategies` with a commission of 0.1 %. */
@@ -15,7 +15,7 @@ export async function sampleRun(
   const { bars, symbol, timeframe } = await loadSample(sample);
   const spec = backtestSpec.parse({
     kind: "backtest",
-    strategy: parseStrategyFile(text, strategyFile),
+    strategy: parseRuleStrategyFile(text, strategyFile),
     parameters,
     data: { symbol, timeframe },
     settings: { commissionRate: 0.001 },

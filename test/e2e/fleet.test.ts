@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
 import { executeBacktest } from "../../compute-node/backtest/index.ts";
 import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";
-import { parseStrategyFile } from "../../compute-node/strategy/index.ts";
+import { parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
 import {
   type BacktestSpec,
   backtestSpec,
@@ -33,7 +33,7 @@ afterAll(async () => {
 
 function smaCross(symbol: string, timeframe: string): BacktestSpec {
   const file = join(PROJECT_FOLDER, "examples/strategies/sma-cross.yaml");
-  const strategy = parseStrategyFile(readFileSync(file, "utf8"), file);
+  const strategy = parseRuleStrategyFile(readFileSync(file, "utf8"), file);
   return backtestSpec.parse({ kind: "backtest", strategy, data: { symbol, timeframe } });
 }
 

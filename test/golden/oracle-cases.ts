@@ -7,7 +7,7 @@ import { runBacktest } from "../../compute-node/backtest/engine.ts";
 import { computeStatistics } from "../../compute-node/backtest/statistics.ts";
 import { tradeRecords } from "../../compute-node/backtest/trade-log.ts";
 import type { BarColumns } from "../../compute-node/market-data/bars.ts";
-import { compileRules, parseStrategyFile } from "../../compute-node/strategy/index.ts";
+import { compileRules, parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
 import { type BacktestSettings, type BacktestStatistics, backtestSettings } from "../../protocol/index.ts";
 
 type Figure = number | string | null;
@@ -51,7 +51,7 @@ export function differences(oracle: OracleCase, bars: BarColumns): Record<string
     if (relativeDifference(ours, theirs) > tolerance) found[name] = `${ours}, expected ${theirs}`;
   };
   const file = new URL(`strategies/${oracle.strategy}.yaml`, import.meta.url);
-  const strategy = parseStrategyFile(readFileSync(file, "utf8"), `${oracle.strategy}.yaml`);
+  const strategy = parseRuleStrategyFile(readFileSync(file, "utf8"), `${oracle.strategy}.yaml`);
   const signals = compileRules(strategy, oracle.params).signals(bars);
   const run = runBacktest(bars, signals, settingsOf(oracle));
 
