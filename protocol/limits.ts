@@ -30,4 +30,6 @@ export const LIMITS = {
   workerSlots: 256,
   /** Datasets that one node may announce. */
   workerDatasets: 2000,
+  /** Datasets in one socket message; a node says the others in `datasets` messages behind it. */
+  messageDatasets: 250,
 } as const;

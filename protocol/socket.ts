@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { operationId, sha256 } from "./identifiers.ts";
+import { LIMITS } from "./limits.ts";
 import { operationResult, operationSpec, progress } from "./operations.ts";
 import { problemDetails } from "./problem.ts";
 import { capabilities, datasetRef } from "./workers.ts";
@@ -45,6 +46,8 @@ export const nodeMessage = z.discriminatedUnion("type", [
     draining: z.boolean().default(false),
   }),
   z.strictObject({ type: z.literal("capabilities"), capabilities }),
+  /** More of what `hello` or `capabilities` began to list: both carry as many datasets as fit a frame. */
+  z.strictObject({ type: z.literal("datasets"), datasets: z.array(datasetRef).max(LIMITS.messageDatasets) }),
   z.strictObject({ type: z.literal("accept"), ...lease.shape }),
   /** Not now or not here: another worker is tried. */
   z.strictObject({ type: z.literal("reject"), ...lease.shape, reason: z.string().max(500) }),

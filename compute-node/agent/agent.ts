@@ -56,8 +56,6 @@ export interface AgentEnd {
 
 /** The longest delay that a timer takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** `hello` lists the datasets in one frame, and a frame ends at 64 KiB. */
-const DATASETS_ANNOUNCED = Math.min(LIMITS.workerDatasets, 400);
 const MEGABYTE = 1024 * 1024;
 /** More share one line without being any faster together, and hold their parts in memory. */
 const UPLOADS_AT_ONCE = 2;
@@ -302,10 +300,10 @@ export class Agent {
         timeframe,
         sha256,
       }));
-      if (datasets.length > DATASETS_ANNOUNCED) {
-        log.warn(`${datasets.length} datasets are here; only the first ${DATASETS_ANNOUNCED} are announced`);
+      if (datasets.length > LIMITS.workerDatasets) {
+        log.warn(`${datasets.length} datasets are here; only the first ${LIMITS.workerDatasets} are announced`);
       }
-      const announced = datasets.slice(0, DATASETS_ANNOUNCED);
+      const announced = datasets.slice(0, LIMITS.workerDatasets);
       if (!isSameList(announced, this.#state.capabilities.datasets)) {
         this.#dispatch({ type: "datasets", datasets: announced });
       }

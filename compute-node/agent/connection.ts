@@ -1,5 +1,13 @@
 /** What happens to the node's line to the registry: see `Connection` in model.ts for its life. */
-import { CLOSE_CODES, PROTOCOL_VERSION, Problem, type RegistryMessage } from "../../protocol/index.ts";
+import {
+  type Capabilities,
+  CLOSE_CODES,
+  LIMITS,
+  type NodeMessage,
+  PROTOCOL_VERSION,
+  Problem,
+  type RegistryMessage,
+} from "../../protocol/index.ts";
 import { fullJitterMs } from "./backoff.ts";
 import { heldLeases, reconcile } from "./leases.ts";
 import { type AgentEvent, leaseKey, type NextTry, type Turn } from "./model.ts";
@@ -36,15 +44,29 @@ export function opened(turn: Turn, event: Event<"opened">): void {
     deadlineAt: turn.now + state.config.greetingTimeoutMs,
     reported: new Set(leases.map(leaseKey)),
   };
-  turn.outgoing.push({
-    type: "hello",
-    protocolVersion: PROTOCOL_VERSION,
-    epoch: state.epoch,
-    softwareVersion: state.config.softwareVersion,
-    capabilities: state.capabilities,
-    leases,
-    draining: state.draining,
-  });
+  const { capabilities, more } = inMessages(state.capabilities);
+  turn.outgoing.push(
+    {
+      type: "hello",
+      protocolVersion: PROTOCOL_VERSION,
+      epoch: state.epoch,
+      softwareVersion: state.config.softwareVersion,
+      capabilities,
+      leases,
+      draining: state.draining,
+    },
+    ...more,
+  );
+}
+
+/** Capabilities with as many datasets as one message carries, and the messages that say the others. */
+export function inMessages(all: Capabilities): { capabilities: Capabilities; more: NodeMessage[] } {
+  const most = LIMITS.messageDatasets;
+  const more: NodeMessage[] = [];
+  for (let start = most; start < all.datasets.length; start += most) {
+    more.push({ type: "datasets", datasets: all.datasets.slice(start, start + most) });
+  }
+  return { capabilities: { ...all, datasets: all.datasets.slice(0, most) }, more };
 }
 
 export function welcomed(turn: Turn, message: Extract<RegistryMessage, { type: "welcome" }>): void {

@@ -373,6 +373,24 @@ describe("leaving", () => {
   });
 });
 
+it("says what datasets it has in as many messages as that takes, at the greeting and later", () => {
+  const story = new Story();
+  const datasets = Array.from({ length: 601 }, (_, index) => ({
+    ...{ symbol: `S${index}`, timeframe: "1d", sha256: index.toString(16).padStart(64, "0") },
+  }));
+  story.do({ type: "datasets", datasets });
+  story.do({ type: "start" });
+  story.do({ type: "enrolled", epoch: 0 });
+  const listed = (messages: ReturnType<typeof said>) =>
+    messages.map((message) =>
+      message.type === "datasets" ? message.datasets : "capabilities" in message ? message.capabilities.datasets : [],
+    );
+  const greeting = said(story.do({ type: "opened", epoch: 1 }));
+  expect(greeting.map(({ type }) => type)).toEqual(["hello", "datasets", "datasets"]);
+  expect(listed(greeting).flat()).toEqual(datasets);
+  expect(listed(said(story.do({ type: "datasets", datasets }))).map(({ length }) => length)).toEqual([250, 250, 101]);
+});
+
 it("tells the registry when the market data changes", () => {
   const story = new Story();
   story.connect();

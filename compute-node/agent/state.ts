@@ -14,6 +14,7 @@ import {
   exit,
   flush,
   heard,
+  inMessages,
   opened,
   start,
   welcomed,
@@ -121,10 +122,12 @@ function handle(turn: Turn, event: AgentEvent): void {
       turn.state.counters.unreadableMessages++;
       turn.effects.push({ type: "note", level: "warn", message: `a message was not understood: ${event.reason}` });
       return;
-    case "datasets":
+    case "datasets": {
       turn.state.capabilities = { ...turn.state.capabilities, datasets: [...event.datasets] };
-      turn.outgoing.push({ type: "capabilities", capabilities: turn.state.capabilities });
+      const { capabilities, more } = inMessages(turn.state.capabilities);
+      turn.outgoing.push({ type: "capabilities", capabilities }, ...more);
       return;
+    }
     case "progress":
       jobProgressed(turn, event.lease, event.progress);
       return;

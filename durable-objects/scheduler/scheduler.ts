@@ -8,6 +8,7 @@
 import {
   type Capabilities,
   CLOSE_CODES,
+  type DatasetRef,
   type Lease,
   LIMITS,
   type LogLine,
@@ -468,6 +469,7 @@ export class Scheduler {
         state.workers.putHealth(worker);
       }
       if (message.type === "capabilities") this.#renewCapabilities(state, worker, message.capabilities, now);
+      else if (message.type === "datasets") this.#addDatasets(state, worker, message.datasets, now);
       else if (message.type === "drain") {
         worker.draining = message.draining;
         state.workers.putHealth(worker);
@@ -489,11 +491,25 @@ export class Scheduler {
     dispatch(state, now);
   }
 
+  /** More of a list that one frame does not carry. What it says again changes nothing. */
+  #addDatasets(state: State, worker: WorkerRecord, more: readonly DatasetRef[], now: number): void {
+    const { datasets } = worker.capabilities;
+    const known = new Set(datasets.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`));
+    const added = more.filter(({ symbol, timeframe }) => !known.has(`${symbol} ${timeframe}`));
+    if (datasets.length + added.length > LIMITS.workerDatasets) {
+      const count = datasets.length + added.length;
+      throw new Problem("too-large", `${count} datasets are over the limit of ${LIMITS.workerDatasets} of one worker.`);
+    }
+    worker.capabilities = { ...worker.capabilities, datasets: [...datasets, ...added] };
+    state.workers.put(worker);
+    dispatch(state, now);
+  }
+
   /** A message about one attempt. The fencing token decides whether it means anything. */
   #about(
     state: State,
     worker: WorkerRecord,
-    message: Exclude<NodeMessage, { type: "hello" | "capabilities" | "drain" }>,
+    message: Exclude<NodeMessage, { type: "hello" | "capabilities" | "datasets" | "drain" }>,
     now: number,
   ): void {
     const lease = heldLease(worker, message);
