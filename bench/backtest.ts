@@ -18,12 +18,16 @@ const SEED = 7;
 const ROUNDS = 15;
 const PEER_ROUNDS = 3;
 /** Fresh processes of ours and of C, in turns. */
-const PROCESSES = 3;
+const PROCESSES = 5;
 /** Our result and C's agree to this relative difference: they round sums in another order. */
 const AGREEMENT = 1e-9;
 
 interface Measured {
   readonly seconds: number;
+  /** Of the quietest round. */
+  readonly leastSeconds?: number;
+  /** With every statistic and the equity curve. */
+  readonly completeSeconds?: number;
   readonly equity: number;
   readonly drawdown: number;
   readonly trades: number;
@@ -72,7 +76,9 @@ function compileLimit(folder: string): { program: string } | { missing: string }
 function middle(outcomes: readonly Outcome[]): Outcome {
   const measured = outcomes.filter((outcome) => "seconds" in outcome);
   const seconds = median(measured.map((outcome) => outcome.seconds));
-  return measured.find((outcome) => outcome.seconds === seconds) ?? outcomes[0];
+  const chosen = measured.find((outcome) => outcome.seconds === seconds);
+  if (chosen === undefined) return outcomes[0];
+  return { ...chosen, leastSeconds: Math.min(...measured.map((outcome) => outcome.leastSeconds ?? outcome.seconds)) };
 }
 
 function runVariants(rows: number, folder: string): Row[] {
@@ -133,6 +139,7 @@ function printTable(table: readonly Row[]): void {
   }
   for (const { rows, outcome } of table) {
     if ("missing" in outcome || outcome.parts === undefined) continue;
+    printLimit(table, rows, outcome);
     const steps = Object.entries(outcome.parts).map(
       ([name, seconds]) => `${name} ${((seconds * 1e9) / rows).toPrecision(3)}`,
     );
@@ -141,8 +148,31 @@ function printTable(table: readonly Row[]): void {
   }
 }
 
+/** Our speed as a share of the C loop's, in the middle and in the quietest round of each. */
+function printLimit(table: readonly Row[], rows: number, ours: Measured): void {
+  const limit = table.find((row) => row.variant === "C loop" && row.rows === rows)?.outcome;
+  if (limit === undefined || "missing" in limit) return;
+  const share = (theirs = Number.NaN, mine = Number.NaN) => (theirs / mine).toPrecision(3);
+  const summary = `summary ${share(limit.seconds, ours.seconds)} (quietest ${share(limit.leastSeconds, ours.leastSeconds)})`;
+  const complete = `every statistic ${share(limit.seconds, ours.completeSeconds)}`;
+  console.log(`\nshare of the C loop's speed at ${rows.toLocaleString("en")} bars: ${summary}, ${complete}`);
+}
+
+/** Ten times the bars take about ten times as long; caches make it a little more. */
+function printGrowth(table: readonly Row[]): void {
+  const ours = table.filter((row) => row.variant === "ktrdr");
+  for (const { rows, outcome } of ours) {
+    const ten = ours.find((row) => row.rows === rows * 10)?.outcome;
+    if (ten === undefined || "missing" in ten || "missing" in outcome) continue;
+    const ratio = (ten.leastSeconds ?? ten.seconds) / (outcome.leastSeconds ?? outcome.seconds);
+    console.log(
+      `time of ${(rows * 10).toLocaleString("en")} bars over ${rows.toLocaleString("en")}: ${ratio.toPrecision(3)}`,
+    );
+  }
+}
+
 const { values } = parseArgs({
-  options: { json: { type: "boolean", default: false }, rows: { type: "string", default: "10000,1000000" } },
+  options: { json: { type: "boolean", default: false }, rows: { type: "string", default: "10000,100000,1000000" } },
 });
 const folder = mkdtempSync(join(tmpdir(), "ktrdr-bench-"));
 try {
@@ -153,7 +183,10 @@ try {
     table.push(...variants);
   }
   if (values.json) console.log(JSON.stringify({ benchmark: "backtest", results: table }));
-  else printTable(table);
+  else {
+    printTable(table);
+    printGrowth(table);
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -79,7 +79,7 @@ int main(int count, char **arguments) {
     if (round >= 0) times[round] = (seconds() - start) / repeats;
   }
   qsort(times, rounds, sizeof(double), ascending);
-  printf("{\"seconds\":%.9g,\"equity\":%.17g,\"drawdown\":%.17g,\"sharpe\":%.17g,\"trades\":%ld,\"checksum\":%.17g}\n",
-         times[rounds / 2], outcome.equity, outcome.drawdown, outcome.sharpe, outcome.trades, checksum);
+  printf("{\"seconds\":%.9g,\"leastSeconds\":%.9g,\"equity\":%.17g,\"drawdown\":%.17g,\"sharpe\":%.17g,\"trades\":%ld,\"checksum\":%.17g}\n",
+         times[rounds / 2], times[0], outcome.equity, outcome.drawdown, outcome.sharpe, outcome.trades, checksum);
   return 0;
 }

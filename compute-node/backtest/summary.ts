@@ -50,8 +50,10 @@ class SummaryMarks implements EquityRecorder {
   private firstValue = Number.NaN;
   private lastValue = Number.NaN;
   private peak = Number.NaN;
-  private lowest = Number.NaN;
-  private maxFraction = 0;
+  /** Equity over the peak before it, where that is least. */
+  private deepest = 1;
+  /** Only below it can a bar be deeper: one comparison a bar, and hardly ever a division. */
+  private floor = Number.NaN;
 
   /** Returns so far; -1 before the first period's end. */
   private returns = -1;
@@ -70,7 +72,7 @@ class SummaryMarks implements EquityRecorder {
     if (from === 0) {
       this.firstValue = cash;
       this.peak = cash;
-      this.lowest = cash;
+      this.floor = floorOf(cash, 1);
     }
     if (to > this.lastBar) this.lastValue = cash;
     const end = Math.min(to, this.lastBar);
@@ -115,7 +117,6 @@ class SummaryMarks implements EquityRecorder {
     const last = this.lastValue;
     this.markRange(last);
     this.endPeriod(last);
-    this.closeEpisode();
     const isRuined = this.previous === 0;
     const annual = annualizedReturns(
       {
@@ -128,14 +129,14 @@ class SummaryMarks implements EquityRecorder {
       equityFinal: statisticOf(last),
       returnPercent: statisticOf(((last - this.firstValue) / this.firstValue) * 100),
       sharpeRatio: statisticOf(annual.return / nonZero(annual.volatility)),
-      maxDrawdownPercent: statisticOf((0 - this.maxFraction) * 100),
+      maxDrawdownPercent: statisticOf((0 - (1 - this.deepest)) * 100),
     };
   }
 
   /** Every bar ends a period. The account has stood flat before, so there is a previous value. */
   private heldDense(from: number, end: number, cash: number, size: number, entryPrice: number): number {
     const { close } = this;
-    let { previous, sum, squares, peak, lowest } = this;
+    let { previous, sum, squares, peak, deepest, floor } = this;
     let bar = from;
     for (; bar < end; bar++) {
       const value = cash + size * (close[bar] - entryPrice);
@@ -145,20 +146,20 @@ class SummaryMarks implements EquityRecorder {
       squares += change * change;
       previous = value;
       if (value > peak) {
-        if (lowest < peak) {
-          const fraction = 1 - lowest / peak;
-          if (fraction > this.maxFraction) this.maxFraction = fraction;
-        }
         peak = value;
-        lowest = value;
-      } else if (value < lowest) lowest = value;
+        floor = floorOf(peak, deepest);
+      } else if (value < floor) {
+        deepest = Math.min(deepest, value / peak);
+        floor = floorOf(peak, deepest);
+      }
     }
     this.returns += bar - from;
     this.previous = previous;
     this.sum = sum;
     this.squares = squares;
     this.peak = peak;
-    this.lowest = lowest;
+    this.deepest = deepest;
+    this.floor = floor;
     return bar;
   }
 
@@ -186,36 +187,29 @@ class SummaryMarks implements EquityRecorder {
 
   private markStretch(from: number, end: number, cash: number, size: number, entryPrice: number): number {
     const { close } = this;
-    let { peak, lowest } = this;
+    let { peak, deepest, floor } = this;
     let bar = from;
     for (; bar < end; bar++) {
       const value = cash + size * (close[bar] - entryPrice);
       if (value <= 0) break;
       if (value > peak) {
-        if (lowest < peak) {
-          const fraction = 1 - lowest / peak;
-          if (fraction > this.maxFraction) this.maxFraction = fraction;
-        }
         peak = value;
-        lowest = value;
-      } else if (value < lowest) lowest = value;
+        floor = floorOf(peak, deepest);
+      } else if (value < floor) {
+        deepest = Math.min(deepest, value / peak);
+        floor = floorOf(peak, deepest);
+      }
     }
     this.peak = peak;
-    this.lowest = lowest;
+    this.deepest = deepest;
+    this.floor = floor;
     return bar;
   }
 
   private markRange(value: number): void {
-    if (value > this.peak) {
-      this.closeEpisode();
-      this.peak = value;
-      this.lowest = value;
-    } else if (value < this.lowest) this.lowest = value;
-  }
-
-  private closeEpisode(): void {
-    if (!(this.lowest < this.peak)) return;
-    this.maxFraction = Math.max(this.maxFraction, 1 - this.lowest / this.peak);
+    if (value > this.peak) this.peak = value;
+    this.deepest = Math.min(this.deepest, value / this.peak);
+    this.floor = floorOf(this.peak, this.deepest);
   }
 
   /** How many periods end in [from, end); they count as marked. */
@@ -237,4 +231,9 @@ class SummaryMarks implements EquityRecorder {
     }
     this.previous = value;
   }
+}
+
+/** A little above `peak · deepest`, so that no rounding hides a deeper bar. Division is monotonic, so the least is exact. */
+function floorOf(peak: number, deepest: number): number {
+  return peak * deepest * (1 + 2 ** -50);
 }
