@@ -2,4 +2,26 @@
 export { type CompiledRules, compileRules, SignalScratch } from "./compile-rules.ts";
 export type { ProtectiveLevel, StrategySignals } from "./signals.ts";
 export { parseRuleStrategyFile, parseStrategyFile, type Strategy } from "./strategy-file.ts";
+export { closedBars } from "./v3/align.ts";
+export {
+  type Decision,
+  type DecisionSettings,
+  decide,
+  decisionSettings,
+  type HoldReason,
+  type OutputType,
+  type Position,
+  type Signal,
+} from "./v3/decide.ts";
+export {
+  type BarsByTimeframe,
+  type ContextSeries,
+  computeFeatures,
+  computeFeaturesOfSymbols,
+  type FeatureMatrix,
+  type FeatureOptions,
+} from "./v3/features.ts";
+export type { V3Feature } from "./v3/inputs.ts";
+export { type NeuralSignals, neuralSignals } from "./v3/neural-signals.ts";
+export { type ResolvedV3, resolveV3 } from "./v3/resolve.ts";
 export { type StrategyWarning, type ValidationOptions, validateStrategy } from "./validate-strategy.ts";
