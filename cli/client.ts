@@ -12,20 +12,28 @@ import {
   createdToken,
   createEnrolmentRequest,
   createTokenRequest,
+  eventPage,
   health,
+  logPage,
   operation,
   operationDetail,
   operationList,
   Problem,
+  type PublishDatasetRequest,
   problemDetails,
+  publishDatasetRequest,
   type SubmitRequest,
+  storedDataset,
+  storedDatasetList,
   submitRequest,
   submitResponse,
   tokenList,
   type Wire,
   wire,
   worker,
+  workerHistory,
   workerList,
+  workspaceList,
 } from "../protocol/index.ts";
 import { checkedInput } from "./checked-input.ts";
 import type { Connection } from "./credentials.ts";
@@ -36,15 +44,22 @@ const wires = {
   createdToken: wire(createdToken),
   createEnrolmentRequest: wire(createEnrolmentRequest),
   createTokenRequest: wire(createTokenRequest),
+  eventPage: wire(eventPage),
   health: wire(health),
+  logPage: wire(logPage),
   operation: wire(operation),
   operationDetail: wire(operationDetail),
   operationList: wire(operationList),
+  publishDatasetRequest: wire(publishDatasetRequest),
+  storedDataset: wire(storedDataset),
+  storedDatasetList: wire(storedDatasetList),
   submitRequest: wire(submitRequest),
   submitResponse: wire(submitResponse),
   tokenList: wire(tokenList),
   worker: wire(worker),
+  workerHistory: wire(workerHistory),
   workerList: wire(workerList),
+  workspaceList: wire(workspaceList),
 };
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -58,6 +73,8 @@ interface RequestOptions {
   query?: Record<string, string | number | undefined>;
   body?: unknown;
   headers?: Record<string, string>;
+  /** In place of the usual limit of time. */
+  signal?: AbortSignal;
 }
 
 export function createClient(connection: Connection) {
@@ -79,7 +96,7 @@ export function createClient(connection: Connection) {
           ...options.headers,
         },
         ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-        signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+        signal: options.signal ?? AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
     } catch (error) {
       throw unreachable(url, error);
@@ -98,6 +115,8 @@ export function createClient(connection: Connection) {
 
   return {
     url,
+    /** For uploads and downloads of datasets, which speak to the store themselves. */
+    source: { url, credential: connection.token },
     health: () => call(wires.health, "GET", "/health"),
 
     listWorkers: (filter: { type?: string; status?: string } = {}) =>
@@ -106,6 +125,7 @@ export function createClient(connection: Connection) {
     async removeWorker(workerId: string): Promise<void> {
       await send("DELETE", api(`/workers/${part(workerId)}`));
     },
+    workerHistory: (workerId: string) => call(wires.workerHistory, "GET", api(`/workers/${part(workerId)}/history`)),
     async drainWorker(workerId: string, draining: boolean): Promise<void> {
       await send("POST", api(`/workers/${part(workerId)}/drain`), { body: { draining } });
     },
@@ -128,11 +148,36 @@ export function createClient(connection: Connection) {
     cancel: (operationId: string) => call(wires.operation, "POST", api(`/operations/${part(operationId)}/cancel`)),
     /** Queues a failed or cancelled operation again. */
     retry: (operationId: string) => call(wires.operation, "POST", api(`/operations/${part(operationId)}/retry`)),
+    /** What has happened to it, oldest first; at most a page after `afterId`. */
+    operationEvents: (operationId: string, afterId = 0) =>
+      call(wires.eventPage, "GET", api(`/operations/${part(operationId)}/events`), { query: { after: afterId } }),
+    /** A stream of server-sent events from after `afterId`; it ends with the operation, the connection or the signal. */
+    async events(operationId: string, afterId: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+      const headers = { accept: "text/event-stream", "last-event-id": String(afterId) };
+      const response = await send("GET", api(`/operations/${part(operationId)}/events`), { headers, signal });
+      if (response.body === null) throw notKtrdr(url, "a stream of events is empty");
+      return response.body;
+    },
+    /** The kept tail of its log, after `afterId`. */
+    logs: (operationId: string, afterId = 0) =>
+      call(wires.logPage, "GET", api(`/operations/${part(operationId)}/logs`), { query: { after: afterId } }),
     /** The artefact's bytes as they were uploaded. */
     async result(operationId: string): Promise<Uint8Array> {
       const response = await send("GET", api(`/operations/${part(operationId)}/result`));
       return new Uint8Array(await response.arrayBuffer());
     },
+
+    listDatasets: () => call(wires.storedDatasetList, "GET", api("/datasets")),
+    publishDataset: (sha256: string, details: PublishDatasetRequest) =>
+      call(wires.storedDataset, "PUT", api(`/datasets/${part(sha256)}`), {
+        body: wires.publishDatasetRequest.encode(details),
+      }),
+    async withdrawDataset(sha256: string): Promise<void> {
+      await send("DELETE", api(`/datasets/${part(sha256)}`));
+    },
+
+    createWorkspace: (name: string) => call(wires.createdToken, "POST", api("/workspaces"), { body: { name } }),
+    listWorkspaces: () => call(wires.workspaceList, "GET", api("/workspaces")),
 
     createToken: (request: z.input<typeof createTokenRequest>) =>
       call(wires.createdToken, "POST", api("/tokens"), {

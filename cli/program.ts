@@ -12,6 +12,7 @@ import { registerStrategyCommands } from "./commands/strategy.ts";
 import { registerTokenCommands } from "./commands/token.ts";
 import { registerUpCommand } from "./commands/up.ts";
 import { registerWorkerCommands } from "./commands/workers.ts";
+import { registerWorkspaceCommands } from "./commands/workspace.ts";
 import { type Context, createContext, EXIT, type GlobalOptions, type Surroundings } from "./context.ts";
 
 const ORDER = [
@@ -26,6 +27,7 @@ const ORDER = [
   registerWorkerCommands,
   registerEnrolCommand,
   registerTokenCommands,
+  registerWorkspaceCommands,
 ];
 
 /** Runs one command line (without `node` and the script) and returns its exit code; never throws, never exits. */

@@ -1,18 +1,20 @@
 /** Following an operation until it ends, through restarts of the control plane. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type OperationDetail, TERMINAL_STATUSES } from "../protocol/operations.ts";
 import { Problem } from "../protocol/problem.ts";
 import type { Client } from "./client.ts";
+import { openEventFeed } from "./event-feed.ts";
 import type { ProgressView } from "./progress.ts";
 
 const FIRST_POLL_MS = 100;
 const SLOWEST_POLL_MS = 1000;
 const POLL_GROWTH = 1.3;
+/** With a stream of events open, only a lost event is waited for this long. */
+const LIVE_POLL_MS = 5000;
 /** How long the control plane may be away before watching gives up; the operation itself is not affected. */
 const PATIENCE_MS = 60_000;
 
 export interface WatchOptions {
-  client: Pick<Client, "operation" | "url">;
+  client: Pick<Client, "operation" | "url"> & Partial<Pick<Client, "events">>;
   operationId: string;
   view: ProgressView;
   /** Ends the watching, not the operation; the promise then rejects with the signal's reason. */
@@ -23,6 +25,7 @@ export interface WatchOptions {
 /** Resolves with the operation once it has reached a terminal status, whichever that is. */
 export async function watchOperation(options: WatchOptions): Promise<OperationDetail> {
   const { client, operationId, view, signal, patienceMs = PATIENCE_MS } = options;
+  const feed = openEventFeed({ events: client.events ?? noEvents }, operationId);
   let pollMs = FIRST_POLL_MS;
   let awaySince: number | null = null;
   try {
@@ -42,15 +45,17 @@ export async function watchOperation(options: WatchOptions): Promise<OperationDe
           view.note(`The control plane at ${client.url} does not answer; trying on. ${operationId} is not affected.`);
         awaySince ??= now;
       }
-      await sleep(pollMs, undefined, signal === undefined ? {} : { signal }).catch((error: unknown) => {
-        signal?.throwIfAborted();
-        throw error;
-      });
+      await feed.wait(feed.isLive ? LIVE_POLL_MS : pollMs, signal);
       pollMs = Math.min(SLOWEST_POLL_MS, pollMs * POLL_GROWTH);
     }
   } finally {
+    feed.close();
     view.end();
   }
+}
+
+async function noEvents(): Promise<never> {
+  throw new Problem("not-found", "This client has no stream of events.");
 }
 
 /** The error that a failed or cancelled operation stands for, for commands that wanted its result. */

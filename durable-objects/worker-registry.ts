@@ -16,6 +16,7 @@ import {
   nodeMessage,
   type Operation,
   type OperationDetail,
+  type OperationEvent,
   Problem,
   type ProblemDetails,
   type PublishDatasetRequest,
@@ -140,6 +141,10 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   async retryOperation(tokenHash: string, operationId: string): Promise<Answer<Operation>> {
     return this.#answer(tokenHash, "researcher", (now) => this.#commit(this.#scheduler.retry(operationId, now)));
+  }
+
+  async operationEvents(tokenHash: string, operationId: string, after: number): Promise<Answer<OperationEvent[]>> {
+    return this.#answer(tokenHash, "viewer", () => this.#scheduler.events(operationId, after));
   }
 
   async operationLogs(

@@ -16,6 +16,9 @@ export const createTokenRequest = z.strictObject({
   expiresAtMs: timestampMs.optional(),
 });
 
+export const createWorkspaceRequest = z.strictObject({ name: workspace });
+export const workspaceList = z.strictObject({ workspaces: z.array(workspace) });
+
 export const createEnrolmentRequest = z.strictObject({
   name: z.string().min(1).max(100).default("enrolment"),
   /** How many workers may enrol with it. */

@@ -28,6 +28,9 @@ export const operationEvent = z.strictObject({
 export type OperationEvent = z.infer<typeof operationEvent>;
 export type OperationEventType = OperationEvent["type"];
 
+/** `GET /api/v1/operations/{id}/events` where JSON is asked for: the kept events after `?after=`, oldest first. */
+export const eventPage = z.strictObject({ events: z.array(operationEvent) });
+
 /** Nothing follows one of these, unless the operation is retried by hand. */
 export const FINAL_EVENTS: readonly OperationEventType[] = ["completed", "failed", "cancelled"];
 

@@ -33,8 +33,13 @@ export function registerDataCommands(program: Command, getContext: GetContext): 
   data
     .command("list")
     .description("every dataset")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr data list\n  $ ktrdr data list --json")
-    .action(() => list(getContext()));
+    .option("--remote", "those in the workspace's store instead, which every node can have")
+    .addHelpText("after", "\nExamples:\n  $ ktrdr data list\n  $ ktrdr data list --remote --json")
+    .action(async (options: { remote?: boolean }) => {
+      if (options.remote !== true) return list(getContext());
+      const { listRemote } = await import("../data-transfer.ts");
+      await listRemote(getContext());
+    });
   data
     .command("show")
     .description("one dataset: its range, its gaps, its first and last bars")
@@ -52,6 +57,36 @@ export function registerDataCommands(program: Command, getContext: GetContext): 
     .argument("<timeframe>")
     .addHelpText("after", "\nExample:\n  $ ktrdr data remove AAPL 1d")
     .action((symbol: string, timeframe: string) => remove(getContext(), symbol, timeframe));
+  data
+    .command("push")
+    .description("put a dataset into the workspace's store, so that every node can run on it")
+    .argument("<symbol>")
+    .argument("<timeframe>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr data push SP500 1d")
+    .action(async (symbol: string, timeframe: string) => {
+      const { pushDataset } = await import("../data-transfer.ts");
+      await pushDataset(getContext(), symbol, timeframe);
+    });
+  data
+    .command("pull")
+    .description("fetch a dataset from the workspace's store, in place of what is here under that name")
+    .argument("<symbol>")
+    .argument("<timeframe>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr data pull SP500 1d")
+    .action(async (symbol: string, timeframe: string) => {
+      const { pullDataset } = await import("../data-transfer.ts");
+      await pullDataset(getContext(), symbol, timeframe);
+    });
+  data
+    .command("withdraw")
+    .description("take a dataset, with all its versions, out of the workspace's store; nodes keep what they have")
+    .argument("<symbol>")
+    .argument("<timeframe>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr data withdraw AAPL 1d")
+    .action(async (symbol: string, timeframe: string) => {
+      const { withdrawDataset } = await import("../data-transfer.ts");
+      await withdrawDataset(getContext(), symbol, timeframe);
+    });
   data
     .command("prune")
     .description("delete versions of datasets that newer ones have replaced")

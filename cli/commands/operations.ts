@@ -38,6 +38,26 @@ export function registerOperationCommands(program: Command, getContext: GetConte
     .addHelpText("after", "\nExample:\n  $ ktrdr ops watch op_01jd3x0c5k8m2q4r6t8v")
     .action((id: string) => watch(getContext(), id));
   operations
+    .command("logs")
+    .description("what its job said; at most the newest thousand lines are kept")
+    .argument("<operation-id>")
+    .option("-f, --follow", "go on with what it says until it ends")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops logs -f op_01jd3x0c5k8m2q4r6t8v")
+    .action(async (id: string, options: { follow?: boolean }) => {
+      const { showLogs } = await import("../follow-log.ts");
+      await showLogs(getContext(), id, options.follow === true);
+    });
+  operations
+    .command("events")
+    .description("what happened to it: queued, assigned, requeued, …")
+    .argument("<operation-id>")
+    .option("-f, --follow", "go on with what happens until it ends")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops events op_01jd3x0c5k8m2q4r6t8v --json")
+    .action(async (id: string, options: { follow?: boolean }) => {
+      const { showEvents } = await import("../follow-log.ts");
+      await showEvents(getContext(), id, options.follow === true);
+    });
+  operations
     .command("cancel")
     .description("stop an operation, whether it waits or runs")
     .argument("<operation-id>")

@@ -1,6 +1,6 @@
 /** `ktrdr workers`: the compute nodes as the registry knows them. */
 import { type Command, Option } from "commander";
-import type { Worker } from "../../protocol/workers.ts";
+import type { Worker, WorkerHistoryEntry } from "../../protocol/workers.ts";
 import type { Context, GetContext } from "../context.ts";
 
 const TYPES = ["backtesting", "cpu_training", "gpu_host"];
@@ -21,6 +21,12 @@ export function registerWorkerCommands(program: Command, getContext: GetContext)
     .argument("<worker-id>")
     .addHelpText("after", "\nExample:\n  $ ktrdr workers show desktop-1")
     .action((workerId: string) => show(getContext(), workerId));
+  workers
+    .command("history")
+    .description("what happened to a node: connections, losses, draining; also of one that is gone")
+    .argument("<worker-id>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr workers history desktop-1")
+    .action((workerId: string) => history(getContext(), workerId));
   workers
     .command("drain")
     .description("hand nothing more to a node, and let it finish what it runs")
@@ -91,6 +97,26 @@ async function show(context: Context, workerId: string): Promise<void> {
       ["registered", momentText(found.registeredAt)],
       ["last healthy", found.lastHealthyAt === null ? "-" : momentText(found.lastHealthyAt)],
     ]),
+  );
+}
+
+async function history(context: Context, workerId: string): Promise<void> {
+  const client = await context.client();
+  const answer = await client.workerHistory(workerId);
+  const [{ tableText }, { momentText }, { wire, workerHistory }] = await Promise.all([
+    import("../table.ts"),
+    import("../duration.ts"),
+    import("../../protocol/index.ts"),
+  ]);
+  context.answer(wire(workerHistory).encode(answer), () =>
+    tableText<WorkerHistoryEntry>(
+      [
+        { heading: "WHEN", text: (entry) => momentText(entry.atMs) },
+        { heading: "WHAT", text: (entry) => entry.type },
+        { heading: "DETAIL", text: (entry) => entry.detail || "-" },
+      ],
+      answer.entries,
+    ),
   );
 }
 

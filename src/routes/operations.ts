@@ -4,6 +4,7 @@ import { z } from "zod";
 import {
   batchRequest,
   batchResponse,
+  eventPage,
   LIMITS,
   logPage,
   operation,
@@ -30,6 +31,7 @@ const submittedWire = wire(submitResponse);
 const batchWire = wire(batchRequest);
 const batchedWire = wire(batchResponse);
 const logsWire = wire(logPage);
+const eventsWire = wire(eventPage);
 const operationWire = wire(operation);
 const detailWire = wire(operationDetail);
 const listWire = wire(operationList);
@@ -97,9 +99,17 @@ operations.post("/:id/retry", async (context) => {
 
 const afterQuery = wire(z.strictObject({ after: z.coerce.number().int().min(0).default(0) }));
 
-/** Server-sent events, or a WebSocket where the request upgrades; `Last-Event-ID` or `?after=` resumes. */
+/**
+ * Server-sent events, or a WebSocket where the request upgrades; `Last-Event-ID` or `?after=` resumes. Where JSON is asked
+ * for, what has happened so far.
+ */
 operations.get("/:id/events", async (context) => {
   const id = idWire.parse(context.req.param("id"), "operation id");
+  if (context.req.header("accept") === "application/json") {
+    const { after } = afterQuery.parse(context.req.query(), "query");
+    const events = await opened(context.var.registry.operationEvents(context.var.tokenHash, id, after));
+    return context.json(eventsWire.encode({ events }) as object);
+  }
   return follow(context, id);
 });
 

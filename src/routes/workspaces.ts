@@ -1,12 +1,19 @@
 /** `/api/v1/workspaces`: each is a registry of its own; nothing is visible across. */
 import { Hono } from "hono";
-import { z } from "zod";
-import { createdToken, makeToken, sha256Hex, wire, workspace } from "../../protocol/index.ts";
+import {
+  createdToken,
+  createWorkspaceRequest,
+  makeToken,
+  sha256Hex,
+  wire,
+  workspaceList,
+} from "../../protocol/index.ts";
 import { body, opened } from "../answers.ts";
 import { authenticate } from "../authentication.ts";
 import type { Edge, RegistryClient } from "../edge.ts";
 
-const createWire = wire(z.strictObject({ name: workspace }));
+const createWire = wire(createWorkspaceRequest);
+const listWire = wire(workspaceList);
 const createdWire = wire(createdToken);
 
 export const workspaces = new Hono<Edge>();
@@ -27,5 +34,5 @@ workspaces.post("/", async (context) => {
 
 workspaces.get("/", async (context) => {
   const names = await opened(context.var.registry.listWorkspaces(context.var.tokenHash));
-  return context.json({ workspaces: names });
+  return context.json(listWire.encode({ workspaces: names }) as object);
 });

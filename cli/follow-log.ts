@@ -1,0 +1,90 @@
+/** `ktrdr ops logs` and `ktrdr ops events`: what a job said, and what happened to it, so far or as it comes. */
+import {
+  eventPage,
+  LIMITS,
+  type LogLine,
+  logPage,
+  type OperationEvent,
+  TERMINAL_STATUSES,
+  wire,
+} from "../protocol/index.ts";
+import type { Client } from "./client.ts";
+import type { Context } from "./context.ts";
+import { momentText } from "./duration.ts";
+import { openEventFeed } from "./event-feed.ts";
+import { watchInterrupts } from "./interrupt.ts";
+
+const POLL_MS = 500;
+const LIVE_POLL_MS = 5000;
+
+/** Prints each line when it comes; with `--json` all of them in one document at the end. */
+export async function showLogs(context: Context, operationId: string, follow: boolean): Promise<void> {
+  const client = await context.client();
+  const lines: LogLine[] = [];
+  let dropped = 0;
+  const read = async (): Promise<void> => {
+    const page = await client.logs(operationId, lines.at(-1)?.lineId ?? 0);
+    if (page.dropped > dropped) context.note(`${page.dropped - dropped} older lines are not kept any more`);
+    dropped = page.dropped;
+    for (const line of page.lines) context.say(line.text);
+    lines.push(...page.lines);
+  };
+  if (!(await readAll(context, client, operationId, follow, read))) return;
+  if (context.json) context.answer(wire(logPage).encode({ lines, dropped }), () => "");
+  else if (lines.length === 0) context.note(`${operationId} has said nothing${follow ? "" : " so far"}.`);
+}
+
+/** Prints each event when it comes; with `--json` all of them in one document at the end. */
+export async function showEvents(context: Context, operationId: string, follow: boolean): Promise<void> {
+  const client = await context.client();
+  const events: OperationEvent[] = [];
+  const read = async (): Promise<void> => {
+    for (;;) {
+      const page = await client.operationEvents(operationId, events.at(-1)?.eventId ?? 0);
+      for (const event of page.events) context.say(eventText(event));
+      events.push(...page.events);
+      if (page.events.length < LIMITS.pageEvents) return;
+    }
+  };
+  if (!(await readAll(context, client, operationId, follow, read))) return;
+  if (context.json) context.answer(wire(eventPage).encode({ events }), () => "");
+}
+
+/** Reads once, or again and again until the operation has ended. False when it was interrupted, which is told. */
+async function readAll(
+  context: Context,
+  client: Client,
+  operationId: string,
+  follow: boolean,
+  read: () => Promise<void>,
+): Promise<boolean> {
+  if (!follow) {
+    await read();
+    return true;
+  }
+  const feed = openEventFeed(client, operationId);
+  try {
+    const ended = await watchInterrupts(context, operationId, async (signal) => {
+      for (;;) {
+        // Asked first: what is read after the end was seen is complete.
+        const { status } = await client.operation(operationId);
+        await read();
+        if (TERMINAL_STATUSES.includes(status)) return true;
+        await feed.wait(feed.isLive ? LIVE_POLL_MS : POLL_MS, signal);
+      }
+    });
+    return ended ?? false;
+  } finally {
+    feed.close();
+  }
+}
+
+/** `2026-11-23 18:48:05Z  assigned  worker_id=first attempt=1`. */
+function eventText(event: OperationEvent): string {
+  const details = Object.entries(event.data).map(([name, value]) => `${name}=${plain(value)}`);
+  return [momentText(event.atMs), event.type.padEnd(16), details.join(" ")].join("  ").trimEnd();
+}
+
+function plain(value: unknown): string {
+  return typeof value === "string" && !/\s/.test(value) ? value : JSON.stringify(value);
+}
