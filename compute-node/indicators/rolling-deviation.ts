@@ -42,24 +42,26 @@ export function deviationOperator(period: number): (value: number) => number {
   const block = new Float64Array(period);
   let count = 0;
   let isFirstBlock = true;
-  let lastOrigin = 0;
-  let mean = 0;
-  let squares = 0;
+  // Mean, squares, last origin: in an array, since a number that a closure assigns would be a new object each time.
+  const state = new Float64Array(3);
   return (given) => {
     if (Number.isNaN(given)) return Number.NaN;
-    if (count === 0) [mean, squares] = [0, 0];
+    let mean = count === 0 ? 0 : state[0];
+    let squares = count === 0 ? 0 : state[1];
     block[count++] = given;
     const value = given - block[0];
     const before = value - mean;
     mean += before * inverses[count];
     squares += before * (value - mean);
+    state[0] = mean;
+    state[1] = squares;
     const isDefined = !isFirstBlock || count === period;
-    const apart = mean - endMeans[count] + (block[0] - lastOrigin);
+    const apart = mean - endMeans[count] + (block[0] - state[2]);
     const between = count === period ? 0 : apart * apart * count * (period - count) * inverses[period];
     const deviation = Math.sqrt((squares + endSquares[count] + between) * inverses[period]);
     if (count === period) {
       fillEnds(block, 0, period, inverses, endMeans, endSquares);
-      lastOrigin = block[0];
+      state[2] = block[0];
       count = 0;
       isFirstBlock = false;
     }

@@ -39,14 +39,15 @@ export function rollingLowest(values: Float64Array, period: number, output: Floa
 export function highestOperator(period: number): (value: number) => number {
   const ends = new Float64Array(period + 1).fill(Number.NEGATIVE_INFINITY);
   const block = new Float64Array(period);
+  const soFar = new Float64Array(1);
   let count = 0;
   let isFirstBlock = true;
-  let highest = Number.NEGATIVE_INFINITY;
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
-    if (count === 0) highest = Number.NEGATIVE_INFINITY;
+    const before = count === 0 ? Number.NEGATIVE_INFINITY : soFar[0];
     block[count++] = value;
-    if (value > highest) highest = value;
+    const highest = Math.max(value, before);
+    soFar[0] = highest;
     const result = isFirstBlock && count < period ? Number.NaN : Math.max(ends[count], highest);
     if (count === period) {
       fillEndsHighest(block, 0, period, ends);
@@ -61,14 +62,15 @@ export function highestOperator(period: number): (value: number) => number {
 export function lowestOperator(period: number): (value: number) => number {
   const ends = new Float64Array(period + 1).fill(Number.POSITIVE_INFINITY);
   const block = new Float64Array(period);
+  const soFar = new Float64Array(1);
   let count = 0;
   let isFirstBlock = true;
-  let lowest = Number.POSITIVE_INFINITY;
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
-    if (count === 0) lowest = Number.POSITIVE_INFINITY;
+    const before = count === 0 ? Number.POSITIVE_INFINITY : soFar[0];
     block[count++] = value;
-    if (value < lowest) lowest = value;
+    const lowest = Math.min(value, before);
+    soFar[0] = lowest;
     const result = isFirstBlock && count < period ? Number.NaN : Math.min(ends[count], lowest);
     if (count === period) {
       fillEndsLowest(block, 0, period, ends);

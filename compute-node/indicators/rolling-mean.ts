@@ -31,26 +31,27 @@ export function rollingMean(values: Float64Array, period: number, output: Float6
 export function meanOperator(period: number): (value: number) => number {
   const inverse = 1 / period;
   const window = new Float64Array(period);
+  // High and low in an array: a number that a closure assigns would be a new object each time.
+  const sum = new Float64Array(2);
   let count = 0;
   let at = 0;
-  let high = 0;
-  let low = 0;
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
+    const high = sum[0];
     const grown = high + value;
     const enteringPart = grown - high;
-    low += high - (grown - enteringPart) + (value - enteringPart);
-    high = grown;
+    const low = sum[1] + (high - (grown - enteringPart) + (value - enteringPart));
+    sum[0] = grown;
+    sum[1] = low;
     window[at] = value;
     at = at + 1 === period ? 0 : at + 1;
     if (++count < period) return Number.NaN;
-    const mean = dividedBy(high, low, period, inverse);
     const leaving = window[at];
-    const shrunk = high - leaving;
-    const leavingPart = high - shrunk;
-    low += high - (shrunk + leavingPart) - (leaving - leavingPart);
-    high = shrunk;
-    return mean;
+    const shrunk = grown - leaving;
+    const leavingPart = grown - shrunk;
+    sum[0] = shrunk;
+    sum[1] = low + (grown - (shrunk + leavingPart) - (leaving - leavingPart));
+    return dividedBy(grown, low, period, inverse);
   };
 }
 

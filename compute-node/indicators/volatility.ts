@@ -41,11 +41,12 @@ export function trueRangeAt(high: Float64Array, low: Float64Array, close: Float6
 
 /** True ranges bar by bar; NaN for the first bar, or with `firstIsRange` that bar's own range. */
 export function createTrueRange(firstIsRange = false): (high: number, low: number, close: number) => number {
-  let lastClose = Number.NaN;
+  const last = new Float64Array(1).fill(Number.NaN);
   return (high, low, close) => {
+    const lastClose = last[0];
     const isFirst = Number.isNaN(lastClose);
     const range = isFirst && firstIsRange ? high - low : Math.max(high, lastClose) - Math.min(low, lastClose);
-    lastClose = close;
+    last[0] = close;
     return range;
   };
 }

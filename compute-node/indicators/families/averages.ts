@@ -1,5 +1,5 @@
 /** Moving averages beyond the classic three. */
-import type { IndicatorDeclaration } from "../declaration.ts";
+import type { IndicatorDeclaration, IndicatorParameters } from "../declaration.ts";
 import {
   convolved,
   exponential,
@@ -12,6 +12,7 @@ import {
   wilder,
 } from "../operators/averages.ts";
 import { delay, total } from "../operators/windows.ts";
+import { rollingMean } from "../rolling-mean.ts";
 import {
   choice,
   decimal,
@@ -24,6 +25,7 @@ import {
   wholeNumber,
   windowValue,
 } from "./declare.ts";
+import { exponentialAverage } from "./v3-kernels.ts";
 
 /** `count` exponential averages of each other; `combine` gets them, innermost first. */
 function nested(bars: number, count: number, combine: (averages: readonly number[]) => number): Operator {
@@ -270,5 +272,17 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
         return Math.abs(middle) <= 1e-10 ? 0 : (100 * (given - middle)) / middle;
       };
     }),
+    ([values], p, outputs) => distance(values, p, outputs[0]),
   ),
 ];
+
+function distance(values: Float64Array, parameters: IndicatorParameters, output: Float64Array): void {
+  const { period: bars } = parameters;
+  if (parameters.ma_type === 0) rollingMean(values, bars, output);
+  else exponentialAverage([values], { period: bars, adjust: 1 }, [output]);
+  output.fill(Number.NaN, 0, bars - 1);
+  for (let index = bars - 1; index < values.length; index++) {
+    const middle = output[index];
+    output[index] = Math.abs(middle) <= 1e-10 ? 0 : (100 * (values[index] - middle)) / middle;
+  }
+}

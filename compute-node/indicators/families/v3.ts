@@ -22,6 +22,15 @@ import {
   windowValue,
 } from "./declare.ts";
 import { TREND } from "./trend.ts";
+import {
+  convergence,
+  directionalIndex,
+  exponentialAverage,
+  meanTrueRange,
+  placeWithinRange,
+  sampleBands,
+  sampleBandWidth,
+} from "./v3-kernels.ts";
 import { moneyFlowMultiplier, VOLUME } from "./volume.ts";
 
 const KTRDR = "ktrdr (Python) 2c5c717, ktrdr/indicators";
@@ -80,6 +89,7 @@ export const V3_INDICATORS: readonly IndicatorDeclaration[] = [
       const alpha = 2 / (p.period + 1);
       return p.adjust === 1 ? exponentialAdjusted(alpha) : exponentialFromFirst(alpha);
     }),
+    exponentialAverage,
   ),
   declare(
     {
@@ -107,6 +117,7 @@ export const V3_INDICATORS: readonly IndicatorDeclaration[] = [
         histogram[index] = line[index] - signal[index];
       };
     }),
+    convergence,
   ),
   declare(
     {
@@ -131,6 +142,7 @@ export const V3_INDICATORS: readonly IndicatorDeclaration[] = [
         lower[index] = band.middle - band.reach;
       };
     }),
+    sampleBands,
   ),
   declare(
     {
@@ -150,6 +162,7 @@ export const V3_INDICATORS: readonly IndicatorDeclaration[] = [
         return Math.abs(middle) <= 1e-10 ? 0 : (2 * reach) / middle;
       };
     }),
+    sampleBandWidth,
   ),
   declare(
     {
@@ -163,6 +176,7 @@ export const V3_INDICATORS: readonly IndicatorDeclaration[] = [
       origin: KTRDR,
     },
     ofBar((p) => averageRange(p.period, p.average === 1)),
+    meanTrueRange,
   ),
   declare(
     {
@@ -196,6 +210,7 @@ export const V3_INDICATORS: readonly IndicatorDeclaration[] = [
         adx[index] = strength(sum === 0 ? 0 : (100 * Math.abs(plusIndicator[index] - minusIndicator[index])) / sum);
       };
     }),
+    directionalIndex,
   ),
   declare(
     {
@@ -223,6 +238,7 @@ export const V3_INDICATORS: readonly IndicatorDeclaration[] = [
         d[index] = signal(k[index]);
       };
     }),
+    placeWithinRange,
   ),
   declare(
     {

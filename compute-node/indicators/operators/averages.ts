@@ -1,5 +1,6 @@
 /**
- * Averages, one value at a time. An operator is a function of the next value; it gives NaN until it is warm, and
+ * Averages, one value at a time. What they remember lies in arrays, since a number that a closure assigns would be a new
+ * object each time. An operator is a function of the next value; it gives NaN until it is warm, and
  * passes a NaN through without taking it in, so that operators chain and warm up one after another.
  */
 import { meanOperator } from "../rolling-mean.ts";
@@ -20,40 +21,39 @@ export function wilder(period: number): Operator {
 }
 
 function seeded(period: number, next: (average: number, value: number) => number): Operator {
+  const average = new Float64Array(1);
   let count = 0;
-  let average = 0;
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
     if (count >= period) {
-      average = next(average, value);
-      return average;
+      average[0] = next(average[0], value);
+      return average[0];
     }
-    average += value;
+    average[0] += value;
     if (++count < period) return Number.NaN;
-    average /= period;
-    return average;
+    average[0] /= period;
+    return average[0];
   };
 }
 
 /** Exponential with the first value as its seed: no warm-up (`ewm(adjust=False)` of pandas). */
 export function exponentialFromFirst(alpha: number): Operator {
-  let average = Number.NaN;
+  const average = new Float64Array(1).fill(Number.NaN);
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
-    average = Number.isNaN(average) ? value : (1 - alpha) * average + alpha * value;
-    return average;
+    average[0] = Number.isNaN(average[0]) ? value : (1 - alpha) * average[0] + alpha * value;
+    return average[0];
   };
 }
 
 /** Exponential with weights that sum to one over the values there are (`ewm(adjust=True)` of pandas). */
 export function exponentialAdjusted(alpha: number): Operator {
-  let weighted = 0;
-  let weights = 0;
+  const state = new Float64Array(2);
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
-    weighted = weighted * (1 - alpha) + value;
-    weights = weights * (1 - alpha) + 1;
-    return weighted / weights;
+    state[0] = state[0] * (1 - alpha) + value;
+    state[1] = state[1] * (1 - alpha) + 1;
+    return state[0] / state[1];
   };
 }
 

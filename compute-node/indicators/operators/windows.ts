@@ -31,47 +31,45 @@ export function change(count: number): Operator {
  */
 export function total(period: number): Operator {
   const window = new Float64Array(period);
+  const sum = new Float64Array(2);
   let at = 0;
   let count = 0;
-  let high = 0;
-  let low = 0;
   let others = 0;
-  const add = (value: number): void => {
-    const grown = high + value;
-    const part = grown - high;
-    low += high - (grown - part) + (value - part);
-    high = grown;
-  };
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
     if (count >= period) {
-      add(-window[at]);
+      addTo(sum, -window[at]);
       if (window[at] !== 0) others--;
     } else count++;
     if (value !== 0) others++;
-    if (others === 0) [high, low] = [0, 0];
-    else add(value);
+    if (others === 0) sum.fill(0);
+    else addTo(sum, value);
     window[at] = value;
     at = at + 1 === period ? 0 : at + 1;
-    return count < period ? Number.NaN : high + low;
+    return count < period ? Number.NaN : sum[0] + sum[1];
   };
+}
+
+/** Adds to an unevaluated pair (Knuth's TwoSum). */
+function addTo(sum: Float64Array, value: number): void {
+  const high = sum[0];
+  const grown = high + value;
+  const part = grown - high;
+  sum[0] = grown;
+  sum[1] += high - (grown - part) + (value - part);
 }
 
 /** Sum of every value so far, without drift. */
 export function runningTotal(): Operator {
-  let high = 0;
-  let low = 0;
+  const sum = new Float64Array(2);
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
-    const grown = high + value;
-    const part = grown - high;
-    low += high - (grown - part) + (value - part);
-    high = grown;
-    return high + low;
+    addTo(sum, value);
+    return sum[0] + sum[1];
   };
 }
 
-/** As `mean` or `total`, over the values there are while fewer than `period` were given. */
+/** As `total`, over the values there are while fewer than `period` were given. */
 export function totalSoFar(period: number): Operator {
   const whole = total(period);
   const begun = runningTotal();
@@ -82,13 +80,17 @@ export function totalSoFar(period: number): Operator {
   };
 }
 
+/** Mean of the last `period` values, or of those there are; summed anew for each, oldest first. */
 export function meanSoFar(period: number): Operator {
-  const sum = totalSoFar(period);
+  const window = new Float64Array(period);
   let count = 0;
   return (value) => {
     if (Number.isNaN(value)) return Number.NaN;
-    if (count < period) count++;
-    return sum(value) / count;
+    window[count++ % period] = value;
+    const first = Math.max(0, count - period);
+    let sum = 0;
+    for (let past = first; past < count; past++) sum += window[past % period];
+    return sum / (count - first);
   };
 }
 

@@ -62,7 +62,7 @@ export function computeFeatures(
   const columns = features.map(() => new Float32Array(base.rows));
   for (const timeframe of new Set(features.map((feature) => feature.timeframe)))
     fillTimeframe(timeframe, features, columns, { resolved, bars, base, context });
-  const { firstRow, undefinedRows } = definedRows(columns, base.rows);
+  const { firstRow, undefinedRows } = definedRows(distinctValues(features, columns), base.rows);
   return { names: features.map(({ name }) => name), columns, features, firstRow, undefinedRows, rows: base.rows };
 }
 
@@ -165,6 +165,14 @@ function barsOf(bars: BarsByTimeframe, timeframe: string): BarColumns {
 
 function missing(message: string, name: string): Problem {
   return new Problem("data-not-found", message, { cure: `Load ${name} first.` });
+}
+
+/** One column for each indicator value that features are made of: all of them are undefined at the same rows. */
+function distinctValues(features: readonly V3Feature[], columns: readonly Float32Array[]): Float32Array[] {
+  const byValue = new Map(
+    features.map(({ timeframe, indicator, output }, k) => [`${timeframe} ${output} ${indicator.id}`, columns[k]]),
+  );
+  return [...byValue.values()];
 }
 
 /** A sum over the features is NaN exactly where one of them is. */
