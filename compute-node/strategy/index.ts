@@ -1,5 +1,6 @@
 /** Strategies: from a YAML file to signals, or to the features of a network. */
 export { type CompiledRules, compileRules, SignalScratch } from "./compile-rules.ts";
+export { SCHEMA_KINDS, type SchemaKind, strategySchema } from "./json-schema.ts";
 export type { ProtectiveLevel, StrategySignals } from "./signals.ts";
 export { parseRuleStrategyFile, parseStrategyFile, type Strategy } from "./strategy-file.ts";
 export { closedBars } from "./v3/align.ts";
@@ -22,6 +23,7 @@ export {
   type FeatureOptions,
 } from "./v3/features.ts";
 export type { V3Feature } from "./v3/inputs.ts";
+export { type Migration, migrateStrategy } from "./v3/migrate.ts";
 export { type NeuralSignals, neuralSignals } from "./v3/neural-signals.ts";
 export { type ResolvedV3, resolveV3 } from "./v3/resolve.ts";
 export { type StrategyWarning, type ValidationOptions, validateStrategy } from "./validate-strategy.ts";
