@@ -151,11 +151,14 @@ export function removeExpired(state: State, now: number): { removed: number; mor
     "SELECT COUNT(*) AS count FROM operations WHERE finished_at IS NOT NULL",
   )!.count;
   const surplus = Math.max(0, finished - retentionCount);
-  const rows = state.sql.all<{ operation_id: string; finished_at: number; artefact: string | null }>(
-    "SELECT operation_id, finished_at, artefact FROM operations WHERE finished_at IS NOT NULL ORDER BY finished_at LIMIT ?",
-    retentionStep,
-  );
-  const doomed = rows.filter((row, index) => index < surplus || row.finished_at + retentionMs <= now);
+  const oldest = (untilMs: number, limit: number): { operation_id: string; artefact: string | null }[] =>
+    state.sql.all(
+      "SELECT operation_id, artefact FROM operations WHERE finished_at IS NOT NULL AND finished_at <= ? ORDER BY finished_at LIMIT ?",
+      untilMs,
+      limit,
+    );
+  const aged = oldest(now - retentionMs, retentionStep);
+  const doomed = surplus > aged.length ? oldest(Number.MAX_SAFE_INTEGER, Math.min(surplus, retentionStep)) : aged;
   for (const row of doomed) {
     state.sql.run("DELETE FROM operations WHERE operation_id = ?", row.operation_id);
     forgetEvents(state.sql, row.operation_id);

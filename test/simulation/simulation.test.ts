@@ -8,6 +8,10 @@ const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const EVENTS = 100_000;
 const total = newTally();
 
+/** Which world meets a rare bug changes with every change to the code: they are tried in turn. */
+const CANARY_SEEDS = 30;
+const CANARY_EVENTS = 15_000;
+
 describe("registry and nodes in a simulated world", () => {
   for (const seed of SEEDS) {
     it(`keep every promise through ${EVENTS} events under the faults of seed ${seed}, and end all that was accepted once healed`, () => {
@@ -21,11 +25,8 @@ describe("registry and nodes in a simulated world", () => {
 
   it("met a million events, every kind of fault, and attempts that had to be fenced off", () => {
     expect(total.events).toBeGreaterThanOrEqual(SEEDS.length * EVENTS);
-    expect(total).not.toMatchObject(
-      expect.toSatisfy((tally: typeof total) =>
-        [tally.drops, tally.repeats, tally.cuts, tally.crashes, tally.freezes, tally.restarts, tally.jumps].includes(0),
-      ),
-    );
+    const faults = ["drops", "repeats", "cuts", "crashes", "freezes", "restarts", "hibernations", "jumps"] as const;
+    for (const fault of faults) expect(total[fault], fault).toBeGreaterThan(0);
     expect(total.fencedOff).toBeGreaterThan(0);
     expect(total.executions).toBeGreaterThan(total.completed);
   });
@@ -42,27 +43,33 @@ describe("registry and nodes in a simulated world", () => {
 });
 
 describe("the simulation finds a planted bug", () => {
-  const planted: readonly { canary: Canary; seed: number; broken: RegExp; bug: string }[] = [
-    {
-      canary: "ignore-attempt",
-      seed: 4,
-      broken: /^invariant 4: the result/,
-      bug: "attempt numbers that count for nothing",
-    },
-    { canary: "send-before-write", seed: 2, broken: /^invariant 4:/, bug: "messages that go out before the write" },
+  const planted: readonly { canary: Canary; broken: RegExp; bug: string }[] = [
+    { canary: "ignore-attempt", broken: /^invariant 4: the result/, bug: "attempt numbers that count for nothing" },
+    { canary: "send-before-write", broken: /^invariant 4:/, bug: "messages that go out before the write" },
     {
       canary: "forget-lease-on-disconnect",
-      seed: 1,
       broken: /^invariant 1: \d+ operations run under \d+ leases/,
       bug: "leases forgotten with the connection",
     },
-    { canary: "double-assign", seed: 1, broken: /^invariant 1: .* alone/, bug: "one attempt given to two workers" },
+    { canary: "double-assign", broken: /^invariant 1: .* alone/, bug: "one attempt given to two workers" },
   ];
-  for (const { canary, seed, broken, bug } of planted) {
-    it(`${bug} (${canary}) within 50,000 events, and says how to see it again`, () => {
-      const world = new World({ seed, events: 50_000, canary });
-      expect(() => world.run()).toThrow(broken);
-      expect(() => new World({ seed, events: 50_000, canary }).run()).toThrow(`make simulate SEED=${seed} STEPS=50000`);
+  for (const { canary, broken, bug } of planted) {
+    it(`${bug} (${canary}) in one of ${CANARY_SEEDS} worlds of ${CANARY_EVENTS} events, and says how to see it again`, () => {
+      const report = firstViolation(canary);
+      expect(report).toMatch(broken);
+      expect(report).toMatch(/make simulate SEED=\d+ STEPS=\d+/);
+      expect(report.split("\n").length).toBeGreaterThan(20);
     });
   }
 });
+
+function firstViolation(canary: Canary): string {
+  for (let seed = 1; seed <= CANARY_SEEDS; seed++) {
+    try {
+      new World({ seed, events: CANARY_EVENTS, canary }).run();
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+  return "nothing was found";
+}
