@@ -5,6 +5,7 @@ import {
   type LogLine,
   logPage,
   type OperationEvent,
+  Problem,
   TERMINAL_STATUSES,
   wire,
 } from "../protocol/index.ts";
@@ -16,6 +17,7 @@ import { watchInterrupts } from "./interrupt.ts";
 
 const POLL_MS = 500;
 const LIVE_POLL_MS = 5000;
+const PATIENCE_MS = 60_000;
 
 /** Prints each line when it comes; with `--json` all of them in one document at the end. */
 export async function showLogs(context: Context, operationId: string, follow: boolean): Promise<void> {
@@ -26,8 +28,12 @@ export async function showLogs(context: Context, operationId: string, follow: bo
     const page = await client.logs(operationId, lines.at(-1)?.lineId ?? 0);
     if (page.dropped > dropped) context.note(`${page.dropped - dropped} older lines are not kept any more`);
     dropped = page.dropped;
-    for (const line of page.lines) context.say(line.text);
-    lines.push(...page.lines);
+    for (const line of page.lines) {
+      const { attempt } = lines.at(-1) ?? line;
+      if (line.attempt !== attempt) context.note(`attempt ${line.attempt}, since attempt ${attempt} was lost:`);
+      context.say(line.text);
+      lines.push(line);
+    }
   };
   if (!(await readAll(context, client, operationId, follow, read))) return;
   if (context.json) context.answer(wire(logPage).encode({ lines, dropped }), () => "");
@@ -63,13 +69,19 @@ async function readAll(
     return true;
   }
   const feed = openEventFeed(client, operationId);
+  const away = absence(context, client.url);
   try {
     const ended = await watchInterrupts(context, operationId, async (signal) => {
       for (;;) {
-        // Asked first: what is read after the end was seen is complete.
-        const { status } = await client.operation(operationId);
-        await read();
-        if (TERMINAL_STATUSES.includes(status)) return true;
+        try {
+          // Asked first: what is read after the end was seen is complete.
+          const { status } = await client.operation(operationId);
+          await read();
+          if (TERMINAL_STATUSES.includes(status)) return true;
+          away.over();
+        } catch (error) {
+          away.endure(error);
+        }
         await feed.wait(feed.isLive ? LIVE_POLL_MS : POLL_MS, signal);
       }
     });
@@ -77,6 +89,22 @@ async function readAll(
   } finally {
     feed.close();
   }
+}
+
+/** A control plane that does not answer is waited for; it is told once, and after a minute it is an error. */
+function absence(context: Context, url: string) {
+  let since: number | null = null;
+  return {
+    over(): void {
+      since = null;
+    },
+    endure(error: unknown): void {
+      if (!(error instanceof Problem && error.kind === "unavailable")) throw error;
+      if (since === null) context.note(`The control plane at ${url} does not answer; trying on.`);
+      since ??= performance.now();
+      if (performance.now() - since > PATIENCE_MS) throw error;
+    },
+  };
 }
 
 /** `2026-11-23 18:48:05Z  assigned  worker_id=first attempt=1`. */
