@@ -410,27 +410,36 @@ export class WorkerRegistry extends DurableObject<Environment> {
   override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
     if (isFollower(socket)) return;
     try {
-      for (const message of parseFrame(frame)) this.#receive(socket, message);
+      const messages = parseFrame(frame);
+      const [first, ...rest] = messages;
+      if (first?.type === "hello") {
+        this.#hello(socket, first);
+        this.#receive(socket, rest);
+      } else this.#receive(socket, messages);
     } catch (error) {
       this.#refuse(socket, Problem.from(error));
     }
   }
 
-  #receive(socket: WebSocket, message: NodeMessage): void {
+  #hello(socket: WebSocket, message: Extract<NodeMessage, { type: "hello" }>): void {
     const { workerId, epoch } = attachmentOf(socket);
-    const now = Date.now();
-    if (message.type !== "hello") {
-      if (epoch === null) throw new Problem("invalid-request", `The first message must be hello, not ${message.type}.`);
-      this.#commit(this.#scheduler.receive(workerId, epoch, message, now));
-      return;
-    }
     if (epoch !== null && epoch !== message.epoch) {
       throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
     }
     this.#connections.identify(socket, message.epoch);
-    const refusal = this.#commit(this.#scheduler.hello(workerId, message, now));
+    const refusal = this.#commit(this.#scheduler.hello(workerId, message, Date.now()));
     if (refusal === null) this.#connections.adopt(socket);
     else closeQuietly(socket, refusal.code, refusal.reason);
+  }
+
+  /** What stands after `hello`: one step for all of a frame, so that it is one write and one answer. */
+  #receive(socket: WebSocket, messages: readonly NodeMessage[]): void {
+    const later = messages.filter((message) => message.type !== "hello");
+    if (later.length < messages.length) throw new Problem("invalid-request", "hello is the first message of a frame.");
+    if (later.length === 0) return;
+    const { workerId, epoch } = attachmentOf(socket);
+    if (epoch === null) throw new Problem("invalid-request", `The first message must be hello, not ${later[0]!.type}.`);
+    this.#commit(this.#scheduler.receiveAll(workerId, epoch, later, Date.now()));
   }
 
   /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */

@@ -12,6 +12,8 @@ export const registryConfig = z.strictObject({
   removalMs: z.int().min(10).default(300_000),
   /** How long a worker whose socket closed keeps its leases. */
   graceMs: z.int().min(1).default(10_000),
+  /** The same when it was the registry that went away: nodes that failed to reach it wait up to a minute between tries. */
+  outageGraceMs: z.int().min(1).default(75_000),
   /** How long an assignment may stay without `accept` before it is sent again, then given to another worker. */
   acceptTimeoutMs: z.int().min(1).default(10_000),
   /** The first retry after a lost worker is immediate; each later one waits twice as long as the one before, from this. */

@@ -55,7 +55,10 @@ function checkConnected(state: State, worker: WorkerRecord, heartbeatAt: number 
 
 /** When this worker's leases end if it stays away. */
 export function leaseExpiresAt(worker: WorkerRecord, lease: LeaseRecord, config: RegistryConfig): number {
-  if (!worker.connected) return Math.max(worker.disconnectedAt ?? 0, lease.assignedAt) + config.graceMs;
+  if (!worker.connected) {
+    const graceMs = worker.lostByOutage ? config.outageGraceMs : config.graceMs;
+    return Math.max(worker.disconnectedAt ?? 0, lease.assignedAt) + graceMs;
+  }
   return Math.max(worker.lastSeenAt ?? 0, lease.assignedAt) + leaseMs(config);
 }
 

@@ -64,6 +64,9 @@ export interface Refusal {
   readonly reason: string;
 }
 
+/** What a node may say after its `hello`. */
+type LaterMessage = Exclude<NodeMessage, { type: "hello" }>;
+
 /** One accepted submission. */
 export interface Submission {
   readonly request: SubmitRequest;
@@ -268,6 +271,7 @@ export class Scheduler {
         lastHealthCheckAt: present?.lastHealthCheckAt ?? null,
         healthFailures: present?.healthFailures ?? 0,
         disconnectedAt: present?.disconnectedAt ?? null,
+        lostByOutage: present?.lostByOutage ?? false,
         lastSelectedAt: present?.lastSelectedAt ?? null,
         leases: present?.leases ?? new Map(),
       };
@@ -384,6 +388,7 @@ export class Scheduler {
     worker.lastHealthCheckAt = now;
     worker.healthFailures = 0;
     worker.disconnectedAt = null;
+    worker.lostByOutage = false;
   }
 
   #reconcile(state: State, worker: WorkerRecord, claims: readonly Lease[], now: number): void {
@@ -435,7 +440,7 @@ export class Scheduler {
   }
 
   /**
-   * The registry started: workers that storage believes connected, and whose sockets are gone, get the grace period from
+   * The registry started: workers that storage believes connected, and whose sockets are gone, get a longer grace period from
    * now, since it was the registry that went away.
    */
   wake(connections: ReadonlyMap<string, number>, now: number): Outcome<void> {
@@ -447,37 +452,53 @@ export class Scheduler {
         if (!worker.connected && !(outage && worker.leases.size > 0)) continue;
         worker.connected = false;
         worker.disconnectedAt = now;
+        worker.lostByOutage = true;
         state.workers.putHealth(worker);
       }
     });
   }
 
-  /** Any later message of a connection. Messages of a connection that is not the worker's present one change nothing. */
-  receive(
-    workerId: string,
-    epoch: number,
-    message: Exclude<NodeMessage, { type: "hello" }>,
-    now: number,
-  ): Outcome<void> {
+  /** Any later message of a connection: a frame of one. */
+  receive(workerId: string, epoch: number, message: LaterMessage, now: number): Outcome<void> {
+    return this.receiveAll(workerId, epoch, [message], now);
+  }
+
+  /**
+   * The messages of one frame, in order, in one step: what they free is handed out once, after the last of them.
+   * Messages of a connection that is not the worker's present one change nothing.
+   */
+  receiveAll(workerId: string, epoch: number, messages: readonly LaterMessage[], now: number): Outcome<void> {
     return this.#step((state) => {
       const worker = state.workers.get(workerId);
       if (worker === undefined || worker.epoch !== epoch || !worker.connected) return;
       worker.lastSeenAt = now;
-      const wasUnreachable = !isReachable(worker, this.#config);
+      let mayHandOut = !isReachable(worker, this.#config);
       if (worker.healthFailures > 0) {
         worker.healthFailures = 0;
         state.workers.putHealth(worker);
       }
-      if (message.type === "capabilities") this.#renewCapabilities(state, worker, message.capabilities, now);
-      else if (message.type === "datasets") this.#addDatasets(state, worker, message.datasets, now);
-      else if (message.type === "drain") {
+      for (const message of messages) mayHandOut = this.#take(state, worker, message, now) || mayHandOut;
+      if (mayHandOut) dispatch(state, now);
+    });
+  }
+
+  /** Answers whether something may be handed out now that could not before. */
+  #take(state: State, worker: WorkerRecord, message: LaterMessage, now: number): boolean {
+    switch (message.type) {
+      case "capabilities":
+        this.#renewCapabilities(state, worker, message.capabilities, now);
+        return true;
+      case "datasets":
+        this.#addDatasets(state, worker, message.datasets);
+        return true;
+      case "drain":
         worker.draining = message.draining;
         state.workers.putHealth(worker);
-        recordWorkerMoment(state.sql, workerId, message.draining ? "draining" : "resumed", now, "by the node");
-        dispatch(state, now);
-      } else this.#about(state, worker, message, now);
-      if (wasUnreachable) dispatch(state, now);
-    });
+        recordWorkerMoment(state.sql, worker.workerId, message.draining ? "draining" : "resumed", now, "by the node");
+        return true;
+      default:
+        return this.#about(state, worker, message, now);
+    }
   }
 
   #renewCapabilities(state: State, worker: WorkerRecord, capabilities: Capabilities, now: number): void {
@@ -488,11 +509,10 @@ export class Scheduler {
       loseLease(state, worker, lease.operationId, "lost: the node offers fewer slots", now);
       sendTo(state, worker, { type: "stale", operationId: lease.operationId, attempt: lease.attempt });
     }
-    dispatch(state, now);
   }
 
   /** More of a list that one frame does not carry. What it says again changes nothing. */
-  #addDatasets(state: State, worker: WorkerRecord, more: readonly DatasetRef[], now: number): void {
+  #addDatasets(state: State, worker: WorkerRecord, more: readonly DatasetRef[]): void {
     const { datasets } = worker.capabilities;
     const known = new Set(datasets.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`));
     const added = more.filter(({ symbol, timeframe }) => !known.has(`${symbol} ${timeframe}`));
@@ -502,20 +522,19 @@ export class Scheduler {
     }
     worker.capabilities = { ...worker.capabilities, datasets: [...datasets, ...added] };
     state.workers.put(worker);
-    dispatch(state, now);
   }
 
-  /** A message about one attempt. The fencing token decides whether it means anything. */
+  /** A message about one attempt. The fencing token decides whether it means anything. Answers whether it freed the lease. */
   #about(
     state: State,
     worker: WorkerRecord,
-    message: Exclude<NodeMessage, { type: "hello" | "capabilities" | "datasets" | "drain" }>,
+    message: Exclude<LaterMessage, { type: "capabilities" | "datasets" | "drain" }>,
     now: number,
-  ): void {
+  ): boolean {
     const lease = heldLease(worker, message);
     if (lease === undefined) {
       this.#settle(state, worker, message, ENDINGS.includes(message.type));
-      return;
+      return false;
     }
     const { operationId, attempt } = message;
     const operation = state.operations.get(operationId)!;
@@ -527,25 +546,25 @@ export class Scheduler {
     if (message.type === "complete" && !this.#resultIsStored(message.result)) {
       const reason = `the artefact of operation ${operationId} is not stored; upload it first`;
       sendTo(state, worker, { type: "refused", reason });
-      return;
+      return false;
     }
     switch (message.type) {
       case "accept":
-        return;
+        return false;
       case "log":
         recordLogLines(state, operationId, attempt, message.lines, now);
-        return;
+        return false;
       case "progress":
         state.operations.update(operation, { progress: message.progress });
         tellProgress(state, operationId, message.progress, now);
-        return;
+        return false;
       case "checkpoint":
-        if (!hasArtefact(this.#sql, message.sha256)) return;
+        if (!hasArtefact(this.#sql, message.sha256)) return false;
         if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
         keepArtefact(state.sql, message.sha256);
         state.operations.update(operation, { checkpoint: message.sha256 });
         recordEvent(state, operationId, "checkpoint", now, { attempt, sha256: message.sha256 });
-        return;
+        return false;
       case "reject":
         rejectLease(state, worker, operation, message.reason, now);
         break;
@@ -556,7 +575,7 @@ export class Scheduler {
         sendTo(state, worker, { type: "acknowledge", operationId, attempt });
         break;
     }
-    dispatch(state, now);
+    return true;
   }
 
   #resultIsStored(result: OperationResult): boolean {

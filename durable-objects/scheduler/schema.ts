@@ -144,6 +144,9 @@ const MIGRATIONS: readonly string[] = [
   CREATE UNIQUE INDEX datasets_version ON datasets (symbol, timeframe, sha256);
   CREATE INDEX datasets_artefact ON datasets (sha256)
   `,
+  `
+  ALTER TABLE workers ADD COLUMN lost_by_outage INTEGER NOT NULL DEFAULT 0
+  `,
 ];
 
 /** Brings storage to the newest schema, one transaction a migration. */

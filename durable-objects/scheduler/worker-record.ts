@@ -31,6 +31,8 @@ export interface WorkerRecord {
   lastHealthCheckAt: number | null;
   healthFailures: number;
   disconnectedAt: number | null;
+  /** Its connection ended with the registry, not by itself. */
+  lostByOutage: boolean;
   lastSelectedAt: number | null;
   readonly leases: Map<string, LeaseRecord>;
 }

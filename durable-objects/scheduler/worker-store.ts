@@ -21,6 +21,7 @@ interface WorkerRow {
   last_health_check_at: number | null;
   health_failures: number;
   disconnected_at: number | null;
+  lost_by_outage: number;
   last_selected_at: number | null;
 }
 
@@ -51,14 +52,15 @@ export class WorkerStore {
     this.#workers.set(worker.workerId, worker);
     this.#sql.run(
       `INSERT INTO workers (worker_id, worker_type, endpoint_url, software_version, capabilities, metadata, credential_hash,
-         epoch, connected, draining, registered_at, last_seen_at, last_health_check_at, health_failures, disconnected_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         epoch, connected, draining, registered_at, last_seen_at, last_health_check_at, health_failures, disconnected_at,
+         lost_by_outage)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (worker_id) DO UPDATE SET worker_type = excluded.worker_type, endpoint_url = excluded.endpoint_url,
          software_version = excluded.software_version, capabilities = excluded.capabilities, metadata = excluded.metadata,
          credential_hash = excluded.credential_hash, epoch = excluded.epoch, connected = excluded.connected,
          draining = excluded.draining, last_seen_at = excluded.last_seen_at,
          last_health_check_at = excluded.last_health_check_at, health_failures = excluded.health_failures,
-         disconnected_at = excluded.disconnected_at`,
+         disconnected_at = excluded.disconnected_at, lost_by_outage = excluded.lost_by_outage`,
       worker.workerId,
       worker.workerType,
       worker.endpointUrl,
@@ -74,6 +76,7 @@ export class WorkerStore {
       worker.lastHealthCheckAt,
       worker.healthFailures,
       worker.disconnectedAt,
+      worker.lostByOutage ? 1 : 0,
     );
   }
 
@@ -81,13 +84,14 @@ export class WorkerStore {
   putHealth(worker: WorkerRecord): void {
     this.#sql.run(
       `UPDATE workers SET connected = ?, draining = ?, last_seen_at = ?, last_health_check_at = ?, health_failures = ?,
-         disconnected_at = ?, epoch = ? WHERE worker_id = ?`,
+         disconnected_at = ?, lost_by_outage = ?, epoch = ? WHERE worker_id = ?`,
       worker.connected ? 1 : 0,
       worker.draining ? 1 : 0,
       worker.lastSeenAt,
       worker.lastHealthCheckAt,
       worker.healthFailures,
       worker.disconnectedAt,
+      worker.lostByOutage ? 1 : 0,
       worker.epoch,
       worker.workerId,
     );
@@ -146,6 +150,7 @@ function toRecord(row: WorkerRow): WorkerRecord {
     lastHealthCheckAt: row.last_health_check_at,
     healthFailures: row.health_failures,
     disconnectedAt: row.disconnected_at,
+    lostByOutage: row.lost_by_outage === 1,
     lastSelectedAt: row.last_selected_at,
     leases: new Map(),
   };
