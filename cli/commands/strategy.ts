@@ -1,6 +1,7 @@
-/** `ktrdr strategy validate`: every fault of a strategy file, with its place, before anything runs. */
+/** `ktrdr strategy`: what is wrong with a file, what a network would see of it, and bringing old files up to date. */
 import type { Command } from "commander";
-import type { Problem, ProblemIssue } from "../../protocol/problem.ts";
+import type { SchemaKind } from "../../compute-node/strategy/index.ts";
+import type { Problem, ProblemIssue, ProblemKind } from "../../protocol/problem.ts";
 import { type Context, EXIT, type GetContext } from "../context.ts";
 
 interface FileReport {
@@ -17,17 +18,37 @@ export function registerStrategyCommands(program: Command, getContext: GetContex
     .command("validate")
     .description("check strategy files without running them; exit code 1 when one has a fault")
     .argument("<files...>")
+    .option("--strict", "take warnings as faults, such as keys that do nothing")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ ktrdr strategy validate examples/strategies/*.yaml\n  $ ktrdr strategy validate mine.yaml --json",
+      "\nExamples:\n  $ ktrdr strategy validate examples/strategies/*.yaml\n  $ ktrdr strategy validate mine.yaml --strict --json",
     )
-    .action((files: string[]) => validate(getContext(), files));
+    .action((files: string[], options: { strict?: boolean }) => validate(getContext(), files, options.strict === true));
+  strategy
+    .command("features")
+    .description("list the inputs of a fuzzy-neural strategy's network, in their order")
+    .argument("<file>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr strategy features examples/strategies/neural-rsi-macd.yaml")
+    .action((file: string) => features(getContext(), file));
+  strategy
+    .command("migrate")
+    .description("bring a fuzzy-neural strategy of version 1 or 2 to version 3")
+    .argument("<file>")
+    .option("-o, --output <file>", "where to write it; without it the text goes to stdout")
+    .addHelpText("after", "\nExample:\n  $ ktrdr strategy migrate old.yaml --output new.yaml")
+    .action((file: string, options: { output?: string }) => migrate(getContext(), file, options.output));
+  strategy
+    .command("schema")
+    .description("print the JSON Schema of strategy files, for editors")
+    .argument("[kind]", "rules or v3", "rules")
+    .addHelpText("after", "\nExample:\n  $ ktrdr strategy schema v3 > strategy-v3.schema.json")
+    .action((kind: string) => schema(getContext(), kind));
 }
 
-async function validate(context: Context, files: readonly string[]): Promise<void> {
+async function validate(context: Context, files: readonly string[], strict: boolean): Promise<void> {
   const { issueText } = await import("../problem-text.ts");
   const reports: FileReport[] = [];
-  for (const file of files) reports.push(await validateFile(file));
+  for (const file of files) reports.push(await validateFile(file, strict));
   const failed = reports.filter((report) => !report.valid);
   if (failed.length > 0) context.exitCode = EXIT.failed;
   for (const report of context.json ? [] : reports) {
@@ -41,13 +62,92 @@ async function validate(context: Context, files: readonly string[]): Promise<voi
   );
 }
 
-async function validateFile(file: string): Promise<FileReport> {
-  const { loadStrategy } = await import("../strategy-source.ts");
+async function features(context: Context, file: string): Promise<void> {
+  const [{ resolveV3 }, { loadAnyStrategy }, { tableText }] = await Promise.all([
+    import("../../compute-node/strategy/index.ts"),
+    import("../strategy-source.ts"),
+    import("../table.ts"),
+  ]);
+  const { strategy } = await loadAnyStrategy(file);
+  if (strategy.kind !== "neural")
+    throw await problem(
+      "invalid-request",
+      `${file} holds rules, which have no features.`,
+      "Give a fuzzy-neural strategy, such as examples/strategies/neural-rsi-macd.yaml.",
+    );
+  const rows = resolveV3(strategy).features.map((feature) => ({
+    feature_id: feature.name,
+    timeframe: feature.timeframe,
+    fuzzy_set: feature.fuzzySet,
+    membership: feature.membership,
+    indicator_id: feature.indicator.id,
+    indicator_output: feature.indicator.declaration.outputs[feature.output].name,
+  }));
+  const column = (key: keyof (typeof rows)[number], heading: string) => ({
+    heading,
+    text: (row: (typeof rows)[number]) => row[key],
+  });
+  const columns = [
+    column("feature_id", "FEATURE"),
+    column("timeframe", "TIMEFRAME"),
+    column("fuzzy_set", "FUZZY SET"),
+    column("membership", "MEMBERSHIP"),
+    column("indicator_id", "INDICATOR"),
+    column("indicator_output", "OUTPUT"),
+  ];
+  context.answer({ strategy_name: strategy.name, count: rows.length, features: rows }, () => tableText(columns, rows));
+}
+
+async function migrate(context: Context, file: string, output: string | undefined): Promise<void> {
+  const [{ migrateStrategy }, { readStrategyText }] = await Promise.all([
+    import("../../compute-node/strategy/index.ts"),
+    import("../strategy-source.ts"),
+  ]);
+  const { text, warnings } = migrateStrategy(await readStrategyText(file), file);
+  for (const warning of context.json ? [] : warnings) context.note(`warning: ${warning}`);
+  if (output !== undefined) await writeNew(output, text);
+  context.answer({ file, output: output ?? null, warnings, ...(output === undefined ? { text } : {}) }, () =>
+    output === undefined ? text : `${output}: written`,
+  );
+}
+
+/** Never over a file that is there. */
+async function writeNew(file: string, text: string): Promise<void> {
+  const { writeFile } = await import("node:fs/promises");
   try {
-    const { strategy, warnings } = await loadStrategy(file);
+    await writeFile(file, text, { flag: "wx" });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = code === "EEXIST" ? "it is there already" : (code ?? String(error));
+    throw await problem("conflict", `${file} cannot be written: ${why}`, "Give another --output.");
+  }
+}
+
+async function schema(context: Context, kind: string): Promise<void> {
+  const { SCHEMA_KINDS, strategySchema } = await import("../../compute-node/strategy/index.ts");
+  if (!SCHEMA_KINDS.some((known) => known === kind))
+    throw await problem(
+      "invalid-request",
+      `There is no schema of "${kind}".`,
+      `Give one of ${SCHEMA_KINDS.join(", ")}.`,
+    );
+  const text = strategySchema(kind as SchemaKind);
+  context.answer(JSON.parse(text), () => text.trimEnd());
+}
+
+/** Loaded when it is needed: the schemas that it brings along would slow every start. */
+async function problem(kind: ProblemKind, message: string, cure: string): Promise<Problem> {
+  const { Problem } = await import("../../protocol/problem.ts");
+  return new Problem(kind, message, { cure });
+}
+
+async function validateFile(file: string, strict: boolean): Promise<FileReport> {
+  const { loadAnyStrategy } = await import("../strategy-source.ts");
+  const { Problem } = await import("../../protocol/problem.ts");
+  try {
+    const { strategy, warnings } = await loadAnyStrategy(file, strict);
     return { file, valid: true, name: strategy.name, errors: [], warnings };
   } catch (error) {
-    const { Problem } = await import("../../protocol/problem.ts");
     if (!(error instanceof Problem) || error.kind === "internal") throw error;
     return { file, valid: false, name: null, errors: faultsOf(error), warnings: [] };
   }
