@@ -1,15 +1,14 @@
 /** What a finished backtest leaves for people: the result read back, the report in a file. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { type BacktestResult, backtestResult, Problem, wire } from "../protocol/index.ts";
+import { decodeBacktestResult } from "../compute-node/backtest/index.ts";
+import { type BacktestResult, Problem } from "../protocol/index.ts";
 import type { HomePaths } from "./home.ts";
-
-const form = wire(backtestResult);
 
 /** Throws a `Problem` (`invalid-data`) when the bytes are not a backtest's result. `source` names them. */
 export function parseResult(bytes: Uint8Array, source: string): BacktestResult {
   try {
-    return form.parse(JSON.parse(new TextDecoder().decode(bytes)), `result of ${source}`);
+    return decodeBacktestResult(bytes);
   } catch (error) {
     throw new Problem("invalid-data", `${source} is not the result of a backtest: ${(error as Error).message}`, {
       cure: "Name a completed backtest's operation, or a file that `ktrdr ops result <operation-id> -o <file>` wrote.",

@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { executeBacktest } from "../compute-node/backtest/index.ts";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
-import { type BacktestSpec, backtestSpec, type StrategyParameter } from "../protocol/index.ts";
+import { type BacktestSpec, backtestResult, backtestSpec, type StrategyParameter, wire } from "../protocol/index.ts";
 import { Problem } from "../protocol/problem.ts";
 import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
 import { chooseData, dataRequestOf, type KnownDataset, settingsOf } from "./backtest-request.ts";
@@ -144,7 +144,7 @@ async function show(context: Context, { bytes, operationId }: Finished, options:
   }
   const { renderStatisticsTable } = await import("./report/index.ts");
   if (context.json) {
-    const document: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    const document = wire(backtestResult).encode(result);
     context.stdout.write(`${JSON.stringify({ operation_id: operationId, report, result: document })}\n`);
     return;
   }

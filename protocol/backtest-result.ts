@@ -1,5 +1,6 @@
 /**
- * What a backtest hands back: the artefact's JSON document, identical bytes on every machine.
+ * What a backtest hands back, identical bytes on every machine. The artefact is a ZIP archive: `result.json`, and the
+ * long columns as Parquet (equity, trades, chart); this is the whole, as code and as `ktrdr backtest --json` have it.
  * It holds no clock and no machine name; who ran it and when stands in the operation.
  */
 import { z } from "zod";
@@ -7,7 +8,7 @@ import { sha256, symbol, timeframe, timestampMs } from "./identifiers.ts";
 import { backtestSettings } from "./operations.ts";
 
 export const BACKTEST_RESULT_FORMAT = "ktrdr.backtest.v1";
-export const BACKTEST_RESULT_MEDIA_TYPE = "application/vnd.ktrdr.backtest+json";
+export const BACKTEST_RESULT_MEDIA_TYPE = "application/vnd.ktrdr.backtest+zip";
 
 /** JSON has no NaN and no infinity: an undefined statistic is null, an infinite one the text "Infinity". */
 export const statistic = z.union([z.number(), z.literal("Infinity"), z.literal("-Infinity"), z.null()]);

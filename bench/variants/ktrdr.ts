@@ -64,7 +64,7 @@ function timeParts(): Record<string, number> {
       const months = monthlyReturns(bars.timeMs, run.equity).length;
       return tradeRecords(run.trades, bars.timeMs).length + months + chartSeries(bars, run.equity).equity.length;
     }),
-    encoding: time(() => encodeBacktestResult(result).length),
+    encoding: time(() => encodeBacktestResult(result, bars.timeMs).length),
   };
 }
 

@@ -25,7 +25,7 @@ const EXAMPLES = `
 Examples:
   $ ktrdr backtest examples/strategies/sma-cross.yaml --symbol SP500
   $ ktrdr backtest sma.yaml --symbol AAPL --from 2015 --to 2017-06 --set fast_period=20 --report
-  $ ktrdr backtest sma.yaml --symbol SP500 --commission 0.1% --local -o result.json`;
+  $ ktrdr backtest sma.yaml --symbol SP500 --commission 0.1% --local -o result.zip`;
 
 export function registerBacktestCommand(program: Command, getContext: GetContext): void {
   addPlacementOptions(program.command("backtest"))

@@ -74,7 +74,7 @@ export function registerOperationCommands(program: Command, getContext: GetConte
     .description("the result's bytes, to stdout or to a file")
     .argument("<operation-id>")
     .option("-o, --output <file>", "write there instead of to stdout")
-    .addHelpText("after", "\nExample:\n  $ ktrdr ops result op_01jd3x0c5k8m2q4r6t8v -o result.json")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops result op_01jd3x0c5k8m2q4r6t8v -o result.zip")
     .action((id: string, options: { output?: string }) => result(getContext(), id, options.output));
 }
 

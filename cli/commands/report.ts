@@ -10,7 +10,7 @@ export function registerReportCommand(program: Command, getContext: GetContext):
     .option("-o, --output <file>", "where to (default: reports/ in the ktrdr home)")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ ktrdr report op_01jd3x0c5k8m2q4r6t8v\n  $ ktrdr report result.json -o result.html",
+      "\nExamples:\n  $ ktrdr report op_01jd3x0c5k8m2q4r6t8v\n  $ ktrdr report result.zip -o result.html",
     )
     .action((source: string, options: { output?: string }) => report(getContext(), source, options.output));
 }

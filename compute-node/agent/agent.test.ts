@@ -205,7 +205,7 @@ describe("a backtest's result", () => {
     expect(decodeBacktestResult(stored ?? new Uint8Array()).symbol).toBe("SP500");
     expect(registry.store.headers[0]).toMatchObject({
       authorization: `Bearer ${registry.credential}`,
-      "content-type": "application/vnd.ktrdr.backtest+json",
+      "content-type": "application/vnd.ktrdr.backtest+zip",
       "x-ktrdr-operation": A.operationId,
       "x-ktrdr-attempt": "1",
     });

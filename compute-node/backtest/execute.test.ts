@@ -3,9 +3,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type BacktestSpec, backtestSpec, Problem } from "../../protocol/index.ts";
 import { allocateBars } from "../market-data/bars.ts";
+import { decodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { decodeBacktestResult, executeBacktest, specificationHash } from "./execute.ts";
+import { executeBacktest, specificationHash } from "./execute.ts";
 import { randomBars } from "./random-cases.ts";
+import { readZip } from "./stored-zip.ts";
 
 const dataSha256 = "d".repeat(64);
 const bars = randomBars(600, 11, 0.02);
@@ -54,8 +56,8 @@ describe("a backtest", () => {
 
   it("is written in snake_case, with sorted keys and without NaN", () => {
     const { bytes } = executeBacktest({ spec: specOf({ settings: {} }), bars, dataSha256 });
-    const text = new TextDecoder().decode(bytes);
-    expect(text.startsWith('{"bars":600,"chart":{"bars_per_point":1,')).toBe(true);
+    const text = new TextDecoder().decode(readZip(bytes).get("result.json"));
+    expect(text.startsWith('{"bars":600,"chart_bars_per_point":1,')).toBe(true);
     expect(text).toContain('"max_drawdown_percent":');
     expect(text).not.toMatch(/NaN|[a-z][A-Z][a-z]*":/);
   });

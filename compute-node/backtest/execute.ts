@@ -4,13 +4,13 @@ import {
   BACKTEST_RESULT_FORMAT,
   type BacktestResult,
   type BacktestSpec,
-  backtestResult,
   backtestSpec,
   Problem,
   wire,
 } from "../../protocol/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
 import { compileRules } from "../strategy/index.ts";
+import { encodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { type EngineResult, runBacktest } from "./engine.ts";
 import { chartSeries, monthlyReturns } from "./series.ts";
@@ -18,7 +18,7 @@ import { computeStatistics } from "./statistics.ts";
 import { tradeRecords } from "./trade-log.ts";
 
 /** Raised with every change that may change a result's bytes. */
-export const ENGINE_VERSION = "ktrdr-backtest-1";
+export const ENGINE_VERSION = "ktrdr-backtest-2";
 
 export interface BacktestRequest {
   /** Parsed, so with its defaults filled in. */
@@ -41,7 +41,7 @@ export interface BacktestProgress {
 
 export interface BacktestArtefact {
   readonly result: BacktestResult;
-  /** Canonical JSON; `decodeBacktestResult` reads it. */
+  /** A ZIP archive (`artefact.ts`); `decodeBacktestResult` reads it. */
   readonly bytes: Uint8Array;
   /** Of `bytes`. */
   readonly sha256: string;
@@ -78,7 +78,7 @@ export function executeBacktest({ spec, bars, dataSha256, onProgress }: Backtest
     hashes: { spec: specificationHash(spec), data: dataSha256, engine: engineHash() },
   });
   report("encoding", tested.rows);
-  const bytes = encodeBacktestResult(result);
+  const bytes = encodeBacktestResult(result, tested.timeMs);
   const artefact = { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
   onProgress?.({ phase: "encoding", fraction: 1, bars: tested.rows });
   return artefact;
@@ -95,25 +95,6 @@ export function specificationHash(spec: BacktestSpec): string {
 /** SHA-256 of `ENGINE_VERSION`. */
 export function engineHash(): string {
   return sha256Of(ENGINE_VERSION);
-}
-
-/** Canonical JSON in wire spelling, UTF-8. */
-export function encodeBacktestResult(result: BacktestResult): Uint8Array {
-  return new TextEncoder().encode(canonicalJson(wire(backtestResult).encode(result)));
-}
-
-/** The reverse of `encodeBacktestResult`. Throws a `Problem` (`invalid-request`) for anything else. */
-export function decodeBacktestResult(bytes: Uint8Array): BacktestResult {
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new Problem("invalid-request", `These ${bytes.length} bytes are not a backtest result: they are not JSON.`, {
-      cure: "Fetch the artefact again and check its SHA-256.",
-      cause,
-    });
-  }
-  return wire(backtestResult).parse(json, "backtest result");
 }
 
 function testedBars(bars: BarColumns, { data }: BacktestSpec): BarColumns {

@@ -1,12 +1,11 @@
 /** The backtest engine: signals and bars in, an artefact out. */
+export { decodeBacktestResult, encodeBacktestResult } from "./artefact.ts";
 export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
 export {
   type BacktestArtefact,
   type BacktestProgress,
   type BacktestRequest,
-  decodeBacktestResult,
   ENGINE_VERSION,
-  encodeBacktestResult,
   engineHash,
   executeBacktest,
   specificationHash,

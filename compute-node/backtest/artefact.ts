@@ -1,0 +1,186 @@
+/**
+ * @file A backtest's artefact: one ZIP archive, stored without compression, the same bytes on every machine.
+ *
+ * - `result.json`: what was asked, statistics, months, warnings, as canonical JSON in wire spelling;
+ * - `equity.parquet`: `time`, `equity` and `drawdown_percent`, a row a bar;
+ * - `trades.parquet`: a row a closed trade; a stop or target that there was not is NaN;
+ * - `chart.parquet`: the points that a report draws.
+ */
+import { z } from "zod";
+import {
+  BACKTEST_RESULT_FORMAT,
+  type BacktestResult,
+  backtestResult,
+  type ChartSeries,
+  EXIT_REASONS,
+  type Trade,
+} from "../../protocol/backtest-result.ts";
+import { Problem, wire } from "../../protocol/index.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { type ParquetColumn, type ParquetTable, readParquet, writeParquet } from "./parquet-table.ts";
+import { drawdownPercent } from "./series.ts";
+import { isZip, readZip, writeZip } from "./stored-zip.ts";
+
+const document = wire(
+  backtestResult.omit({ equity: true, trades: true, chart: true }).extend({ chartBarsPerPoint: z.int().min(1) }),
+);
+const wholeResult = wire(backtestResult);
+
+const JSON_FILE = "result.json";
+const EQUITY_FILE = "equity.parquet";
+const TRADES_FILE = "trades.parquet";
+const CHART_FILE = "chart.parquet";
+
+/** `timeMs` holds the bars' start times, one for each value of the equity. */
+export function encodeBacktestResult(result: BacktestResult, timeMs: Float64Array): Uint8Array {
+  const { equity, trades, chart, ...rest } = result;
+  const json = canonicalJson(document.encode({ ...rest, chartBarsPerPoint: chart.barsPerPoint }));
+  return writeZip({
+    [JSON_FILE]: new TextEncoder().encode(json),
+    [EQUITY_FILE]: writeParquet(equityTable(Float64Array.from(equity), timeMs)),
+    [TRADES_FILE]: writeParquet(tradesTable(trades)),
+    [CHART_FILE]: writeParquet(chartTable(chart)),
+  });
+}
+
+/**
+ * The reverse of `encodeBacktestResult`; also reads the whole result as one JSON document, which `--json` prints and
+ * which artefacts were before version 0.2. Throws a `Problem` (`invalid-request`) for anything else.
+ */
+export function decodeBacktestResult(bytes: Uint8Array): BacktestResult {
+  if (!isZip(bytes)) return wholeResult.parse(parseJson(bytes), "backtest result");
+  const files = readZip(bytes);
+  const file = (name: string) => {
+    const content = files.get(name);
+    if (content === undefined) throw incomplete(`it has no ${name}`);
+    return content;
+  };
+  const { chartBarsPerPoint, ...rest } = document.parse(parseJson(file(JSON_FILE)), "backtest result");
+  const equity = new Columns(EQUITY_FILE, file(EQUITY_FILE));
+  return {
+    ...rest,
+    equity: Array.from(equity.numbers("equity")),
+    trades: tradesOf(new Columns(TRADES_FILE, file(TRADES_FILE))),
+    chart: chartOf(new Columns(CHART_FILE, file(CHART_FILE)), chartBarsPerPoint),
+  };
+}
+
+function equityTable(equity: Float64Array, timeMs: Float64Array): ParquetTable {
+  return {
+    time: { type: "time", values: timeMs },
+    equity: { type: "double", values: equity },
+    drawdown_percent: { type: "double", values: drawdownPercent(equity) },
+  };
+}
+
+function tradesTable(trades: readonly Trade[]): ParquetTable {
+  const column = (read: (trade: Trade) => number) => Float64Array.from(trades, read);
+  const double = (read: (trade: Trade) => number) => ({ type: "double", values: column(read) }) as const;
+  return {
+    size: double(({ size }) => size),
+    entry_bar: { type: "int", values: Int32Array.from(trades, ({ entryBar }) => entryBar) },
+    exit_bar: { type: "int", values: Int32Array.from(trades, ({ exitBar }) => exitBar) },
+    entry_time: { type: "time", values: column(({ entryTimeMs }) => entryTimeMs) },
+    exit_time: { type: "time", values: column(({ exitTimeMs }) => exitTimeMs) },
+    entry_price: double(({ entryPrice }) => entryPrice),
+    exit_price: double(({ exitPrice }) => exitPrice),
+    pnl: double(({ pnl }) => pnl),
+    commission: double(({ commission }) => commission),
+    return_percent: double(({ returnPercent }) => returnPercent),
+    stop_loss: double(({ stopLoss }) => stopLoss ?? Number.NaN),
+    take_profit: double(({ takeProfit }) => takeProfit ?? Number.NaN),
+    exit_reason: { type: "text", values: trades.map(({ exitReason }) => exitReason) },
+  };
+}
+
+function tradesOf(columns: Columns): Trade[] {
+  const numbers = (name: string) => columns.numbers(name);
+  const [size, entryPrice, exitPrice, pnl] = ["size", "entry_price", "exit_price", "pnl"].map(numbers);
+  const [entryBar, exitBar, entryTime, exitTime] = ["entry_bar", "exit_bar", "entry_time", "exit_time"].map(numbers);
+  const [commission, returnPercent] = ["commission", "return_percent"].map(numbers);
+  const [stopLoss, takeProfit] = ["stop_loss", "take_profit"].map(numbers);
+  const reason = z.enum(EXIT_REASONS);
+  const orNull = (value: number) => (Number.isNaN(value) ? null : value);
+  return columns.texts("exit_reason").map((text, row) => ({
+    size: size[row],
+    entryBar: entryBar[row],
+    exitBar: exitBar[row],
+    entryTimeMs: entryTime[row],
+    exitTimeMs: exitTime[row],
+    entryPrice: entryPrice[row],
+    exitPrice: exitPrice[row],
+    pnl: pnl[row],
+    commission: commission[row],
+    returnPercent: returnPercent[row],
+    stopLoss: orNull(stopLoss[row]),
+    takeProfit: orNull(takeProfit[row]),
+    exitReason: reason.parse(text),
+  }));
+}
+
+function chartTable(chart: ChartSeries): ParquetTable {
+  const double = (values: readonly number[]) => ({ type: "double", values: Float64Array.from(values) }) as const;
+  return {
+    time: { type: "time", values: Float64Array.from(chart.timeMs) },
+    open: double(chart.open),
+    high: double(chart.high),
+    low: double(chart.low),
+    close: double(chart.close),
+    equity: double(chart.equity),
+    drawdown_percent: double(chart.drawdownPercent),
+  };
+}
+
+function chartOf(columns: Columns, barsPerPoint: number): ChartSeries {
+  const list = (name: string) => Array.from(columns.numbers(name));
+  return {
+    barsPerPoint,
+    timeMs: list("time"),
+    open: list("open"),
+    high: list("high"),
+    low: list("low"),
+    close: list("close"),
+    equity: list("equity"),
+    drawdownPercent: list("drawdown_percent"),
+  };
+}
+
+/** The columns of one file, by name. */
+class Columns {
+  private readonly file: string;
+  private readonly columns: ReadonlyMap<string, ParquetColumn>;
+
+  constructor(file: string, bytes: Uint8Array) {
+    this.file = file;
+    this.columns = readParquet(bytes);
+  }
+
+  numbers(name: string): ArrayLike<number> & Iterable<number> {
+    const column = this.columns.get(name);
+    if (column === undefined || column.type === "text") throw incomplete(`${this.file} has no numbers "${name}"`);
+    return column.values;
+  }
+
+  texts(name: string): readonly string[] {
+    const column = this.columns.get(name);
+    if (column?.type !== "text") throw incomplete(`${this.file} has no texts "${name}"`);
+    return column.values;
+  }
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new Problem("invalid-request", `These ${bytes.length} bytes are not a backtest result: they are not JSON.`, {
+      cure: "Fetch the artefact again and check its SHA-256.",
+      cause,
+    });
+  }
+}
+
+function incomplete(what: string): Problem {
+  return new Problem("invalid-request", `This archive is not a backtest result (${BACKTEST_RESULT_FORMAT}): ${what}.`, {
+    cure: "Fetch the artefact again and check its SHA-256.",
+  });
+}
