@@ -11,6 +11,7 @@ import {
   SUBPROTOCOL,
   wire,
 } from "../../protocol/index.ts";
+import { Outbox } from "./outbox.ts";
 
 export interface SocketHandlers {
   opened(): void;
@@ -23,7 +24,7 @@ export interface SocketHandlers {
 }
 
 export interface RegistrySocket {
-  /** One frame, or several where one would be too large. */
+  /** In one frame, or several where one would be too large; at once, or after a moment together with more (outbox.ts). */
   send(messages: readonly NodeMessage[]): void;
   ping(): void;
   /** Says goodbye, and does not wait long for the answer. */
@@ -50,10 +51,18 @@ export function openRegistrySocket(url: string, credential: string, handlers: So
   const end = (code: number, reason: string, httpStatus?: number): void => {
     if (ended) return;
     ended = true;
+    outbox.discard();
     handlers.closed({ code, reason, ...(httpStatus === undefined ? {} : { httpStatus }) });
   };
+  const write = (text: string): void => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(text);
+  };
+  const outbox = new Outbox((messages) => framesOf(messages).forEach(write));
   socket.on("open", () => handlers.opened());
-  socket.on("message", (data, isBinary) => receive(data, isBinary, handlers));
+  socket.on("message", (data, isBinary) => {
+    receive(data, isBinary, handlers);
+    outbox.answered();
+  });
   socket.on("error", (error) => {
     failure = error.message;
   });
@@ -64,13 +73,11 @@ export function openRegistrySocket(url: string, credential: string, handlers: So
     end(ABNORMAL_CLOSURE, `the handshake was answered with status ${status}`, status);
   });
   socket.on("close", (code, reason) => end(code, reason.toString() || failure));
-  const write = (text: string): void => {
-    if (socket.readyState === WebSocket.OPEN) socket.send(text);
-  };
   return {
-    send: (messages) => framesOf(messages).forEach(write),
+    send: (messages) => outbox.push(messages),
     ping: () => write(HEARTBEAT_REQUEST),
     close(reason) {
+      outbox.flush();
       socket.close(NORMAL_CLOSURE, reason.slice(0, REASON_LENGTH));
       setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
     },
