@@ -38,12 +38,12 @@ describe("strategy validate", () => {
     const file = write("loose.yaml", text);
     const loose = await run("validate", file);
     expect(loose.code).toBe(0);
-    expect(loose.err).toMatch(/^warning: .*loose.yaml:22:5: indicators.rsi_14.perod: rsi has no parameter "perod"/);
+    expect(loose.err).toMatch(/^warning: .*loose.yaml:21:5: indicators.rsi_14.perod: rsi has no parameter "perod"/);
     const strict = await run("validate", file, "--strict", "--json");
     expect(strict.code).toBe(1);
     const { valid, files } = JSON.parse(strict.out);
     expect(valid).toBe(false);
-    expect(files[0].errors[0]).toMatchObject({ line: 22, column: 5, path: "indicators.rsi_14.perod" });
+    expect(files[0].errors[0]).toMatchObject({ line: 21, column: 5, path: "indicators.rsi_14.perod" });
   });
 });
 

@@ -1,7 +1,7 @@
 /** Compiles a rule strategy into signals over bars. */
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import type { BarColumns } from "../market-data/bars.ts";
-import { compileLoop } from "./generated-loop.ts";
+import { compileLoop, type LoopInputs } from "./generated-loop.ts";
 import { compileFilteredLoop, deferredMeans, filteredInputs } from "./mean-comparisons.ts";
 import { resolveStrategy } from "./resolve-strategy.ts";
 import type { ColumnId, SeriesPlan } from "./series-plan.ts";
@@ -41,7 +41,7 @@ export function compileRules(strategy: RuleStrategy, overrides: Readonly<Record<
   const { plan, parameters, entries, exits, sizeFraction, stopLoss, takeProfit } = resolved;
   const rules = [entries.long, exits.long, entries.short, exits.short];
   const present = rules.filter((rule) => rule !== null);
-  const warmupBars = Math.max(0, ...present.map((rule) => rule.firstIndex));
+  const leastWarmup = Math.max(0, ...present.map((rule) => rule.firstIndex));
   const codes = present.map((rule) => rule.code(0));
   const means = deferredMeans(codes, plan);
   const loop =
@@ -52,14 +52,26 @@ export function compileRules(strategy: RuleStrategy, overrides: Readonly<Record<
     parameters: parameters.values,
     signals(bars, scratch = new SignalScratch()) {
       const columns = scratch.take(bars.rows);
+      const inputs = plan.run(bars, values, means);
+      const warmupBars = plan.readsLongerBars ? Math.max(leastWarmup, warmupOf(codes, inputs)) : leastWarmup;
       for (const [index, column] of columns.entries())
         column.fill(0, 0, rules[index] === null ? bars.rows : warmupBars + 1);
       const outputs = columns.filter((_, index) => rules[index] !== null);
-      loop(filteredInputs(plan.run(bars, values, means), means, exactColumns(plan, bars)), warmupBars + 1, outputs);
+      loop(filteredInputs(inputs, means, exactColumns(plan, bars)), warmupBars + 1, outputs);
       const [entryLong, exitLong, entryShort, exitShort] = columns;
       return { warmupBars, entryLong, exitLong, entryShort, exitShort, ...constants };
     },
   };
+}
+
+/** The first bar at which everything that the codes read is there; the number of rows where that never happens. */
+function warmupOf(codes: readonly string[], { columns, rows }: LoopInputs): number {
+  let warmupBars = 0;
+  for (const [, id, back] of codes.join(" ").matchAll(/\bc(\d+)\[i(?: - (\d+))?\]/g)) {
+    const first = columns[Number(id)]?.findIndex((value) => !Number.isNaN(value)) ?? 0;
+    warmupBars = Math.max(warmupBars, first < 0 ? rows : first + Number(back ?? 0));
+  }
+  return Math.min(warmupBars, rows);
 }
 
 /** Each column computed when it is first asked for. */

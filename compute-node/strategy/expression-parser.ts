@@ -1,6 +1,6 @@
 /**
  * The condition language: text → tree. Precedence, weakest first: `or`, `and`, `not`, comparisons and crosses,
- * `+ -`, `* /`, unary `-`, `[bars]`.
+ * `+ -`, `* /`, unary `-`, `[bars]`, `@timeframe`.
  */
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -94,6 +94,12 @@ function isRelation(image: string): boolean {
   return /^([<>]=?|[=!]=|crosses)$/i.test(image);
 }
 
+interface NamedParts {
+  output: string | null;
+  call: Expression | null;
+  timeframe: string | null;
+}
+
 type Grammar = ReturnType<typeof buildGrammar>;
 let grammar: Grammar | undefined;
 
@@ -115,6 +121,7 @@ function buildGrammar() {
   const number = symbol("Number", /(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?%?/);
   const [and, or, not] = ["and", "or", "not"].map(keyword);
   const [crosses, above, below] = ["crosses", "above", "below"].map(keyword);
+  const timeframe = symbol("Timeframe", /@\s*[1-9]\d{0,3}(mo|s|m|h|d|w)(?![A-Za-z0-9_])/);
   const comparison = symbol("Comparison", /<=|>=|==|!=|<|>/);
   const plusMinus = symbol("PlusMinus", /[+-]/);
   const timesOver = symbol("TimesOver", /[*/]/);
@@ -122,7 +129,7 @@ function buildGrammar() {
   const [openBars, closeBars] = [symbol("OpenBars", /\[/), symbol("CloseBars", /\]/)];
   const [comma, dot] = [symbol("Comma", /,/), symbol("Dot", /\./)];
   const words = [and, or, not, crosses, above, below];
-  const marks = [comparison, plusMinus, timesOver, open, close, openBars, closeBars, comma, dot];
+  const marks = [timeframe, comparison, plusMinus, timesOver, open, close, openBars, closeBars, comma, dot];
   const all = [space, number, ...words, identifier, ...marks];
 
   class ConditionParser extends EmbeddedActionsParser {
@@ -234,14 +241,15 @@ function buildGrammar() {
 
     readonly named: ParserMethod<[], Expression> = this.RULE("named", () => {
       const token = this.CONSUME(identifier);
-      let result: Expression = { kind: "name", name: token.image, output: null, at: token.startOffset };
+      const name = token.image;
+      // An object, since the compiler does not see that closures assign.
+      const parts: NamedParts = { output: null, call: null, timeframe: null };
       this.OPTION(() => {
         this.OR([
           {
             ALT: () => {
               this.CONSUME(dot);
-              const output = this.CONSUME2(identifier).image;
-              result = { kind: "name", name: token.image, output, at: token.startOffset };
+              parts.output = this.CONSUME2(identifier).image;
             },
           },
           {
@@ -250,12 +258,20 @@ function buildGrammar() {
               const given: Expression[] = [];
               this.MANY_SEP({ SEP: comma, DEF: () => given.push(this.SUBRULE(this.condition)) });
               this.CONSUME(close);
-              result = { kind: "call", name: token.image, arguments: given, at: token.startOffset };
+              parts.call = { kind: "call", name, arguments: given, at: token.startOffset };
             },
           },
         ]);
       });
-      return result;
+      this.OPTION2({
+        GATE: () => parts.call === null,
+        DEF: () => {
+          parts.timeframe = this.CONSUME(timeframe).image.slice(1).trim();
+        },
+      });
+      return (
+        parts.call ?? { kind: "name", name, output: parts.output, timeframe: parts.timeframe, at: token.startOffset }
+      );
     });
 
     constructor() {

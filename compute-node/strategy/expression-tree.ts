@@ -1,8 +1,15 @@
 /** A parsed condition. `at` is the offset in the text, from 0, of the part that a fault would be about. */
 export type Expression =
   | { readonly kind: "number"; readonly value: number; readonly at: number }
-  /** `sma_fast`, `close`, or with an output: `macd_1.signal`. */
-  | { readonly kind: "name"; readonly name: string; readonly output: string | null; readonly at: number }
+  /** `sma_fast`, `close`, with an output `macd_1.signal`, and any of them over longer bars: `close@1d`. */
+  | {
+      readonly kind: "name";
+      readonly name: string;
+      readonly output: string | null;
+      /** Null for the bars at hand. */
+      readonly timeframe: string | null;
+      readonly at: number;
+    }
   | { readonly kind: "call"; readonly name: string; readonly arguments: readonly Expression[]; readonly at: number }
   /** `close[1]`: the value so many bars ago. */
   | { readonly kind: "past"; readonly of: Expression; readonly bars: Expression; readonly at: number }

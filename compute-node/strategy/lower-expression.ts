@@ -1,7 +1,7 @@
 /** A parsed condition → generated code over the plan's columns. */
 import { faultsOfParameters, INDICATORS, type IndicatorDeclaration, PRICE_COLUMNS } from "../indicators/index.ts";
 import { suggestion } from "./closest-name.ts";
-import type { Expression, ExpressionFault } from "./expression-tree.ts";
+import type { ArithmeticOperator, Expression, ExpressionFault } from "./expression-tree.ts";
 import { columnAt, numberCode, parameterAt } from "./generated-loop.ts";
 import { faultOfOutput, type StrategyIndicators } from "./resolve-indicators.ts";
 import type { ParameterValues } from "./resolve-parameters.ts";
@@ -18,6 +18,8 @@ export interface Lowered {
   readonly constant: number | null;
   /** Code of the value `barsBack` bars before the loop's bar. */
   code(barsBack: number): string;
+  /** The same over longer bars, where everything that it reads is of those: functions and `[bars]` then mean them. */
+  readonly longer?: { readonly timeframe: string; readonly value: Lowered };
 }
 
 export interface LoweringScope {
@@ -60,8 +62,7 @@ function lower(tree: Expression, scope: LoweringScope): Lowered | null {
       return lowerPast(tree, scope);
     case "negative": {
       const of = lowerAs("number", tree.of, 'what "-" stands before', scope);
-      if (of === null) return null;
-      return number(of.firstIndex, of.constant === null ? null : -of.constant, (back) => `(-${of.code(back)})`);
+      return of === null ? null : overLonger([of], ([value]) => negated(value), scope);
     }
     case "not": {
       const of = lowerAs("condition", tree.of, 'what "not" stands before', scope);
@@ -84,10 +85,7 @@ function lowerBinary(tree: Binary, scope: LoweringScope): Lowered | null {
   const joined = (operator: string, back: number) => `(${left.code(back)} ${operator} ${right.code(back)})`;
   switch (tree.kind) {
     case "arithmetic": {
-      const { operator } = tree;
-      const known =
-        left.constant === null || right.constant === null ? null : arithmetic(operator, left.constant, right.constant);
-      return number(firstIndex, known, (back) => joined(operator, back));
+      return overLonger([left, right], ([a, b]) => combined(tree.operator, a, b), scope);
     }
     case "logic":
       return condition(firstIndex, (back) => joined(tree.operator === "and" ? "&&" : "||", back));
@@ -105,18 +103,22 @@ function lowerBinary(tree: Binary, scope: LoweringScope): Lowered | null {
 }
 
 function lowerName(tree: Extract<Expression, { kind: "name" }>, scope: LoweringScope): Lowered | null {
-  const { name, output, at } = tree;
-  const { indicators, parameters, plan } = scope;
+  const { name, output, timeframe, at } = tree;
+  const { indicators, parameters } = scope;
+  const plan = timeframe === null ? scope.plan : scope.plan.over(timeframe);
+  const shown = (column: PlannedColumn) => inFrame(columnValue(column), timeframe, scope);
   const price = PRICE_COLUMNS.find((column) => column === name);
-  if (price !== undefined && output === null) return columnValue(plan.price(price));
+  if (price !== undefined && output === null) return shown(plan.price(price));
   if (indicators.has(name)) {
     indicators.markUsed(name);
     const wrong = faultOfOutput(indicators.declarationOf(name), name, output);
     if (wrong !== null) return fault(scope, at, wrong.message, wrong.cure);
-    const column = indicators.column(name, output);
-    return column === null ? null : columnValue(column);
+    const column = indicators.column(name, output, plan);
+    return column === null ? null : shown(column);
   }
   const value = output === null ? parameters.use(name) : undefined;
+  if (value !== undefined && timeframe !== null)
+    return fault(scope, at, `parameter "${name}" is the same on every bar`, `Leave out "@${timeframe}".`);
   if (value !== undefined) return constant(value, () => parameterAt(parameters.names.indexOf(name)));
   const written = output === null ? name : `${name}.${output}`;
   if (FUNCTION_NAMES.includes(name) && output === null)
@@ -175,9 +177,12 @@ function lowerWindowCall(
   const values = { [declaration.parameters[0].name]: bars.constant };
   const [wrong] = faultsOfParameters(declaration, values);
   if (wrong !== undefined) return fault(scope, barsTree.at, wrong.message, wrong.cure);
-  const source = scope.plan.expression(value.code(0), value.firstIndex);
-  const others = declaration.inputs.slice(1).map((column) => scope.plan.price(column));
-  return columnValue(scope.plan.indicator(declaration, values, [source, ...others])[0]);
+  const timeframe = value.longer?.timeframe ?? null;
+  const plan = timeframe === null ? scope.plan : scope.plan.over(timeframe);
+  const own = value.longer?.value ?? value;
+  const source = plan.expression(own.code(0), own.firstIndex);
+  const others = declaration.inputs.slice(1).map((column) => plan.price(column));
+  return inFrame(columnValue(plan.indicator(declaration, values, [source, ...others])[0]), timeframe, scope);
 }
 
 function lowerPast(tree: Extract<Expression, { kind: "past" }>, scope: LoweringScope): Lowered | null {
@@ -193,7 +198,37 @@ function lowerPast(tree: Extract<Expression, { kind: "past" }>, scope: LoweringS
     return fault(scope, tree.at, `[${back}] is no number of bars`, `Give a whole number from 0 to ${MAX_BARS_BACK}.`);
   // A constant has a value at every bar, also before the first one.
   if (of.constant !== null) return of;
-  return number(of.firstIndex + back, null, (more) => of.code(more + back));
+  return overLonger([of], ([value]) => number(value.firstIndex + back, null, (more) => value.code(more + back)), scope);
+}
+
+/** A value over the bars of `timeframe` (null: those at hand) as the rules read it: on the bars at hand. */
+function inFrame(value: Lowered, timeframe: string | null, { plan }: LoweringScope): Lowered {
+  if (timeframe === null) return value;
+  const column = plan.fromLonger(timeframe, plan.over(timeframe).expression(value.code(0), value.firstIndex));
+  return { ...columnValue(column), longer: { timeframe, value } };
+}
+
+/** `make` over the longer bars that all the parts are of (constants are of any); else over the bars at hand. */
+function overLonger(
+  parts: readonly Lowered[],
+  make: (parts: readonly Lowered[]) => Lowered,
+  scope: LoweringScope,
+): Lowered {
+  const timeframes = new Set(parts.filter((part) => part.constant === null).map((part) => part.longer?.timeframe));
+  const [timeframe] = timeframes;
+  if (timeframes.size !== 1 || timeframe === undefined) return make(parts);
+  return inFrame(make(parts.map((part) => part.longer?.value ?? part)), timeframe, scope);
+}
+
+function negated(of: Lowered): Lowered {
+  return number(of.firstIndex, of.constant === null ? null : -of.constant, (back) => `(-${of.code(back)})`);
+}
+
+function combined(operator: ArithmeticOperator, left: Lowered, right: Lowered): Lowered {
+  const known =
+    left.constant === null || right.constant === null ? null : arithmetic(operator, left.constant, right.constant);
+  const code = (back: number) => `(${left.code(back)} ${operator} ${right.code(back)})`;
+  return number(Math.max(left.firstIndex, right.firstIndex), known, code);
 }
 
 function lowerAs(type: Lowered["type"], tree: Expression, what: string, scope: LoweringScope): Lowered | null {
@@ -245,7 +280,7 @@ function condition(firstIndex: number, code: (barsBack: number) => string): Lowe
   return { type: "condition", firstIndex, constant: null, code };
 }
 
-function arithmetic(operator: "+" | "-" | "*" | "/", left: number, right: number): number {
+function arithmetic(operator: ArithmeticOperator, left: number, right: number): number {
   switch (operator) {
     case "+":
       return left + right;

@@ -67,22 +67,22 @@ export class StrategyIndicators {
     });
   }
 
-  /** The column of one output; null where faults were found. Call it when all indicators were checked. */
-  column(name: string, output: string | null): PlannedColumn | null {
+  /** The column of one output in the plan of the bars at hand, or of longer ones; null where faults were found. Call it when all indicators were checked. */
+  column(name: string, output: string | null, plan: SeriesPlan = this.plan): PlannedColumn | null {
     const checked = this.checked.get(name);
     if (checked === undefined) return null;
     const { declaration, parameters, source } = checked;
     const inputs = declaration.inputs.map((price, k) =>
-      k === 0 && source !== null ? this.sourceColumn(source) : this.plan.price(price),
+      k === 0 && source !== null ? this.sourceColumn(source, plan) : plan.price(price),
     );
     if (inputs.includes(null)) return null;
-    const columns = this.plan.indicator(declaration, parameters, inputs as PlannedColumn[]);
+    const columns = plan.indicator(declaration, parameters, inputs as PlannedColumn[]);
     const index = output === null ? 0 : declaration.outputs.findIndex((candidate) => candidate.name === output);
     return columns[index] ?? null;
   }
 
-  private sourceColumn(source: SourceReference): PlannedColumn | null {
-    return "price" in source ? this.plan.price(source.price) : this.column(source.indicator, source.output);
+  private sourceColumn(source: SourceReference, plan: SeriesPlan): PlannedColumn | null {
+    return "price" in source ? plan.price(source.price) : this.column(source.indicator, source.output, plan);
   }
 
   private sourceFaults(name: string, source: SourceReference | null): StrategyFault[] {

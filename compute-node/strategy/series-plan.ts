@@ -8,6 +8,7 @@ import {
 } from "../indicators/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileLoop, type LoopInputs } from "./generated-loop.ts";
+import { type LongerBars, longerBars } from "./higher-timeframe.ts";
 import type { DeferredMean } from "./mean-comparisons.ts";
 
 /** An index into the plan's columns: the input columns, then what the steps compute. */
@@ -27,15 +28,43 @@ type Step =
       readonly inputs: readonly ColumnId[];
       readonly outputs: readonly ColumnId[];
     }
+  /** A column of longer bars, on the bars at hand. */
+  | { readonly kind: "longer"; readonly timeframe: string; readonly inner: ColumnId; readonly output: ColumnId }
   | { readonly kind: "expression"; readonly code: string; readonly firstIndex: number; readonly output: ColumnId };
 
 export class SeriesPlan {
   private readonly steps: Step[] = [];
   private readonly columns: PlannedColumn[] = INPUT_COLUMNS.map((_, id) => ({ id, firstIndex: 0 }));
   private readonly known = new Map<string, readonly PlannedColumn[]>();
+  private readonly longer = new Map<string, SeriesPlan>();
 
   price(name: InputColumn): PlannedColumn {
     return this.columns[INPUT_COLUMNS.indexOf(name)];
+  }
+
+  /** The plan over longer bars, whose columns `known` brings here. */
+  over(timeframe: string): SeriesPlan {
+    let plan = this.longer.get(timeframe);
+    if (plan === undefined) {
+      plan = new SeriesPlan();
+      this.longer.set(timeframe, plan);
+    }
+    return plan;
+  }
+
+  /** A column of `over(timeframe)` at each bar here: its value at the newest longer bar that is over. */
+  fromLonger(timeframe: string, inner: PlannedColumn): PlannedColumn {
+    const [column] = this.once(`@${timeframe} ${inner.id}`, () => {
+      const output = this.add(0);
+      this.steps.push({ kind: "longer", timeframe, inner: inner.id, output: output.id });
+      return [output];
+    });
+    return column;
+  }
+
+  /** Whether values begin where the data decides it, and not at their `firstIndex`. */
+  get readsLongerBars(): boolean {
+    return this.longer.size > 0;
   }
 
   /** The indicator's output columns, in the order of its declaration. */
@@ -96,8 +125,15 @@ export class SeriesPlan {
   run(bars: BarColumns, parameters: readonly number[], deferred: readonly DeferredMean[] = []): LoopInputs {
     const columns: Float64Array[] = INPUT_COLUMNS.map((name) => bars[name]);
     const inputs: LoopInputs = { columns, parameters, rows: bars.rows };
+    const longer = new Map(
+      [...this.longer].map(([name, plan]) => [name, runOver(plan, longerBars(bars, name), parameters)]),
+    );
     for (const step of this.steps) {
       if (step.kind === "indicator" && deferred.some(({ column }) => step.outputs.includes(column))) continue;
+      if (step.kind === "longer") {
+        columns[step.output] = longer.get(step.timeframe)?.(step.inner) ?? new Float64Array(bars.rows);
+        continue;
+      }
       if (step.kind === "expression") {
         const output = new Float64Array(bars.rows).fill(Number.NaN);
         columns[step.output] = output;
@@ -125,4 +161,19 @@ export class SeriesPlan {
     this.columns.push(column);
     return column;
   }
+}
+
+/** Computes the plan over longer bars; the answer gives its columns on the bars that they were made of. */
+function runOver(
+  plan: SeriesPlan,
+  { bars, newest }: LongerBars,
+  parameters: readonly number[],
+): (column: ColumnId) => Float64Array {
+  const { columns } = plan.run(bars, parameters);
+  return (id) => {
+    const values = columns[id];
+    const result = new Float64Array(newest.length);
+    for (let row = 0; row < result.length; row++) result[row] = newest[row] < 0 ? Number.NaN : values[newest[row]];
+    return result;
+  };
 }
