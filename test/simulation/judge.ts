@@ -44,7 +44,7 @@ export class Judge {
   #subject = "";
   #wrote = false;
   #sent = false;
-  /** Time of the last step that hands out whatever can be. */
+  /** Time of the last step that hands out whatever can be; long ago after the clock went back. */
   #attendedAt = Number.NEGATIVE_INFINITY;
   #stepsToAudit = STEPS_BETWEEN_AUDITS;
   #idleAlarms = 0;
@@ -166,6 +166,7 @@ export class Judge {
     this.#readJournal();
     if (scheduler === null) return;
     if (this.#step === "tick" || this.#step === "submit") this.#attendedAt = now;
+    else if (now < this.#attendedAt) this.#attendedAt = Number.NEGATIVE_INFINITY;
     const workers = scheduler.workers();
     this.#checkLeases(workers);
     this.#checkOrder(workers, now);
