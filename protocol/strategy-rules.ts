@@ -30,6 +30,18 @@ const condition = z.string().min(1).max(2000);
 /** A positive fraction (`0.03`), a percentage (`3%`) or the name of a parameter that holds a fraction. */
 const fraction = z.union([z.number(), z.string().min(1).max(70)]);
 
+/** How much of the free equity an entry uses. */
+const positionSize = z.union([
+  fraction,
+  /** What the stop may lose, as a fraction of equity: the size is risk / stop_loss, at most 1. */
+  z.strictObject({ risk: fraction }),
+  /**
+   * Kelly's fraction of a bet that wins `payoff` times what it loses: win_rate - (1 - win_rate) / payoff, times `share`
+   * (J. L. Kelly, Bell System Technical Journal 35 (1956) 917).
+   */
+  z.strictObject({ win_rate: fraction, payoff: z.number().positive(), share: fraction.default(0.5) }),
+]);
+
 /** A protective level, measured from the close of the signal bar (default) or from the fill. */
 const protectiveLevel = z.union([
   fraction,
@@ -46,8 +58,8 @@ export const ruleStrategy = z.strictObject({
   exits: z.strictObject({ long: condition.optional(), short: condition.optional() }).default({}),
   /** An entry signal against an open position closes it and opens the other side at the same fill. */
   reverse: z.boolean().default(false),
-  /** The fraction of free equity that an entry may use, above 0 and at most 1. */
-  size: fraction.default(1),
+  /** The fraction of free equity that an entry may use, above 0 and at most 1, or what it follows from. */
+  size: positionSize.default(1),
   stop_loss: protectiveLevel.optional(),
   take_profit: protectiveLevel.optional(),
 });

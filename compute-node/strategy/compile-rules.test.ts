@@ -73,6 +73,8 @@ describe("signals", () => {
     expect(entriesOf("not close > 1 and close > 5", [0, 2])).toEqual([]);
     expect(entriesOf("NOT (close > 1 AND close > 5)", [0, 2])).toEqual([1]);
     expect(entriesOf("3% == 0.03 and 1e3 == 1000 and .5 == 0.5", [0, 2])).toEqual([1]);
+    expect(entriesOf("sqrt(close) == 3 and log(exp(2)) == 2 and sign(0 - close) == -1", [9, 9])).toEqual([1]);
+    expect(entriesOf("floor(close) == 2 and ceil(close) == 3 and round(close) == 3", [2.5, 2.5])).toEqual([1]);
     expect(entriesOf("max(close, open, 3) == 3 and min(close, 1) == 1 and abs(0 - close) == close", [2, 2])).toEqual([
       1,
     ]);
@@ -124,6 +126,16 @@ describe("signals", () => {
       stopLoss: { fraction: 0.02, from: "signal_close" },
       takeProfit: { fraction: 0.06, from: "fill" },
     });
+  });
+
+  it("size an entry by its risk, or by what it wins", () => {
+    const sizeOf = (parts: object) => compileRules(strategyOf(parts)).signals(barsOf([1])).sizeFraction;
+    expect(sizeOf({ size: { risk: "1%" }, stop_loss: "4%" })).toBe(0.25);
+    expect(sizeOf({ size: { risk: 0.1 }, stop_loss: 0.04 })).toBe(1);
+    expect(sizeOf({ size: { win_rate: 0.6, payoff: 2 } })).toBeCloseTo(0.2, 15);
+    expect(sizeOf({ size: { win_rate: 0.6, payoff: 2, share: 1 } })).toBeCloseTo(0.4, 15);
+    expect(() => sizeOf({ size: { risk: 0.01 } })).toThrow("a size by risk needs to know where the loss ends");
+    expect(() => sizeOf({ size: { win_rate: 0.3, payoff: 1 } })).toThrow("loses on average");
   });
 
   it("put each rule into its own column", () => {

@@ -239,7 +239,7 @@ function buildGrammar() {
       ]),
     );
 
-    readonly named: ParserMethod<[], Expression> = this.RULE("named", () => {
+    readonly named: ParserMethod<[], Expression> = this.RULE("named", (): Expression => {
       const token = this.CONSUME(identifier);
       const name = token.image;
       // An object, since the compiler does not see that closures assign.

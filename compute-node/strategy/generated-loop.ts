@@ -57,7 +57,7 @@ function sourceOf(codes: readonly string[]): string {
 }
 
 const GENERATED =
-  /c\d+\[i(?: - \d+)?\]|p\d+|\d+(?:\.\d+)?(?:e[+-]\d+)?|Math\.(?:abs|min|max)|&&|\|\||===|<=|>=|[!<>+\-*/?:,()\s]/g;
+  /c\d+\[i(?: - \d+)?\]|p\d+|\d+(?:\.\d+)?(?:e[+-]\d+)?|Math\.(?:abs|min|max|sqrt|log|exp|floor|ceil|round|sign)|&&|\|\||===|<=|>=|[!<>+\-*/?:,()\s]/g;
 
 function assertGenerated(code: string): void {
   const rest = code.replace(GENERATED, "");

@@ -40,7 +40,15 @@ const PLAIN_FUNCTIONS: Readonly<Record<string, { readonly least: number; readonl
   abs: { least: 1, most: 1 },
   min: { least: 2, most: 8 },
   max: { least: 2, most: 8 },
+  sqrt: { least: 1, most: 1 },
+  log: { least: 1, most: 1 },
+  exp: { least: 1, most: 1 },
+  floor: { least: 1, most: 1 },
+  ceil: { least: 1, most: 1 },
+  round: { least: 1, most: 1 },
+  sign: { least: 1, most: 1 },
 };
+type PlainFunction = "abs" | "min" | "max" | "sqrt" | "log" | "exp" | "floor" | "ceil" | "round" | "sign";
 const FUNCTION_NAMES = [...Object.keys(PLAIN_FUNCTIONS), ...WINDOW_FUNCTIONS.keys()];
 
 /** The whole condition; null when there are faults, which go to `scope.faults`. */
@@ -147,11 +155,11 @@ function lowerPlainCall(tree: Extract<Expression, { kind: "call" }>, scope: Lowe
     return fault(scope, at, countMessage(tree), `Write ${exampleOf(name)}.`);
   const values = given.filter((value) => value !== null);
   if (values.length < given.length) return null;
-  const compute = name === "abs" ? Math.abs : name === "min" ? Math.min : Math.max;
+  const compute = Math[name as PlainFunction] as (...numbers: number[]) => number;
   const constants = values.map((value) => value.constant).filter((value) => value !== null);
   return number(
     Math.max(...values.map((value) => value.firstIndex)),
-    constants.length === values.length ? compute(...(constants as [number, ...number[]])) : null,
+    constants.length === values.length ? compute(...constants) : null,
     (back) => `Math.${name}(${values.map((value) => value.code(back)).join(", ")})`,
   );
 }
@@ -260,8 +268,8 @@ function countMessage({ name, arguments: given }: Extract<Expression, { kind: "c
 }
 
 function exampleOf(name: string): string {
-  if (name === "abs") return "abs(close - open)";
-  return name === "min" || name === "max" ? `${name}(open, close)` : `${name}(close, 20)`;
+  if (name === "min" || name === "max") return `${name}(open, close)`;
+  return Object.hasOwn(PLAIN_FUNCTIONS, name) ? `${name}(close - open)` : `${name}(close, 20)`;
 }
 
 function columnValue({ id, firstIndex }: PlannedColumn): Lowered {

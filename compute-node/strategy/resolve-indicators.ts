@@ -13,7 +13,9 @@ import type { PlannedColumn, SeriesPlan } from "./series-plan.ts";
 import type { StrategyFault } from "./strategy-faults.ts";
 
 /** Words of the condition language, which nothing in a strategy may be called. */
-const RESERVED = ["and", "or", "not", "crosses", "above", "below", "abs", "min", "max"];
+const WORDS = ["and", "or", "not", "crosses", "above", "below"];
+const FUNCTIONS = ["abs", "min", "max", "sqrt", "log", "exp", "floor", "ceil", "round", "sign"];
+const RESERVED = [...WORDS, ...FUNCTIONS];
 
 /** An indicator that was checked; its columns join the plan when something asks for them. */
 interface CheckedIndicator {

@@ -5,6 +5,7 @@ import type { ExpressionFault } from "./expression-tree.ts";
 import { type Lowered, type LoweringScope, lowerCondition } from "./lower-expression.ts";
 import { StrategyIndicators } from "./resolve-indicators.ts";
 import { type ParameterValues, resolveFraction, resolveParameters } from "./resolve-parameters.ts";
+import { resolveSize } from "./resolve-size.ts";
 import { SeriesPlan } from "./series-plan.ts";
 import type { ProtectiveLevel } from "./signals.ts";
 import type { StrategyFault } from "./strategy-faults.ts";
@@ -42,14 +43,13 @@ export function resolveStrategy(strategy: RuleStrategy, overrides: Readonly<Reco
     const cure = 'Add a condition for "long", "short" or both under entries.';
     faults.push({ message: "the strategy never enters: entries is empty", cure, path: ["entries"] });
   }
-  const size = { above: 0, max: 1, maxIncluded: true };
-  const fraction = resolveFraction(strategy.size, ["size"], size, parameters, faults);
   const stop = { above: 0, max: 1, maxIncluded: false };
   // The target of a short lies below the price, and a price cannot fall by more than all of itself.
   const target = strategy.entries.short === undefined ? { above: 0, max: 100, maxIncluded: true } : stop;
   const stopLoss = protectiveLevel(strategy, "stop_loss", stop, parameters, faults);
   const takeProfit = protectiveLevel(strategy, "take_profit", target, parameters, faults);
-  return { faults, plan, parameters, indicators, entries, exits, sizeFraction: fraction ?? 1, stopLoss, takeProfit };
+  const sizeFraction = resolveSize(strategy, stopLoss, parameters, faults) ?? 1;
+  return { faults, plan, parameters, indicators, entries, exits, sizeFraction, stopLoss, takeProfit };
 }
 
 function lowerRule(
