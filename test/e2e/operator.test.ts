@@ -44,6 +44,14 @@ async function running(operationId: string): Promise<void> {
   await until(20_000, "it runs", async () => (await fleet.client.operation(operationId)).status === "running");
 }
 
+/** Resolves when as many of its attempts were accepted. */
+async function accepted(operationId: string, attempts: number): Promise<void> {
+  await until(20_000, `attempt ${attempts} is accepted`, async () => {
+    const { events } = await fleet.client.operationEvents(operationId);
+    return events.filter(({ type }) => type === "accepted").length === attempts;
+  });
+}
+
 describe("data in the workspace's store", () => {
   const file = join(PROJECT_FOLDER, "examples/strategies/sma-cross.yaml");
   const strategy = parseStrategyFile(readFileSync(file, "utf8"), file);
@@ -116,14 +124,11 @@ describe("an operation", () => {
 
   it("shows what happened to it, also when its node was killed and another try was asked for", async () => {
     const operationId = await sleepFor(60_000);
-    await running(operationId);
+    await accepted(operationId, 1);
     killGroup(fleet.nodes.get("worker")!.pid, "SIGKILL");
     await until(20_000, "it waits again", async () => (await fleet.client.operation(operationId)).status === "queued");
     await fleet.startNodes(["worker"], ["--home", join(fleet.home.root, "elsewhere")]);
-    await until(20_000, "its second attempt is accepted", async () => {
-      const { events } = await fleet.client.operationEvents(operationId);
-      return events.filter(({ type }) => type === "accepted").length === 2;
-    });
+    await accepted(operationId, 2);
     expect((await ktrdr("ops", "cancel", operationId)).code).toBe(0);
     const followed = await ktrdr("ops", "events", "-f", operationId);
     const types = followed.out
