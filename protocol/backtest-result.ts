@@ -49,7 +49,15 @@ export const backtestStatistics = z.strictObject({
 });
 export type BacktestStatistics = z.infer<typeof backtestStatistics>;
 
-export const EXIT_REASONS = ["signal", "stop_loss", "take_profit", "end_of_data", "ruin"] as const;
+export const EXIT_REASONS = [
+  "signal",
+  "stop_loss",
+  "take_profit",
+  "end_of_data",
+  "ruin",
+  "trailing_stop",
+  "time_stop",
+] as const;
 
 export const trade = z.strictObject({
   /** Units; negative for a short. */

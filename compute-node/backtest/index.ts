@@ -1,5 +1,6 @@
 /** The backtest engine: signals and bars in, an artefact out. */
 export { decodeBacktestResult, encodeBacktestResult } from "./artefact.ts";
+export { Broker, type BrokerOptions } from "./broker.ts";
 export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
 export {
   type BacktestArtefact,
@@ -11,6 +12,16 @@ export {
   specificationHash,
 } from "./execute.ts";
 export { type PreparedMarket, prepareMarket } from "./market.ts";
+export type { Lot, Order, OrderKind, OrderRequest } from "./order.ts";
+export {
+  defineStrategy,
+  type IndicatorChoice,
+  type Position,
+  runScript,
+  type ScriptContext,
+  type ScriptStrategy,
+  type Series,
+} from "./script-strategy.ts";
 export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
 export { computeStatistics } from "./statistics.ts";
 export { type BacktestSummary, summarizeBacktest } from "./summary.ts";

@@ -1,0 +1,67 @@
+/**
+ * @file Orders, as a strategy gives them at the close of a bar.
+ *
+ * The life of an order: it waits from the bar after the one that placed it; it fills once, whole, or ends unfilled:
+ * cancelled, out of its day, or refused because the account cannot carry it. A stop-limit order that was triggered goes
+ * on as a limit order.
+ */
+import type { Side } from "./fill-price.ts";
+
+export type OrderKind = "market" | "limit" | "stop" | "stop_limit";
+
+export interface OrderRequest {
+  /** A positive number of units; without it, `size` decides. */
+  readonly units?: number;
+  /** The fraction of free equity, above 0 and at most 1; 1 by default. */
+  readonly size?: number;
+  /** Fills at this price or better. */
+  readonly limit?: number;
+  /** Waits until the price reaches it; with `limit`, it then becomes a limit order. */
+  readonly stop?: number;
+  /** Of what the order opens: a price, or `{ fraction }` measured from the fill. */
+  readonly stopLoss?: number | { readonly fraction: number };
+  readonly takeProfit?: number | { readonly fraction: number };
+  /** A stop that follows the best price so far at this fraction's distance; it moves at the end of each bar. */
+  readonly trailingStop?: number;
+  /** Leaves at the open after this many bars. */
+  readonly maxBars?: number;
+  /** `day` ends with the UTC day of the first bar on which the order could fill; `gtc` (default) waits for ever. */
+  readonly timeInForce?: "gtc" | "day";
+  /** Orders of one group cancel each other when one fills. */
+  readonly cancelGroup?: string;
+}
+
+/** A waiting order. */
+export interface Order {
+  readonly id: number;
+  readonly side: Side;
+  readonly kind: OrderKind;
+  readonly request: OrderRequest;
+  /** The bar at whose close it was placed. */
+  readonly placedBar: number;
+  /** Closes this fraction of the position instead of opening one; 0 for any other order. */
+  readonly closes: number;
+}
+
+/** What one entry holds. Exits take the oldest first. */
+export interface Lot {
+  /** Units; negative for a short. */
+  size: number;
+  entryPrice: number;
+  entryBar: number;
+  /** Commission of the entry that its exits have not yet carried, money. */
+  entryFee: number;
+  /** Infinite where there is none. */
+  stop: number;
+  target: number;
+  /** 0 without one. */
+  trailingFraction: number;
+  /** The trailing stop moved the stop to where it is. */
+  isTrailed: boolean;
+  /** The best price since the entry. */
+  best: number;
+  /** The bar at whose open it ends; infinite without one. */
+  lastBar: number;
+  /** Opened within the bar, not at its open: only what is against the position can follow on the same bar. */
+  openedInside: boolean;
+}
