@@ -11,7 +11,7 @@ export const registryConfig = z.strictObject({
   /** A worker that has not been healthy for this long is removed. */
   removalMs: z.int().min(10).default(300_000),
   /** How long a worker whose socket closed keeps its leases. */
-  graceMs: z.int().min(1).default(10_000),
+  graceMs: z.int().min(1).default(8_000),
   /** The same when it was the registry that went away: nodes that failed to reach it wait up to a minute between tries. */
   outageGraceMs: z.int().min(1).default(75_000),
   /** How long an assignment may stay without `accept` before it is sent again, then given to another worker. */
