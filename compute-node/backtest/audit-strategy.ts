@@ -1,0 +1,47 @@
+/** What the audit looks at in each kind of strategy. */
+import type { BacktestSettings } from "../../protocol/operations.ts";
+import { type BarColumns, barsBetween } from "../market-data/bars.ts";
+import type { CompiledRules } from "../strategy/index.ts";
+import { type AuditedColumn, type AuditReport, audit } from "./audit.ts";
+import { runScript, type ScriptStrategy } from "./script-strategy.ts";
+
+/** The four signals of compiled rules. */
+export function auditRules(compiled: Pick<CompiledRules, "signals">, bars: BarColumns): AuditReport {
+  return audit(bars.rows, (rows) => {
+    const signals = compiled.signals(barsBetween(bars, 0, rows));
+    const column = (name: "entryLong" | "exitLong" | "entryShort" | "exitShort"): AuditedColumn => {
+      return { kind: "signal", name, values: signals[name] };
+    };
+    return [column("entryLong"), column("exitLong"), column("entryShort"), column("exitShort")];
+  });
+}
+
+/**
+ * What a script does: the account at each bar, which any decision that changes also changes. The end of the data closes
+ * nothing here, since a shorter run ends earlier.
+ */
+export function auditScript<P extends Record<string, number>, N extends string>(
+  bars: BarColumns,
+  strategy: ScriptStrategy<P, N>,
+  settings: BacktestSettings,
+  overrides: Readonly<Record<string, number>> = {},
+): AuditReport {
+  const open = { ...settings, finalizeTrades: false };
+  return audit(bars.rows, (rows) => {
+    const cut = barsBetween(bars, 0, rows);
+    const orders = new Float64Array(rows);
+    const watched: ScriptStrategy<P, N> = {
+      ...strategy,
+      onBar(context) {
+        strategy.onBar(context);
+        const { bar, orders: waiting } = context;
+        orders[bar] = waiting.length === 0 ? 0 : waiting[waiting.length - 1].id * waiting[waiting.length - 1].side;
+      },
+    };
+    const { equity } = runScript(cut, watched, open, overrides);
+    return [
+      { kind: "signal", name: "orders", values: orders },
+      { kind: "equity", name: "equity", values: equity },
+    ];
+  });
+}
