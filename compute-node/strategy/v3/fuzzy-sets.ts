@@ -31,6 +31,16 @@ export function resolveFuzzySets(
       findings.fault(path, `fuzzy set "${id}" has no membership`, "Add one, such as low: [0, 20, 40].", {
         atKey: true,
       });
+    for (const [name] of entries)
+      if (/^\d+$/.test(name))
+        findings.fault(
+          [...path, name],
+          `a membership is called ${name}`,
+          "Begin it with a letter: numbers lose their order.",
+          {
+            atKey: true,
+          },
+        );
     const memberships = entries.map(([name, written]) => ({
       name,
       fn: resolveMembership(written, [...path, name], findings),

@@ -247,6 +247,7 @@ describe("faults of a v3 strategy", () => {
       "period: 14, data_source: fred_DGS10",
       /data_source "fred_DGS10" is no context series/,
     ],
+    ["a membership that is a number", "    low: [0", "    3: [0", /a membership is called 3. Begin it with a letter/],
     ["no model", /model: .*\n/, "", /the key "model" is missing. Add model: \{ type: mlp/],
   ])("name %s", (_what, from, to, expected) => {
     const text = GOOD.replace(from, to);
