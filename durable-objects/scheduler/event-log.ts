@@ -20,14 +20,14 @@ export function recordEvent(
   now: number,
   data: Record<string, unknown> = {},
 ): void {
-  state.sql.run(
-    "INSERT INTO events (operation_id, type, at, data) VALUES (?, ?, ?, ?)",
+  const { id: eventId } = first<{ id: number }>(
+    state.sql,
+    "INSERT INTO events (operation_id, type, at, data) VALUES (?, ?, ?, ?) RETURNING event_id AS id",
     operationId,
     type,
     now,
     JSON.stringify(data),
-  );
-  const eventId = first<{ id: number }>(state.sql, "SELECT last_insert_rowid() AS id")!.id;
+  )!;
   state.effects.push({ type: "event", event: { eventId, operationId, type, atMs: now, data } });
 }
 

@@ -6,37 +6,31 @@
  * effects. A step that throws leaves storage and memory as they were.
  */
 import {
-  type Capabilities,
   CLOSE_CODES,
-  type DatasetRef,
   type Lease,
   LIMITS,
   type LogLine,
-  type NodeMessage,
   type Operation,
   type OperationDetail,
   type OperationEvent,
-  type OperationResult,
   operationSpec,
-  PROTOCOL_VERSION,
   Problem,
   type PublishDatasetRequest,
   type RegisterRequest,
   type StoredDataset,
   type SubmitRequest,
-  TERMINAL_STATUSES,
   type Worker,
   type WorkerHistoryEntry,
   wire,
 } from "../../protocol/index.ts";
-import { hasArtefact, keepArtefact, releaseArtefact } from "./artefact-index.ts";
-import { heartbeatIntervalMs, type RegistryConfig } from "./config.ts";
+import type { RegistryConfig } from "./config.ts";
+import { greet, type Hello, hear, type LaterMessage, type Refusal } from "./conversation.ts";
 import { type Counter, count, counterValues } from "./counters.ts";
 import { publishDataset, withdrawDataset } from "./dataset-index.ts";
 import { dispatch, rankOf, storedDataset } from "./dispatch.ts";
-import { eventsAfter, logLinesAfter, recordEvent, recordLogLines, tellProgress } from "./event-log.ts";
+import { eventsAfter, logLinesAfter, recordEvent } from "./event-log.ts";
 import { checkHealth, type Heartbeats, nextDueAt, removeExpired } from "./health.ts";
-import { endAttempt, fallbackAt, finishStopped, heldLease, loseLease, rejectLease } from "./leases.ts";
+import { fallbackAt, finishStopped, heldLease, loseLease } from "./leases.ts";
 import {
   describeOperation,
   describeOperationDetail,
@@ -46,7 +40,7 @@ import {
 import { completeRequirements, requirementOf, waitingReason } from "./requirement.ts";
 import { migrate } from "./schema.ts";
 import type { Sql } from "./sql.ts";
-import { type Effect, loadState, type State } from "./state.ts";
+import { closeConnection, type Effect, loadState, type State, sendTo } from "./state.ts";
 import { recordWorkerMoment, workerMoments } from "./worker-history.ts";
 import { canTakeWork, describeWorker, isReachable, type WorkerRecord } from "./worker-record.ts";
 
@@ -57,15 +51,6 @@ export interface Outcome<T> {
   readonly value: T;
   readonly effects: readonly Effect[];
 }
-
-/** Why a connection is closed after its `hello`. */
-export interface Refusal {
-  readonly code: number;
-  readonly reason: string;
-}
-
-/** What a node may say after its `hello`. */
-type LaterMessage = Exclude<NodeMessage, { type: "hello" }>;
 
 /** One accepted submission. */
 export interface Submission {
@@ -353,78 +338,14 @@ export class Scheduler {
    * Leases that the worker still runs live on; the ones that it does not know were lost with its process.
    * Answers null when the connection is now the worker's own, or why it is to be closed.
    */
-  hello(workerId: string, message: Extract<NodeMessage, { type: "hello" }>, now: number): Outcome<Refusal | null> {
+  hello(workerId: string, message: Hello, now: number): Outcome<Refusal | null> {
     return this.#step((state) => {
       const worker = state.workers.get(workerId);
       if (worker === undefined) return { code: CLOSE_CODES.revoked, reason: "the worker is not registered" };
-      if (message.protocolVersion > PROTOCOL_VERSION) {
-        const versions = `${message.protocolVersion} is newer than this control plane's ${PROTOCOL_VERSION}`;
-        return { code: CLOSE_CODES.unsupported, reason: `protocol version ${versions}` };
-      }
-      if (message.epoch === worker.epoch && worker.connected) return null;
-      if (message.epoch <= worker.epoch) {
-        return { code: CLOSE_CODES.superseded, reason: "a newer connection of this worker is in use" };
-      }
-      if (worker.connected) {
-        closeConnection(state, worker, CLOSE_CODES.superseded, "a newer connection of this worker took over");
-      }
-      if (worker.lastSeenAt !== null) count(state.sql, "reconnections");
-      this.#adopt(worker, message, now);
-      state.workers.put(worker);
-      recordWorkerMoment(state.sql, workerId, "connected", now, `epoch ${message.epoch}`);
-      this.#reconcile(state, worker, message.leases, now);
-      dispatch(state, now);
-      return null;
+      const refusal = greet(state, worker, message, now);
+      if (refusal === null) dispatch(state, now);
+      return refusal;
     });
-  }
-
-  #adopt(worker: WorkerRecord, message: Extract<NodeMessage, { type: "hello" }>, now: number): void {
-    worker.epoch = message.epoch;
-    worker.connected = true;
-    worker.draining = message.draining;
-    worker.softwareVersion = message.softwareVersion;
-    worker.capabilities = message.capabilities;
-    worker.lastSeenAt = now;
-    worker.lastHealthCheckAt = now;
-    worker.healthFailures = 0;
-    worker.disconnectedAt = null;
-    worker.lostByOutage = false;
-  }
-
-  #reconcile(state: State, worker: WorkerRecord, claims: readonly Lease[], now: number): void {
-    const claimed = new Map(claims.map((claim) => [claim.operationId, claim.attempt]));
-    for (const lease of [...worker.leases.values()]) {
-      if (claimed.get(lease.operationId) !== lease.attempt) {
-        loseLease(state, worker, lease.operationId, "lost: the node came back without it", now);
-      } else if (!lease.accepted) {
-        lease.accepted = true;
-        state.operations.update({ operationId: lease.operationId, status: "running" }, { accepted: true });
-      }
-    }
-    const surplus = [...worker.leases.values()].slice(worker.capabilities.slots);
-    for (const lease of surplus)
-      loseLease(state, worker, lease.operationId, "lost: the node came back with fewer slots", now);
-    const kept = [...worker.leases.values()].map(({ operationId, attempt }) => ({ operationId, attempt }));
-    const heartbeatMs = heartbeatIntervalMs(this.#config);
-    sendTo(state, worker, { type: "welcome", epoch: worker.epoch, leases: kept, heartbeatIntervalMs: heartbeatMs });
-    for (const claim of claims) {
-      if (heldLease(worker, claim) === undefined) this.#settle(state, worker, claim, true);
-    }
-    for (const lease of worker.leases.values()) {
-      if (!lease.stopping) continue;
-      lease.lastSentAt = now;
-      sendTo(state, worker, { type: "cancel", operationId: lease.operationId, attempt: lease.attempt });
-    }
-  }
-
-  /** Tells a worker what became of an attempt that it does not hold (any more). */
-  #settle(state: State, worker: WorkerRecord, claim: Lease, reportsEnd: boolean): void {
-    const { operationId, attempt } = claim;
-    const operation = state.operations.get(operationId);
-    const ended = operation !== undefined && TERMINAL_STATUSES.includes(operation.status);
-    const own = ended && operation.attempt === attempt && operation.workerId === worker.workerId && reportsEnd;
-    if (!own) count(state.sql, "messages_stale");
-    sendTo(state, worker, { type: own ? "acknowledge" : "stale", operationId, attempt });
   }
 
   /** The connection of this epoch closed. Its leases live on for the grace period. */
@@ -477,109 +398,9 @@ export class Scheduler {
         worker.healthFailures = 0;
         state.workers.putHealth(worker);
       }
-      for (const message of messages) mayHandOut = this.#take(state, worker, message, now) || mayHandOut;
+      for (const message of messages) mayHandOut = hear(state, worker, message, now) || mayHandOut;
       if (mayHandOut) dispatch(state, now);
     });
-  }
-
-  /** Answers whether something may be handed out now that could not before. */
-  #take(state: State, worker: WorkerRecord, message: LaterMessage, now: number): boolean {
-    switch (message.type) {
-      case "capabilities":
-        this.#renewCapabilities(state, worker, message.capabilities, now);
-        return true;
-      case "datasets":
-        this.#addDatasets(state, worker, message.datasets);
-        return true;
-      case "drain":
-        worker.draining = message.draining;
-        state.workers.putHealth(worker);
-        recordWorkerMoment(state.sql, worker.workerId, message.draining ? "draining" : "resumed", now, "by the node");
-        return true;
-      default:
-        return this.#about(state, worker, message, now);
-    }
-  }
-
-  #renewCapabilities(state: State, worker: WorkerRecord, capabilities: Capabilities, now: number): void {
-    worker.capabilities = capabilities;
-    state.workers.put(worker);
-    const surplus = [...worker.leases.values()].slice(capabilities.slots);
-    for (const lease of surplus) {
-      loseLease(state, worker, lease.operationId, "lost: the node offers fewer slots", now);
-      sendTo(state, worker, { type: "stale", operationId: lease.operationId, attempt: lease.attempt });
-    }
-  }
-
-  /** More of a list that one frame does not carry. What it says again changes nothing. */
-  #addDatasets(state: State, worker: WorkerRecord, more: readonly DatasetRef[]): void {
-    const { datasets } = worker.capabilities;
-    const known = new Set(datasets.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`));
-    const added = more.filter(({ symbol, timeframe }) => !known.has(`${symbol} ${timeframe}`));
-    if (datasets.length + added.length > LIMITS.workerDatasets) {
-      const count = datasets.length + added.length;
-      throw new Problem("too-large", `${count} datasets are over the limit of ${LIMITS.workerDatasets} of one worker.`);
-    }
-    worker.capabilities = { ...worker.capabilities, datasets: [...datasets, ...added] };
-    state.workers.put(worker);
-  }
-
-  /** A message about one attempt. The fencing token decides whether it means anything. Answers whether it freed the lease. */
-  #about(
-    state: State,
-    worker: WorkerRecord,
-    message: Exclude<LaterMessage, { type: "capabilities" | "datasets" | "drain" }>,
-    now: number,
-  ): boolean {
-    const lease = heldLease(worker, message);
-    if (lease === undefined) {
-      this.#settle(state, worker, message, ENDINGS.includes(message.type));
-      return false;
-    }
-    const { operationId, attempt } = message;
-    const operation = state.operations.get(operationId)!;
-    if (!lease.accepted && message.type !== "reject") {
-      lease.accepted = true;
-      state.operations.update(operation, { accepted: true });
-      recordEvent(state, operationId, "accepted", now, { worker_id: worker.workerId, attempt });
-    }
-    if (message.type === "complete" && !this.#resultIsStored(message.result)) {
-      const reason = `the artefact of operation ${operationId} is not stored; upload it first`;
-      sendTo(state, worker, { type: "refused", reason });
-      return false;
-    }
-    switch (message.type) {
-      case "accept":
-        return false;
-      case "log":
-        recordLogLines(state, operationId, attempt, message.lines, now);
-        return false;
-      case "progress":
-        state.operations.update(operation, { progress: message.progress });
-        tellProgress(state, operationId, message.progress, now);
-        return false;
-      case "checkpoint":
-        if (!hasArtefact(this.#sql, message.sha256)) return false;
-        if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
-        keepArtefact(state.sql, message.sha256);
-        state.operations.update(operation, { checkpoint: message.sha256 });
-        recordEvent(state, operationId, "checkpoint", now, { attempt, sha256: message.sha256 });
-        return false;
-      case "reject":
-        rejectLease(state, worker, operation, message.reason, now);
-        break;
-      case "complete":
-      case "fail":
-      case "stopped":
-        endAttempt(state, worker, operation, message, now);
-        sendTo(state, worker, { type: "acknowledge", operationId, attempt });
-        break;
-    }
-    return true;
-  }
-
-  #resultIsStored(result: OperationResult): boolean {
-    return result.sha256 === null || hasArtefact(this.#sql, result.sha256);
   }
 
   // Time
@@ -650,9 +471,6 @@ export class Scheduler {
   }
 }
 
-/** The messages that a node repeats until the end of the attempt is acknowledged. */
-const ENDINGS: readonly NodeMessage["type"][] = ["complete", "fail", "stopped"];
-
 /** Counted over all workers and for ever: a worker that was removed and comes back goes on above its old epochs. */
 function nextRegistration(sql: Sql): number {
   count(sql, "registrations");
@@ -661,11 +479,3 @@ function nextRegistration(sql: Sql): number {
 
 /** A registration leaves room for as many connections before the next registration's epochs begin. */
 const EPOCHS_PER_REGISTRATION = 2 ** 20;
-
-function sendTo(state: State, worker: WorkerRecord, message: Extract<Effect, { type: "send" }>["message"]): void {
-  state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
-}
-
-function closeConnection(state: State, worker: WorkerRecord, code: number, reason: string): void {
-  state.effects.push({ type: "close", workerId: worker.workerId, epoch: worker.epoch, code, reason });
-}

@@ -5,6 +5,7 @@ import type { RegistryConfig } from "./config.ts";
 import { DatasetIndex } from "./dataset-index.ts";
 import { OperationStore } from "./operation-store.ts";
 import type { Sql } from "./sql.ts";
+import type { WorkerRecord } from "./worker-record.ts";
 import { WorkerStore } from "./worker-store.ts";
 
 /** What the shell does after a step's writes are committed; a crash before that is a lost message, which the protocol survives. */
@@ -43,4 +44,14 @@ export function loadState(sql: Sql, config: RegistryConfig): State {
     datasets: new DatasetIndex(sql),
     effects: [],
   };
+}
+
+/** Asks for a message on the worker's present connection. */
+export function sendTo(state: State, worker: WorkerRecord, message: RegistryMessage): void {
+  state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
+}
+
+/** Asks for the worker's present connection to be closed. */
+export function closeConnection(state: State, worker: WorkerRecord, code: number, reason: string): void {
+  state.effects.push({ type: "close", workerId: worker.workerId, epoch: worker.epoch, code, reason });
 }

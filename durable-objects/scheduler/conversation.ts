@@ -1,0 +1,205 @@
+/** What nodes say and what the registry answers: each message changes state and may ask for messages back. */
+import {
+  type Capabilities,
+  CLOSE_CODES,
+  type DatasetRef,
+  type Lease,
+  LIMITS,
+  type NodeMessage,
+  type OperationResult,
+  PROTOCOL_VERSION,
+  Problem,
+  TERMINAL_STATUSES,
+} from "../../protocol/index.ts";
+import { hasArtefact, keepArtefact, releaseArtefact } from "./artefact-index.ts";
+import { heartbeatIntervalMs } from "./config.ts";
+import { count } from "./counters.ts";
+import { recordEvent, recordLogLines, tellProgress } from "./event-log.ts";
+import { endAttempt, heldLease, loseLease, rejectLease } from "./leases.ts";
+import { closeConnection, type State, sendTo } from "./state.ts";
+import { recordWorkerMoment } from "./worker-history.ts";
+import type { WorkerRecord } from "./worker-record.ts";
+
+export type Hello = Extract<NodeMessage, { type: "hello" }>;
+
+/** What a node may say after its `hello`. */
+export type LaterMessage = Exclude<NodeMessage, { type: "hello" }>;
+
+/** Why a connection is closed after its `hello`. */
+export interface Refusal {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** The messages that a node repeats until the end of the attempt is acknowledged. */
+const ENDINGS: readonly NodeMessage["type"][] = ["complete", "fail", "stopped"];
+
+/** Makes the connection the worker's own and agrees on its leases, or answers why not. A repeated `hello` changes nothing. */
+export function greet(state: State, worker: WorkerRecord, message: Hello, now: number): Refusal | null {
+  if (message.protocolVersion > PROTOCOL_VERSION) {
+    const versions = `${message.protocolVersion} is newer than this control plane's ${PROTOCOL_VERSION}`;
+    return { code: CLOSE_CODES.unsupported, reason: `protocol version ${versions}` };
+  }
+  if (message.epoch === worker.epoch && worker.connected) return null;
+  if (message.epoch <= worker.epoch) {
+    return { code: CLOSE_CODES.superseded, reason: "a newer connection of this worker is in use" };
+  }
+  if (worker.connected) {
+    closeConnection(state, worker, CLOSE_CODES.superseded, "a newer connection of this worker took over");
+  }
+  if (worker.lastSeenAt !== null) count(state.sql, "reconnections");
+  adopt(worker, message, now);
+  state.workers.put(worker);
+  recordWorkerMoment(state.sql, worker.workerId, "connected", now, `epoch ${message.epoch}`);
+  reconcile(state, worker, message.leases, now);
+  return null;
+}
+
+/** Answers whether something may be handed out now that could not before. */
+export function hear(state: State, worker: WorkerRecord, message: LaterMessage, now: number): boolean {
+  switch (message.type) {
+    case "capabilities":
+      renewCapabilities(state, worker, message.capabilities, now);
+      return true;
+    case "datasets":
+      addDatasets(state, worker, message.datasets);
+      return true;
+    case "drain":
+      worker.draining = message.draining;
+      state.workers.putHealth(worker);
+      recordWorkerMoment(state.sql, worker.workerId, message.draining ? "draining" : "resumed", now, "by the node");
+      return true;
+    default:
+      return about(state, worker, message, now);
+  }
+}
+
+function renewCapabilities(state: State, worker: WorkerRecord, capabilities: Capabilities, now: number): void {
+  worker.capabilities = capabilities;
+  state.workers.put(worker);
+  const surplus = [...worker.leases.values()].slice(capabilities.slots);
+  for (const lease of surplus) {
+    loseLease(state, worker, lease.operationId, "lost: the node offers fewer slots", now);
+    sendTo(state, worker, { type: "stale", operationId: lease.operationId, attempt: lease.attempt });
+  }
+}
+
+/** More of a list that one frame does not carry. What it says again changes nothing. */
+function addDatasets(state: State, worker: WorkerRecord, more: readonly DatasetRef[]): void {
+  const { datasets } = worker.capabilities;
+  const known = new Set(datasets.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`));
+  const added = more.filter(({ symbol, timeframe }) => !known.has(`${symbol} ${timeframe}`));
+  if (datasets.length + added.length > LIMITS.workerDatasets) {
+    const count = datasets.length + added.length;
+    throw new Problem("too-large", `${count} datasets are over the limit of ${LIMITS.workerDatasets} of one worker.`);
+  }
+  worker.capabilities = { ...worker.capabilities, datasets: [...datasets, ...added] };
+  state.workers.put(worker);
+}
+
+/** A message about one attempt. The fencing token decides whether it means anything. Answers whether it freed the lease. */
+function about(
+  state: State,
+  worker: WorkerRecord,
+  message: Exclude<LaterMessage, { type: "capabilities" | "datasets" | "drain" }>,
+  now: number,
+): boolean {
+  const lease = heldLease(worker, message);
+  if (lease === undefined) {
+    settle(state, worker, message, ENDINGS.includes(message.type));
+    return false;
+  }
+  const { operationId, attempt } = message;
+  const operation = state.operations.get(operationId)!;
+  if (!lease.accepted && message.type !== "reject") {
+    lease.accepted = true;
+    state.operations.update(operation, { accepted: true });
+    recordEvent(state, operationId, "accepted", now, { worker_id: worker.workerId, attempt });
+  }
+  if (message.type === "complete" && !resultIsStored(state, message.result)) {
+    const reason = `the artefact of operation ${operationId} is not stored; upload it first`;
+    sendTo(state, worker, { type: "refused", reason });
+    return false;
+  }
+  switch (message.type) {
+    case "accept":
+      return false;
+    case "log":
+      recordLogLines(state, operationId, attempt, message.lines, now);
+      return false;
+    case "progress":
+      state.operations.update(operation, { progress: message.progress });
+      tellProgress(state, operationId, message.progress, now);
+      return false;
+    case "checkpoint":
+      if (!hasArtefact(state.sql, message.sha256)) return false;
+      if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
+      keepArtefact(state.sql, message.sha256);
+      state.operations.update(operation, { checkpoint: message.sha256 });
+      recordEvent(state, operationId, "checkpoint", now, { attempt, sha256: message.sha256 });
+      return false;
+    case "reject":
+      rejectLease(state, worker, operation, message.reason, now);
+      break;
+    case "complete":
+    case "fail":
+    case "stopped":
+      endAttempt(state, worker, operation, message, now);
+      sendTo(state, worker, { type: "acknowledge", operationId, attempt });
+      break;
+  }
+  return true;
+}
+
+function resultIsStored(state: State, result: OperationResult): boolean {
+  return result.sha256 === null || hasArtefact(state.sql, result.sha256);
+}
+
+function adopt(worker: WorkerRecord, message: Extract<NodeMessage, { type: "hello" }>, now: number): void {
+  worker.epoch = message.epoch;
+  worker.connected = true;
+  worker.draining = message.draining;
+  worker.softwareVersion = message.softwareVersion;
+  worker.capabilities = message.capabilities;
+  worker.lastSeenAt = now;
+  worker.lastHealthCheckAt = now;
+  worker.healthFailures = 0;
+  worker.disconnectedAt = null;
+  worker.lostByOutage = false;
+}
+
+function reconcile(state: State, worker: WorkerRecord, claims: readonly Lease[], now: number): void {
+  const claimed = new Map(claims.map((claim) => [claim.operationId, claim.attempt]));
+  for (const lease of [...worker.leases.values()]) {
+    if (claimed.get(lease.operationId) !== lease.attempt) {
+      loseLease(state, worker, lease.operationId, "lost: the node came back without it", now);
+    } else if (!lease.accepted) {
+      lease.accepted = true;
+      state.operations.update({ operationId: lease.operationId, status: "running" }, { accepted: true });
+    }
+  }
+  const surplus = [...worker.leases.values()].slice(worker.capabilities.slots);
+  for (const lease of surplus)
+    loseLease(state, worker, lease.operationId, "lost: the node came back with fewer slots", now);
+  const kept = [...worker.leases.values()].map(({ operationId, attempt }) => ({ operationId, attempt }));
+  const heartbeatMs = heartbeatIntervalMs(state.config);
+  sendTo(state, worker, { type: "welcome", epoch: worker.epoch, leases: kept, heartbeatIntervalMs: heartbeatMs });
+  for (const claim of claims) {
+    if (heldLease(worker, claim) === undefined) settle(state, worker, claim, true);
+  }
+  for (const lease of worker.leases.values()) {
+    if (!lease.stopping) continue;
+    lease.lastSentAt = now;
+    sendTo(state, worker, { type: "cancel", operationId: lease.operationId, attempt: lease.attempt });
+  }
+}
+
+/** Tells a worker what became of an attempt that it does not hold (any more). */
+function settle(state: State, worker: WorkerRecord, claim: Lease, reportsEnd: boolean): void {
+  const { operationId, attempt } = claim;
+  const operation = state.operations.get(operationId);
+  const ended = operation !== undefined && TERMINAL_STATUSES.includes(operation.status);
+  const own = ended && operation.attempt === attempt && operation.workerId === worker.workerId && reportsEnd;
+  if (!own) count(state.sql, "messages_stale");
+  sendTo(state, worker, { type: own ? "acknowledge" : "stale", operationId, attempt });
+}
