@@ -87,9 +87,11 @@ function runVariants(rows: number, folder: string): Row[] {
   const limit = compileLimit(folder);
   const python = process.env.KTRDR_BENCH_PYTHON ?? "python3";
   const ours: Outcome[] = [];
+  const scripts: Outcome[] = [];
   const limits: Outcome[] = [];
   for (let turn = 0; turn < PROCESSES; turn++) {
     ours.push(measure(process.execPath, [here("variants/ktrdr.ts"), rows, SEED, ROUNDS]));
+    scripts.push(measure(process.execPath, [here("variants/script.ts"), rows, SEED, ROUNDS]));
     limits.push("missing" in limit ? limit : measure(limit.program, [data, rows, ROUNDS]));
   }
   const { parts } = measure(process.execPath, [here("variants/ktrdr.ts"), rows, SEED, ROUNDS, "parts"]) as Measured;
@@ -101,6 +103,7 @@ function runVariants(rows: number, folder: string): Row[] {
   return [
     { variant: "ktrdr", rows, outcome: { ...(middle(ours) as Measured), parts } },
     { variant: "C loop", rows, outcome: middle(limits) },
+    { variant: "ktrdr, TypeScript", rows, outcome: middle(scripts) },
     peer("vectorbt", python, "vectorbt.py"),
     peer("backtesting.py", python, "backtesting_py.py"),
     peer("grademark", process.execPath, "grademark.cjs"),
@@ -108,12 +111,14 @@ function runVariants(rows: number, folder: string): Row[] {
 }
 
 /** Throws when ours and the C loop do not have the same result: then one of them did other work. */
-function checkAgreement([ours, limit]: readonly Row[]): void {
-  if ("missing" in ours.outcome || "missing" in limit.outcome) return;
-  for (const figure of ["equity", "drawdown", "trades"] as const) {
-    const [left, right] = [ours.outcome[figure], limit.outcome[figure]];
-    if (Math.abs(left - right) > AGREEMENT * Math.abs(right)) {
-      throw new Error(`At ${ours.rows} bars ktrdr's ${figure} is ${left} and the C loop's ${right}.`);
+function checkAgreement([ours, limit, script]: readonly Row[]): void {
+  if ("missing" in limit.outcome) return;
+  for (const { variant, rows, outcome } of [ours, script]) {
+    if ("missing" in outcome) continue;
+    for (const figure of ["equity", "drawdown", "trades"] as const) {
+      const [left, right] = [outcome[figure], limit.outcome[figure]];
+      if (Math.abs(left - right) <= AGREEMENT * Math.abs(right)) continue;
+      throw new Error(`At ${rows} bars the ${figure} of ${variant} is ${left} and the C loop's ${right}.`);
     }
   }
 }
@@ -155,7 +160,11 @@ function printLimit(table: readonly Row[], rows: number, ours: Measured): void {
   const share = (theirs = Number.NaN, mine = Number.NaN) => (theirs / mine).toPrecision(3);
   const summary = `summary ${share(limit.seconds, ours.seconds)} (quietest ${share(limit.leastSeconds, ours.leastSeconds)})`;
   const complete = `every statistic ${share(limit.seconds, ours.completeSeconds)}`;
-  console.log(`\nshare of the C loop's speed at ${rows.toLocaleString("en")} bars: ${summary}, ${complete}`);
+  const script = table.find((row) => row.variant === "ktrdr, TypeScript" && row.rows === rows)?.outcome as Measured;
+  const scripted = `TypeScript ${share(limit.seconds, script.seconds)} (quietest ${share(limit.leastSeconds, script.leastSeconds)})`;
+  console.log(
+    `\nshare of the C loop's speed at ${rows.toLocaleString("en")} bars: ${summary}, ${complete}, ${scripted}`,
+  );
 }
 
 /** Ten times the bars take about ten times as long; caches make it a little more. */

@@ -35,6 +35,8 @@ export class Broker {
   cash: number;
   isRuined = false;
   private bar = 0;
+  /** How many lots a price or the time may end. */
+  private guardedLots = 0;
   private nextId = 1;
   private readonly bars: BarColumns;
   private readonly settings: BacktestSettings;
@@ -89,8 +91,8 @@ export class Broker {
   /** Executes what waits against the bar, and marks the account at its close. */
   process(bar: number): void {
     this.bar = bar;
-    if (this.orders.length > 0 || this.lots.length > 0) this.executeBar(bar);
-    const value = this.valueAt(this.bars.close[bar]);
+    if (this.orders.length > 0 || this.guardedLots > 0) this.executeBar(bar);
+    const value = this.lots.length === 0 ? this.cash : this.valueAt(this.bars.close[bar]);
     this.equity[bar] = value;
     if (value <= 0) this.ruin(bar);
   }
@@ -127,8 +129,7 @@ export class Broker {
   }
 
   private executeBar(bar: number): void {
-    const { open } = this.bars;
-    for (const lot of [...this.lots]) if (bar >= lot.lastBar) this.closeLot(lot, open[bar], bar, "time_stop");
+    this.endTimedLots(bar);
     if (this.orders.length > 0) {
       this.executeMarketOrders(bar);
       this.endDayOrders(bar);
@@ -139,6 +140,14 @@ export class Broker {
     this.trail(bar);
   }
 
+  private endTimedLots(bar: number): void {
+    for (let index = 0; index < this.lots.length; ) {
+      const lot = this.lots[index];
+      if (bar < lot.lastBar) index++;
+      else this.closeLot(lot, this.bars.open[bar], bar, "time_stop");
+    }
+  }
+
   private marketFill(bar: number): { price: number; fillBar: number } {
     if (this.settings.fillAt === "close") return { price: this.bars.close[bar - 1], fillBar: bar - 1 };
     return { price: this.bars.open[bar], fillBar: bar };
@@ -146,18 +155,24 @@ export class Broker {
 
   private executeMarketOrders(bar: number): void {
     const { price, fillBar } = this.marketFill(bar);
-    for (const order of this.orders.filter(({ kind }) => kind === "market")) {
-      // An earlier one may have cancelled it.
-      if (!this.cancel(order)) continue;
+    for (let index = 0; index < this.orders.length; ) {
+      const order = this.orders[index];
+      if (order.kind !== "market") {
+        index++;
+        continue;
+      }
+      this.orders.splice(index, 1);
       this.fill(order, price, fillBar, false);
+      // The fill may have cancelled others before it.
+      index = 0;
     }
   }
 
   private endDayOrders(bar: number): void {
+    if (this.orders.length === 0) return;
     const { timeMs } = this.bars;
     const day = Math.floor(timeMs[bar] / DAY_MS);
-    for (const order of [...this.orders]) {
-      if (order.request.timeInForce !== "day") continue;
+    for (const order of this.orders.filter(({ request }) => request.timeInForce === "day")) {
       if (Math.floor(timeMs[order.placedBar + 1] / DAY_MS) < day) this.cancel(order);
     }
   }
@@ -237,6 +252,7 @@ export class Broker {
       openedInside: isInside,
     };
     this.lots.push(lot);
+    if (isGuarded(lot)) this.guardedLots++;
     if (lot.trailingFraction > 0) follow(lot);
     if (isInside) this.stopInside(lot, bar);
   }
@@ -279,10 +295,14 @@ export class Broker {
     if (this.lots.length === 0) return;
     const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
     for (let index = this.lots.length - 1; index >= 0; index--) this.lots[index].openedInside = false;
-    for (const lot of [...this.lots]) {
+    for (let index = 0; index < this.lots.length; ) {
+      const lot = this.lots[index];
       const side: Side = lot.size > 0 ? 1 : -1;
       const price = stopFillPrice(side, open, high, low, lot.stop);
-      if (Number.isNaN(price)) continue;
+      if (Number.isNaN(price)) {
+        index++;
+        continue;
+      }
       if (!Number.isNaN(targetFillPrice(side, open, high, low, lot.target))) this.warnings.ambiguousBars++;
       this.closeLot(lot, price, bar, lot.isTrailed ? "trailing_stop" : "stop_loss");
     }
@@ -291,10 +311,11 @@ export class Broker {
   private checkTargets(bar: number): void {
     if (this.lots.length === 0) return;
     const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
-    for (const lot of [...this.lots]) {
-      if (lot.openedInside) continue;
+    for (let index = 0; index < this.lots.length; ) {
+      const lot = this.lots[index];
       const price = targetFillPrice(lot.size > 0 ? 1 : -1, open, high, low, lot.target);
-      if (!Number.isNaN(price)) this.closeLot(lot, price, bar, "take_profit");
+      if (lot.openedInside || Number.isNaN(price)) index++;
+      else this.closeLot(lot, price, bar, "take_profit");
     }
   }
 
@@ -339,6 +360,7 @@ export class Broker {
 
   private closeLot(lot: Lot, price: number, bar: number, reason: ExitReason): void {
     this.lots.splice(this.lots.indexOf(lot), 1);
+    if (isGuarded(lot)) this.guardedLots--;
     this.record(lot, price, bar, reason);
   }
 
@@ -388,6 +410,10 @@ function kindOf({ limit, stop }: OrderRequest): OrderKind {
 function levelOf(level: OrderRequest["stopLoss"], direction: number, entryPrice: number): number {
   if (level === undefined) return direction * Number.POSITIVE_INFINITY;
   return typeof level === "number" ? level : entryPrice * (1 + direction * level.fraction);
+}
+
+function isGuarded({ stop, target, trailingFraction, lastBar }: Lot): boolean {
+  return Number.isFinite(stop) || Number.isFinite(target) || trailingFraction > 0 || Number.isFinite(lastBar);
 }
 
 /** The trailing stop never moves back, and never loosens a plain stop. */
