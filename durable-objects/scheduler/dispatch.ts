@@ -120,7 +120,7 @@ function selectedBefore(a: WorkerRecord, b: WorkerRecord): boolean {
 function handOut(state: State, lane: Lane, head: QueuedHead, worker: WorkerRecord, now: number): void {
   assert(fits(lane.requirement, worker, lane.stored), `worker ${worker.workerId} fits what it is handed`);
   assert(freeSlots(worker) > 0, `worker ${worker.workerId} has a free slot`);
-  const operation = state.operations.get(head.operationId);
+  const operation = state.operations.queuedAt(head.sequence);
   assert(operation?.status === "queued", `operation ${head.operationId} is queued when it is handed out`);
   const attempt = operation.attempt + 1;
   state.operations.update(operation, {

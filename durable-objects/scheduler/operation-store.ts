@@ -119,6 +119,12 @@ export interface QueuedHead {
   readonly rejectedBy: readonly string[];
 }
 
+/** What a hand-out needs of the operation. */
+export type HandedOut = Pick<
+  OperationRecord,
+  "operationId" | "status" | "attempt" | "startedAt" | "specText" | "checkpoint"
+>;
+
 export interface OperationFilter {
   status?: OperationStatus;
   kind?: string;
@@ -213,6 +219,24 @@ export class OperationStore {
   get(operationId: string): OperationRecord | undefined {
     const row = first<OperationRow>(this.#sql, "SELECT * FROM operations WHERE operation_id = ?", operationId);
     return row === undefined ? undefined : toRecord(row);
+  }
+
+  /** The few columns of a hand-out: reading all of them, and their JSON, costs several times as much. */
+  queuedAt(sequence: number): HandedOut | undefined {
+    const row = first<Pick<OperationRow, "operation_id" | "status" | "attempt" | "started_at" | "spec" | "checkpoint">>(
+      this.#sql,
+      "SELECT operation_id, status, attempt, started_at, spec, checkpoint FROM operations WHERE sequence = ?",
+      sequence,
+    );
+    if (row === undefined) return undefined;
+    return {
+      operationId: row.operation_id,
+      status: row.status,
+      attempt: row.attempt,
+      startedAt: row.started_at,
+      specText: row.spec,
+      checkpoint: row.checkpoint,
+    };
   }
 
   byIdempotencyKey(key: string): OperationRecord | undefined {

@@ -98,6 +98,8 @@ export class WorkerStore {
   }
 
   putSelected(worker: WorkerRecord, now: number): void {
+    // One step hands out several operations at one moment.
+    if (worker.lastSelectedAt === now) return;
     worker.lastSelectedAt = now;
     this.#sql.run(
       "INSERT INTO selections (worker_id, last_selected_at) VALUES (?, ?) ON CONFLICT (worker_id) DO UPDATE SET last_selected_at = excluded.last_selected_at",
