@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BacktestSpec, backtestSpec, Problem } from "../../protocol/index.ts";
+import { type BacktestSpec, backtestSpec, backtestStatistics, Problem, wire } from "../../protocol/index.ts";
 import { allocateBars } from "../market-data/bars.ts";
 import { decodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
@@ -60,6 +60,22 @@ describe("a backtest", () => {
     expect(text.startsWith('{"bars":600,"chart_bars_per_point":1,')).toBe(true);
     expect(text).toContain('"max_drawdown_percent":');
     expect(text).not.toMatch(/NaN|[a-z][A-Z][a-z]*":/);
+  });
+
+  it("has a warning that says why for every statistic without a value", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), fc.constantFrom(0, 0.01, 0.5), (rows, volatility) => {
+        const few = randomBars(rows, rows, volatility);
+        const { result } = executeBacktest({ spec: specOf({ settings: { margin: 0.1 } }), bars: few, dataSha256 });
+        const told = result.warnings.filter(({ code }) => code === "undefined_statistic");
+        const text = told.map(({ message }) => message).join(" ");
+        for (const [name, value] of Object.entries(wire(backtestStatistics).encode(result.statistics) as object)) {
+          expect(new RegExp(`[ ]${name}[,:]`).test(text), name).toBe(value === null);
+        }
+        expect(text).not.toContain("divides by zero");
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("sees the bars of its range alone", () => {

@@ -16,6 +16,7 @@ import { type EngineResult, runBacktest } from "./engine.ts";
 import { chartSeries, monthlyReturns } from "./series.ts";
 import { computeStatistics } from "./statistics.ts";
 import { tradeRecords } from "./trade-log.ts";
+import { undefinedStatistics } from "./undefined-statistics.ts";
 
 /** Raised with every change that may change a result's bytes. */
 export const ENGINE_VERSION = "ktrdr-backtest-2";
@@ -136,7 +137,7 @@ function assemble(
     trades: tradeRecords(run.trades, bars.timeMs),
     equity: Array.from(run.equity),
     chart: chartSeries(bars, run.equity),
-    warnings: run.warnings,
+    warnings: [...run.warnings, ...undefinedStatistics(known.statistics)],
   };
 }
 
