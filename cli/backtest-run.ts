@@ -1,6 +1,6 @@
 /** What `ktrdr backtest` does: gather the specification, run it on the fleet or here, show what came out. */
 import { writeFile } from "node:fs/promises";
-import { executeBacktest } from "../compute-node/backtest/index.ts";
+import { auditBacktest, executeBacktest } from "../compute-node/backtest/index.ts";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
 import { type BacktestSpec, backtestResult, backtestSpec, type StrategyParameter, wire } from "../protocol/index.ts";
 import { Problem } from "../protocol/problem.ts";
@@ -51,6 +51,7 @@ export async function runBacktestCommand(
     },
     "backtest",
   );
+  if (options.audit === true) await auditHere(context, spec);
   const finished = client === null ? await runHere(context, spec) : await runOnFleet(context, client, spec, options);
   if (finished !== null) await show(context, finished, options);
 }
@@ -84,6 +85,22 @@ async function knownDatasets(
   for (const worker of client === null ? [] : (await client.listWorkers()).workers)
     worker.capabilities.datasets.forEach(add);
   return [...known.values()].sort((a, b) => a.symbol.localeCompare(b.symbol));
+}
+
+/** Throws a `Problem` (`invalid-strategy`) that names the first bar of each signal that depends on later ones. */
+async function auditHere(context: Context, spec: BacktestSpec): Promise<void> {
+  const { bars } = await new MarketDataStore(context.home.data).read(spec.data);
+  const { findings, prefixes, columns } = auditBacktest(spec, bars);
+  if (findings.length === 0) {
+    context.note(`Audit: ${columns} signals on ${prefixes.length} shortened runs; none sees a later bar.`);
+    return;
+  }
+  throw new Problem("invalid-strategy", "The strategy sees later bars than the one it decides on.", {
+    cure: "Use values of the present and of past bars alone.",
+    issues: findings.map(({ kind, name, bar, rows, shortValue, fullValue }) => ({
+      message: `${kind} ${name} at bar ${bar} is ${shortValue} with ${rows} bars, and ${fullValue} with all of them`,
+    })),
+  });
 }
 
 async function runHere(context: Context, spec: BacktestSpec): Promise<Finished> {

@@ -13,6 +13,7 @@ import { addPlacementOptions, type PlacementOptions } from "../placement-options
 
 export interface BacktestOptions extends RequestOptions, PlacementOptions {
   local?: boolean;
+  audit?: boolean;
   /** True without a file name. */
   report?: string | true;
   output?: string;
@@ -46,6 +47,7 @@ export function registerBacktestCommand(program: Command, getContext: GetContext
     .addOption(new Option("--fill-at <moment>", "when signals fill").choices(["next_open", "close"]))
     .option("--no-finalize", "leave open what is open at the last bar")
     .option("--local", "run in this process, on the prices in the ktrdr home; no server")
+    .option("--audit", "first run on the data cut short, here, and stop when a signal sees a later bar")
     .option("--report [file]", "write the HTML report (default: reports/ in the ktrdr home)")
     .option("-o, --output <file>", "write the result's bytes there")
     .option("--detach", "submit and do not wait")

@@ -1,9 +1,15 @@
 /** What the audit looks at in each kind of strategy. */
-import type { BacktestSettings } from "../../protocol/operations.ts";
-import { type BarColumns, barsBetween } from "../market-data/bars.ts";
-import type { CompiledRules } from "../strategy/index.ts";
+import type { BacktestSettings, BacktestSpec } from "../../protocol/operations.ts";
+import { type BarColumns, barsBetween, sliceBars } from "../market-data/bars.ts";
+import { type CompiledRules, compileRules } from "../strategy/index.ts";
 import { type AuditedColumn, type AuditReport, audit } from "./audit.ts";
 import { runScript, type ScriptStrategy } from "./script-strategy.ts";
+
+/** The strategy of a specification over the bars of its range; `bars` is the whole dataset. */
+export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport {
+  const tested = sliceBars(bars, spec.data.startMs, spec.data.endMs);
+  return auditRules(compileRules(spec.strategy, spec.parameters), tested);
+}
 
 /** The four signals of compiled rules. */
 export function auditRules(compiled: Pick<CompiledRules, "signals">, bars: BarColumns): AuditReport {
