@@ -185,7 +185,8 @@ export function nextDueAt(state: State, now: number): number | null {
     if (worker.connected && (worker.leases.size > 0 || (worker.healthFailures > 0 && isAnythingQueued))) {
       moments.push((worker.lastHealthCheckAt ?? now) + config.healthIntervalMs);
     }
-    moments.push(removalAt(worker, config));
+    // A worker that holds leases is not removed; the end of the last of them comes first.
+    if (worker.leases.size === 0) moments.push(removalAt(worker, config));
   }
   for (const at of [
     state.operations.nextDelayedAt(now),

@@ -434,6 +434,18 @@ describe("the registry's scheduler", () => {
       expect(registry.take("a").filter((message) => message.type === "cancel")).toHaveLength(1);
     });
 
+    it("does not set the alarm for the removal of a worker that still holds leases", () => {
+      const patient = registryConfig.parse({ graceMs: 2 * config.removalMs });
+      registry.connect("a");
+      const id = registry.submit();
+      registry.say("a", { type: "accept", operationId: id, attempt: 1 });
+      registry.disconnect("a");
+      registry.scheduler = new Scheduler(registry.sql, patient);
+      registry.pass(config.removalMs + SECOND);
+      expect(registry.scheduler.nextDueAt(registry.now)).toBeGreaterThan(registry.now + SECOND);
+      expect(registry.status(id)).toBe("running");
+    });
+
     it("asks the only worker again when the rejection is old", () => {
       registry.connect("a");
       const id = registry.submit();

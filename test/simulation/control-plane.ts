@@ -58,7 +58,8 @@ export class ControlPlane {
   #credentials = 0;
   #frames = 0;
   #diesAtNextCommit = false;
-  #collecting = false;
+  /** Artefacts that the store is deleting now. */
+  #collecting: ReadonlySet<string> = new Set();
 
   constructor(world: World, canary: Canary | null) {
     this.#world = world;
@@ -173,6 +174,7 @@ export class ControlPlane {
         const problem = new Problem("conflict", "not a lease of this worker now");
         return { type: "refused", error: problem.toDetails(), retryable: true };
       }
+      if (this.#collecting.has(sha256)) return { type: "unreachable", cause: "it is being collected" };
       if (touchArtefact(this.sql, sha256, this.wallNow)) return { type: "stored" };
       this.store.set(sha256, bytes);
       if (this.#world.chance.perMille(10)) {
@@ -350,7 +352,7 @@ export class ControlPlane {
     const { queue, chance, rates } = this.#world;
     const lateMs = chance.between(0, rates.alarmLateMs);
     queue.after(Math.max(0, this.#alarmAt - this.wallNow) + lateMs, () => {
-      if (ticket !== this.#alarmTicket || this.#scheduler === null || this.#collecting) return;
+      if (ticket !== this.#alarmTicket || this.#scheduler === null || this.#collecting.size > 0) return;
       this.#alarmAt = null;
       this.#serve(() => {
         this.#tick();
@@ -364,9 +366,9 @@ export class ControlPlane {
     const names = collectableArtefacts(this.sql, this.wallNow, 100);
     if (names.length === 0) return;
     const { queue, chance } = this.#world;
-    this.#collecting = true;
+    this.#collecting = new Set(names);
     queue.after(chance.between(1, 500), () => {
-      this.#collecting = false;
+      this.#collecting = new Set();
       for (const name of names) this.store.delete(name);
       forgetArtefacts(this.sql, names);
       this.#setAlarm();

@@ -191,7 +191,9 @@ export class NodeProcess {
     if (chance.perMille(300)) {
       queue.after(Math.floor(durationMs / 2), () => {
         const progress = { phase: "working", fraction: 0.5, rates: {} };
-        if (this.#jobs.has(key)) this.dispatch({ type: "progress", lease, progress });
+        if (!this.#jobs.has(key)) return;
+        this.dispatch({ type: "progress", lease, progress });
+        if (chance.perMille(300)) this.dispatch({ type: "log", lease, lines: ["half of it is done"] });
       });
     }
     queue.after(durationMs, () => this.#jobEnded(lease, workload.outcome(lease, this.node.workerId)));
