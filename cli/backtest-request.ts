@@ -1,6 +1,7 @@
 /** From the words of a command line to what a backtest asks for. Pure but for the two places where it may look. */
 import { InvalidArgumentError } from "commander";
 import type { DataRequest } from "../protocol/operations.ts";
+import { type PresetName, SETTINGS_PRESETS } from "./backtest-presets.ts";
 
 /** The parsed options of `ktrdr backtest` that shape the specification. */
 export interface RequestOptions {
@@ -12,10 +13,14 @@ export interface RequestOptions {
   capital?: number;
   commission?: number;
   commissionFixed?: number;
+  commissionPerUnit?: number;
+  commissionMinimum?: number;
   spread?: number;
   slippage?: number;
   margin?: number;
   fractional?: boolean;
+  lot?: number;
+  preset?: PresetName;
   fillAt?: "next_open" | "close";
   /** False with `--no-finalize`. */
   finalize?: boolean;
@@ -79,19 +84,30 @@ export function parseOverride(text: string, before: Readonly<Record<string, numb
 
 /** The settings that were given; the protocol's defaults stand for the rest. */
 export function settingsOf(options: RequestOptions): Record<string, number | boolean | string> {
+  const preset = options.preset === undefined ? {} : SETTINGS_PRESETS[options.preset];
   const given = {
-    initialCapital: options.capital,
-    commissionRate: options.commission,
-    commissionFixed: options.commissionFixed,
-    spreadRate: options.spread,
-    slippageRate: options.slippage,
-    margin: options.margin,
-    fractionalUnits: options.fractional,
-    fillAt: options.fillAt,
-    finalizeTrades: options.finalize === false ? false : undefined,
+    ...preset,
+    ...withoutUndefined({
+      initialCapital: options.capital,
+      commissionRate: options.commission,
+      commissionFixed: options.commissionFixed,
+      commissionPerUnit: options.commissionPerUnit,
+      commissionMinimum: options.commissionMinimum,
+      spreadRate: options.spread,
+      slippageRate: options.slippage,
+      margin: options.margin,
+      fractionalUnits: options.fractional,
+      lotSize: options.lot,
+      fillAt: options.fillAt,
+      finalizeTrades: options.finalize === false ? false : undefined,
+    }),
   };
+  return given;
+}
+
+function withoutUndefined<Value>(values: Readonly<Record<string, Value | undefined>>): Record<string, Value> {
   return Object.fromEntries(
-    Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
   );
 }
 

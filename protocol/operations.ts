@@ -23,6 +23,10 @@ export const backtestSettings = z.strictObject({
   commissionRate: z.number().min(0).max(0.5).default(0),
   /** In money, on each order. */
   commissionFixed: z.number().min(0).default(0),
+  /** In money, on each unit of each order. */
+  commissionPerUnit: z.number().min(0).default(0),
+  /** In money: what an order pays at least. */
+  commissionMinimum: z.number().min(0).default(0),
   /** Entry pays price × (1 + rate) when buying, (1 − rate) when selling short. */
   spreadRate: z.number().min(0).max(0.5).default(0),
   /** Against the trader, on each fill. */
@@ -30,6 +34,8 @@ export const backtestSettings = z.strictObject({
   /** 1 / leverage: the fraction of a position's value that must be held. */
   margin: z.number().positive().max(1).default(1),
   fractionalUnits: z.boolean().default(false),
+  /** Entries are multiples of it; 0 leaves it at whole units, or none with `fractionalUnits`. */
+  lotSize: z.number().min(0).default(0),
   fillAt: z.enum(["next_open", "close"]).default("next_open"),
   /** Close what is open at the last bar, so that it appears among the trades. */
   finalizeTrades: z.boolean().default(true),

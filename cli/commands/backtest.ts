@@ -40,10 +40,16 @@ export function registerBacktestCommand(program: Command, getContext: GetContext
     .option("--capital <money>", "what the account starts with (100000)", parseAmount)
     .option("--commission <fraction>", "of the traded value, on each side, such as 0.1%", parseFraction)
     .option("--commission-fixed <money>", "on each order", parseAmount)
+    .option("--commission-per-unit <money>", "on each unit of each order", parseAmount)
+    .option("--commission-minimum <money>", "what an order pays at least", parseAmount)
     .option("--spread <fraction>", "between the price and what an entry pays", parseFraction)
     .option("--slippage <fraction>", "against the trader, on each fill", parseFraction)
     .option("--margin <fraction>", "1 / leverage, such as 0.5", parseFraction)
     .option("--fractional", "allow fractions of a unit")
+    .option("--lot <units>", "entries are multiples of it", parseAmount)
+    .addOption(
+      new Option("--preset <system>", "costs and conventions of another system").choices(["ktrdr", "backtesting.py"]),
+    )
     .addOption(new Option("--fill-at <moment>", "when signals fill").choices(["next_open", "close"]))
     .option("--no-finalize", "leave open what is open at the last bar")
     .option("--local", "run in this process, on the prices in the ktrdr home; no server")

@@ -14,7 +14,7 @@ import { DAY_MS } from "./calendar.ts";
 import { EngineWarnings } from "./engine-warnings.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import type { Lot, Order, OrderKind, OrderRequest } from "./order.ts";
-import { FULL_FRACTION, unitsFor } from "./position-size.ts";
+import { FULL_FRACTION, floorDivide, orderCommission, unitsByRules } from "./position-size.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
 
 export interface BrokerOptions {
@@ -267,17 +267,24 @@ export class Broker {
 
   /** Units that `fraction` of the free equity pays; the arithmetic is `runBacktest`'s. */
   private affordableUnits(size: number, price: number, fillPrice: number, entryPrice: number): number {
-    const { commissionFixed, commissionRate, margin, fractionalUnits } = this.settings;
+    const { commissionFixed, commissionRate, commissionPerUnit, margin } = this.settings;
     const fraction = size === 1 ? FULL_FRACTION : size;
-    const unitCommission = (commissionFixed + fraction * fillPrice * commissionRate) / fraction;
+    const unitCommission = (commissionFixed + fraction * fillPrice * commissionRate) / fraction + commissionPerUnit;
     const buyingPower = Math.max(0, this.freeEquity(price)) * (1 / margin) * fraction;
-    return unitsFor(buyingPower, entryPrice + unitCommission, fractionalUnits);
+    return unitsByRules(buyingPower, entryPrice + unitCommission, this.settings);
   }
 
   /** `units` as the settings allow them, or 0 when the free equity does not carry them. */
   private checkedUnits(units: number, price: number, fillPrice: number, entryPrice: number): number {
-    const whole = this.settings.fractionalUnits ? units : Math.floor(units);
+    const whole = this.tradable(units);
     return whole <= this.affordableUnits(1, price, fillPrice, entryPrice) ? whole : 0;
+  }
+
+  /** Rounded down to what the settings let one trade. */
+  private tradable(units: number): number {
+    const { fractionalUnits, lotSize } = this.settings;
+    if (lotSize > 0) return floorDivide(units, lotSize) * lotSize;
+    return fractionalUnits ? units : Math.floor(units);
   }
 
   /** What no position binds, money. */
@@ -339,7 +346,7 @@ export class Broker {
       this.closeAll(price, bar, "signal");
       return;
     }
-    let left = this.settings.fractionalUnits ? units : Math.floor(units);
+    let left = this.tradable(units);
     if (left === 0) this.warnings.refusedOrders++;
     while (left > 0 && this.lots.length > 0) {
       const lot = this.lots[0];
@@ -397,7 +404,7 @@ export class Broker {
   }
 
   private commission(units: number, price: number): number {
-    return this.settings.commissionFixed + units * price * this.settings.commissionRate;
+    return orderCommission(this.settings, units, price);
   }
 }
 

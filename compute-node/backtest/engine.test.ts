@@ -4,6 +4,7 @@ import { backtestSettings, Problem } from "../../protocol/index.ts";
 import { allocateBars, type BarColumns } from "../market-data/bars.ts";
 import type { StrategySignals } from "../strategy/signals.ts";
 import { runBacktest } from "./engine.ts";
+import { orderCommission } from "./position-size.ts";
 import { randomBars, randomCase, truncated } from "./random-cases.ts";
 import { ReferenceEngine } from "./reference-engine.ts";
 import { tradeRecords } from "./trade-log.ts";
@@ -45,7 +46,7 @@ describe("money", () => {
         if (openPosition !== null) {
           const { size, entryPrice } = openPosition;
           expected += size * (close - entryPrice);
-          expected -= settings.commissionFixed + Math.abs(size) * entryPrice * settings.commissionRate;
+          expected -= orderCommission(settings, Math.abs(size), entryPrice);
         }
         const scale = Math.max(settings.initialCapital, ...run.equity);
         expect(Math.abs(run.equity[bars.rows - 1] - expected)).toBeLessThanOrEqual(1e-10 * scale);
@@ -62,8 +63,7 @@ describe("money", () => {
         const run = runBacktest(bars, signals, settings);
         const ruined = run.equity.indexOf(0);
         const end = ruined < 0 ? bars.rows : ruined;
-        const fee = (size: number, price: number) =>
-          settings.commissionFixed + Math.abs(size) * price * settings.commissionRate;
+        const fee = (size: number, price: number) => orderCommission(settings, Math.abs(size), price);
         const { trades, openPosition } = run;
         for (let bar = 0; bar < end; bar++) {
           let expected = settings.initialCapital;
@@ -100,6 +100,8 @@ describe("money", () => {
           ...settings,
           initialCapital: settings.initialCapital * factor,
           commissionFixed: settings.commissionFixed * factor,
+          commissionPerUnit: settings.commissionPerUnit * factor,
+          commissionMinimum: settings.commissionMinimum * factor,
         });
         expect(other.equity).toEqual(one.equity.map((money) => money * factor));
         expect(other.trades.size).toEqual(one.trades.size);

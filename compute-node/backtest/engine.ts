@@ -21,7 +21,7 @@ import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
 import { EngineWarnings } from "./engine-warnings.ts";
 import { EquityCurve, type EquityRecorder } from "./equity-recorder.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
-import { FULL_FRACTION, unitsFor } from "./position-size.ts";
+import { FULL_FRACTION, orderCommission, unitsByRules } from "./position-size.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
 
 /** A position that the end of the data found open and that is not among the trades. */
@@ -280,13 +280,14 @@ class BacktestRun {
   }
 
   private openPosition(side: Side, price: number, bar: number): void {
-    const { commissionFixed, commissionRate, slippageRate, spreadRate, fractionalUnits } = this.settings;
+    const { commissionFixed, commissionRate, commissionPerUnit, slippageRate, spreadRate } = this.settings;
     const fillPrice = price * (1 + side * slippageRate);
     const entryPrice = fillPrice * (1 + side * spreadRate);
     // The fixed part is spread over the fraction, not over the units; the golden cases depend on it.
-    const unitCommission = (commissionFixed + this.fraction * fillPrice * commissionRate) / this.fraction;
+    const unitCommission =
+      (commissionFixed + this.fraction * fillPrice * commissionRate) / this.fraction + commissionPerUnit;
     const buyingPower = Math.max(0, this.cash) * this.leverage * this.fraction;
-    const units = unitsFor(buyingPower, entryPrice + unitCommission, fractionalUnits);
+    const units = unitsByRules(buyingPower, entryPrice + unitCommission, this.settings);
     if (units === 0) {
       this.warnings.refusedOrders++;
       return;
@@ -347,7 +348,7 @@ class BacktestRun {
 
   /** Money for trading the whole position at `price`. */
   private commission(price: number): number {
-    return this.settings.commissionFixed + Math.abs(this.size) * price * this.settings.commissionRate;
+    return orderCommission(this.settings, Math.abs(this.size), price);
   }
 
   private side(): Side {

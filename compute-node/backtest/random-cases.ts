@@ -61,10 +61,13 @@ export const randomSettings: fc.Arbitrary<BacktestSettings> = fc.record({
   initialCapital: fc.constantFrom(50, 1000, 10_000, 1e6),
   commissionRate: rate(0.02),
   commissionFixed: rate(5),
+  commissionPerUnit: rate(0.05),
+  commissionMinimum: rate(5),
   spreadRate: rate(0.01),
   slippageRate: rate(0.01),
   margin: fc.constantFrom(1, 0.5, 0.1),
   fractionalUnits: fc.boolean(),
+  lotSize: fc.constantFrom(0, 0, 1, 10, 0.25),
   fillAt: fc.constantFrom("next_open" as const, "close" as const),
   finalizeTrades: fc.boolean(),
 });

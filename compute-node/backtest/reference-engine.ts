@@ -110,17 +110,24 @@ export class ReferenceEngine {
 
   private enter(direction: number, signalClose: number, price: number, bar: number): void {
     const { slippageRate, spreadRate, commissionFixed, commissionRate, margin, fractionalUnits } = this.settings;
+    const { commissionPerUnit, commissionMinimum, lotSize } = this.settings;
     const fraction = this.signals.sizeFraction === 1 ? 1 - 2 ** -52 : this.signals.sizeFraction;
     const slipped = price * (1 + direction * slippageRate);
     const entryPrice = slipped * (1 + direction * spreadRate);
-    const cost = entryPrice + (commissionFixed + fraction * slipped * commissionRate) / fraction;
+    const lot = lotSize === 0 ? 1 : lotSize;
+    const perUnit = (commissionFixed + fraction * slipped * commissionRate) / fraction + commissionPerUnit;
+    const cost = (entryPrice + perUnit) * lot;
     const money = Math.max(0, this.cash) * (1 / margin) * fraction;
-    let units = money / cost;
-    if (!fractionalUnits) {
-      units = Math.round(units);
-      while (units * cost > money) units--;
-      while ((units + 1) * cost <= money) units++;
-    }
+    const affordable = (budget: number) => {
+      let lots = Math.max(0, budget) / cost;
+      if (!fractionalUnits || lotSize > 0) {
+        lots = Math.round(lots);
+        while (lots > 0 && lots * cost > budget) lots--;
+        while ((lots + 1) * cost <= budget) lots++;
+      }
+      return lots * lot;
+    };
+    const units = Math.min(affordable(money), affordable(money - commissionMinimum));
     if (units <= 0) {
       this.refusedOrders++;
       return;
@@ -181,6 +188,7 @@ export class ReferenceEngine {
   }
 
   private commission(units: number, price: number): number {
-    return this.settings.commissionFixed + units * price * this.settings.commissionRate;
+    const { commissionFixed, commissionRate, commissionPerUnit, commissionMinimum } = this.settings;
+    return Math.max(commissionMinimum, commissionFixed + units * price * commissionRate + units * commissionPerUnit);
   }
 }
