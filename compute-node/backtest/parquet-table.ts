@@ -1,7 +1,7 @@
 /**
  * @file Flat Parquet tables straight from typed arrays: plain encoding, no compression, one row group, one page a column.
  *
- * The values are copied as they lie in memory, about fifty times faster than by encoding each (hyparquet-writer's own
+ * The values are copied as they lie in memory, about ten times faster than by encoding each (hyparquet-writer's own
  * writer takes some 100 ns a value); page headers and the footer are hyparquet-writer's. pandas, polars and DuckDB open it.
  */
 import { type FileMetaData, parquetMetadata, type SchemaElement } from "hyparquet";
