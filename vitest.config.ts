@@ -10,6 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
+          setupFiles: ["test/support/property-seed.ts"],
           include: [
             "{protocol,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
             "test/golden/**/*.test.ts",
