@@ -51,9 +51,11 @@ export class Workload {
   keepSubmitting(): void {
     const { queue, chance, rates, judge, healed } = this.#world;
     if (healed) return;
-    if (judge.queuedCount < rates.queueLimit) this.#submitSome();
-    if (chance.perMille(60)) this.#cancelOne();
-    if (chance.perMille(30)) this.#retryOne();
+    if (judge.queuedCount < rates.queueLimit) {
+      this.#submitSome();
+      if (chance.perMille(60)) this.#cancelOne();
+      if (chance.perMille(30)) this.#retryOne();
+    } else if (chance.perMille(30)) this.#giveUpOne();
     queue.after(chance.between(1, 2 * rates.submitMs), () => this.keepSubmitting());
   }
 
@@ -78,6 +80,12 @@ export class Workload {
   #cancelOne(): void {
     const { chance, plane } = this.#world;
     if (this.#recent.length > 0) plane.cancel(chance.pick(this.#recent).operationId);
+  }
+
+  /** A full queue of what no machine can do now would leave nothing to look at. */
+  #giveUpOne(): void {
+    const { chance, plane, judge } = this.#world;
+    plane.cancel(chance.pick(judge.openOperations()));
   }
 
   #retryOne(): void {
