@@ -51,7 +51,7 @@ import {
 } from "./scheduler/artefact-index.ts";
 import { registryConfig } from "./scheduler/config.ts";
 import type { OperationFilter } from "./scheduler/operation-store.ts";
-import { type Outcome, Scheduler } from "./scheduler/scheduler.ts";
+import { type AcceptedOperation, type Outcome, Scheduler } from "./scheduler/scheduler.ts";
 import type { Sql } from "./scheduler/sql.ts";
 import { type TokenRecord, TokenStore } from "./tokens.ts";
 
@@ -110,7 +110,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     tokenHash: string,
     requests: readonly SubmitRequest[],
     idempotency: { key: string; hash: string } | null,
-  ): Promise<Answer<Operation[]>> {
+  ): Promise<Answer<AcceptedOperation[]>> {
     return this.#answer(tokenHash, "researcher", (now) => {
       this.#lookAtHeartbeats(now);
       const submissions = requests.map((request, index) => ({

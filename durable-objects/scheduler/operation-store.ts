@@ -221,6 +221,15 @@ export class OperationStore {
     return row === undefined ? undefined : toRecord(row);
   }
 
+  statusOf(operationId: string): OperationStatus | undefined {
+    const row = first<{ status: OperationStatus }>(
+      this.#sql,
+      "SELECT status FROM operations WHERE operation_id = ?",
+      operationId,
+    );
+    return row?.status;
+  }
+
   /** The few columns of a hand-out: reading all of them, and their JSON, costs several times as much. */
   queuedAt(sequence: number): HandedOut | undefined {
     const row = first<Pick<OperationRow, "operation_id" | "status" | "attempt" | "started_at" | "spec" | "checkpoint">>(

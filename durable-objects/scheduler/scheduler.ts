@@ -52,6 +52,9 @@ export interface Outcome<T> {
   readonly effects: readonly Effect[];
 }
 
+/** What a submitter is told; the rest is asked for when it is wanted. */
+export type AcceptedOperation = Pick<Operation, "operationId" | "status">;
+
 /** One accepted submission. */
 export interface Submission {
   readonly request: SubmitRequest;
@@ -79,12 +82,12 @@ export class Scheduler {
   // Operations
 
   /** Accepts operations, all or none. The same idempotency key with the same content answers with the operation that is there. */
-  submit(submissions: readonly Submission[], now: number): Outcome<Operation[]> {
+  submit(submissions: readonly Submission[], now: number): Outcome<AcceptedOperation[]> {
     return this.#step((state) => {
       const accepted = submissions.map((submission) => this.#accept(state, submission, now));
       count(state.sql, "operations_submitted", accepted.length);
       dispatch(state, now);
-      return accepted.map((operationId) => this.#describe(state.operations.get(operationId)!));
+      return accepted.map((operationId) => ({ operationId, status: state.operations.statusOf(operationId)! }));
     });
   }
 
