@@ -49,6 +49,7 @@ export function assign(turn: Turn, assignment: Assignment): void {
   const reason = refusalOf(state, assignment);
   if (reason !== null) {
     turn.outgoing.push({ type: "reject", ...lease, reason });
+    if (isFull(state)) affirmLeases(turn);
     return;
   }
   state.holdings.set(leaseKey(lease), {
@@ -62,6 +63,17 @@ export function assign(turn: Turn, assignment: Assignment): void {
   });
   turn.outgoing.push({ type: "accept", ...lease });
   startWaiting(turn);
+}
+
+/**
+ * A registry that assigns to a full node counts fewer leases than the node holds: a `stale` was lost. Accepting them once
+ * more makes it answer for each that it does not know; otherwise a silent job could keep the slot for ever.
+ */
+function affirmLeases(turn: Turn): void {
+  for (const holding of turn.state.holdings.values()) {
+    const { name } = holding.stage;
+    if (name === "waiting" || name === "running") turn.outgoing.push({ type: "accept", ...leaseOf(holding) });
+  }
 }
 
 /** Stops the job and reports it; what has ended already keeps its end. */
@@ -300,9 +312,13 @@ function refusalOf(state: AgentState, { spec, dataset }: Assignment): string | n
     );
     if (!found) return `no data ${symbol} ${timeframe}${sha256 === undefined ? "" : ` with sha256 ${sha256}`}`;
   }
-  if (countHoldings(state, takesSlot) >= slots) return `no free slot: ${slots} of ${slots} taken`;
+  if (isFull(state)) return `no free slot: ${slots} of ${slots} taken`;
   if (state.holdings.size >= HOLDINGS_LIMIT) return `${state.holdings.size} results wait for an acknowledgement`;
   return null;
+}
+
+function isFull(state: AgentState): boolean {
+  return countHoldings(state, takesSlot) >= state.capabilities.slots;
 }
 
 /** The lease counts against the slots; a job that was lost only does so until its thread has stopped. */

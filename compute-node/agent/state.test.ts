@@ -162,6 +162,17 @@ describe("assignments", () => {
     expect(reasonFor(story.assign(B))).toBe("the node drains");
   });
 
+  it("to a full node make it say what fills it, so that the registry can take back what it lost sight of", () => {
+    const story = new Story();
+    story.connect();
+    story.assign(A);
+    expect(said(story.assign(B))).toEqual([
+      { type: "reject", ...B, reason: "no free slot: 1 of 1 taken" },
+      { type: "accept", ...A },
+    ]);
+    expect(effectTypes(story.hear({ type: "stale", ...A }))).toEqual(["stop-job"]);
+  });
+
   it("of a newer attempt stop the older one and wait for its slot", () => {
     const story = new Story();
     story.connect();
