@@ -69,7 +69,11 @@ export class StandIn {
     if (held === null) throw new Error(`${this.workerId} holds nothing`);
     const startedAt = performance.now();
     return new Promise((resolve) => {
-      this.#onAssign = () => resolve(this.held!.at - startedAt);
+      this.#onAssign = () => {
+        this.#onAssign = null;
+        resolve(this.held!.at - startedAt);
+        this.#accept();
+      };
       this.#complete(held);
     });
   }
@@ -86,17 +90,20 @@ export class StandIn {
     this.#socket.terminate();
   }
 
+  #accept(): void {
+    if (this.held === null) return;
+    const { operationId, attempt } = this.held;
+    this.#send({ type: "accept", operationId, attempt });
+  }
+
   #complete({ operationId, attempt }: Lease): void {
     this.held = null;
-    this.#send([
-      { type: "accept", operationId, attempt },
-      { type: "complete", operationId, attempt, result: COMPLETED },
-    ]);
+    this.#send({ type: "complete", operationId, attempt, result: COMPLETED });
   }
 
   #greet(hello: NodeMessage): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#socket.on("open", () => this.#send([hello]));
+      this.#socket.on("open", () => this.#send(hello));
       this.#socket.on("error", reject);
       this.#socket.on("close", (code, reason) => reject(new Error(`closed with ${code}: ${reason.toString()}`)));
       this.#socket.on("message", (data: Buffer) => {
@@ -115,11 +122,11 @@ export class StandIn {
     const { operationId, attempt } = message;
     this.held = { operationId, attempt, at: performance.now() };
     this.operationIds.push(operationId);
-    this.#onAssign?.();
+    if (this.#onAssign === null) this.#accept();
+    else this.#onAssign();
   }
 
-  #send(messages: readonly NodeMessage[]): void {
-    if (this.#socket.readyState !== WebSocket.OPEN) return;
-    this.#socket.send(JSON.stringify(messages.map((message) => nodeWire.encode(message))));
+  #send(message: NodeMessage): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(nodeWire.encode(message)));
   }
 }
