@@ -27,7 +27,7 @@ const slots = Number(flags.slots);
 type LaterMessage = Exclude<NodeMessage, { type: "hello" }>;
 const BATCH = 1_000;
 const WORKER = "bench";
-const SHOWN_STATEMENTS = 14;
+const SHOWN_STATEMENTS = 24;
 
 interface Cost {
   calls: number;

@@ -95,14 +95,14 @@ export function forgetArtefacts(sql: Sql, names: readonly string[]): void {
 }
 
 export function nextCollectionAt(sql: Sql): number | null {
-  const oldest = first<{ at: number | null }>(
+  const { oldest, upload } = first<{ oldest: number | null; upload: number | null }>(
     sql,
-    "SELECT MIN(touched_at) AS at FROM artefacts WHERE referenced = 0",
-  )?.at;
-  const upload = first<{ at: number | null }>(sql, "SELECT MIN(touched_at) AS at FROM uploads")?.at;
+    `SELECT (SELECT MIN(touched_at) FROM artefacts WHERE referenced = 0) AS oldest,
+            (SELECT MIN(touched_at) FROM uploads) AS upload`,
+  )!;
   const moments = [
-    ...(oldest == null ? [] : [oldest + COLLECT_AFTER_MS]),
-    ...(upload == null ? [] : [upload + ABANDON_AFTER_MS]),
+    ...(oldest === null ? [] : [oldest + COLLECT_AFTER_MS]),
+    ...(upload === null ? [] : [upload + ABANDON_AFTER_MS]),
   ];
   return moments.length === 0 ? null : Math.min(...moments);
 }

@@ -110,20 +110,19 @@ function about(
     return false;
   }
   const { operationId, attempt } = message;
-  const operation = state.operations.get(operationId)!;
   if (!lease.accepted && message.type !== "reject") {
     lease.accepted = true;
-    state.operations.update(operation, { accepted: true });
+    state.operations.update({ operationId, status: "running" }, { accepted: true });
     recordEvent(state, operationId, "accepted", now, { worker_id: worker.workerId, attempt });
   }
+  if (message.type === "accept") return false;
+  const operation = state.operations.get(operationId)!;
   if (message.type === "complete" && !resultIsStored(state, message.result)) {
     const reason = `the artefact of operation ${operationId} is not stored; upload it first`;
     sendTo(state, worker, { type: "refused", reason });
     return false;
   }
   switch (message.type) {
-    case "accept":
-      return false;
     case "log":
       recordLogLines(state, operationId, attempt, message.lines, now);
       return false;

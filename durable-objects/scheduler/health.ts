@@ -156,7 +156,7 @@ export function removeExpired(state: State, now: number): { removed: number; mor
   const surplus = Math.max(0, finished - retentionCount);
   const oldest = (untilMs: number, limit: number): { operation_id: string; artefact: string | null }[] =>
     state.sql.all(
-      "SELECT operation_id, artefact FROM operations WHERE finished_at IS NOT NULL AND finished_at <= ? ORDER BY finished_at LIMIT ?",
+      "SELECT operation_id, artefact FROM operations WHERE finished_at IS NOT NULL AND finished_at <= ? ORDER BY finished_at LIMIT (? | 0)",
       untilMs,
       limit,
     );
@@ -188,23 +188,8 @@ export function nextDueAt(state: State, now: number): number | null {
     // A worker that holds leases is not removed; the end of the last of them comes first.
     if (worker.leases.size === 0) moments.push(removalAt(worker, config));
   }
-  for (const at of [
-    state.operations.nextDelayedAt(now),
-    state.operations.nextFallbackAt(now),
-    state.operations.nextRejectionEndAt(now, config.rejectionDelayMs),
-    state.operations.nextDeadlineAt(),
-    nextRetentionAt(state),
-    nextCollectionAt(state.sql),
-  ]) {
-    if (at !== null) moments.push(at);
-  }
+  moments.push(...state.operations.nextMoments(now, config));
+  const collectionAt = nextCollectionAt(state.sql);
+  if (collectionAt !== null) moments.push(collectionAt);
   return moments.length === 0 ? null : Math.max(now + 1, Math.min(...moments));
-}
-
-function nextRetentionAt(state: State): number | null {
-  const oldest = first<{ at: number | null }>(
-    state.sql,
-    "SELECT MIN(finished_at) AS at FROM operations WHERE finished_at IS NOT NULL",
-  )?.at;
-  return oldest == null ? null : oldest + state.config.retentionMs;
 }

@@ -11,6 +11,7 @@ import type {
   Requirements,
 } from "../../protocol/index.ts";
 import { assert } from "./assert.ts";
+import type { RegistryConfig } from "./config.ts";
 import { first, type Sql, type SqlValue } from "./sql.ts";
 
 /** Why a running operation is to stop. */
@@ -283,14 +284,17 @@ export class OperationStore {
     return this.#sql.all<OperationRow>("SELECT * FROM operations WHERE status = 'running'").map(toRecord);
   }
 
-  /** The next `limit` of a class that may be handed out now, best first, after the given place in the queue. */
+  /**
+   * The next `limit` of a class that may be handed out now, best first, after the given place in the queue.
+   * `LIMIT (? | 0)`: SQLite looks into a bare parameter there, and compiles the statement again at each call.
+   */
   heads(classId: number, now: number, after: { rank: number; sequence: number } | null, limit: number): QueuedHead[] {
     const rows = this.#sql.all<
       Pick<OperationRow, "sequence" | "operation_id" | "rank" | "not_before" | "fallback_at" | "rejected_by">
     >(
       `SELECT sequence, operation_id, rank, not_before, fallback_at, rejected_by FROM operations
        WHERE class_id = ? AND status = 'queued' AND (rank, sequence) > (?, ?) AND not_before <= ?
-       ORDER BY rank, sequence LIMIT ?`,
+       ORDER BY rank, sequence LIMIT (? | 0)`,
       classId,
       after?.rank ?? Number.MIN_SAFE_INTEGER,
       after?.sequence ?? -1,
@@ -335,42 +339,35 @@ export class OperationStore {
   }
 
   /**
-   * The earliest moments, if any, at which a delayed, a preferring or a limited operation needs a look. The index is named
-   * because SQLite otherwise takes the one on `status`, and walks through all that is queued at every message.
+   * The earliest moments, if any, at which stored operations need a look, in one statement: it is asked after every step.
+   * The indexes are named because SQLite otherwise takes the one on `status`, and walks through all that is queued.
    */
-  nextDelayedAt(now: number): number | null {
-    return this.#earliest(
-      "SELECT MIN(not_before) AS at FROM operations INDEXED BY operations_delayed WHERE status = 'queued' AND not_before > 0 AND not_before > ?",
+  nextMoments(now: number, { rejectionDelayMs, retentionMs }: RegistryConfig): number[] {
+    const row = first<Record<"delayed" | "fallback" | "rejected" | "deadline" | "finished", number | null>>(
+      this.#sql,
+      `SELECT
+         (SELECT MIN(not_before) FROM operations INDEXED BY operations_delayed
+          WHERE status = 'queued' AND not_before > 0 AND not_before > ?) AS delayed,
+         (SELECT MIN(fallback_at) FROM operations INDEXED BY operations_fallback
+          WHERE status = 'queued' AND fallback_at > 0 AND fallback_at > ?) AS fallback,
+         (SELECT MIN(not_before) FROM operations INDEXED BY operations_delayed
+          WHERE status = 'queued' AND not_before > 0 AND rejected_by <> '[]' AND not_before > ?) AS rejected,
+         (SELECT MIN(deadline_at) FROM operations INDEXED BY operations_deadline
+          WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running') AND stop_reason IS NULL) AS deadline,
+         (SELECT MIN(finished_at) FROM operations WHERE finished_at IS NOT NULL) AS finished`,
       now,
-    );
-  }
-
-  nextFallbackAt(now: number): number | null {
-    return this.#earliest(
-      "SELECT MIN(fallback_at) AS at FROM operations INDEXED BY operations_fallback WHERE status = 'queued' AND fallback_at > 0 AND fallback_at > ?",
       now,
-    );
-  }
-
-  /** When the first of the workers' rejections stops counting. */
-  nextRejectionEndAt(now: number, rejectionDelayMs: number): number | null {
-    const at = this.#earliest(
-      "SELECT MIN(not_before) AS at FROM operations INDEXED BY operations_delayed WHERE status = 'queued' AND not_before > 0 AND rejected_by <> '[]' AND not_before > ?",
       now - rejectionDelayMs,
-    );
-    return at === null ? null : at + rejectionDelayMs;
-  }
-
-  nextDeadlineAt(): number | null {
-    return this.#earliest(
-      `SELECT MIN(deadline_at) AS at FROM operations INDEXED BY operations_deadline WHERE deadline_at IS NOT NULL AND status IN ('queued', 'running')
-       AND deadline_at > ? AND stop_reason IS NULL`,
-      -1,
-    );
-  }
-
-  #earliest(query: string, bound: number): number | null {
-    return first<{ at: number | null }>(this.#sql, query, bound)?.at ?? null;
+    )!;
+    // `rejected`: when the first of the workers' rejections stops counting.
+    const moments = [
+      row.delayed,
+      row.fallback,
+      row.rejected === null ? null : row.rejected + rejectionDelayMs,
+      row.deadline,
+      row.finished === null ? null : row.finished + retentionMs,
+    ];
+    return moments.filter((at) => at !== null);
   }
 
   /** Newest first. `before` is the sequence of the last row of the page before. */
