@@ -3,6 +3,7 @@ import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { API_PREFIX } from "../../protocol/index.ts";
 import { Fleet } from "../../test/support/fleet.ts";
+import { HttpLine } from "./http-line.ts";
 import type { Broker, Job, Queue, QueueWorker, WorkerOptions } from "./queue.ts";
 import { startWorkerProcess } from "./worker-process.ts";
 
@@ -17,19 +18,20 @@ export async function startKtrdr(): Promise<Broker> {
   };
 }
 
-function specOf({ durationMs, busy }: Job) {
-  return { kind: "sleep", durationMs, busy } as const;
+/** As the API takes it. */
+function operationOf({ durationMs, busy }: Job) {
+  return { spec: { kind: "sleep", duration_ms: durationMs, busy } };
 }
 
 function ktrdrQueue(fleet: Fleet): Queue {
   const workers: QueueWorker[] = [];
   return {
     async submitter() {
-      const { client } = fleet;
+      const line = new HttpLine(fleet.url, fleet.token);
       return {
-        one: async (job) => void (await client.submit({ spec: specOf(job) })),
-        bulk: (jobs) => submitBatch(fleet, jobs),
-        close: async () => {},
+        one: (job) => line.post(`${API_PREFIX}/operations`, operationOf(job)),
+        bulk: (jobs) => line.post(`${API_PREFIX}/operations:batch`, { operations: jobs.map(operationOf) }),
+        close: async () => line.close(),
       };
     },
     async startWorker(options: WorkerOptions) {
@@ -45,17 +47,4 @@ function ktrdrQueue(fleet: Fleet): Queue {
       await fleet.stop();
     },
   };
-}
-
-async function submitBatch(fleet: Fleet, jobs: readonly Job[]): Promise<void> {
-  const operations = jobs.map(({ durationMs, busy }) => ({
-    spec: { kind: "sleep", duration_ms: durationMs, busy },
-  }));
-  const response = await fetch(`${fleet.url}${API_PREFIX}/operations:batch`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${fleet.token}`, "content-type": "application/json" },
-    body: JSON.stringify({ operations }),
-  });
-  const text = await response.text();
-  if (response.status !== 202) throw new Error(`the batch was answered with ${response.status}: ${text.slice(0, 300)}`);
 }

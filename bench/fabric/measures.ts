@@ -125,7 +125,7 @@ export function blocked(broker: Broker, busyMs: number): Promise<number> {
     ];
     await submitter.one({ durationMs: busyMs, busy: true });
     // A second start, if it comes, comes at the latest when the first one's process answers again.
-    await sleep(busyMs * 2 + 10_000);
+    await sleep(busyMs + 15_000);
     return workers.reduce((sum, worker) => sum + worker.starts().count, 0);
   });
 }
@@ -133,7 +133,12 @@ export function blocked(broker: Broker, busyMs: number): Promise<number> {
 async function withQueue<T>(broker: Broker, work: (queue: Queue, submitter: Submitter) => Promise<T>): Promise<T> {
   const queue = await broker.openQueue();
   try {
-    return await work(queue, await queue.submitter());
+    const submitter = await queue.submitter();
+    try {
+      return await work(queue, submitter);
+    } finally {
+      await submitter.close();
+    }
   } finally {
     await queue.close();
   }

@@ -72,12 +72,10 @@ async function createDatabase(port: number, name: string): Promise<void> {
 
 function peerQueue(broker: string, queue: string, connection: Record<string, string>, server: Server): Queue {
   const workers: QueueWorker[] = [];
-  const closers: (() => Promise<void>)[] = [];
   return {
     async submitter() {
       const client = connectPeer(broker, queue, connection);
       await client.prepare();
-      closers.push(client.close);
       return client;
     },
     async startWorker(options: WorkerOptions) {
@@ -88,7 +86,6 @@ function peerQueue(broker: string, queue: string, connection: Record<string, str
     },
     async close() {
       await Promise.all(workers.map((worker) => worker.kill()));
-      for (const close of closers) await close();
     },
   };
 }

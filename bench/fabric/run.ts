@@ -9,8 +9,11 @@
  * `--write` puts the table into docs/benchmarks.md.
  */
 import { execFileSync } from "node:child_process";
-import { cpus, totalmem } from "node:os";
+import { closeSync, fdatasyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { percentile } from "./clock.ts";
 import { startKtrdr } from "./ktrdr-broker.ts";
 import { blocked, latency, recovery, restart, throughput } from "./measures.ts";
 import { startBullmq, startGraphileWorker, startPgBoss } from "./peer-brokers.ts";
@@ -155,7 +158,7 @@ async function addRow(
 
 function print(): void {
   const titles = brokers.map(({ name }) => name);
-  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
+  const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}, a durable write of 4 KiB takes ${durableWriteMs().toFixed(2)} ms`;
   if (flags.json) {
     const measured = rows.map(({ measure, smallerIsBetter, cells }) => ({
       measure,
@@ -176,6 +179,25 @@ function print(): void {
   ];
   if (!flags.json) console.log(`\n${lines.join("\n")}`);
   if (flags.write) writeSection("Fabric", lines.join("\n"));
+}
+
+/** Median time of a write and its fdatasync where the servers keep their data: what every durable queue pays. */
+function durableWriteMs(): number {
+  const folder = mkdtempSync(join(tmpdir(), "ktrdr-bench-disk-"));
+  try {
+    const file = openSync(join(folder, "probe"), "w");
+    const page = Buffer.alloc(4_096);
+    const times = Array.from({ length: 200 }, () => {
+      const startedAt = performance.now();
+      writeSync(file, page);
+      fdatasyncSync(file);
+      return performance.now() - startedAt;
+    });
+    closeSync(file);
+    return percentile(times, 50);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 function chosen<T extends string>(list: string, known: readonly T[]): T[] {
