@@ -23,9 +23,9 @@ export function streamKey(seed: number, purpose: keyof typeof PURPOSE, counter: 
   return mix32(mix32(mix32(seed) ^ PURPOSE[purpose]) ^ counter);
 }
 
-/** Number `index` of a stream: 32 even bits. */
+/** Number `index` of a stream: 32 even bits. A Weyl sequence that is hashed, as in SplitMix (Steele et al. 2014). */
 export function draw32(key: number, index: number): number {
-  return mix32(mix32(index) ^ key);
+  return mix32(key + Math.imul(index, 0x9e3779b1));
 }
 
 /**
