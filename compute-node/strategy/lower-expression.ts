@@ -57,6 +57,11 @@ export function lowerCondition(tree: Expression, scope: LoweringScope): Lowered 
   return lowered !== null && isOf("condition", lowered, tree, "the rule", scope) ? lowered : null;
 }
 
+/** As `lowerCondition`, for an expression that is a number. */
+export function lowerNumber(tree: Expression, scope: LoweringScope): Lowered | null {
+  return lowerAs("number", tree, "the expression", scope);
+}
+
 function lower(tree: Expression, scope: LoweringScope): Lowered | null {
   switch (tree.kind) {
     case "number":

@@ -94,7 +94,8 @@ function sideWarnings(strategy: RuleStrategy, side: Side): Warning[] {
   }
   const reverses = strategy.reverse && strategy.entries[other] !== undefined;
   const protectedBy = strategy.stop_loss ?? strategy.take_profit;
-  if (!enters || exits || reverses || protectedBy !== undefined) return [];
+  const rotates = strategy.portfolio?.rebalance?.select === "ranked";
+  if (!enters || exits || reverses || rotates || protectedBy !== undefined) return [];
   const message = `nothing ever closes a ${side} position before the data ends`;
   const cure = `Add exits.${side}, a stop_loss, a take_profit, or reverse with an entry for ${other}.`;
   return [{ code: "entry-without-exit", message, cure, path: ["entries", side], atKey: true }];
