@@ -4,6 +4,7 @@ import { operationId, sha256, symbol, timeframe, timestampMs } from "./identifie
 import { LIMITS } from "./limits.ts";
 import { problemDetails } from "./problem.ts";
 import { ruleStrategy } from "./strategy-rules.ts";
+import { scriptStrategy } from "./strategy-script.ts";
 import { workerType } from "./workers.ts";
 
 /**
@@ -39,6 +40,17 @@ export const backtestSettings = z.strictObject({
   fillAt: z.enum(["next_open", "close"]).default("next_open"),
   /** Close what is open at the last bar, so that it appears among the trades. */
   finalizeTrades: z.boolean().default(true),
+  // Without a default, so that specifications from before these came keep their hashes, and results their bytes.
+  /** Of the traded value, for limit orders that stood in the book; `commissionRate` without it. Below 0 is a rebate. */
+  makerCommissionRate: z.number().min(-0.01).max(0.5).optional(),
+  /** A year's fee for borrowing what a short sold, as a fraction of its value. */
+  shortBorrowRate: z.number().min(0).max(10).optional(),
+  /** A year's interest on the money that leverage borrows, as a fraction. */
+  financingRate: z.number().min(0).max(10).optional(),
+  /** Equity below this fraction of the position's value liquidates it; below `margin`. */
+  maintenanceMargin: z.number().positive().lt(1).optional(),
+  /** The step of prices: fills are rounded to it against the trader. */
+  tickSize: z.number().positive().optional(),
 });
 export type BacktestSettings = z.infer<typeof backtestSettings>;
 
@@ -56,7 +68,7 @@ export type DataRequest = z.infer<typeof dataRequest>;
 
 export const backtestSpec = z.strictObject({
   kind: z.literal("backtest"),
-  strategy: ruleStrategy,
+  strategy: z.discriminatedUnion("kind", [ruleStrategy, scriptStrategy]),
   /** Overrides of the strategy's parameters. */
   parameters: z.record(z.string(), z.number()).default({}),
   data: dataRequest,
@@ -76,6 +88,14 @@ export type SleepSpec = z.infer<typeof sleepSpec>;
 export const operationSpec = z.discriminatedUnion("kind", [backtestSpec, sleepSpec]);
 export type OperationSpec = z.infer<typeof operationSpec>;
 export type OperationKind = OperationSpec["kind"];
+
+/** Among a node's `capabilities.kinds`: its operator allows backtests of strategies that are code. */
+export const SCRIPT_KIND = "script";
+
+/** Which of a node's `capabilities.kinds` the operation needs. */
+export function allowanceOf(spec: OperationSpec): string {
+  return spec.kind === "backtest" && spec.strategy.kind === "script" ? SCRIPT_KIND : spec.kind;
+}
 
 /** What a worker must have to be handed the operation. */
 export const requirements = z.strictObject({

@@ -4,6 +4,7 @@
  * Keys stay snake_case, as they stand in the file.
  */
 import { z } from "zod";
+import { portfolioRules } from "./portfolio-rules.ts";
 
 const identifier = z
   .string()
@@ -30,9 +31,18 @@ const condition = z.string().min(1).max(2000);
 /** A positive fraction (`0.03`), a percentage (`3%`) or the name of a parameter that holds a fraction. */
 const fraction = z.union([z.number(), z.string().min(1).max(70)]);
 
-/** How much of the free equity an entry uses. */
+/** How much an entry buys: a fraction of the free equity, or what that follows from. */
 const positionSize = z.union([
   fraction,
+  /** Always as many units. */
+  z.strictObject({ units: z.number().positive() }),
+  /** Always for as much money, commission included. */
+  z.strictObject({ money: z.number().positive() }),
+  /**
+   * The yearly volatility that the position shall have: its value is equity times target / measured, at most what the
+   * account may hold. Measured from the last `window` returns, whose bars are counted into years by the data so far.
+   */
+  z.strictObject({ volatility_target: fraction, window: z.int().min(2).max(100_000).default(20) }),
   /** What the stop may lose, as a fraction of equity: the size is risk / stop_loss, at most 1. */
   z.strictObject({ risk: fraction }),
   /**
@@ -58,10 +68,12 @@ export const ruleStrategy = z.strictObject({
   exits: z.strictObject({ long: condition.optional(), short: condition.optional() }).default({}),
   /** An entry signal against an open position closes it and opens the other side at the same fill. */
   reverse: z.boolean().default(false),
-  /** The fraction of free equity that an entry may use, above 0 and at most 1, or what it follows from. */
+  /** The fraction of free equity that an entry may use, above 0 and at most 1, or another rule of size. */
   size: positionSize.default(1),
   stop_loss: protectiveLevel.optional(),
   take_profit: protectiveLevel.optional(),
+  /** For many symbols on one account; a backtest of one symbol does not read it. */
+  portfolio: portfolioRules.optional(),
 });
 
 export type RuleStrategy = z.infer<typeof ruleStrategy>;

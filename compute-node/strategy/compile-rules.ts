@@ -12,6 +12,9 @@ import { originOf } from "./validate-strategy.ts";
 export interface CompiledRules {
   /** Every strategy parameter with the value in force: its default, or the override. */
   readonly parameters: Readonly<Record<string, number>>;
+  /** Of the `portfolio` section: the fraction of equity that an entry uses (null for an equal slot), and the most. */
+  readonly weight: number | null;
+  readonly maxWeight: number;
   /**
    * Pure; allocates its columns, and nothing per bar. Works for any number of rows, 0 included. The bars up to and
    * including `warmupBars` have no signal; each later one depends on no bar after it.
@@ -38,18 +41,25 @@ export class SignalScratch {
 export function compileRules(strategy: RuleStrategy, overrides: Readonly<Record<string, number>> = {}): CompiledRules {
   const resolved = resolveStrategy(strategy, overrides);
   if (resolved.faults.length > 0) throwFaults(resolved.faults, originOf(strategy));
-  const { plan, parameters, entries, exits, sizeFraction, stopLoss, takeProfit } = resolved;
+  const { plan, parameters, entries, exits, sizeFraction, sizing, stopLoss, takeProfit, portfolio } = resolved;
   const rules = [entries.long, exits.long, entries.short, exits.short];
   const present = rules.filter((rule) => rule !== null);
-  const leastWarmup = Math.max(0, ...present.map((rule) => rule.firstIndex));
+  const measured = sizing?.kind === "volatility" ? sizing.window : 0;
+  const leastWarmup = Math.max(measured, ...present.map((rule) => rule.firstIndex));
   const codes = present.map((rule) => rule.code(0));
-  const means = deferredMeans(codes, plan);
+  const { rank, weight, maxWeight } = portfolio;
+  // A rank reads the averages themselves, not only which is higher.
+  const means = rank === null ? deferredMeans(codes, plan) : [];
+  const rankLoop = rank === null ? null : compileLoop([rank.code(0)]);
   const loop =
     means.length === 0 ? compileLoop(codes.map((code) => `${code} ? 1 : 0`)) : compileFilteredLoop(codes, means);
   const values = parameters.names.map((name) => parameters.values[name]);
-  const constants = { reverse: strategy.reverse, sizeFraction, stopLoss, takeProfit };
+  const size = sizing === null ? { sizeFraction } : { sizeFraction, sizing };
+  const constants = { reverse: strategy.reverse, ...size, stopLoss, takeProfit };
   return {
     parameters: parameters.values,
+    weight,
+    maxWeight,
     signals(bars, scratch = new SignalScratch()) {
       const columns = scratch.take(bars.rows);
       const inputs = plan.run(bars, values, means);
@@ -59,7 +69,10 @@ export function compileRules(strategy: RuleStrategy, overrides: Readonly<Record<
       const outputs = columns.filter((_, index) => rules[index] !== null);
       loop(filteredInputs(inputs, means, exactColumns(plan, bars)), warmupBars + 1, outputs);
       const [entryLong, exitLong, entryShort, exitShort] = columns;
-      return { warmupBars, entryLong, exitLong, entryShort, exitShort, ...constants };
+      const rankColumn = new Float64Array(rankLoop === null ? 0 : bars.rows).fill(Number.NaN);
+      rankLoop?.(inputs, rank?.firstIndex ?? 0, [rankColumn]);
+      const ranked = rankLoop === null ? {} : { rank: rankColumn };
+      return { warmupBars, entryLong, exitLong, entryShort, exitShort, ...ranked, ...constants };
     },
   };
 }

@@ -1,14 +1,44 @@
-/** The fraction of free equity that an entry uses, from each form of `size`. */
+/** What an entry buys, from each form of `size`. */
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import { type ParameterValues, resolveFraction } from "./resolve-parameters.ts";
-import type { ProtectiveLevel } from "./signals.ts";
+import type { EntrySizing, ProtectiveLevel } from "./signals.ts";
 import type { StrategyFault } from "./strategy-faults.ts";
 
 const ALL = { above: 0, max: 1, maxIncluded: true };
 const BELOW_ALL = { above: 0, max: 1, maxIncluded: false };
+/** A year's volatility may be above all of the price. */
+const VOLATILITY = { above: 0, max: 10, maxIncluded: true };
+
+export interface ResolvedSize {
+  /** Of the free equity; 1 where `sizing` decides. */
+  readonly sizeFraction: number;
+  readonly sizing: EntrySizing | null;
+}
+
+const WHOLE: ResolvedSize = { sizeFraction: 1, sizing: null };
+
+/** All of it, with a fault, where it cannot be known. */
+export function resolveSize(
+  strategy: RuleStrategy,
+  stopLoss: ProtectiveLevel | null,
+  parameters: ParameterValues,
+  faults: StrategyFault[],
+): ResolvedSize {
+  const { size } = strategy;
+  if (typeof size === "object") {
+    if ("units" in size) return { ...WHOLE, sizing: { kind: "units", units: size.units } };
+    if ("money" in size) return { ...WHOLE, sizing: { kind: "money", money: size.money } };
+    if ("volatility_target" in size) {
+      const path = ["size", "volatility_target"];
+      const target = resolveFraction(size.volatility_target, path, VOLATILITY, parameters, faults);
+      return target === null ? WHOLE : { ...WHOLE, sizing: { kind: "volatility", target, window: size.window } };
+    }
+  }
+  return { ...WHOLE, sizeFraction: resolveSizeFraction(strategy, stopLoss, parameters, faults) ?? 1 };
+}
 
 /** Null with a fault where it cannot be known. */
-export function resolveSize(
+function resolveSizeFraction(
   { size, stop_loss: written }: RuleStrategy,
   stopLoss: ProtectiveLevel | null,
   parameters: ParameterValues,
@@ -26,6 +56,7 @@ export function resolveSize(
       });
     return risk === null || stopLoss === null ? null : Math.min(1, risk / stopLoss.fraction);
   }
+  if (!("win_rate" in size)) return null;
   const winRate = resolveFraction(size.win_rate, ["size", "win_rate"], BELOW_ALL, parameters, faults);
   const share = resolveFraction(size.share, ["size", "share"], ALL, parameters, faults);
   if (winRate === null || share === null) return null;

@@ -1,13 +1,14 @@
 /** What a strategy means, with one set of parameters: everything checked, every fault collected. */
+import type { PortfolioRules } from "../../protocol/portfolio-rules.ts";
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import { parseCondition } from "./expression-parser.ts";
 import type { ExpressionFault } from "./expression-tree.ts";
-import { type Lowered, type LoweringScope, lowerCondition } from "./lower-expression.ts";
+import { type Lowered, type LoweringScope, lowerCondition, lowerNumber } from "./lower-expression.ts";
 import { StrategyIndicators } from "./resolve-indicators.ts";
 import { type ParameterValues, resolveFraction, resolveParameters } from "./resolve-parameters.ts";
 import { resolveSize } from "./resolve-size.ts";
 import { SeriesPlan } from "./series-plan.ts";
-import type { ProtectiveLevel } from "./signals.ts";
+import type { EntrySizing, ProtectiveLevel } from "./signals.ts";
 import type { StrategyFault } from "./strategy-faults.ts";
 
 export const SIDES = ["long", "short"] as const;
@@ -22,8 +23,20 @@ export interface ResolvedStrategy {
   readonly entries: Readonly<Record<Side, Lowered | null>>;
   readonly exits: Readonly<Record<Side, Lowered | null>>;
   readonly sizeFraction: number;
+  /** Null where `sizeFraction` decides. */
+  readonly sizing: EntrySizing | null;
   readonly stopLoss: ProtectiveLevel | null;
   readonly takeProfit: ProtectiveLevel | null;
+  readonly portfolio: ResolvedPortfolio;
+}
+
+/** What the `portfolio` section says in numbers and expressions. */
+export interface ResolvedPortfolio {
+  /** Null without `rank_by`. */
+  readonly rank: Lowered | null;
+  /** The fraction of equity that an entry uses; null for an equal slot. */
+  readonly weight: number | null;
+  readonly maxWeight: number;
 }
 
 /** Never throws on a strategy of the right shape: look at `faults` before using the rest. */
@@ -48,8 +61,41 @@ export function resolveStrategy(strategy: RuleStrategy, overrides: Readonly<Reco
   const target = strategy.entries.short === undefined ? { above: 0, max: 100, maxIncluded: true } : stop;
   const stopLoss = protectiveLevel(strategy, "stop_loss", stop, parameters, faults);
   const takeProfit = protectiveLevel(strategy, "take_profit", target, parameters, faults);
-  const sizeFraction = resolveSize(strategy, stopLoss, parameters, faults) ?? 1;
-  return { faults, plan, parameters, indicators, entries, exits, sizeFraction, stopLoss, takeProfit };
+  const size = resolveSize(strategy, stopLoss, parameters, faults);
+  const portfolio = resolvePortfolio(strategy, { plan, parameters, indicators }, faults);
+  return { faults, plan, parameters, indicators, entries, exits, ...size, stopLoss, takeProfit, portfolio };
+}
+
+function resolvePortfolio(
+  { portfolio }: RuleStrategy,
+  scope: Omit<LoweringScope, "faults">,
+  faults: StrategyFault[],
+): ResolvedPortfolio {
+  if (portfolio === undefined) return { rank: null, weight: null, maxWeight: 1 };
+  const range = { above: 0, max: 1, maxIncluded: true };
+  const share = (key: "weight" | "max_weight", written: number | string) =>
+    resolveFraction(written, ["portfolio", key], range, scope.parameters, faults);
+  const rank = lowerRule(portfolio.rank_by, ["portfolio", "rank_by"], scope, faults, lowerNumber);
+  if (portfolio.rank_by === undefined) faults.push(...faultsWithoutRank(portfolio));
+  return {
+    rank,
+    weight: portfolio.weight === undefined ? null : share("weight", portfolio.weight),
+    maxWeight: share("max_weight", portfolio.max_weight) ?? 1,
+  };
+}
+
+function faultsWithoutRank({ rebalance }: PortfolioRules): StrategyFault[] {
+  const needs = (key: "weights" | "select", value: string): StrategyFault[] =>
+    rebalance?.[key] !== value
+      ? []
+      : [
+          {
+            message: `"${key}: ${value}" needs to know how symbols are ranked`,
+            cure: "Add rank_by, such as rank_by: close / close[60].",
+            path: ["portfolio", "rebalance", key],
+          },
+        ];
+  return [...needs("weights", "rank"), ...needs("select", "ranked")];
 }
 
 function lowerRule(
@@ -57,11 +103,12 @@ function lowerRule(
   path: readonly string[],
   scope: Omit<LoweringScope, "faults">,
   faults: StrategyFault[],
+  lower = lowerCondition,
 ): Lowered | null {
   if (text === undefined) return null;
   const found: ExpressionFault[] = [];
   const { expression, fault } = parseCondition(text);
-  const lowered = expression === null ? null : lowerCondition(expression, { ...scope, faults: found });
+  const lowered = expression === null ? null : lower(expression, { ...scope, faults: found });
   if (fault !== null) found.push(fault);
   const place = (at: number) => `at column ${at + 1} of the rule, `;
   faults.push(...found.map(({ message, ...rest }) => ({ message: `${place(rest.at)}${message}`, ...rest, path })));

@@ -9,13 +9,25 @@ export interface StrategySignals {
   readonly exitLong: Uint8Array;
   readonly entryShort: Uint8Array;
   readonly exitShort: Uint8Array;
+  /** The value by which a portfolio orders its symbols; NaN where there is none. Only with `portfolio.rank_by`. */
+  readonly rank?: Float64Array;
   /** An entry against the open position closes it and opens the other side at the same fill. */
   readonly reverse: boolean;
   /** Fraction of free equity that an entry uses, in (0, 1]. */
   readonly sizeFraction: number;
+  /** Decides instead of `sizeFraction` where it is there. */
+  readonly sizing?: EntrySizing;
   readonly stopLoss: ProtectiveLevel | null;
   readonly takeProfit: ProtectiveLevel | null;
 }
+
+/** What an entry buys where that is no constant fraction. */
+export type EntrySizing =
+  | { readonly kind: "units"; readonly units: number }
+  /** Commission included. */
+  | { readonly kind: "money"; readonly money: number }
+  /** Of the equity, per year; measured over `window` returns up to the signal's bar. */
+  | { readonly kind: "volatility"; readonly target: number; readonly window: number };
 
 /** A level `fraction` away from the reference price, against the position for a stop, with it for a target. */
 export interface ProtectiveLevel {
