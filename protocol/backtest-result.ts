@@ -57,6 +57,23 @@ export const EXIT_REASONS = [
   "ruin",
   "trailing_stop",
   "time_stop",
+  "liquidation",
+] as const;
+
+/** Why an entry did not become a position. */
+export const REFUSAL_REASONS = ["no_cash", "below_lot", "margin", "pyramiding"] as const;
+export const ORDER_KINDS = ["market", "limit", "stop", "stop_limit"] as const;
+export const ORDER_STATUSES = ["filled", "cancelled", "expired", "refused", "waiting"] as const;
+/** Why an order ended as it did: for a fill, what the trade was for. */
+export const ORDER_REASONS = [
+  ...EXIT_REASONS,
+  /** Cancelled: by the strategy; by another of its group; because what it would have closed was gone. */
+  "withdrawn",
+  "group_filled",
+  "position_closed",
+  /** Expired. */
+  "day_over",
+  ...REFUSAL_REASONS,
 ] as const;
 
 export const trade = z.strictObject({

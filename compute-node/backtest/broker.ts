@@ -11,9 +11,10 @@ import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { DAY_MS } from "./calendar.ts";
-import { EngineWarnings } from "./engine-warnings.ts";
+import { EngineWarnings, type RefusalReason } from "./engine-warnings.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import type { Lot, Order, OrderKind, OrderRequest } from "./order.ts";
+import { OrderLog, type OrderReason, type OrderStatus } from "./order-log.ts";
 import { FULL_FRACTION, floorDivide, orderCommission, unitsByRules } from "./position-size.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
 
@@ -27,6 +28,8 @@ export interface BrokerOptions {
 export class Broker {
   readonly warnings = new EngineWarnings();
   readonly trades = new TradeLog();
+  /** What became of every order. */
+  readonly log = new OrderLog();
   /** Waiting orders, oldest first. */
   readonly orders: Order[] = [];
   /** What is held, oldest first; all on one side. */
@@ -37,7 +40,8 @@ export class Broker {
   private bar = 0;
   /** How many lots a price or the time may end. */
   private guardedLots = 0;
-  private nextId = 1;
+  /** Why the order that was executed last was refused; null when it was not. */
+  private refusal: RefusalReason | null = null;
   private readonly bars: BarColumns;
   private readonly settings: BacktestSettings;
   private readonly reversal: boolean;
@@ -65,7 +69,9 @@ export class Broker {
   place(side: Side, request: OrderRequest, closes = 0): Order {
     checkRequest(request);
     const kind = kindOf(request);
-    const order = { id: this.nextId++, side, kind, request, placedBar: this.bar, closes };
+    const { units = Number.NaN, limit = Number.NaN, stop = Number.NaN } = request;
+    const id = this.log.place(side, kind, this.bar, units, limit, stop) + 1;
+    const order = { id, side, kind, request, placedBar: this.bar, closes };
     this.orders.push(order);
     return order;
   }
@@ -81,7 +87,17 @@ export class Broker {
   }
 
   /** True when it was still waiting. */
-  cancel({ id }: Order): boolean {
+  cancel(order: Order): boolean {
+    return this.end(order, "cancelled", "withdrawn");
+  }
+
+  private end(order: Order, status: OrderStatus, reason: OrderReason): boolean {
+    const isWaiting = this.remove(order);
+    if (isWaiting) this.log.end(order.id - 1, status, reason, this.bar);
+    return isWaiting;
+  }
+
+  private remove({ id }: Order): boolean {
     const index = this.orders.findIndex((order) => order.id === id);
     if (index < 0) return false;
     this.orders.splice(index, 1);
@@ -173,7 +189,7 @@ export class Broker {
     const { timeMs } = this.bars;
     const day = Math.floor(timeMs[bar] / DAY_MS);
     for (const order of this.orders.filter(({ request }) => request.timeInForce === "day")) {
-      if (Math.floor(timeMs[order.placedBar + 1] / DAY_MS) < day) this.cancel(order);
+      if (Math.floor(timeMs[order.placedBar + 1] / DAY_MS) < day) this.end(order, "expired", "day_over");
     }
   }
 
@@ -196,7 +212,7 @@ export class Broker {
         this.orders[this.orders.indexOf(order)] = { ...order, kind: "limit", request };
         continue;
       }
-      this.cancel(order);
+      this.remove(order);
       this.fill(order, price, bar, price !== open);
     }
   }
@@ -204,37 +220,51 @@ export class Broker {
   private fill(order: Order, price: number, bar: number, isInside: boolean): void {
     const { cancelGroup } = order.request;
     if (cancelGroup !== undefined) {
-      for (const other of this.orders.filter(({ request }) => request.cancelGroup === cancelGroup)) this.cancel(other);
+      for (const other of this.orders.filter(({ request }) => request.cancelGroup === cancelGroup)) {
+        this.end(other, "cancelled", "group_filled");
+      }
     }
-    const held = this.size;
-    if (order.closes > 0) {
-      if (held * order.side < 0) this.reduce(Math.abs(held) * order.closes, order.closes === 1, price, bar);
-      return;
-    }
-    if (held * order.side >= 0) {
-      this.enter(order, price, bar, isInside, order.request.units);
-      return;
-    }
-    const { units } = order.request;
-    if (units === undefined) {
-      this.closeAll(price, bar, "signal");
-      if (this.reversal) this.enter(order, price, bar, isInside, undefined);
-      return;
-    }
-    this.reduce(units, units >= Math.abs(held), price, bar);
-    if (this.reversal && units > Math.abs(held)) this.enter(order, price, bar, isInside, units - Math.abs(held));
+    this.refusal = null;
+    const units = this.execute(order, price, bar, isInside);
+    const row = order.id - 1;
+    if (units > 0)
+      this.log.end(row, "filled", "signal", bar, units, price * (1 + order.side * this.settings.slippageRate));
+    else if (this.refusal !== null) this.log.end(row, "refused", this.refusal, bar);
+    else this.log.end(row, "cancelled", "position_closed", bar);
   }
 
-  private enter(order: Order, price: number, bar: number, isInside: boolean, units: number | undefined): void {
+  /** Answers the units that changed hands. */
+  private execute(order: Order, price: number, bar: number, isInside: boolean): number {
+    const held = this.size;
+    const heldUnits = Math.abs(held);
+    if (order.closes > 0) {
+      if (held * order.side < 0) this.reduce(heldUnits * order.closes, order.closes === 1, price, bar);
+      return heldUnits - Math.abs(this.size);
+    }
+    const { units } = order.request;
+    if (held * order.side >= 0) return this.enter(order, price, bar, isInside, units);
+    if (units === undefined) this.closeAll(price, bar, "signal");
+    else this.reduce(units, units >= heldUnits, price, bar);
+    const closed = heldUnits - Math.abs(this.size);
+    if (!this.reversal || (units !== undefined && units <= heldUnits)) return closed;
+    return closed + this.enter(order, price, bar, isInside, units === undefined ? undefined : units - heldUnits);
+  }
+
+  /** Answers the units that were taken. */
+  private enter(order: Order, price: number, bar: number, isInside: boolean, units: number | undefined): number {
     const { side, request } = order;
     const { slippageRate, spreadRate } = this.settings;
     const fillPrice = price * (1 + side * slippageRate);
     const entryPrice = fillPrice * (1 + side * spreadRate);
     const affordable = this.affordableUnits(request.size ?? 1, price, fillPrice, entryPrice);
     const taken = units === undefined ? affordable : this.checkedUnits(units, price, fillPrice, entryPrice);
-    if (taken === 0 || this.lots.length >= this.pyramiding) {
-      this.warnings.refusedOrders++;
-      return;
+    if (taken === 0) {
+      this.refuse(this.refusalOfEntry(units, price, fillPrice, entryPrice));
+      return 0;
+    }
+    if (this.lots.length >= this.pyramiding) {
+      this.refuse("pyramiding");
+      return 0;
     }
     const entryFee = this.commission(taken, entryPrice);
     this.cash -= entryFee;
@@ -255,6 +285,24 @@ export class Broker {
     if (isGuarded(lot)) this.guardedLots++;
     if (lot.trailingFraction > 0) follow(lot);
     if (isInside) this.stopInside(lot, bar);
+    return taken;
+  }
+
+  private refuse(reason: RefusalReason): void {
+    this.warnings.refusals[reason]++;
+    this.refusal = reason;
+  }
+
+  /** Why an entry came to nothing; with `units` it asked for so many. */
+  private refusalOfEntry(
+    units: number | undefined,
+    price: number,
+    fillPrice: number,
+    entryPrice: number,
+  ): RefusalReason {
+    if (units !== undefined && this.tradable(units) === 0) return "below_lot";
+    if (units === undefined && this.affordableUnits(1, price, fillPrice, entryPrice) > 0) return "below_lot";
+    return this.lots.length > 0 || this.settings.margin < 1 ? "margin" : "no_cash";
   }
 
   /** The rest of the bar may have gone either way: against the position is assumed. */
@@ -347,7 +395,7 @@ export class Broker {
       return;
     }
     let left = this.tradable(units);
-    if (left === 0) this.warnings.refusedOrders++;
+    if (left === 0) this.refuse("below_lot");
     while (left > 0 && this.lots.length > 0) {
       const lot = this.lots[0];
       const part = Math.min(left, Math.abs(lot.size));
@@ -396,6 +444,7 @@ export class Broker {
 
   private ruin(bar: number): void {
     this.closeAll(this.bars.close[bar], bar, "ruin");
+    for (const order of this.orders) this.log.end(order.id - 1, "cancelled", "ruin", bar);
     this.orders.length = 0;
     this.cash = 0;
     this.equity.fill(0, bar);

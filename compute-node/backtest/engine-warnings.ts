@@ -1,17 +1,26 @@
 /** What the engine must tell and that stops nothing, counted while it runs. */
-import type { ResultWarning } from "../../protocol/backtest-result.ts";
+import type { REFUSAL_REASONS, ResultWarning } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
 export class EngineWarnings {
-  /** Entries that the free equity could not pay. */
-  refusedOrders = 0;
+  /** Entries that became no position, by reason. */
+  readonly refusals: Record<RefusalReason, number> = { no_cash: 0, below_lot: 0, margin: 0, pyramiding: 0 };
   /** Bars where a flat strategy asked for both sides. */
   conflictingEntries = 0;
-  /** Bars that touched the stop and the target. */
+  /** Bars that touched a loss (stop, liquidation) and the target. */
   ambiguousBars = 0;
+  /** Positions that fell below the maintenance margin. */
+  liquidations = 0;
   neverDecided = 0;
   openAtEnd = 0;
   ruined = false;
+
+  get refusedOrders(): number {
+    const { no_cash, below_lot, margin, pyramiding } = this.refusals;
+    return no_cash + below_lot + margin + pyramiding;
+  }
 
   list(settings: BacktestSettings): ResultWarning[] {
     const unit = settings.fractionalUnits ? "any unit" : "one whole unit";
@@ -30,6 +39,12 @@ export class EngineWarnings {
         code: "ambiguous_bar",
         message: "A bar touched both stop-loss and take-profit; the stop-loss was assumed to come first.",
         count: this.ambiguousBars,
+      },
+      {
+        code: "liquidation",
+        message:
+          "A position fell below the maintenance margin and was liquidated there, or at the open behind it; hold less or raise margin.",
+        count: this.liquidations,
       },
       {
         code: "never_decided",

@@ -18,10 +18,11 @@ import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
-import { EngineWarnings } from "./engine-warnings.ts";
+import { EngineWarnings, type RefusalReason } from "./engine-warnings.ts";
 import { EquityCurve, type EquityRecorder } from "./equity-recorder.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
-import { FULL_FRACTION, orderCommission, unitsByRules } from "./position-size.ts";
+import { OrderLog } from "./order-log.ts";
+import { FULL_FRACTION, orderCommission, refusalOf, unitsByRules } from "./position-size.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
 
 /** A position that the end of the data found open and that is not among the trades. */
@@ -41,6 +42,9 @@ export interface EngineResult {
   readonly cash: number;
   readonly openPosition: OpenPosition | null;
   readonly warnings: ResultWarning[];
+  readonly refusals: Readonly<Record<RefusalReason, number>>;
+  /** Of a script every order; of signals those that no trade tells of, the refused ones. */
+  readonly orders: OrderLog;
 }
 
 /** Called with the number of bars done; throwing from it stops the run. */
@@ -72,10 +76,16 @@ export function runBacktest(
 ): EngineResult {
   const curve = new EquityCurve(bars.close);
   const trades = new TradeLog(Math.ceil(bars.rows / BARS_PER_TRADE));
-  return { trades, equity: curve.equity, ...runMarked(bars, signals, settings, curve, trades, onProgress) };
+  const orders = new OrderLog();
+  return {
+    trades,
+    orders,
+    equity: curve.equity,
+    ...runMarked(bars, signals, settings, curve, trades, onProgress, orders),
+  };
 }
 
-/** As `runBacktest`, with the marks and the trades going where the caller wants them. */
+/** As `runBacktest`, with the marks, the trades and (when wanted) the refused orders going where the caller wants them. */
 export function runMarked(
   bars: BarColumns,
   signals: StrategySignals,
@@ -83,9 +93,10 @@ export function runMarked(
   recorder: EquityRecorder,
   trades: TradeLog,
   onProgress?: BarsDone,
-): Omit<EngineResult, "trades" | "equity"> {
+  orders: OrderLog | null = null,
+): Omit<EngineResult, "trades" | "equity" | "orders"> {
   checkTarget(signals.takeProfit, settings);
-  return new BacktestRun(bars, signals, settings, recorder, trades).run(onProgress);
+  return new BacktestRun(bars, signals, settings, recorder, trades, orders).run(onProgress);
 }
 
 function checkTarget(target: ProtectiveLevel | null, settings: BacktestSettings): void {
@@ -122,6 +133,7 @@ class BacktestRun {
   private readonly trades: TradeLog;
   private readonly warnings = new EngineWarnings();
   private readonly recorder: EquityRecorder;
+  private readonly orders: OrderLog | null;
   private cash: number;
 
   /** 0 while flat. */
@@ -144,6 +156,7 @@ class BacktestRun {
     settings: BacktestSettings,
     recorder: EquityRecorder,
     trades: TradeLog,
+    orders: OrderLog | null,
   ) {
     this.rows = bars.rows;
     this.open = bars.open;
@@ -159,9 +172,10 @@ class BacktestRun {
     this.cash = settings.initialCapital;
     this.recorder = recorder;
     this.trades = trades;
+    this.orders = orders;
   }
 
-  run(onProgress: BarsDone | undefined): Omit<EngineResult, "trades" | "equity"> {
+  run(onProgress: BarsDone | undefined): Omit<EngineResult, "trades" | "equity" | "orders"> {
     const firstDecision = this.signals.warmupBars + 1;
     if (firstDecision >= this.rows) this.warnings.neverDecided = 1;
     let bar = Math.min(firstDecision, this.rows);
@@ -183,6 +197,7 @@ class BacktestRun {
       cash: this.cash,
       openPosition: this.size === 0 ? null : { size: this.size, entryBar: this.entryBar, entryPrice: this.entryPrice },
       warnings: this.warnings.list(this.settings),
+      refusals: this.warnings.refusals,
     };
   }
 
@@ -286,10 +301,10 @@ class BacktestRun {
     // The fixed part is spread over the fraction, not over the units; the golden cases depend on it.
     const unitCommission =
       (commissionFixed + this.fraction * fillPrice * commissionRate) / this.fraction + commissionPerUnit;
-    const buyingPower = Math.max(0, this.cash) * this.leverage * this.fraction;
-    const units = unitsByRules(buyingPower, entryPrice + unitCommission, this.settings);
+    const wholePower = Math.max(0, this.cash) * this.leverage;
+    const units = unitsByRules(wholePower * this.fraction, entryPrice + unitCommission, this.settings);
     if (units === 0) {
-      this.warnings.refusedOrders++;
+      this.refuse(side, bar, refusalOf(wholePower, entryPrice + unitCommission, this.settings));
       return;
     }
     this.size = side * units;
@@ -301,6 +316,13 @@ class BacktestRun {
     this.stop = stopLoss === null ? -side * Infinity : levelPrice(stopLoss, -side, signalClose, entryPrice);
     this.target = takeProfit === null ? side * Infinity : levelPrice(takeProfit, side, signalClose, entryPrice);
     this.isProtected = stopLoss !== null || takeProfit !== null;
+  }
+
+  private refuse(side: Side, bar: number, reason: RefusalReason): void {
+    this.warnings.refusals[reason]++;
+    if (this.orders === null) return;
+    const row = this.orders.place(side, "market", this.signalBar, Number.NaN, Number.NaN, Number.NaN);
+    this.orders.end(row, "refused", reason, bar);
   }
 
   /** Closes when the bar touches the stop or the target; the stop wins when it touches both. */

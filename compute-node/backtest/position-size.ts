@@ -33,11 +33,88 @@ export function unitsByRules(buyingPower: number, unitCost: number, rules: UnitR
   return Math.min(units, unitsFor(buyingPower - rules.commissionMinimum, unitCost * lot, fractional) * lot);
 }
 
-/** Money for an order of `units` (positive) at `price`. */
-export function orderCommission(settings: BacktestSettings, units: number, price: number): number {
-  const { commissionFixed, commissionRate, commissionPerUnit, commissionMinimum } = settings;
-  const commission = commissionFixed + units * price * commissionRate + units * commissionPerUnit;
-  return Math.max(commission, commissionMinimum);
+/**
+ * Why nothing could be bought: `buyingPower` of the whole account, before a fraction of it was taken, pays for one unit
+ * or lot (then the fraction is too small for it), or does not.
+ */
+export function refusalOf(buyingPower: number, unitCost: number, rules: UnitRules): "no_cash" | "below_lot" {
+  return unitsByRules(buyingPower, unitCost, rules) > 0 ? "below_lot" : "no_cash";
+}
+
+/** Money for an order of `units` (positive) at `price`; `rate` is the maker's or the taker's. A rebate is below 0. */
+export function orderCommission(
+  settings: BacktestSettings,
+  units: number,
+  price: number,
+  rate = settings.commissionRate,
+): number {
+  const { commissionFixed, commissionPerUnit, commissionMinimum } = settings;
+  const commission = commissionFixed + units * price * rate + units * commissionPerUnit;
+  return commissionMinimum > 0 ? Math.max(commission, commissionMinimum) : commission;
+}
+
+/** What an entry is to buy. */
+export interface EntryDemand {
+  /** Of the free equity, above 0 and at most 1. */
+  readonly fraction: number;
+  /** Fixed instead, where it is not null. */
+  readonly units: number | null;
+  readonly money: number | null;
+}
+
+/** Prices of one unit at an entry. */
+export interface EntryPrices {
+  /** With slippage, without the spread. */
+  readonly fill: number;
+  /** With both. */
+  readonly entry: number;
+  /** The commission's rate, a fraction. */
+  readonly rate: number;
+}
+
+/**
+ * Units that an entry takes, or 0 where the free equity does not carry what is asked for. A fraction takes what it can
+ * pay; fixed units or money are taken whole or not at all.
+ */
+export function entryUnits(
+  demand: EntryDemand,
+  freeEquity: number,
+  prices: EntryPrices,
+  rules: BacktestSettings,
+): number {
+  if (demand.units !== null) {
+    const whole = tradableUnits(demand.units, rules);
+    return whole <= affordableUnits(1, freeEquity, prices, rules) ? whole : 0;
+  }
+  if (demand.money === null) return affordableUnits(demand.fraction, freeEquity, prices, rules);
+  const buyingPower = Math.max(0, freeEquity) * (1 / rules.margin);
+  if (demand.money > buyingPower) return 0;
+  const whole = unitsByRules(demand.money, unitCost(FULL_FRACTION, prices, rules), rules);
+  return Math.min(whole, affordableUnits(1, freeEquity, prices, rules));
+}
+
+/** Units that `size` of the free equity pays; NaN and what is not positive pay none. */
+export function affordableUnits(
+  size: number,
+  freeEquity: number,
+  prices: EntryPrices,
+  rules: BacktestSettings,
+): number {
+  const fraction = size === 1 ? FULL_FRACTION : size;
+  const buyingPower = Math.max(0, freeEquity) * (1 / rules.margin) * fraction;
+  return unitsByRules(buyingPower, unitCost(fraction, prices, rules), rules);
+}
+
+/** The fixed part is spread over the fraction, not over the units; the golden cases depend on it. */
+function unitCost(fraction: number, { fill, entry, rate }: EntryPrices, rules: BacktestSettings): number {
+  const { commissionFixed, commissionPerUnit } = rules;
+  return entry + ((commissionFixed + fraction * fill * rate) / fraction + commissionPerUnit);
+}
+
+/** Rounded down to what the settings let one trade. */
+export function tradableUnits(units: number, { fractionalUnits, lotSize }: UnitRules): number {
+  if (lotSize > 0) return floorDivide(units, lotSize) * lotSize;
+  return fractionalUnits ? units : Math.floor(units);
 }
 
 /**

@@ -126,11 +126,12 @@ export function runScript<Parameters extends Record<string, number>, Names exten
   }
   if (first < bars.rows) broker.finish();
   onProgress?.(bars.rows);
-  const { trades, equity, cash, lots } = broker;
+  const { trades, equity, cash, lots, log: orders } = broker;
   const [oldest] = lots;
   const openPosition =
     oldest === undefined ? null : { size: broker.size, entryBar: oldest.entryBar, entryPrice: oldest.entryPrice };
-  return { trades, equity, cash, openPosition, warnings: broker.warnings.list(settings), warmupBars };
+  const { refusals } = broker.warnings;
+  return { trades, orders, equity, cash, openPosition, refusals, warnings: broker.warnings.list(settings), warmupBars };
 }
 
 function decide<P extends Record<string, number>, N extends string>(

@@ -1,0 +1,102 @@
+/** What became of each order, as growing columns: no object an order, so that a run with many of them stays cheap. */
+import { ORDER_KINDS, ORDER_REASONS, ORDER_STATUSES } from "../../protocol/backtest-result.ts";
+import type { Side } from "./fill-price.ts";
+import type { OrderKind } from "./order.ts";
+
+export type OrderStatus = (typeof ORDER_STATUSES)[number];
+export type OrderReason = (typeof ORDER_REASONS)[number];
+
+/** An order as it stands in a log; NaN where there is no such figure. */
+export interface LoggedOrder {
+  readonly placedBar: number;
+  readonly side: Side;
+  readonly kind: OrderKind;
+  /** What was asked for; NaN for a fraction of the equity. */
+  readonly units: number;
+  readonly limit: number;
+  readonly stop: number;
+  readonly status: OrderStatus;
+  readonly reason: OrderReason;
+  /** The bar in which it filled or ended; the last one while it waits. */
+  readonly endedBar: number;
+  /** 0 unless it filled. */
+  readonly filledUnits: number;
+  readonly price: number;
+}
+
+const CODES = {
+  kind: codesOf(ORDER_KINDS),
+  status: codesOf(ORDER_STATUSES),
+  reason: codesOf(ORDER_REASONS),
+};
+
+/** Fields of a row, in the order in which they lie there. */
+const FIELDS = 11;
+const SMALLEST_CAPACITY = 16;
+
+/** A row an order, in the order of placing. */
+export class OrderLog {
+  count = 0;
+  private cells = new Float64Array(0);
+
+  /** Answers the order's row, with which `end` names it. NaN for units, limit or stop that it does not have. */
+  place(side: Side, kind: OrderKind, placedBar: number, units: number, limit: number, stop: number): number {
+    const begin = this.count * FIELDS;
+    if (begin === this.cells.length) this.grow();
+    const { cells } = this;
+    cells[begin] = placedBar;
+    cells[begin + 1] = side;
+    cells[begin + 2] = CODES.kind[kind];
+    cells[begin + 3] = units;
+    cells[begin + 4] = limit;
+    cells[begin + 5] = stop;
+    cells[begin + 6] = CODES.status.waiting;
+    cells[begin + 7] = CODES.reason.end_of_data;
+    cells[begin + 8] = Number.NaN;
+    cells[begin + 9] = 0;
+    cells[begin + 10] = Number.NaN;
+    return this.count++;
+  }
+
+  /** Says what became of it; `units` and `price` are those of the fill. */
+  end(row: number, status: OrderStatus, reason: OrderReason, bar: number, units = 0, price = Number.NaN): void {
+    const { cells } = this;
+    const begin = row * FIELDS;
+    cells[begin + 6] = CODES.status[status];
+    cells[begin + 7] = CODES.reason[reason];
+    cells[begin + 8] = bar;
+    cells[begin + 9] = units;
+    cells[begin + 10] = price;
+  }
+
+  /** Every row; what still waits has `lastBar` for its end. */
+  list(lastBar: number): LoggedOrder[] {
+    return Array.from({ length: this.count }, (_, row) => {
+      const [placedBar, side, kind, units, limit, stop, status, reason, ended, filledUnits, price] =
+        this.cells.subarray(row * FIELDS, (row + 1) * FIELDS);
+      return {
+        placedBar,
+        side: side > 0 ? 1 : -1,
+        kind: ORDER_KINDS[kind],
+        units,
+        limit,
+        stop,
+        status: ORDER_STATUSES[status],
+        reason: ORDER_REASONS[reason],
+        endedBar: Number.isNaN(ended) ? lastBar : ended,
+        filledUnits,
+        price,
+      };
+    });
+  }
+
+  private grow(): void {
+    const cells = new Float64Array(Math.max(SMALLEST_CAPACITY * FIELDS, this.cells.length * 2));
+    cells.set(this.cells);
+    this.cells = cells;
+  }
+}
+
+function codesOf<Name extends string>(names: readonly Name[]): Readonly<Record<Name, number>> {
+  return Object.fromEntries(names.map((name, code) => [name, code])) as Record<Name, number>;
+}
