@@ -13,26 +13,27 @@ import {
 } from "../../compute-node/backtest/index.ts";
 import type { BarColumns } from "../../compute-node/market-data/bars.ts";
 import { compileRules, SignalScratch } from "../../compute-node/strategy/index.ts";
-import { backtestSpec } from "../../protocol/index.ts";
+import { backtestSpec, ruleStrategy } from "../../protocol/index.ts";
 import { leastAndMedianSeconds, medianSeconds } from "../measure.ts";
 import { randomWalk } from "../random-walk.ts";
 
 const [rows, seed, rounds] = process.argv.slice(2, 5).map(Number);
 const wanted = process.argv[5];
 const bars = randomWalk(rows, seed);
+const strategy = ruleStrategy.parse({
+  kind: "rules",
+  name: "SMA 20/50",
+  indicators: { fast: { type: "sma", period: 20 }, slow: { type: "sma", period: 50 } },
+  entries: { long: "fast > slow" },
+  exits: { long: "fast <= slow" },
+});
 const spec = backtestSpec.parse({
   kind: "backtest",
-  strategy: {
-    kind: "rules",
-    name: "SMA 20/50",
-    indicators: { fast: { type: "sma", period: 20 }, slow: { type: "sma", period: 50 } },
-    entries: { long: "fast > slow" },
-    exits: { long: "fast <= slow" },
-  },
+  strategy,
   data: { symbol: "WALK", timeframe: "1d" },
   settings: { initialCapital: 1e6, commissionRate: 0.001, fractionalUnits: true, finalizeTrades: false },
 });
-const compiled = compileRules(spec.strategy, {});
+const compiled = compileRules(strategy, {});
 let checksum = 0;
 
 /** Indicators, signals, trades, equity curve and every statistic. */

@@ -1,5 +1,5 @@
 /** What happens to a lease on the node: see `Stage` in model.ts for its life. */
-import type { Lease, Progress, RegistryMessage } from "../../protocol/index.ts";
+import { allowanceOf, type Lease, type Progress, type RegistryMessage } from "../../protocol/index.ts";
 import { fullJitterMs } from "./backoff.ts";
 import { addLines, emptyLog, isEmptyLog, takeLines } from "./job-log.ts";
 import {
@@ -303,7 +303,8 @@ function refusalOf(state: AgentState, { spec, dataset }: Assignment): string | n
   const { slots, kinds, datasets } = state.capabilities;
   if (state.leaveAt !== null) return "the node shuts down";
   if (state.draining) return "the node drains";
-  if (!kinds.includes(spec.kind)) return `kind ${spec.kind} is not allowed here; allowed: ${kinds.join(", ")}`;
+  const needed = allowanceOf(spec);
+  if (!kinds.includes(needed)) return `kind ${needed} is not allowed here; allowed: ${kinds.join(", ")}`;
   if (spec.kind === "backtest" && dataset === undefined) {
     const { symbol, timeframe, sha256 } = spec.data;
     const found = datasets.some(

@@ -3,12 +3,17 @@ import type { BacktestSettings, BacktestSpec } from "../../protocol/operations.t
 import { type BarColumns, barsBetween, sliceBars } from "../market-data/bars.ts";
 import { type CompiledRules, compileRules } from "../strategy/index.ts";
 import { type AuditedColumn, type AuditReport, audit } from "./audit.ts";
-import { runScript, type ScriptStrategy } from "./script-strategy.ts";
+import { loadScript, withPlaces } from "./script-source.ts";
+import { type ParameterDeclarations, runScript, type ScriptStrategy } from "./script-strategy.ts";
 
 /** The strategy of a specification over the bars of its range; `bars` is the whole dataset. */
 export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport {
   const tested = sliceBars(bars, spec.data.startMs, spec.data.endMs);
-  return auditRules(compileRules(spec.strategy, spec.parameters), tested);
+  const { strategy, parameters, settings } = spec;
+  if (strategy.kind === "rules") return auditRules(compileRules(strategy, parameters), tested);
+  return withPlaces(strategy, "The strategy failed", () =>
+    auditScript(tested, () => loadScript(strategy), settings, parameters),
+  );
 }
 
 /** The four signals of compiled rules. */
@@ -23,12 +28,14 @@ export function auditRules(compiled: Pick<CompiledRules, "signals">, bars: BarCo
 }
 
 /**
- * What a script does: the account at each bar, which any decision that changes also changes. The end of the data closes
- * nothing here, since a shorter run ends earlier.
+ * What a script does: its orders and the account at each bar, which any decision that changes also changes. The end of
+ * the data closes nothing here, since a shorter run ends earlier.
+ *
+ * @param strategyOf makes the strategy for one run, so that what it keeps in variables does not reach the next
  */
-export function auditScript<P extends Record<string, number>, N extends string>(
+export function auditScript<P extends ParameterDeclarations, N extends string>(
   bars: BarColumns,
-  strategy: ScriptStrategy<P, N>,
+  strategyOf: () => ScriptStrategy<P, N>,
   settings: BacktestSettings,
   overrides: Readonly<Record<string, number>> = {},
 ): AuditReport {
@@ -36,6 +43,7 @@ export function auditScript<P extends Record<string, number>, N extends string>(
   return audit(bars.rows, (rows) => {
     const cut = barsBetween(bars, 0, rows);
     const orders = new Float64Array(rows);
+    const strategy = strategyOf();
     const watched: ScriptStrategy<P, N> = {
       ...strategy,
       onBar(context) {

@@ -9,10 +9,10 @@ import {
   wire,
 } from "../../protocol/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
-import { compileRules } from "../strategy/index.ts";
 import { encodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { type EngineResult, runBacktest } from "./engine.ts";
+import type { EngineResult } from "./engine.ts";
+import { prepareStrategy } from "./prepare-strategy.ts";
 import { chartSeries, monthlyReturns } from "./series.ts";
 import { computeStatistics } from "./statistics.ts";
 import { tradeRecords } from "./trade-log.ts";
@@ -30,6 +30,8 @@ export interface BacktestRequest {
   readonly dataSha256: string;
   /** Called now and then; throwing from it stops the backtest. */
   readonly onProgress?: (progress: BacktestProgress) => void;
+  /** Takes each line that a strategy in TypeScript prints. */
+  readonly onLog?: (line: string) => void;
 }
 
 export interface BacktestProgress {
@@ -59,22 +61,20 @@ const PHASE_START = { signals: 0, bars: 0.2, statistics: 0.5, encoding: 0.6 } as
  *
  * @throws Problem `data-not-found` for a range without bars; `invalid-strategy` for what the strategy gets wrong
  */
-export function executeBacktest({ spec, bars, dataSha256, onProgress }: BacktestRequest): BacktestArtefact {
+export function executeBacktest({ spec, bars, dataSha256, onProgress, onLog }: BacktestRequest): BacktestArtefact {
   const report = (phase: BacktestProgress["phase"], done: number) =>
     onProgress?.({ phase, fraction: PHASE_START[phase], bars: done });
-  const compiled = compileRules(spec.strategy, spec.parameters);
+  const { parameters, run: runOn } = prepareStrategy(spec, onLog);
   const tested = testedBars(bars, spec);
   report("signals", 0);
-  const signals = compiled.signals(tested);
-  report("bars", 0);
   const barsShare = PHASE_START.statistics - PHASE_START.bars;
-  const run = runBacktest(tested, signals, spec.settings, (done) =>
+  const run = runOn(tested, (done) =>
     onProgress?.({ phase: "bars", fraction: PHASE_START.bars + (barsShare * done) / tested.rows, bars: done }),
   );
   report("statistics", tested.rows);
-  const statistics = computeStatistics(tested, run, signals.warmupBars);
+  const statistics = computeStatistics(tested, run, run.warmupBars);
   const result = assemble(spec, tested, run, {
-    parameters: { ...compiled.parameters },
+    parameters: { ...parameters },
     statistics,
     hashes: { spec: specificationHash(spec), data: dataSha256, engine: engineHash() },
   });
@@ -88,9 +88,17 @@ export function executeBacktest({ spec, bars, dataSha256, onProgress }: Backtest
 /** SHA-256 of what was asked: strategy, parameter overrides, data range and settings, as canonical JSON on the wire. */
 export function specificationHash(spec: BacktestSpec): string {
   const { sha256: _pinned, ...data } = spec.data;
-  const { strategy, parameters, settings } = spec;
+  const { parameters, settings } = spec;
+  const strategy = withoutSourceMap(spec.strategy);
   const asked = wire(backtestSpec).encode({ kind: "backtest", strategy, parameters, data, settings });
   return sha256Of(canonicalJson(asked));
+}
+
+/** Comments and blank lines move the lines that errors name, and change nothing else. */
+function withoutSourceMap(strategy: BacktestSpec["strategy"]): BacktestSpec["strategy"] {
+  if (strategy.kind !== "script") return strategy;
+  const { sourceMap: _lines, ...code } = strategy;
+  return code;
 }
 
 /** SHA-256 of `ENGINE_VERSION`. */

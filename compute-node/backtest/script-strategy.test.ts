@@ -75,14 +75,14 @@ describe("a strategy in TypeScript", () => {
     const throwing = ({ bar }: { bar: number }) => {
       if (bar === 7) throw new Error("oops");
     };
-    expect(failing({ onBar: throwing })).toThrow("onBar failed at bar 7: oops");
+    expect(failing({ onBar: throwing })).toThrow(/onBar failed at bar 7 \(.*\): oops/);
   });
 });
 
 describe("the look-ahead audit", () => {
   it("finds nothing in strategies that see past bars alone", () => {
     expect(auditRules(compileRules(crossRules), bars).findings).toEqual([]);
-    expect(auditScript(bars, cross, settings).findings).toEqual([]);
+    expect(auditScript(bars, () => cross, settings).findings).toEqual([]);
   });
 
   it("finds the first bar of a leak that was planted in rules", () => {
@@ -110,7 +110,7 @@ describe("the look-ahead audit", () => {
         if (position.size === 0 && bar < lastBar) buy();
       },
     });
-    const { findings } = auditScript(bars, leaking, settings);
+    const { findings } = auditScript(bars, () => leaking, settings);
     expect(findings.map(({ kind, bar }) => [kind, bar])).toEqual([
       ["signal", 1],
       ["equity", 2],

@@ -15,33 +15,47 @@
  * });
  * ```
  */
+import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
+import { type StrategyParameter, strategyParameter } from "../../protocol/strategy-rules.ts";
 import {
   computeIndicator,
   faultsOfParameters,
   findIndicator,
+  type IndicatorDeclaration,
   type IndicatorParameters,
   type PriceColumn,
 } from "../indicators/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
+import { suggestion } from "../strategy/closest-name.ts";
 import { Broker, type BrokerOptions } from "./broker.ts";
 import type { BarsDone, EngineResult } from "./engine.ts";
 import type { Lot, Order, OrderRequest } from "./order.ts";
+import type { ExitReason } from "./trade-log.ts";
 
 /** An indicator's name, its parameters, and which of its outputs; the first one by default. */
 export type IndicatorChoice = readonly [name: string, parameters?: IndicatorParameters, output?: string];
 
-export interface ScriptStrategy<
-  Parameters extends Record<string, number> = Record<string, number>,
-  Names extends string = string,
-> {
-  /** Every parameter with its default. */
+/** Every parameter with its default: a number, or with the range that researchers may vary it in. */
+export type ParameterDeclarations = Readonly<Record<string, StrategyParameter>>;
+
+/** The values in force. */
+export type ParameterValues<Parameters> = { readonly [Name in keyof Parameters]: number };
+
+export interface ScriptStrategy<Parameters = ParameterDeclarations, Names extends string = string> {
+  /** What lists show; the file's name by default. */
+  readonly name?: string;
+  readonly description?: string;
   readonly parameters?: Parameters;
-  readonly indicators?: (parameters: Parameters) => Record<Names, IndicatorChoice>;
+  readonly indicators?: (parameters: ParameterValues<Parameters>) => Record<Names, IndicatorChoice>;
   readonly options?: BrokerOptions;
-  onBar(context: ScriptContext<Parameters, Names>): void;
+  /** Called at the close of each bar on which every indicator has a value. */
+  onBar(context: ScriptContext<Parameters, Names>): unknown;
 }
+
+/** A strategy whose names are not known before it runs. */
+export type AnyScript = ScriptStrategy<ParameterDeclarations, string>;
 
 /** A column up to the present bar; what lies behind is out of reach, also for plain JavaScript. */
 export interface Series {
@@ -62,8 +76,20 @@ export interface Position {
   readonly lots: readonly Readonly<Lot>[];
 }
 
-export interface ScriptContext<Parameters, Names extends string> {
-  readonly parameters: Parameters;
+export interface ClosedTrade {
+  /** Units; negative for a short. */
+  readonly size: number;
+  readonly entryBar: number;
+  readonly exitBar: number;
+  readonly entryPrice: number;
+  readonly exitPrice: number;
+  /** Net of commission, money. */
+  readonly profit: number;
+  readonly exitReason: ExitReason;
+}
+
+export interface ScriptContext<Parameters = ParameterDeclarations, Names extends string = string> {
+  readonly parameters: ParameterValues<Parameters>;
   /** The present bar, counted from 0. */
   readonly bar: number;
   /** Start of the present bar, milliseconds since the epoch. */
@@ -75,6 +101,9 @@ export interface ScriptContext<Parameters, Names extends string> {
   readonly position: Position;
   /** Waiting orders, oldest first. */
   readonly orders: readonly Order[];
+  /** Closed trades, in the order of closing; copies. */
+  readonly history: readonly ClosedTrade[];
+  /** Without a price a market order, of all free equity unless `units` or `size` says otherwise. */
   readonly buy: (request?: OrderRequest) => Order;
   readonly sell: (request?: OrderRequest) => Order;
   /** Closes a part of the position, all of it by default. */
@@ -84,7 +113,7 @@ export interface ScriptContext<Parameters, Names extends string> {
 }
 
 /** Types a strategy; it is the default export of its file. */
-export function defineStrategy<Parameters extends Record<string, number>, Names extends string>(
+export function defineStrategy<const Parameters extends ParameterDeclarations, Names extends string>(
   strategy: ScriptStrategy<Parameters, Names>,
 ): ScriptStrategy<Parameters, Names> {
   return strategy;
@@ -99,17 +128,18 @@ const PROGRESS_BARS = 65_536;
  * @throws Problem `invalid-strategy` for an unknown parameter, indicator or output, for an order without sense, and for
  *   a look beyond the present bar; what `onBar` itself throws is wrapped, with the bar
  */
-export function runScript<Parameters extends Record<string, number>, Names extends string>(
+export function runScript<Parameters extends ParameterDeclarations, Names extends string>(
   bars: BarColumns,
-  strategy: ScriptStrategy<Parameters, Names>,
+  given: ScriptStrategy<Parameters, Names>,
   settings: BacktestSettings,
   overrides: Readonly<Record<string, number>> = {},
   onProgress?: BarsDone,
 ): EngineResult & { readonly warmupBars: number } {
+  const strategy = given as unknown as AnyScript;
   const parameters = parametersOf(strategy, overrides);
   const broker = new Broker(bars, settings, strategy.options);
   const clock = new Clock();
-  const { columns, warmupBars } = indicatorColumns(bars, strategy.indicators?.(parameters) ?? {});
+  const { columns, warmupBars } = indicatorColumns(bars, indicatorsOf(strategy, parameters));
   const context = new Context(parameters, bars, columns, broker, clock);
   const first = warmupBars + 1;
   if (first >= bars.rows) broker.warnings.neverDecided = 1;
@@ -121,7 +151,7 @@ export function runScript<Parameters extends Record<string, number>, Names exten
     }
     broker.process(bar);
     if (broker.isRuined) break;
-    decide(strategy, context as unknown as ScriptContext<Parameters, Names>, bar);
+    decide(strategy, context, bar);
     if (onProgress !== undefined && bar % PROGRESS_BARS === 0) onProgress(bar);
   }
   if (first < bars.rows) broker.finish();
@@ -134,21 +164,32 @@ export function runScript<Parameters extends Record<string, number>, Names exten
   return { trades, orders, equity, cash, openPosition, refusals, warnings: broker.warnings.list(settings), warmupBars };
 }
 
-function decide<P extends Record<string, number>, N extends string>(
-  strategy: ScriptStrategy<P, N>,
-  context: ScriptContext<P, N>,
-  bar: number,
-): void {
+function decide(strategy: AnyScript, context: ScriptContext, bar: number): void {
+  let answer: unknown;
   try {
-    strategy.onBar(context);
+    answer = strategy.onBar(context);
   } catch (cause) {
-    if (cause instanceof Problem) throw cause;
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new Problem("invalid-strategy", `onBar failed at bar ${bar}: ${message}`, {
-      cure: "Run the strategy on this bar in a debugger; the bar is counted from 0 within the range.",
-      cause,
+    throw failedAt(context, cause);
+  }
+  if (answer !== undefined && isPromise(answer)) {
+    throw new Problem("invalid-strategy", `onBar at bar ${bar} answers with a promise, which no run waits for.`, {
+      cure: "Take `async` away: everything that a strategy sees is there at once.",
     });
   }
+}
+
+/** With the bar, also where the engine refused what the script asked for. The cause is what was thrown. */
+function failedAt({ bar, timeMs }: ScriptContext, cause: unknown): Problem {
+  const message = typeof cause === "object" && cause !== null && "message" in cause ? cause.message : cause;
+  const time = new Date(timeMs).toISOString().replace(/(T00:00:00)?\.000Z$/, "");
+  return new Problem("invalid-strategy", `onBar failed at bar ${bar} (${time}): ${String(message)}`, {
+    cure: (cause instanceof Problem ? cause.cure : undefined) ?? "Correct the strategy; bars are counted from 0.",
+    cause,
+  });
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
 class Clock {
@@ -188,8 +229,8 @@ function beyond(barsBack: number): Problem {
 }
 
 /** One for a run; its functions keep working when they are taken out of it. */
-class Context implements ScriptContext<Record<string, number>, string> {
-  readonly parameters: Record<string, number>;
+class Context implements ScriptContext {
+  readonly parameters: Readonly<Record<string, number>>;
   readonly prices: Readonly<Record<PriceColumn, Series>>;
   readonly indicators: Readonly<Record<string, Series>>;
   readonly position: Position;
@@ -202,7 +243,7 @@ class Context implements ScriptContext<Record<string, number>, string> {
   readonly #clock: Clock;
 
   constructor(
-    parameters: Record<string, number>,
+    parameters: Readonly<Record<string, number>>,
     bars: BarColumns,
     columns: Readonly<Record<string, Float64Array>>,
     broker: Broker,
@@ -243,6 +284,19 @@ class Context implements ScriptContext<Record<string, number>, string> {
   get orders(): readonly Order[] {
     return [...this.#broker.orders];
   }
+
+  get history(): readonly ClosedTrade[] {
+    const { trades } = this.#broker;
+    return Array.from({ length: trades.count }, (_, row) => ({
+      size: trades.size[row],
+      entryBar: trades.entryBar[row],
+      exitBar: trades.exitBar[row],
+      entryPrice: trades.entryPrice[row],
+      exitPrice: trades.exitPrice[row],
+      profit: trades.pnl[row],
+      exitReason: EXIT_REASONS[trades.exitReason[row]],
+    }));
+  }
 }
 
 class HeldPosition implements Position {
@@ -269,50 +323,105 @@ class HeldPosition implements Position {
   }
 }
 
-function parametersOf<P extends Record<string, number>, N extends string>(
-  strategy: ScriptStrategy<P, N>,
+/**
+ * Every parameter with the value in force.
+ *
+ * @throws Problem `invalid-strategy` for a parameter that is not declared, that is no number, or outside its range
+ */
+export function parametersOf(
+  strategy: Pick<AnyScript, "parameters">,
   overrides: Readonly<Record<string, number>>,
-): P {
-  const declared: Record<string, number> = { ...strategy.parameters };
+): Readonly<Record<string, number>> {
+  const declared = strategy.parameters ?? {};
   const unknown = Object.keys(overrides).find((name) => !Object.hasOwn(declared, name));
   if (unknown !== undefined) {
     throw new Problem("invalid-strategy", `The strategy has no parameter "${unknown}".`, {
-      cure: `Its parameters are ${Object.keys(declared).join(", ") || "none"}.`,
+      cure: suggestion(unknown, Object.keys(declared), "parameters"),
     });
   }
-  return Object.freeze({ ...declared, ...overrides }) as P;
+  const values = Object.entries(declared).map(([name, declaration]): [string, number] => {
+    const parsed = strategyParameter.safeParse(declaration);
+    if (!parsed.success) {
+      throw new Problem("invalid-strategy", `Parameter ${name} is declared as no number.`, {
+        cure: "Give its default, or { default, min, max, step, description }.",
+      });
+    }
+    const value = Object.hasOwn(overrides, name) ? overrides[name] : defaultOf(parsed.data);
+    checkRange(name, parsed.data, value);
+    return [name, value];
+  });
+  return Object.freeze(Object.fromEntries(values));
 }
 
-function indicatorColumns(bars: BarColumns, choices: Readonly<Record<string, IndicatorChoice>>) {
+function defaultOf(parameter: StrategyParameter): number {
+  return typeof parameter === "number" ? parameter : parameter.default;
+}
+
+function checkRange(name: string, declared: StrategyParameter, value: number): void {
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } =
+    typeof declared === "number" ? {} : declared;
+  if (Number.isFinite(value) && value >= min && value <= max) return;
+  throw new Problem("invalid-strategy", `Parameter ${name} is ${value}, outside its range.`, {
+    cure: `Give a number from ${min} to ${max}.`,
+  });
+}
+
+interface ChosenIndicator {
+  readonly key: string;
+  readonly declaration: IndicatorDeclaration;
+  readonly values: IndicatorParameters;
+  /** Which of the declaration's outputs. */
+  readonly output: number;
+}
+
+/**
+ * The indicators that a strategy asks for.
+ *
+ * @throws Problem `invalid-strategy` for an unknown type, parameter or output, and for a parameter out of its range
+ */
+export function indicatorsOf(
+  strategy: Pick<AnyScript, "indicators">,
+  parameters: Readonly<Record<string, number>>,
+): ChosenIndicator[] {
+  return Object.entries(strategy.indicators?.(parameters) ?? {}).map(([key, choice]) => chosen(key, choice));
+}
+
+function chosen(key: string, [name, given = {}, output]: IndicatorChoice): ChosenIndicator {
+  const declaration = findIndicator(name);
+  if (declaration === undefined) {
+    throw new Problem("invalid-strategy", `Indicator "${key}" has the unknown type "${name}".`, {
+      cure: "docs/reference/indicators.md lists the types.",
+    });
+  }
+  const defaults = Object.fromEntries(declaration.parameters.map((parameter) => [parameter.name, parameter.default]));
+  const unknown = Object.keys(given).find((parameter) => !Object.hasOwn(defaults, parameter));
+  if (unknown !== undefined) {
+    throw new Problem("invalid-strategy", `${name} has no parameter "${unknown}".`, {
+      cure: suggestion(unknown, Object.keys(defaults), "parameters"),
+    });
+  }
+  const values = { ...defaults, ...given };
+  const [fault] = faultsOfParameters(declaration, values);
+  if (fault !== undefined) throw new Problem("invalid-strategy", fault.message, { cure: fault.cure });
+  const names = declaration.outputs.map((candidate) => candidate.name);
+  const index = output === undefined ? 0 : names.indexOf(output);
+  if (index < 0) {
+    throw new Problem("invalid-strategy", `${name} has no output "${output}".`, {
+      cure: suggestion(String(output), names, "outputs"),
+    });
+  }
+  return { key, declaration, values, output: index };
+}
+
+function indicatorColumns(bars: BarColumns, indicators: readonly ChosenIndicator[]) {
   const columns: Record<string, Float64Array> = {};
   let warmupBars = 0;
-  for (const [key, [name, given = {}, output]] of Object.entries(choices)) {
-    const declaration = findIndicator(name);
-    if (declaration === undefined) {
-      throw new Problem("invalid-strategy", `Indicator "${key}" has the unknown type "${name}".`, {
-        cure: "`ktrdr strategy validate` and docs/reference/indicators.md list the types.",
-      });
-    }
-    const defaults = Object.fromEntries(declaration.parameters.map((parameter) => [parameter.name, parameter.default]));
-    const unknown = Object.keys(given).find((parameter) => !Object.hasOwn(defaults, parameter));
-    const values = { ...defaults, ...given };
-    const [fault] = faultsOfParameters(declaration, values);
-    if (unknown !== undefined || fault !== undefined) {
-      throw new Problem("invalid-strategy", fault?.message ?? `${name} has no parameter "${unknown}".`, {
-        cure: fault?.cure ?? `Its parameters are ${Object.keys(defaults).join(", ")}.`,
-      });
-    }
-    const index = output === undefined ? 0 : declaration.outputs.findIndex((candidate) => candidate.name === output);
-    if (index < 0) {
-      throw new Problem("invalid-strategy", `${name} has no output "${output}".`, {
-        cure: `Its outputs are ${declaration.outputs.map((candidate) => candidate.name).join(", ")}.`,
-      });
-    }
+  for (const { key, declaration, values, output } of indicators) {
     const outputs = declaration.outputs.map(() => new Float64Array(bars.rows));
     const inputs = declaration.inputs.map((input) => bars[input]);
     computeIndicator(declaration, inputs, values, outputs);
-    columns[key] = outputs[index];
-    warmupBars = Math.max(warmupBars, declaration.outputs[index].firstIndex(values));
+    columns[key] = outputs[output];
+    warmupBars = Math.max(warmupBars, declaration.outputs[output].firstIndex(values));
   }
   return { columns, warmupBars };
 }

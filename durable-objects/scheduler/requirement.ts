@@ -2,10 +2,19 @@
  * What an operation asks of a worker. Operations that ask the same share a class; whether a worker fits is decided once
  * a class, not once an operation.
  */
-import type { DataRequest, DatasetRef, OperationSpec, Requirements, WorkerType } from "../../protocol/index.ts";
+import {
+  allowanceOf,
+  type DataRequest,
+  type DatasetRef,
+  type OperationSpec,
+  type Requirements,
+  SCRIPT_KIND,
+  type WorkerType,
+} from "../../protocol/index.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 
 export interface Requirement {
+  /** What a worker must allow: one of its `capabilities.kinds`. */
   readonly kind: string;
   /** In order of preference. */
   readonly workerTypes: readonly WorkerType[];
@@ -32,7 +41,7 @@ export function completeRequirements(spec: OperationSpec, asked: Partial<Require
 }
 
 export function requirementOf(spec: OperationSpec, requirements: Requirements): Requirement {
-  return { kind: spec.kind, ...requirements, dataset: spec.kind === "backtest" ? datasetOf(spec.data) : null };
+  return { kind: allowanceOf(spec), ...requirements, dataset: spec.kind === "backtest" ? datasetOf(spec.data) : null };
 }
 
 function datasetOf(data: DataRequest): Requirement["dataset"] {
@@ -124,7 +133,11 @@ export function waitingReason(
   const connected = ofType.filter(reachable);
   if (connected.length === 0) return `no worker of type ${types} is connected; ${ofType.length} registered`;
   const ofKind = connected.filter((worker) => worker.capabilities.kinds.includes(requirement.kind));
-  if (ofKind.length === 0) return `no connected worker allows operations of kind ${requirement.kind}`;
+  if (ofKind.length === 0) {
+    return requirement.kind === SCRIPT_KIND
+      ? "no connected worker allows strategies in TypeScript; start one with `ktrdr node start --allow-scripts`"
+      : `no connected worker allows operations of kind ${requirement.kind}`;
+  }
   const { dataset } = requirement;
   const withData = stored === undefined ? ofKind.filter((worker) => holdsData(requirement, worker, undefined)) : ofKind;
   if (dataset !== null && withData.length === 0) {
