@@ -124,7 +124,13 @@ function startNode(options: LocalSystemOptions, url: string, workerId: string, t
       ...["--url", url, "--home", home.root, "--worker-id", workerId, "--type", workerType],
     ],
     // The node gets what it needs to enrol, not the admin token that may stand in our environment.
-    environment: { ...environment, KTRDR_TOKEN: undefined, ENROLMENT_TOKEN: token },
+    environment: {
+      ...environment,
+      KTRDR_TOKEN: undefined,
+      ENROLMENT_TOKEN: token,
+      // Whoever submits here started this system: their code runs as they do.
+      KTRDR_ALLOW_SCRIPTS: environment.KTRDR_ALLOW_SCRIPTS || "yes",
+    },
     workingFolder: PROJECT_FOLDER,
     logFile: join(home.nodes, workerId, "node.log"),
   });

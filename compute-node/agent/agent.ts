@@ -11,6 +11,7 @@ import {
   type OperationResult,
   Problem,
   type RegisterRequest,
+  SCRIPT_KIND,
 } from "../../protocol/index.ts";
 import { DatasetFetcher } from "./dataset-fetcher.ts";
 import type { Source } from "./download.ts";
@@ -325,12 +326,17 @@ export class Agent {
 function capabilitiesOf(settings: NodeSettings): Capabilities {
   return {
     slots: settings.slots,
-    kinds: [...settings.kinds],
+    kinds: allowedKinds(settings),
     memoryBytes: totalmem(),
     cpuCount: Math.max(1, cpus().length),
     labels: { ...settings.labels },
     datasets: [],
   };
+}
+
+/** Scripts are backtests, so they need those allowed as well. */
+function allowedKinds({ kinds, allowScripts }: NodeSettings): string[] {
+  return allowScripts && kinds.includes("backtest") ? [...kinds, SCRIPT_KIND] : [...kinds];
 }
 
 function isSameList(left: readonly DatasetRef[], right: readonly DatasetRef[]): boolean {

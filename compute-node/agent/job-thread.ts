@@ -18,6 +18,7 @@ const PROGRESS_INTERVAL_MS = 200;
 /** Below the agent's own, so that the agent gets the processor first where there is none to spare. */
 const JOB_NICENESS = 5;
 const STACK_LENGTH = 2_000;
+const PRINTED_LINES = 200;
 /** Shorter sleeps probe how fast work is handed out, and say nothing. */
 const TOLD_SLEEP_MS = 100;
 
@@ -59,6 +60,7 @@ function backtest(spec: BacktestSpec, { bars, dataSha256 }: JobInput, flag: Int3
     spec,
     bars,
     dataSha256,
+    onLog: boundedLog(),
     onProgress: ({ phase, fraction, bars: done }) => {
       phases.enter(phase);
       const seconds = (performance.now() - startedAt) / 1000;
@@ -99,6 +101,17 @@ function sleep(spec: SleepSpec, flag: Int32Array): ThreadReply {
   if (isTold) log([`done after ${(performance.now() - startedAt).toFixed(0)} ms`]);
   const summary = { duration_ms: spec.durationMs, busy: spec.busy };
   return { type: "result", bytes: null, result: { sha256: null, bytes: 0, mediaType: "application/json", summary } };
+}
+
+/** What a strategy prints, up to so many lines: it may print on each of a million bars. */
+function boundedLog(): (line: string) => void {
+  let printed = 0;
+  return (line) => {
+    printed++;
+    if (printed <= PRINTED_LINES) log([line]);
+    else if (printed === PRINTED_LINES + 1)
+      log([`the strategy prints more than ${PRINTED_LINES} lines; the rest is left out`]);
+  };
 }
 
 function log(lines: string[]): void {

@@ -56,6 +56,7 @@ describe("a node's settings", () => {
       workerType: "backtesting",
       healthPort: 5003,
       kinds: ["backtest", "sleep"],
+      allowScripts: false,
     });
     expect(settings.workerId).toBe(workerIdOfHost(hostname()));
     expect(settings.slots).toBeGreaterThan(0);
@@ -71,6 +72,15 @@ describe("a node's settings", () => {
   it("take lists and labels as text", () => {
     const { settings } = resolveIn({ kinds: "sleep", labels: "rack=3, owner=kim" });
     expect(settings).toMatchObject({ kinds: ["sleep"], labels: { rack: "3", owner: "kim" } });
+  });
+
+  it("allow scripts by a flag, a word in the environment or the file, and take nothing else for a yes", () => {
+    expect(resolveIn({ allowScripts: true }).settings.allowScripts).toBe(true);
+    expect(resolveIn({}, { KTRDR_ALLOW_SCRIPTS: "1" }).settings.allowScripts).toBe(true);
+    expect(resolveIn({}, { KTRDR_ALLOW_SCRIPTS: "no" }).settings.allowScripts).toBe(false);
+    expect(() => resolveIn({}, { KTRDR_ALLOW_SCRIPTS: "please" })).toThrow("yes or no");
+    writeFileSync(join(folder.path, "node.yaml"), "allow_scripts: true\n");
+    expect(resolveIn({}).settings.allowScripts).toBe(true);
   });
 
   it("read JSON as well, with --config", () => {

@@ -79,6 +79,13 @@ export const SETTINGS = {
     key: "kinds",
     description: `kinds of operation to allow, with commas (default: ${KINDS.join(",")})`,
   },
+  allowScripts: {
+    schema: yesOrNo(),
+    flag: "--allow-scripts",
+    environment: "KTRDR_ALLOW_SCRIPTS",
+    key: "allow_scripts",
+    description: "run strategies in TypeScript, which is code that others wrote (default: no)",
+  },
   labels: {
     schema: labelsSchema(),
     flag: "--labels <list>",
@@ -133,6 +140,8 @@ export interface NodeSettings {
   readonly workerType: WorkerType;
   readonly slots: number;
   readonly kinds: readonly string[];
+  /** Backtests of strategies that are code may run here. */
+  readonly allowScripts: boolean;
   readonly labels: Readonly<Record<string, string>>;
   /** Absolute. */
   readonly home: string;
@@ -211,6 +220,7 @@ function withDefaults(values: Record<string, unknown>): NodeSettings {
     workerType: type,
     slots,
     kinds: checked.kinds ?? KINDS,
+    allowScripts: checked.allowScripts ?? false,
     labels: checked.labels ?? {},
     home: resolve(checked.home ?? join(homedir(), ".ktrdr")),
     healthPort: checked.healthPort === false ? null : (checked.healthPort ?? HEALTH_PORTS[type]),
@@ -285,6 +295,19 @@ function describeFault(error: z.ZodError, value: unknown): string {
 function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   const digits = (value: unknown) => (typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value);
   return z.preprocess(digits, z.int().min(least).max(most));
+}
+
+/** A boolean from a flag or the file; yes, true, 1 and their opposites elsewhere. */
+function yesOrNo() {
+  const words: Readonly<Record<string, boolean>> = {
+    yes: true,
+    true: true,
+    1: true,
+    no: false,
+    false: false,
+    0: false,
+  };
+  return z.preprocess((value) => words[String(value).toLowerCase()], z.boolean({ error: "yes or no" }));
 }
 
 /** A list in the file, a text with commas elsewhere. */

@@ -57,7 +57,8 @@ function absenceOf(message: string): string | undefined {
 }
 
 function isTimeout(thrown: unknown): boolean {
-  return thrown instanceof Error && "code" in thrown && thrown.code === "ERR_SCRIPT_EXECUTION_TIMEOUT";
+  const code = typeof thrown === "object" && thrown !== null && "code" in thrown ? thrown.code : undefined;
+  return code === "ERR_SCRIPT_EXECUTION_TIMEOUT";
 }
 
 function endless(): Problem {

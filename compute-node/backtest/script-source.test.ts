@@ -1,0 +1,164 @@
+import { describe, expect, it } from "vitest";
+import { backtestSpec, LIMITS, Problem, wire } from "../../protocol/index.ts";
+import { auditBacktest } from "./audit-strategy.ts";
+import { executeBacktest, specificationHash } from "./execute.ts";
+import { randomBars } from "./random-cases.ts";
+import { loadScript } from "./script-source.ts";
+
+const bars = randomBars(600, 7, 0.02);
+
+function specOf(source: string, more: { parameters?: Record<string, number>; sourceMap?: string } = {}) {
+  const { parameters = {}, sourceMap } = more;
+  return backtestSpec.parse({
+    kind: "backtest",
+    strategy: { kind: "script", name: "test", source, ...(sourceMap === undefined ? {} : { sourceMap }) },
+    parameters,
+    data: { symbol: "X", timeframe: "1d" },
+    settings: { fractionalUnits: true },
+  });
+}
+
+const run = (source: string, onLog?: (line: string) => void) =>
+  executeBacktest({
+    spec: specOf(source),
+    bars,
+    dataSha256: "0".repeat(64),
+    ...(onLog === undefined ? {} : { onLog }),
+  });
+
+function problemOf(action: () => unknown): Problem {
+  try {
+    action();
+  } catch (thrown) {
+    if (thrown instanceof Problem) return thrown;
+    throw thrown;
+  }
+  throw new Error("nothing was thrown");
+}
+
+const CROSS = `exports.default = {
+  parameters: { fast: { default: 5, min: 2, max: 50 }, slow: 20 },
+  indicators: ({ fast, slow }) => ({ fast: ["sma", { period: fast }], slow: ["sma", { period: slow }] }),
+  onBar({ indicators: { fast, slow }, position, buy, close }) {
+    if (position.size === 0 && fast.now > slow.now) buy({ stopLoss: { fraction: 0.05 } });
+    else if (position.size > 0 && fast.now <= slow.now) close();
+  },
+};`;
+
+describe("a strategy's code from the wire", () => {
+  it("gives the same bytes at each run, also with variables of its own", () => {
+    const counting = CROSS.replace("exports.default", "let bars = 0;\nexports.default").replace(
+      "if (position.size === 0 &&",
+      "if (++bars % 3 > 0 && position.size === 0 &&",
+    );
+    const [first, second] = [run(counting), run(counting)];
+    expect(first.result.trades.length).toBeGreaterThan(5);
+    expect(second.sha256).toBe(first.sha256);
+    expect(first.result.strategyName).toBe("test");
+    expect(first.result.parameters).toEqual({ fast: 5, slow: 20 });
+  });
+
+  it("is part of the specification's hash, and the source map is not", () => {
+    const hash = specificationHash(specOf(CROSS));
+    expect(specificationHash(specOf(`${CROSS} `))).not.toBe(hash);
+    expect(specificationHash(specOf(CROSS, { sourceMap: "{}" }))).toBe(hash);
+  });
+
+  it("travels in snake_case, and comes back as it was", () => {
+    const spec = specOf(CROSS, { sourceMap: "{}" });
+    const json = wire(backtestSpec).encode(spec) as { strategy: Record<string, unknown> };
+    expect(Object.keys(json.strategy)).toContain("source_map");
+    expect(wire(backtestSpec).parse(json)).toEqual(spec);
+    expect(() => specOf("x".repeat(LIMITS.operationSpecBytes + 1))).toThrow("a bundle of at most");
+  });
+
+  it("has its overrides checked against its parameters and their ranges", () => {
+    const failing = (parameters: Record<string, number>) =>
+      problemOf(() => executeBacktest({ spec: specOf(CROSS, { parameters }), bars, dataSha256: "0".repeat(64) }));
+    expect(failing({ fsat: 3 }).cure).toContain('Did you mean "fast"?');
+    expect(failing({ fast: 51 }).message).toBe("Parameter fast is 51, outside its range.");
+  });
+
+  it("names bar, time and line of what it throws", () => {
+    const problem = problemOf(() =>
+      run(`exports.default = {
+  onBar({ bar, prices }) {
+    if (bar === 7) prices.clsoe.now;
+  },
+};`),
+    );
+    expect(problem.kind).toBe("invalid-strategy");
+    expect(problem.message).toMatch(
+      /^onBar failed at bar 7 \(\d{4}-\d\d-\d\d.*\): Cannot read properties of undefined \(reading 'now'\) \(ktrdr-strategy\.js:3:\d+\)$/,
+    );
+    expect(problem.issues).toMatchObject([{ file: "ktrdr-strategy.js", line: 3 }]);
+  });
+
+  it("names the line for what the engine refuses, and keeps the engine's cure", () => {
+    const problem = problemOf(() => run("exports.default = {\n  onBar({ buy }) {\n    buy({ units: -1 });\n  },\n};"));
+    expect(problem.message).toMatch(/An order has units -1\. \(ktrdr-strategy\.js:3:5\)$/);
+    expect(problem.cure).toBe("Give a positive number.");
+    const future = problemOf(() => run("exports.default = { onBar({ prices }) { prices.close.at(-1); } };"));
+    expect(future.message).toContain("-1 bars back is not a bar up to the present one");
+  });
+
+  it.each([
+    ["exports.default = { onBar() { fetch('http://x'); } }", "fetch is not defined", "no network"],
+    ["const fs = require('fs');", "require is not defined", "prices and its parameters alone"],
+    ["exports.default = { onBar() { setTimeout(() => 1); } }", "setTimeout is not defined", "count bars"],
+    ["exports.default = { onBar() { Math.random(); } }", "Math.random is not available", "Correct"],
+    ["exports.default = { async onBar() {} }", "answers with a promise", "Take `async` away"],
+    ["exports.default = { onBar() { throw 'words'; } }", "onBar failed at bar 1", "Correct"],
+    ["exports.default = {", "Unexpected token", "Correct the line"],
+    ["exports.other = 1;", "exports no strategy", "export default defineStrategy"],
+    ["exports.default = { onbar() {} };", "exports no strategy", "onBar"],
+    ["exports.default = { onBar() {}, indicator: () => ({}) };", "unknown key: indicator", '"indicators"'],
+    ["exports.default = { onBar() {}, options: { pyramidding: 1 } };", "unknown key: pyramidding", '"pyramiding"'],
+    ["exports.default = { onBar() {}, indicators: {} };", "indicators is of the wrong type", "a function"],
+    ["exports.default = { onBar() {}, parameters: { a: 'b' } };", "Parameter a", "default"],
+    ["exports.default = { onBar() {}, indicators: () => ({ a: ['smaa'] }) };", 'unknown type "smaa"', "indicators.md"],
+  ])("is a clear fault: %s", (source, message, cure) => {
+    const problem = problemOf(() => run(source));
+    expect(problem.kind).toBe("invalid-strategy");
+    expect(problem.message).toContain(message);
+    expect(problem.cure).toContain(cure);
+  });
+
+  it("that never ends while it is loaded is a fault, where a limit is given", () => {
+    const script = { kind: "script", name: "endless", source: "for (;;) {}" } as const;
+    expect(problemOf(() => loadScript(script, { timeoutMs: 50 })).message).toContain("does not come to its end");
+  });
+
+  it("prints into the log", () => {
+    const lines: string[] = [];
+    run("exports.default = { onBar({ bar }) { if (bar < 3) console.log('bar', bar); } };", (line) => lines.push(line));
+    expect(lines).toEqual(["bar 1", "bar 2"]);
+  });
+});
+
+describe("the look-ahead audit of a strategy's code", () => {
+  it("finds nothing in one that counts bars in its own variables", () => {
+    const counting =
+      "let count = 0;\nexports.default = { onBar({ position, buy, close }) { if (++count % 5 === 0) position.size === 0 ? buy() : close(); } };";
+    expect(auditBacktest(specOf(counting), bars).findings).toEqual([]);
+  });
+
+  it("finds one that breaks out of its context and carries knowledge of the future from run to run", () => {
+    const leaking = `exports.default = {
+      onBar({ bar, position, buy }) {
+        const outside = buy.constructor("return globalThis")();
+        outside.ktrdrTestLastBar = Math.max(outside.ktrdrTestLastBar ?? 0, bar);
+        if (position.size === 0 && bar < outside.ktrdrTestLastBar) buy();
+      },
+    };`;
+    try {
+      const { findings } = auditBacktest(specOf(leaking), bars);
+      expect(findings.map(({ kind, name, bar }) => [kind, name, bar])).toEqual([
+        ["signal", "orders", 1],
+        ["equity", "equity", 2],
+      ]);
+    } finally {
+      Reflect.deleteProperty(globalThis, "ktrdrTestLastBar");
+    }
+  });
+});
