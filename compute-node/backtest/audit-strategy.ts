@@ -3,8 +3,9 @@ import type { BacktestSettings, BacktestSpec } from "../../protocol/operations.t
 import { type BarColumns, barsBetween, sliceBars } from "../market-data/bars.ts";
 import { type CompiledRules, compileRules } from "../strategy/index.ts";
 import { type AuditedColumn, type AuditReport, audit } from "./audit.ts";
+import type { ParameterDeclarations, ScriptStrategy } from "./script-api.ts";
 import { loadScript, withPlaces } from "./script-source.ts";
-import { type ParameterDeclarations, runScript, type ScriptStrategy } from "./script-strategy.ts";
+import { runScript } from "./script-strategy.ts";
 
 /** The strategy of a specification over the bars of its range; `bars` is the whole dataset. */
 export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport {

@@ -19,11 +19,12 @@ export {
   defineStrategy,
   type IndicatorChoice,
   type Position,
-  runScript,
   type ScriptContext,
   type ScriptStrategy,
   type Series,
-} from "./script-strategy.ts";
+} from "./script-api.ts";
+export { loadScript, withPlaces } from "./script-source.ts";
+export { indicatorsOf, parametersOf, runScript } from "./script-strategy.ts";
 export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
 export { computeStatistics } from "./statistics.ts";
 export { type BacktestSummary, summarizeBacktest } from "./summary.ts";

@@ -3,7 +3,7 @@ import { Problem, type ProblemIssue } from "../../protocol/problem.ts";
 import type { ScriptSource } from "../../protocol/strategy-script.ts";
 import { evaluateModule, positionOf, type SandboxOptions } from "../script/index.ts";
 import { suggestion } from "../strategy/closest-name.ts";
-import type { ScriptStrategy } from "./script-strategy.ts";
+import type { ScriptStrategy } from "./script-api.ts";
 
 const KEYS = ["name", "description", "parameters", "indicators", "options", "onBar"];
 const OPTION_KEYS = ["reversal", "pyramiding"];

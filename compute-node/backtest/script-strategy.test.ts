@@ -6,7 +6,8 @@ import { compileRules } from "../strategy/index.ts";
 import { auditRules, auditScript } from "./audit-strategy.ts";
 import { runBacktest } from "./engine.ts";
 import { randomBars } from "./random-cases.ts";
-import { defineStrategy, runScript } from "./script-strategy.ts";
+import { defineStrategy } from "./script-api.ts";
+import { runScript } from "./script-strategy.ts";
 import { tradeRecords } from "./trade-log.ts";
 
 const bars = randomBars(1500, 5, 0.02);

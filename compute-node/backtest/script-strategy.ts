@@ -1,20 +1,4 @@
-/**
- * @file Strategies in TypeScript: `defineStrategy({ parameters, indicators, onBar })`.
- *
- * `onBar` is called at the close of each bar, from the first on which every indicator has a value. Its orders wait for
- * the next bar. Whatever it reads goes through a series, which ends at the present bar: asking beyond it throws.
- *
- * ```ts
- * export default defineStrategy({
- *   parameters: { fast: 20, slow: 50 },
- *   indicators: ({ fast, slow }) => ({ fast: ["sma", { period: fast }], slow: ["sma", { period: slow }] }),
- *   onBar({ indicators: { fast, slow }, position, buy, close }) {
- *     if (fast.now > slow.now && position.size === 0) buy({ stopLoss: { fraction: 0.05 } });
- *     if (fast.now <= slow.now && position.size > 0) close();
- *   },
- * });
- * ```
- */
+/** Runs strategies in TypeScript (`script-api.ts` says what they are) on the event engine. */
 import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
@@ -29,95 +13,20 @@ import {
 } from "../indicators/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { suggestion } from "../strategy/closest-name.ts";
-import { Broker, type BrokerOptions } from "./broker.ts";
-import type { BarsDone, EngineResult } from "./engine.ts";
+import { Broker } from "./broker.ts";
+import type { BarsDone } from "./engine.ts";
 import type { Lot, Order, OrderRequest } from "./order.ts";
-import type { ExitReason } from "./trade-log.ts";
-
-/** An indicator's name, its parameters, and which of its outputs; the first one by default. */
-export type IndicatorChoice = readonly [name: string, parameters?: IndicatorParameters, output?: string];
-
-/** Every parameter with its default: a number, or with the range that researchers may vary it in. */
-export type ParameterDeclarations = Readonly<Record<string, StrategyParameter>>;
-
-/** The values in force. */
-export type ParameterValues<Parameters> = { readonly [Name in keyof Parameters]: number };
-
-export interface ScriptStrategy<Parameters = ParameterDeclarations, Names extends string = string> {
-  /** What lists show; the file's name by default. */
-  readonly name?: string;
-  readonly description?: string;
-  readonly parameters?: Parameters;
-  readonly indicators?: (parameters: ParameterValues<Parameters>) => Record<Names, IndicatorChoice>;
-  readonly options?: BrokerOptions;
-  /** Called at the close of each bar on which every indicator has a value. */
-  onBar(context: ScriptContext<Parameters, Names>): unknown;
-}
-
-/** A strategy whose names are not known before it runs. */
-export type AnyScript = ScriptStrategy<ParameterDeclarations, string>;
-
-/** A column up to the present bar; what lies behind is out of reach, also for plain JavaScript. */
-export interface Series {
-  /** At the present bar. */
-  readonly now: number;
-  /** `barsBack` bars before the present one; NaN before the first bar. Throws for a later bar. */
-  at(barsBack: number): number;
-  /** The last `count` values, oldest first; fewer at the beginning. A copy. */
-  last(count: number): Float64Array;
-}
-
-export interface Position {
-  /** Units; negative for a short, 0 while flat. */
-  readonly size: number;
-  /** Profit of what is held at the present close, before the commission of the exit, money. */
-  readonly profit: number;
-  /** The entries that are held, oldest first; copies. */
-  readonly lots: readonly Readonly<Lot>[];
-}
-
-export interface ClosedTrade {
-  /** Units; negative for a short. */
-  readonly size: number;
-  readonly entryBar: number;
-  readonly exitBar: number;
-  readonly entryPrice: number;
-  readonly exitPrice: number;
-  /** Net of commission, money. */
-  readonly profit: number;
-  readonly exitReason: ExitReason;
-}
-
-export interface ScriptContext<Parameters = ParameterDeclarations, Names extends string = string> {
-  readonly parameters: ParameterValues<Parameters>;
-  /** The present bar, counted from 0. */
-  readonly bar: number;
-  /** Start of the present bar, milliseconds since the epoch. */
-  readonly timeMs: number;
-  readonly prices: Readonly<Record<PriceColumn, Series>>;
-  readonly indicators: Readonly<Record<Names, Series>>;
-  /** At the present close, money. */
-  readonly equity: number;
-  readonly position: Position;
-  /** Waiting orders, oldest first. */
-  readonly orders: readonly Order[];
-  /** Closed trades, in the order of closing; copies. */
-  readonly history: readonly ClosedTrade[];
-  /** Without a price a market order, of all free equity unless `units` or `size` says otherwise. */
-  readonly buy: (request?: OrderRequest) => Order;
-  readonly sell: (request?: OrderRequest) => Order;
-  /** Closes a part of the position, all of it by default. */
-  readonly close: (portion?: number) => void;
-  /** True when the order was still waiting. */
-  readonly cancel: (order: Order) => boolean;
-}
-
-/** Types a strategy; it is the default export of its file. */
-export function defineStrategy<const Parameters extends ParameterDeclarations, Names extends string>(
-  strategy: ScriptStrategy<Parameters, Names>,
-): ScriptStrategy<Parameters, Names> {
-  return strategy;
-}
+import type { FinishedRun } from "./run-details.ts";
+import type {
+  AnyScript,
+  ClosedTrade,
+  IndicatorChoice,
+  ParameterDeclarations,
+  Position,
+  ScriptContext,
+  ScriptStrategy,
+  Series,
+} from "./script-api.ts";
 
 const PROGRESS_BARS = 65_536;
 
@@ -134,7 +43,7 @@ export function runScript<Parameters extends ParameterDeclarations, Names extend
   settings: BacktestSettings,
   overrides: Readonly<Record<string, number>> = {},
   onProgress?: BarsDone,
-): EngineResult & { readonly warmupBars: number } {
+): FinishedRun {
   const strategy = given as unknown as AnyScript;
   const parameters = parametersOf(strategy, overrides);
   const broker = new Broker(bars, settings, strategy.options);
@@ -160,8 +69,10 @@ export function runScript<Parameters extends ParameterDeclarations, Names extend
   const [oldest] = lots;
   const openPosition =
     oldest === undefined ? null : { size: broker.size, entryBar: oldest.entryBar, entryPrice: oldest.entryPrice };
+  const openLots = lots.map(({ size, entryBar, entryPrice }) => ({ size, entryBar, entryPrice }));
   const { refusals } = broker.warnings;
-  return { trades, orders, equity, cash, openPosition, refusals, warnings: broker.warnings.list(settings), warmupBars };
+  const warnings = broker.warnings.list(settings);
+  return { trades, orders, equity, cash, openPosition, openLots, refusals, warnings, warmupBars, signals: null };
 }
 
 function decide(strategy: AnyScript, context: ScriptContext, bar: number): void {
