@@ -5,17 +5,23 @@
  * of what is held; waiting orders in the order of their placing; targets. Then the account is marked at the close. A bar
  * tells its range and not its path, so whatever is against the position is taken to come first, and each bar on which
  * that mattered is counted. Where signals can say the same, the results are the fast engine's, bit for bit.
+ *
+ * Where holding costs money, a bar begins with paying for the time since the bar before. Where there is a maintenance
+ * margin, its price is one more stop, of everything that is held; liquidation also withdraws what waits. A limit order
+ * pays the maker's commission unless it fills at the open of the first bar on which it could.
  */
 import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
+import { type AccountRules, accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
 import { DAY_MS } from "./calendar.ts";
 import { EngineWarnings, type RefusalReason } from "./engine-warnings.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
-import type { Lot, Order, OrderKind, OrderRequest } from "./order.ts";
+import { followPrice, isGuarded, openedLot } from "./lot.ts";
+import { checkRequest, kindOf, type Lot, type Order, type OrderRequest } from "./order.ts";
 import { OrderLog, type OrderReason, type OrderStatus } from "./order-log.ts";
-import { FULL_FRACTION, floorDivide, orderCommission, unitsByRules } from "./position-size.ts";
+import { entryRefusal, entryUnits, orderCommission, tradableUnits } from "./position-size.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
 
 export interface BrokerOptions {
@@ -44,12 +50,14 @@ export class Broker {
   private refusal: RefusalReason | null = null;
   private readonly bars: BarColumns;
   private readonly settings: BacktestSettings;
+  private readonly rules: AccountRules;
   private readonly reversal: boolean;
   private readonly pyramiding: number;
 
   constructor(bars: BarColumns, settings: BacktestSettings, options: BrokerOptions = {}) {
     this.bars = bars;
     this.settings = settings;
+    this.rules = accountRules(settings);
     this.cash = settings.initialCapital;
     this.equity = new Float64Array(bars.rows);
     this.reversal = options.reversal ?? true;
@@ -69,9 +77,12 @@ export class Broker {
   place(side: Side, request: OrderRequest, closes = 0): Order {
     checkRequest(request);
     const kind = kindOf(request);
-    const { units = Number.NaN, limit = Number.NaN, stop = Number.NaN } = request;
+    const { tickSize } = this.rules;
+    const { units = Number.NaN } = request;
+    const limit = roundToTick(request.limit ?? Number.NaN, tickSize, side === 1 ? -1 : 1);
+    const stop = roundToTick(request.stop ?? Number.NaN, tickSize, side);
     const id = this.log.place(side, kind, this.bar, units, limit, stop) + 1;
-    const order = { id, side, kind, request, placedBar: this.bar, closes };
+    const order = { id, side, kind, request, limit, stop, placedBar: this.bar, closes };
     this.orders.push(order);
     return order;
   }
@@ -107,7 +118,7 @@ export class Broker {
   /** Executes what waits against the bar, and marks the account at its close. */
   process(bar: number): void {
     this.bar = bar;
-    if (this.orders.length > 0 || this.guardedLots > 0) this.executeBar(bar);
+    if (this.orders.length > 0 || this.guardedLots > 0 || this.rules.watchesHoldings) this.executeBar(bar);
     const value = this.lots.length === 0 ? this.cash : this.valueAt(this.bars.close[bar]);
     this.equity[bar] = value;
     if (value <= 0) this.ruin(bar);
@@ -145,15 +156,35 @@ export class Broker {
   }
 
   private executeBar(bar: number): void {
+    if (this.rules.chargesHoldings && this.lots.length > 0) this.chargeHoldings(bar);
     this.endTimedLots(bar);
     if (this.orders.length > 0) {
       this.executeMarketOrders(bar);
       this.endDayOrders(bar);
     }
-    this.checkStops(bar);
+    this.checkLosses(bar);
     if (this.orders.length > 0) this.executeWaiting(bar);
     this.checkTargets(bar);
     this.trail(bar);
+  }
+
+  /** What was held over the time since the bar before is paid, at its close; each lot carries its share. */
+  private chargeHoldings(bar: number): void {
+    const { timeMs, close } = this.bars;
+    const { size } = this;
+    const cost = holdingCost(this.rules, size, this.borrowed(), close[bar - 1], timeMs[bar] - timeMs[bar - 1]);
+    this.cash -= cost;
+    for (let index = 0; index < this.lots.length; index++) {
+      const lot = this.lots[index];
+      lot.holdingCost += cost * (lot.size / size);
+    }
+  }
+
+  /** Signed; see `account-rules.ts`. */
+  private borrowed(): number {
+    let value = 0;
+    for (let index = 0; index < this.lots.length; index++) value += this.lots[index].size * this.lots[index].entryPrice;
+    return value - this.cash;
   }
 
   private endTimedLots(bar: number): void {
@@ -178,7 +209,7 @@ export class Broker {
         continue;
       }
       this.orders.splice(index, 1);
-      this.fill(order, price, fillBar, false);
+      this.fill(order, price, fillBar, this.rules.takerRate);
       // The fill may have cancelled others before it.
       index = 0;
     }
@@ -198,8 +229,7 @@ export class Broker {
     const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
     for (const order of [...this.orders]) {
       if (order.kind === "market" || !this.orders.includes(order)) continue;
-      const { side } = order;
-      const { limit = Number.NaN, stop = Number.NaN } = order.request;
+      const { side, limit, stop } = order;
       // To buy at a limit is, as prices go, what a short's target does; to buy at a stop is a short's stop.
       const opposite: Side = side === 1 ? -1 : 1;
       const price =
@@ -209,15 +239,16 @@ export class Broker {
       if (Number.isNaN(price)) continue;
       if (order.kind === "stop_limit" && side * (price - limit) > 0) {
         const { stop: _reached, ...request } = order.request;
-        this.orders[this.orders.indexOf(order)] = { ...order, kind: "limit", request };
+        this.orders[this.orders.indexOf(order)] = { ...order, kind: "limit", stop: Number.NaN, request };
         continue;
       }
       this.remove(order);
-      this.fill(order, price, bar, price !== open);
+      const stoodInBook = order.kind === "limit" && (price !== open || order.placedBar < bar - 1);
+      this.fill(order, price, bar, stoodInBook ? this.rules.makerRate : this.rules.takerRate);
     }
   }
 
-  private fill(order: Order, price: number, bar: number, isInside: boolean): void {
+  private fill(order: Order, price: number, bar: number, rate: number): void {
     const { cancelGroup } = order.request;
     if (cancelGroup !== undefined) {
       for (const other of this.orders.filter(({ request }) => request.cancelGroup === cancelGroup)) {
@@ -225,66 +256,61 @@ export class Broker {
       }
     }
     this.refusal = null;
-    const units = this.execute(order, price, bar, isInside);
+    const units = this.execute(order, price, bar, rate);
     const row = order.id - 1;
+    const slipped = price * (1 + order.side * this.settings.slippageRate);
     if (units > 0)
-      this.log.end(row, "filled", "signal", bar, units, price * (1 + order.side * this.settings.slippageRate));
+      this.log.end(row, "filled", "signal", bar, units, roundToTick(slipped, this.rules.tickSize, order.side));
     else if (this.refusal !== null) this.log.end(row, "refused", this.refusal, bar);
     else this.log.end(row, "cancelled", "position_closed", bar);
   }
 
   /** Answers the units that changed hands. */
-  private execute(order: Order, price: number, bar: number, isInside: boolean): number {
+  private execute(order: Order, price: number, bar: number, rate: number): number {
     const held = this.size;
     const heldUnits = Math.abs(held);
     if (order.closes > 0) {
-      if (held * order.side < 0) this.reduce(heldUnits * order.closes, order.closes === 1, price, bar);
+      if (held * order.side < 0) this.reduce(heldUnits * order.closes, order.closes === 1, price, bar, rate);
       return heldUnits - Math.abs(this.size);
     }
-    const { units } = order.request;
-    if (held * order.side >= 0) return this.enter(order, price, bar, isInside, units);
-    if (units === undefined) this.closeAll(price, bar, "signal");
-    else this.reduce(units, units >= heldUnits, price, bar);
+    const { units = null } = order.request;
+    if (held * order.side >= 0) return this.enter(order, price, bar, units, rate);
+    if (units === null) this.closeAll(price, bar, "signal", rate);
+    else this.reduce(units, units >= heldUnits, price, bar, rate);
     const closed = heldUnits - Math.abs(this.size);
-    if (!this.reversal || (units !== undefined && units <= heldUnits)) return closed;
-    return closed + this.enter(order, price, bar, isInside, units === undefined ? undefined : units - heldUnits);
+    if (!this.reversal || (units !== null && units <= heldUnits)) return closed;
+    return closed + this.enter(order, price, bar, units === null ? null : units - heldUnits, rate);
   }
 
   /** Answers the units that were taken. */
-  private enter(order: Order, price: number, bar: number, isInside: boolean, units: number | undefined): number {
+  private enter(order: Order, price: number, bar: number, units: number | null, rate: number): number {
     const { side, request } = order;
     const { slippageRate, spreadRate } = this.settings;
+    const { tickSize } = this.rules;
     const fillPrice = price * (1 + side * slippageRate);
-    const entryPrice = fillPrice * (1 + side * spreadRate);
-    const affordable = this.affordableUnits(request.size ?? 1, price, fillPrice, entryPrice);
-    const taken = units === undefined ? affordable : this.checkedUnits(units, price, fillPrice, entryPrice);
-    if (taken === 0) {
-      this.refuse(this.refusalOfEntry(units, price, fillPrice, entryPrice));
+    const entryPrice = roundToTick(fillPrice * (1 + side * spreadRate), tickSize, side);
+    const demand = { fraction: request.size ?? 1, units, money: request.money ?? null };
+    const prices = { fill: fillPrice, entry: entryPrice, rate };
+    const freeEquity = this.freeEquity(price);
+    const taken = entryUnits(demand, freeEquity, prices, this.settings);
+    if (!(taken > 0)) {
+      const reason = entryRefusal(demand, freeEquity, prices, this.settings);
+      this.refuse(reason === "no_cash" && this.lots.length > 0 ? "margin" : reason);
       return 0;
     }
     if (this.lots.length >= this.pyramiding) {
       this.refuse("pyramiding");
       return 0;
     }
-    const entryFee = this.commission(taken, entryPrice);
+    const entryFee = this.commission(taken, entryPrice, rate);
     this.cash -= entryFee;
-    const lot: Lot = {
-      size: side * taken,
-      entryPrice,
-      entryBar: bar,
-      entryFee,
-      stop: levelOf(request.stopLoss, -side, entryPrice),
-      target: levelOf(request.takeProfit, side, entryPrice),
-      trailingFraction: request.trailingStop ?? 0,
-      isTrailed: false,
-      best: entryPrice,
-      lastBar: request.maxBars === undefined ? Number.POSITIVE_INFINITY : bar + request.maxBars,
-      openedInside: isInside,
-    };
+    const isInside = order.kind !== "market" && price !== this.bars.open[bar];
+    const lot = openedLot(request, { size: side * taken, entryPrice, entryBar: bar, entryFee }, tickSize);
+    lot.openedBar = this.bar;
+    lot.openedInside = isInside;
     this.lots.push(lot);
     if (isGuarded(lot)) this.guardedLots++;
-    if (lot.trailingFraction > 0) follow(lot);
-    if (isInside) this.stopInside(lot, bar);
+    if (order.kind !== "market") this.loseInside(lot, price, bar, isInside);
     return taken;
   }
 
@@ -293,46 +319,21 @@ export class Broker {
     this.refusal = reason;
   }
 
-  /** Why an entry came to nothing; with `units` it asked for so many. */
-  private refusalOfEntry(
-    units: number | undefined,
-    price: number,
-    fillPrice: number,
-    entryPrice: number,
-  ): RefusalReason {
-    if (units !== undefined && this.tradable(units) === 0) return "below_lot";
-    if (units === undefined && this.affordableUnits(1, price, fillPrice, entryPrice) > 0) return "below_lot";
-    return this.lots.length > 0 || this.settings.margin < 1 ? "margin" : "no_cash";
-  }
-
-  /** The rest of the bar may have gone either way: against the position is assumed. */
-  private stopInside(lot: Lot, bar: number): void {
-    const isReached = lot.size > 0 ? this.bars.low[bar] <= lot.stop : this.bars.high[bar] >= lot.stop;
-    if (!isReached) return;
-    this.warnings.ambiguousBars++;
-    this.closeLot(lot, lot.stop, bar, lot.isTrailed ? "trailing_stop" : "stop_loss");
-  }
-
-  /** Units that `fraction` of the free equity pays; the arithmetic is `runBacktest`'s. */
-  private affordableUnits(size: number, price: number, fillPrice: number, entryPrice: number): number {
-    const { commissionFixed, commissionRate, commissionPerUnit, margin } = this.settings;
-    const fraction = size === 1 ? FULL_FRACTION : size;
-    const unitCommission = (commissionFixed + fraction * fillPrice * commissionRate) / fraction + commissionPerUnit;
-    const buyingPower = Math.max(0, this.freeEquity(price)) * (1 / margin) * fraction;
-    return unitsByRules(buyingPower, entryPrice + unitCommission, this.settings);
-  }
-
-  /** `units` as the settings allow them, or 0 when the free equity does not carry them. */
-  private checkedUnits(units: number, price: number, fillPrice: number, entryPrice: number): number {
-    const whole = this.tradable(units);
-    return whole <= this.affordableUnits(1, price, fillPrice, entryPrice) ? whole : 0;
-  }
-
-  /** Rounded down to what the settings let one trade. */
-  private tradable(units: number): number {
-    const { fractionalUnits, lotSize } = this.settings;
-    if (lotSize > 0) return floorDivide(units, lotSize) * lotSize;
-    return fractionalUnits ? units : Math.floor(units);
+  /**
+   * The rest of the bar after a fill within it may have gone either way: against the position is assumed. After a fill at
+   * the open the whole bar follows, and only what touches stop and target is unclear.
+   */
+  private loseInside(lot: Lot, price: number, bar: number, isInside: boolean): void {
+    const side: Side = lot.size > 0 ? 1 : -1;
+    const [high, low] = [this.bars.high[bar], this.bars.low[bar]];
+    const liquidation = this.liquidationPrice();
+    const isLiquidation = side * (liquidation - lot.stop) > 0;
+    const lost = stopFillPrice(side, price, high, low, isLiquidation ? liquidation : lot.stop);
+    if (Number.isNaN(lost)) return;
+    const isWon = !Number.isNaN(targetFillPrice(side, price, high, low, lot.target));
+    if (isInside || isWon) this.warnings.ambiguousBars++;
+    if (isLiquidation) this.liquidate(lost, bar);
+    else this.closeStopped(lot, lost, bar);
   }
 
   /** What no position binds, money. */
@@ -342,14 +343,19 @@ export class Broker {
   }
 
   private checkLevels(bar: number): void {
-    this.checkStops(bar);
+    this.checkLosses(bar);
     this.checkTargets(bar);
   }
 
-  private checkStops(bar: number): void {
+  private checkLosses(bar: number): void {
     if (this.lots.length === 0) return;
-    const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
     for (let index = this.lots.length - 1; index >= 0; index--) this.lots[index].openedInside = false;
+    if (this.rules.maintenanceMargin > 0) this.loseInTurn(bar);
+    else if (this.guardedLots > 0) this.checkStops(bar);
+  }
+
+  private checkStops(bar: number): void {
+    const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
     for (let index = 0; index < this.lots.length; ) {
       const lot = this.lots[index];
       const side: Side = lot.size > 0 ? 1 : -1;
@@ -358,9 +364,49 @@ export class Broker {
         index++;
         continue;
       }
-      if (!Number.isNaN(targetFillPrice(side, open, high, low, lot.target))) this.warnings.ambiguousBars++;
-      this.closeLot(lot, price, bar, lot.isTrailed ? "trailing_stop" : "stop_loss");
+      if (this.reachesTarget(lot, bar)) this.warnings.ambiguousBars++;
+      this.closeStopped(lot, price, bar);
     }
+  }
+
+  /** Stops and liquidation as the price meets them, the nearest first: each exit moves the price of liquidation. */
+  private loseInTurn(bar: number): void {
+    const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
+    while (this.lots.length > 0) {
+      const side: Side = this.lots[0].size > 0 ? 1 : -1;
+      const nearest = this.lots.reduce((near, lot) => (side * (lot.stop - near.stop) > 0 ? lot : near));
+      const liquidation = this.liquidationPrice();
+      const isLiquidation = side * (liquidation - nearest.stop) > 0;
+      const price = stopFillPrice(side, open, high, low, isLiquidation ? liquidation : nearest.stop);
+      if (Number.isNaN(price)) return;
+      if (isLiquidation ? this.lots.some((lot) => this.reachesTarget(lot, bar)) : this.reachesTarget(nearest, bar))
+        this.warnings.ambiguousBars++;
+      if (isLiquidation) this.liquidate(price, bar);
+      else this.closeStopped(nearest, price, bar);
+    }
+  }
+
+  private reachesTarget({ size, target }: Lot, bar: number): boolean {
+    return size > 0 ? this.bars.high[bar] >= target : this.bars.low[bar] <= target;
+  }
+
+  private liquidationPrice(): number {
+    return liquidationPrice(this.rules, this.size, this.borrowed());
+  }
+
+  private liquidate(price: number, bar: number): void {
+    this.warnings.liquidations++;
+    this.closeAll(price, bar, "liquidation");
+    this.cancelAll("liquidation", bar);
+  }
+
+  private cancelAll(reason: OrderReason, bar: number): void {
+    for (const order of this.orders) this.log.end(order.id - 1, "cancelled", reason, bar);
+    this.orders.length = 0;
+  }
+
+  private closeStopped(lot: Lot, price: number, bar: number): void {
+    this.closeLot(lot, price, bar, lot.isTrailed ? "trailing_stop" : "stop_loss");
   }
 
   private checkTargets(bar: number): void {
@@ -369,8 +415,12 @@ export class Broker {
     for (let index = 0; index < this.lots.length; ) {
       const lot = this.lots[index];
       const price = targetFillPrice(lot.size > 0 ? 1 : -1, open, high, low, lot.target);
-      if (lot.openedInside || Number.isNaN(price)) index++;
-      else this.closeLot(lot, price, bar, "take_profit");
+      if (lot.openedInside || Number.isNaN(price)) {
+        index++;
+        continue;
+      }
+      const stoodInBook = price !== open || bar > lot.openedBar;
+      this.closeLot(lot, price, bar, "take_profit", stoodInBook ? this.rules.makerRate : this.rules.takerRate);
     }
   }
 
@@ -380,51 +430,55 @@ export class Broker {
       // Of the bar that it was opened in, nobody knows which part came after.
       if (lot.trailingFraction === 0 || lot.openedInside) continue;
       lot.best = lot.size > 0 ? Math.max(lot.best, this.bars.high[bar]) : Math.min(lot.best, this.bars.low[bar]);
-      follow(lot);
+      followPrice(lot, this.rules.tickSize);
     }
   }
 
-  private closeAll(price: number, bar: number, reason: ExitReason): void {
-    for (const lot of [...this.lots]) this.closeLot(lot, price, bar, reason);
+  private closeAll(price: number, bar: number, reason: ExitReason, rate = this.rules.takerRate): void {
+    for (const lot of [...this.lots]) this.closeLot(lot, price, bar, reason, rate);
   }
 
   /** Takes `units` off, oldest lots first; `all` leaves nothing to rounding. */
-  private reduce(units: number, all: boolean, price: number, bar: number): void {
+  private reduce(units: number, all: boolean, price: number, bar: number, rate: number): void {
     if (all) {
-      this.closeAll(price, bar, "signal");
+      this.closeAll(price, bar, "signal", rate);
       return;
     }
-    let left = this.tradable(units);
+    let left = tradableUnits(units, this.settings);
     if (left === 0) this.refuse("below_lot");
     while (left > 0 && this.lots.length > 0) {
       const lot = this.lots[0];
       const part = Math.min(left, Math.abs(lot.size));
       left -= part;
-      if (part === Math.abs(lot.size)) this.closeLot(lot, price, bar, "signal");
-      else this.closePart(lot, part, price, bar);
+      if (part === Math.abs(lot.size)) this.closeLot(lot, price, bar, "signal", rate);
+      else this.closePart(lot, part, price, bar, rate);
     }
   }
 
-  private closePart(lot: Lot, units: number, price: number, bar: number): void {
+  private closePart(lot: Lot, units: number, price: number, bar: number, rate: number): void {
     const side = lot.size > 0 ? 1 : -1;
-    const entryFee = lot.entryFee * (units / Math.abs(lot.size));
-    this.record({ ...lot, size: side * units, entryFee }, price, bar, "signal");
+    const share = units / Math.abs(lot.size);
+    const [entryFee, holding] = [lot.entryFee * share, lot.holdingCost * share];
+    this.record({ ...lot, size: side * units, entryFee, holdingCost: holding }, price, bar, "signal", rate);
     lot.size -= side * units;
     lot.entryFee -= entryFee;
+    lot.holdingCost -= holding;
   }
 
-  private closeLot(lot: Lot, price: number, bar: number, reason: ExitReason): void {
+  private closeLot(lot: Lot, price: number, bar: number, reason: ExitReason, rate = this.rules.takerRate): void {
     this.lots.splice(this.lots.indexOf(lot), 1);
     if (isGuarded(lot)) this.guardedLots--;
-    this.record(lot, price, bar, reason);
+    this.record(lot, price, bar, reason, rate);
   }
 
-  private record(lot: Lot, price: number, bar: number, reason: ExitReason): void {
+  private record(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
     const { size, entryPrice } = lot;
     const side = size > 0 ? 1 : -1;
-    const exitPrice = price * (1 - side * this.settings.slippageRate);
-    const exitFee = this.commission(Math.abs(size), exitPrice);
+    const slipped = price * (1 - side * this.settings.slippageRate);
+    const exitPrice = roundToTick(slipped, this.rules.tickSize, side === 1 ? -1 : 1);
+    const exitFee = this.commission(Math.abs(size), exitPrice, rate);
     const commission = exitFee + lot.entryFee;
+    const costs = commission + lot.holdingCost;
     const gross = size * (exitPrice - entryPrice);
     this.cash += gross - exitFee;
     const { trades } = this;
@@ -434,9 +488,10 @@ export class Broker {
     trades.exitBar[row] = bar;
     trades.entryPrice[row] = entryPrice;
     trades.exitPrice[row] = exitPrice;
-    trades.pnl[row] = gross - commission;
+    trades.pnl[row] = gross - costs;
     trades.commission[row] = commission;
-    trades.returnFraction[row] = side * (exitPrice / entryPrice - 1) - commission / (Math.abs(size) * entryPrice);
+    trades.holdingCost[row] = lot.holdingCost;
+    trades.returnFraction[row] = side * (exitPrice / entryPrice - 1) - costs / (Math.abs(size) * entryPrice);
     trades.stopLoss[row] = Number.isFinite(lot.stop) ? lot.stop : Number.NaN;
     trades.takeProfit[row] = Number.isFinite(lot.target) ? lot.target : Number.NaN;
     trades.exitReason[row] = EXIT_REASONS.indexOf(reason);
@@ -444,53 +499,14 @@ export class Broker {
 
   private ruin(bar: number): void {
     this.closeAll(this.bars.close[bar], bar, "ruin");
-    for (const order of this.orders) this.log.end(order.id - 1, "cancelled", "ruin", bar);
-    this.orders.length = 0;
+    this.cancelAll("ruin", bar);
     this.cash = 0;
     this.equity.fill(0, bar);
     this.isRuined = true;
     this.warnings.ruined = true;
   }
 
-  private commission(units: number, price: number): number {
-    return orderCommission(this.settings, units, price);
-  }
-}
-
-function kindOf({ limit, stop }: OrderRequest): OrderKind {
-  if (stop === undefined) return limit === undefined ? "market" : "limit";
-  return limit === undefined ? "stop" : "stop_limit";
-}
-
-/** `direction` 1 above the entry, -1 below it. */
-function levelOf(level: OrderRequest["stopLoss"], direction: number, entryPrice: number): number {
-  if (level === undefined) return direction * Number.POSITIVE_INFINITY;
-  return typeof level === "number" ? level : entryPrice * (1 + direction * level.fraction);
-}
-
-function isGuarded({ stop, target, trailingFraction, lastBar }: Lot): boolean {
-  return Number.isFinite(stop) || Number.isFinite(target) || trailingFraction > 0 || Number.isFinite(lastBar);
-}
-
-/** The trailing stop never moves back, and never loosens a plain stop. */
-function follow(lot: Lot): void {
-  const level = lot.best * (1 - Math.sign(lot.size) * lot.trailingFraction);
-  if (lot.size > 0 ? level <= lot.stop : level >= lot.stop) return;
-  lot.stop = level;
-  lot.isTrailed = true;
-}
-
-const POSITIVE_FIELDS = ["units", "size", "limit", "stop", "trailingStop", "maxBars"] as const;
-
-function checkRequest(request: OrderRequest): void {
-  for (const field of POSITIVE_FIELDS) {
-    const value = request[field];
-    if (value === undefined || (value > 0 && Number.isFinite(value))) continue;
-    throw new Problem("invalid-strategy", `An order has ${field} ${value}.`, { cure: "Give a positive number." });
-  }
-  if ((request.size ?? 1) > 1 || (request.trailingStop ?? 0) >= 1) {
-    throw new Problem("invalid-strategy", "An order's size or trailing stop is above the whole.", {
-      cure: "Give fractions: 0.5 is half.",
-    });
+  private commission(units: number, price: number, rate: number): number {
+    return orderCommission(this.settings, units, price, rate);
   }
 }

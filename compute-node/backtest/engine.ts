@@ -11,19 +11,22 @@
  * bar by bar, and the tests hold the two equal.
  *
  * Conventions are those of backtesting.py 0.6.6 (the golden tests reproduce it trade by trade); slippage, fractional
- * units and levels measured from the fill are ours.
+ * units and levels measured from the fill are ours. Where holding costs money, or a fall liquidates, each bar of a holding
+ * is a stretch of its own.
  */
 import { EXIT_REASONS, type ResultWarning } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
+import { type AccountRules, accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
 import { EngineWarnings, type RefusalReason } from "./engine-warnings.ts";
 import { EquityCurve, type EquityRecorder } from "./equity-recorder.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import { OrderLog } from "./order-log.ts";
-import { FULL_FRACTION, orderCommission, refusalOf, unitsByRules } from "./position-size.ts";
+import { type EntryDemand, entryRefusal, entryUnits, orderCommission } from "./position-size.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
+import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
 /** A position that the end of the data found open and that is not among the trades. */
 export interface OpenPosition {
@@ -123,8 +126,9 @@ class BacktestRun {
   private readonly signals: StrategySignals;
   private readonly settings: BacktestSettings;
   private readonly fillsAtClose: boolean;
-  private readonly leverage: number;
-  private readonly fraction: number;
+  private readonly wholeDemand: EntryDemand;
+  private readonly rules: AccountRules;
+  private readonly bars: BarColumns;
 
   private readonly signalColumns: readonly Uint8Array[];
   /** For each signal column, the first set bar at or after the last bar asked for. */
@@ -140,6 +144,10 @@ class BacktestRun {
   private size = 0;
   private entryBar = 0;
   private entryPrice = 0;
+  /** The bar in whose processing it was opened, from which its target waits. */
+  private openedBar = 0;
+  /** What holding it has cost so far; the cash has paid it, money. */
+  private holdingCost = 0;
   /** Levels that are never reached stand at the infinite end of their side. */
   private stop = 0;
   private target = 0;
@@ -158,6 +166,8 @@ class BacktestRun {
     trades: TradeLog,
     orders: OrderLog | null,
   ) {
+    this.bars = bars;
+    this.rules = accountRules(settings);
     this.rows = bars.rows;
     this.open = bars.open;
     this.high = bars.high;
@@ -166,8 +176,7 @@ class BacktestRun {
     this.signals = signals;
     this.settings = settings;
     this.fillsAtClose = settings.fillAt === "close";
-    this.leverage = 1 / settings.margin;
-    this.fraction = signals.sizeFraction === 1 ? FULL_FRACTION : signals.sizeFraction;
+    this.wholeDemand = { fraction: signals.sizeFraction, units: null, money: null };
     this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];
     this.cash = settings.initialCapital;
     this.recorder = recorder;
@@ -182,8 +191,10 @@ class BacktestRun {
     this.recorder.flat(0, bar, this.cash);
     let nextReport = PROGRESS_BARS;
     while (bar < this.rows) {
+      if (this.rules.chargesHoldings && this.size !== 0) this.chargeHolding(bar);
       this.executeWaiting(bar);
       if (this.size === 0) bar = this.stayFlat(bar);
+      else if (this.rules.watchesHoldings) bar = this.holdWatched(bar);
       else if (this.isProtected) bar = this.holdProtected(bar);
       else bar = this.hold(bar);
       if (onProgress !== undefined && bar >= nextReport) {
@@ -245,6 +256,28 @@ class BacktestRun {
     return end;
   }
 
+  /** As `holdProtected`, for one bar alone. */
+  private holdWatched(bar: number): number {
+    if (this.closeAtLevel(bar)) return bar;
+    const ruined = this.recorder.held(bar, bar + 1, this.cash, this.size, this.entryPrice);
+    if (ruined === bar) return this.ruin(bar);
+    if (this.nextExit(bar) === bar) this.orderExit(bar);
+    return bar + 1;
+  }
+
+  /** What was held over the time since the bar before is paid, at its close. */
+  private chargeHolding(bar: number): void {
+    const { timeMs, close } = this.bars;
+    const cost = holdingCost(this.rules, this.size, this.borrowed(), close[bar - 1], timeMs[bar] - timeMs[bar - 1]);
+    this.cash -= cost;
+    this.holdingCost += cost;
+  }
+
+  /** Signed; see `account-rules.ts`. */
+  private borrowed(): number {
+    return this.size * this.entryPrice - this.cash;
+  }
+
   /** The next bar that asks to leave the position: its exit, or with `reverse` an entry on the other side. */
   private nextExit(bar: number): number {
     const isLong = this.size > 0;
@@ -268,7 +301,7 @@ class BacktestRun {
     const fillBar = this.fillsAtClose ? bar - 1 : bar;
     if (this.exitWaits) this.closePosition(price, fillBar, "signal");
     this.exitWaits = false;
-    if (this.entryWaits !== 0) this.openPosition(this.entryWaits, price, fillBar);
+    if (this.entryWaits !== 0) this.openPosition(this.entryWaits, price, fillBar, bar);
     this.entryWaits = 0;
   }
 
@@ -287,35 +320,50 @@ class BacktestRun {
       this.closePosition(price, this.fillsAtClose ? last - 1 : last, "end_of_data");
     }
     this.executeWaiting(last);
-    if (this.size !== 0 && this.isProtected) this.closeAtLevel(last);
+    if (this.size !== 0) this.closeAtLevel(last);
     const equity = this.cash + this.size * (this.close[last] - this.entryPrice);
     this.recorder.last(equity);
     if (equity <= 0) this.ruin(last);
     else if (this.size !== 0) this.warnings.openAtEnd = 1;
   }
 
-  private openPosition(side: Side, price: number, bar: number): void {
-    const { commissionFixed, commissionRate, commissionPerUnit, slippageRate, spreadRate } = this.settings;
+  private openPosition(side: Side, price: number, fillBar: number, bar: number): void {
+    const { slippageRate, spreadRate } = this.settings;
     const fillPrice = price * (1 + side * slippageRate);
-    const entryPrice = fillPrice * (1 + side * spreadRate);
-    // The fixed part is spread over the fraction, not over the units; the golden cases depend on it.
-    const unitCommission =
-      (commissionFixed + this.fraction * fillPrice * commissionRate) / this.fraction + commissionPerUnit;
-    const wholePower = Math.max(0, this.cash) * this.leverage;
-    const units = unitsByRules(wholePower * this.fraction, entryPrice + unitCommission, this.settings);
-    if (units === 0) {
-      this.refuse(side, bar, refusalOf(wholePower, entryPrice + unitCommission, this.settings));
+    const entryPrice = roundToTick(fillPrice * (1 + side * spreadRate), this.rules.tickSize, side);
+    const prices = { fill: fillPrice, entry: entryPrice, rate: this.rules.takerRate };
+    const demand = this.entryDemand();
+    const units = entryUnits(demand, this.cash, prices, this.settings);
+    if (!(units > 0)) {
+      this.refuse(side, fillBar, entryRefusal(demand, this.cash, prices, this.settings));
       return;
     }
     this.size = side * units;
     this.entryPrice = entryPrice;
-    this.entryBar = bar;
-    this.cash -= this.commission(entryPrice);
+    this.entryBar = fillBar;
+    this.openedBar = bar;
+    this.holdingCost = 0;
+    this.cash -= this.commission(entryPrice, this.rules.takerRate);
     const signalClose = this.close[this.signalBar];
     const { stopLoss, takeProfit } = this.signals;
-    this.stop = stopLoss === null ? -side * Infinity : levelPrice(stopLoss, -side, signalClose, entryPrice);
-    this.target = takeProfit === null ? side * Infinity : levelPrice(takeProfit, side, signalClose, entryPrice);
+    const { tickSize } = this.rules;
+    const level = (rule: ProtectiveLevel | null, direction: Side) =>
+      rule === null
+        ? direction * Number.POSITIVE_INFINITY
+        : roundToTick(levelPrice(rule, direction, signalClose, entryPrice), tickSize, direction);
+    this.stop = level(stopLoss, side === 1 ? -1 : 1);
+    this.target = level(takeProfit, side);
     this.isProtected = stopLoss !== null || takeProfit !== null;
+  }
+
+  private entryDemand(): EntryDemand {
+    const { sizing } = this.signals;
+    if (sizing === undefined) return this.wholeDemand;
+    if (sizing.kind === "units") return { fraction: 1, units: sizing.units, money: null };
+    if (sizing.kind === "money") return { fraction: 1, units: null, money: sizing.money };
+    const volatility = annualVolatility(this.bars, this.signalBar, sizing.window);
+    const fraction = volatilityFraction(sizing.target, volatility, this.settings.margin);
+    return { fraction, units: null, money: null };
   }
 
   private refuse(side: Side, bar: number, reason: RefusalReason): void {
@@ -325,23 +373,37 @@ class BacktestRun {
     this.orders.end(row, "refused", reason, bar);
   }
 
-  /** Closes when the bar touches the stop or the target; the stop wins when it touches both. */
-  private closeAtLevel(bar: number): void {
+  /**
+   * Closes when the bar touches the stop, the price of liquidation or the target, and says whether it did; what loses
+   * comes first, and of two losses the nearer.
+   */
+  private closeAtLevel(bar: number): boolean {
     const side = this.side();
-    const stopped = stopFillPrice(side, this.open[bar], this.high[bar], this.low[bar], this.stop);
-    const won = targetFillPrice(side, this.open[bar], this.high[bar], this.low[bar], this.target);
-    if (!Number.isNaN(stopped)) {
+    const [open, high, low] = [this.open[bar], this.high[bar], this.low[bar]];
+    const liquidation = liquidationPrice(this.rules, this.size, this.borrowed());
+    const isLiquidation = side * (liquidation - this.stop) > 0;
+    const lost = stopFillPrice(side, open, high, low, isLiquidation ? liquidation : this.stop);
+    const won = targetFillPrice(side, open, high, low, this.target);
+    if (!Number.isNaN(lost)) {
       if (!Number.isNaN(won)) this.warnings.ambiguousBars++;
-      this.closePosition(stopped, bar, "stop_loss");
-    } else if (!Number.isNaN(won)) this.closePosition(won, bar, "take_profit");
+      if (isLiquidation) this.warnings.liquidations++;
+      this.closePosition(lost, bar, isLiquidation ? "liquidation" : "stop_loss");
+      return true;
+    }
+    if (Number.isNaN(won)) return false;
+    const stoodInBook = won !== open || bar > this.openedBar;
+    this.closePosition(won, bar, "take_profit", stoodInBook ? this.rules.makerRate : this.rules.takerRate);
+    return true;
   }
 
-  private closePosition(price: number, bar: number, reason: ExitReason): void {
-    const { size, entryPrice, trades } = this;
+  private closePosition(price: number, bar: number, reason: ExitReason, rate = this.rules.takerRate): void {
+    const { size, entryPrice, trades, holdingCost } = this;
     const side = this.side();
-    const exitPrice = price * (1 - side * this.settings.slippageRate);
-    const exitCommission = this.commission(exitPrice);
-    const commission = exitCommission + this.commission(entryPrice);
+    const slipped = price * (1 - side * this.settings.slippageRate);
+    const exitPrice = roundToTick(slipped, this.rules.tickSize, side === 1 ? -1 : 1);
+    const exitCommission = this.commission(exitPrice, rate);
+    const commission = exitCommission + this.commission(entryPrice, this.rules.takerRate);
+    const costs = commission + holdingCost;
     const gross = size * (exitPrice - entryPrice);
     this.cash += gross - exitCommission;
     const row = trades.append();
@@ -350,9 +412,10 @@ class BacktestRun {
     trades.exitBar[row] = bar;
     trades.entryPrice[row] = entryPrice;
     trades.exitPrice[row] = exitPrice;
-    trades.pnl[row] = gross - commission;
+    trades.pnl[row] = gross - costs;
     trades.commission[row] = commission;
-    trades.returnFraction[row] = side * (exitPrice / entryPrice - 1) - commission / (Math.abs(size) * entryPrice);
+    trades.holdingCost[row] = holdingCost;
+    trades.returnFraction[row] = side * (exitPrice / entryPrice - 1) - costs / (Math.abs(size) * entryPrice);
     trades.stopLoss[row] = Number.isFinite(this.stop) ? this.stop : Number.NaN;
     trades.takeProfit[row] = Number.isFinite(this.target) ? this.target : Number.NaN;
     trades.exitReason[row] = REASON_CODE[reason];
@@ -369,8 +432,8 @@ class BacktestRun {
   }
 
   /** Money for trading the whole position at `price`. */
-  private commission(price: number): number {
-    return orderCommission(this.settings, Math.abs(this.size), price);
+  private commission(price: number, rate: number): number {
+    return orderCommission(this.settings, Math.abs(this.size), price, rate);
   }
 
   private side(): Side {

@@ -5,13 +5,16 @@
  * cancelled, out of its day, or refused because the account cannot carry it. A stop-limit order that was triggered goes
  * on as a limit order.
  */
+import { Problem } from "../../protocol/problem.ts";
 import type { Side } from "./fill-price.ts";
 
 export type OrderKind = "market" | "limit" | "stop" | "stop_limit";
 
 export interface OrderRequest {
-  /** A positive number of units; without it, `size` decides. */
+  /** A positive number of units, taken whole or not at all; without it `money` decides, and without both `size`. */
   readonly units?: number;
+  /** For as much money, commission included. */
+  readonly money?: number;
   /** The fraction of free equity, above 0 and at most 1; 1 by default. */
   readonly size?: number;
   /** Fills at this price or better. */
@@ -37,6 +40,9 @@ export interface Order {
   readonly side: Side;
   readonly kind: OrderKind;
   readonly request: OrderRequest;
+  /** On the tick grid, away from the market; NaN without one. */
+  readonly limit: number;
+  readonly stop: number;
   /** The bar at whose close it was placed. */
   readonly placedBar: number;
   /** Closes this fraction of the position instead of opening one; 0 for any other order. */
@@ -51,6 +57,8 @@ export interface Lot {
   entryBar: number;
   /** Commission of the entry that its exits have not yet carried, money. */
   entryFee: number;
+  /** What holding it has cost so far, money; the cash has paid it. */
+  holdingCost: number;
   /** Infinite where there is none. */
   stop: number;
   target: number;
@@ -62,6 +70,36 @@ export interface Lot {
   best: number;
   /** The bar at whose open it ends; infinite without one. */
   lastBar: number;
+  /** The bar in whose processing it was opened, from which its target waits. */
+  openedBar: number;
   /** Opened within the bar, not at its open: only what is against the position can follow on the same bar. */
   openedInside: boolean;
+}
+
+export function kindOf({ limit, stop }: OrderRequest): OrderKind {
+  if (stop === undefined) return limit === undefined ? "market" : "limit";
+  return limit === undefined ? "stop" : "stop_limit";
+}
+
+const POSITIVE_FIELDS = ["units", "money", "size", "limit", "stop", "trailingStop", "maxBars"] as const;
+const LEVELS = ["stopLoss", "takeProfit"] as const;
+
+/** @throws Problem `invalid-strategy` for a figure that no order can have */
+export function checkRequest(request: OrderRequest): void {
+  for (const field of POSITIVE_FIELDS) checkPositive(field, request[field]);
+  for (const field of LEVELS) {
+    const level = request[field];
+    if (typeof level === "object") checkPositive(`${field}.fraction`, level.fraction);
+    else checkPositive(field, level);
+  }
+  if ((request.size ?? 1) > 1 || (request.trailingStop ?? 0) >= 1) {
+    throw new Problem("invalid-strategy", "An order's size or trailing stop is above the whole.", {
+      cure: "Give fractions: 0.5 is half.",
+    });
+  }
+}
+
+function checkPositive(field: string, value: number | undefined): void {
+  if (value === undefined || (value > 0 && Number.isFinite(value))) return;
+  throw new Problem("invalid-strategy", `An order has ${field} ${value}.`, { cure: "Give a positive number." });
 }

@@ -33,14 +33,6 @@ export function unitsByRules(buyingPower: number, unitCost: number, rules: UnitR
   return Math.min(units, unitsFor(buyingPower - rules.commissionMinimum, unitCost * lot, fractional) * lot);
 }
 
-/**
- * Why nothing could be bought: `buyingPower` of the whole account, before a fraction of it was taken, pays for one unit
- * or lot (then the fraction is too small for it), or does not.
- */
-export function refusalOf(buyingPower: number, unitCost: number, rules: UnitRules): "no_cash" | "below_lot" {
-  return unitsByRules(buyingPower, unitCost, rules) > 0 ? "below_lot" : "no_cash";
-}
-
 /** Money for an order of `units` (positive) at `price`; `rate` is the maker's or the taker's. A rebate is below 0. */
 export function orderCommission(
   settings: BacktestSettings,
@@ -91,6 +83,26 @@ export function entryUnits(
   if (demand.money > buyingPower) return 0;
   const whole = unitsByRules(demand.money, unitCost(FULL_FRACTION, prices, rules), rules);
   return Math.min(whole, affordableUnits(1, freeEquity, prices, rules));
+}
+
+/**
+ * Why `entryUnits` gave nothing. Units below a lot, and a fraction that is too small where the whole account pays for a
+ * unit or lot: `below_lot`. More than the account carries: `margin` where it may borrow, or else `no_cash`.
+ */
+export function entryRefusal(
+  demand: EntryDemand,
+  freeEquity: number,
+  prices: EntryPrices,
+  rules: BacktestSettings,
+): "no_cash" | "below_lot" | "margin" {
+  if (demand.units !== null && tradableUnits(demand.units, rules) === 0) return "below_lot";
+  const fraction = demand.fraction === 1 ? FULL_FRACTION : demand.fraction;
+  const buyingPower = Math.max(0, freeEquity) * (1 / rules.margin);
+  const canBuy = unitsByRules(buyingPower, unitCost(fraction, prices, rules), rules) > 0;
+  if (!canBuy) return "no_cash";
+  const isTooMuch = demand.units !== null || (demand.money !== null && demand.money > buyingPower);
+  if (isTooMuch) return rules.margin < 1 ? "margin" : "no_cash";
+  return "below_lot";
 }
 
 /** Units that `size` of the free equity pays; NaN and what is not positive pay none. */

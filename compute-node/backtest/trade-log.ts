@@ -1,10 +1,21 @@
 /** Closed trades as growing columns: no object a trade, so that a run with many trades stays cheap. */
 import { EXIT_REASONS, type Trade } from "../../protocol/backtest-result.ts";
 
+/** What the engine itself says of a trade; excursions come from the bars. */
+export type TradeRecord = Omit<
+  Trade,
+  | "holdingCost"
+  | "barsHeld"
+  | "adverseExcursion"
+  | "adverseExcursionPercent"
+  | "favourableExcursion"
+  | "favourableExcursionPercent"
+>;
+
 export type ExitReason = (typeof EXIT_REASONS)[number];
 
 /** Float64 columns of a log; they share one buffer. */
-const NUMBER_COLUMNS = 10;
+const NUMBER_COLUMNS = 11;
 const SMALLEST_CAPACITY = 64;
 
 /** A row a closed trade, in the order of closing. Read the columns up to `count`; they are longer than that. */
@@ -16,11 +27,13 @@ export class TradeLog {
   exitBar!: Float64Array;
   entryPrice!: Float64Array;
   exitPrice!: Float64Array;
-  /** Net of commission, money. */
+  /** Net of commission and holding costs, money. */
   pnl!: Float64Array;
   /** Of entry and exit together, money. */
   commission!: Float64Array;
-  /** Net of commission, as a fraction of the entry value. */
+  /** Short borrow and interest, money. */
+  holdingCost!: Float64Array;
+  /** Net of commission and holding costs, as a fraction of the entry value. */
   returnFraction!: Float64Array;
   /** NaN without one. */
   stopLoss!: Float64Array;
@@ -65,6 +78,7 @@ export class TradeLog {
     this.returnFraction = column(7);
     this.stopLoss = column(8);
     this.takeProfit = column(9);
+    this.holdingCost = column(10);
     const reasons = new Uint8Array(capacity);
     if (this.capacity > 0) reasons.set(this.exitReason);
     this.exitReason = reasons;
@@ -74,7 +88,7 @@ export class TradeLog {
 }
 
 /** The rows as the protocol's records. `timeMs` holds the bars' start times. */
-export function tradeRecords(trades: TradeLog, timeMs: Float64Array): Trade[] {
+export function tradeRecords(trades: TradeLog, timeMs: Float64Array): TradeRecord[] {
   return Array.from({ length: trades.count }, (_, row) => ({
     size: trades.size[row],
     entryBar: trades.entryBar[row],
