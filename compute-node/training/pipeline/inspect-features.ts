@@ -1,0 +1,88 @@
+/** Facts about the columns of a training set, over its training rows. */
+import type { V3Feature } from "../../strategy/index.ts";
+import type { TrainingSet } from "../network.ts";
+
+export interface FeatureFacts {
+  readonly lowest: number;
+  readonly highest: number;
+  /** Mean magnitude. */
+  readonly magnitude: number;
+}
+
+export function inspectFeatures({ features, inputs, training }: TrainingSet): FeatureFacts[] {
+  const lowest = new Float32Array(inputs).fill(Number.POSITIVE_INFINITY);
+  const highest = new Float32Array(inputs).fill(Number.NEGATIVE_INFINITY);
+  const sums = new Float64Array(inputs);
+  for (let index = 0; index < training.length; index++) {
+    const at = training[index] * inputs;
+    for (let k = 0; k < inputs; k++) {
+      const value = features[at + k];
+      if (value < lowest[k]) lowest[k] = value;
+      if (value > highest[k]) highest[k] = value;
+      sums[k] += Math.abs(value);
+    }
+  }
+  return Array.from(lowest, (low, k) => ({ lowest: low, highest: highest[k], magnitude: sums[k] / training.length }));
+}
+
+export interface DeadZone {
+  /** The timeframe and name of a fuzzy set, such as `1h_momentum`. */
+  readonly set: string;
+  /** Of the training rows: where none of its memberships is above zero. */
+  readonly share: number;
+  readonly rows: number;
+}
+
+/** For each fuzzy set and timeframe how often it says nothing at all. */
+export function deadZones(features: readonly V3Feature[], set: TrainingSet): DeadZone[] {
+  const sets = new Map<string, number[]>();
+  for (const [k, { fn, fuzzySet, timeframe }] of features.entries()) {
+    if (fn === null) continue;
+    const name = `${timeframe}_${fuzzySet}`;
+    sets.set(name, [...(sets.get(name) ?? []), k]);
+  }
+  return [...sets].map(([name, columns]) => {
+    let rows = 0;
+    for (let index = 0; index < set.training.length; index++) {
+      const at = set.training[index] * set.inputs;
+      let isDead = 1;
+      for (const k of columns) if (set.features[at + k] !== 0) isDead = 0;
+      rows += isDead;
+    }
+    return { set: name, share: rows / set.training.length, rows };
+  });
+}
+
+/** Rows that are compared: enough to tell columns apart, and quick for hundreds of columns. */
+const COMPARED_ROWS = 2000;
+const SAME_CORRELATION = 0.9999;
+
+/** Pairs [column, earlier column] of `varying` whose correlation is 1 or -1 to four digits, on a sample of the rows. */
+export function findDuplicates({ features, inputs, training }: TrainingSet, varying: readonly number[]): number[][] {
+  const step = Math.max(1, Math.floor(training.length / COMPARED_ROWS));
+  const count = Math.ceil(training.length / step);
+  const columns = varying.map((k) => {
+    const values = Float64Array.from({ length: count }, (_, index) => features[training[index * step] * inputs + k]);
+    return standardised(values);
+  });
+  const pairs: number[][] = [];
+  for (let k = 1; k < varying.length; k++) {
+    const same = columns.findIndex((other, index) => index < k && Math.abs(dot(columns[k], other)) > SAME_CORRELATION);
+    if (same !== -1) pairs.push([varying[k], varying[same]]);
+  }
+  return pairs;
+}
+
+/** Mean 0 and length 1; zeros for a constant. */
+function standardised(values: Float64Array): Float64Array {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const away = values.map((value) => value - mean);
+  const norm = Math.sqrt(dot(away, away));
+  return norm === 0 ? away.fill(0) : away.map((value) => value / norm);
+}
+
+function dot(left: Float64Array, right: Float64Array): number {
+  let sum = 0;
+  for (let index = 0; index < left.length; index++) sum += left[index] * right[index];
+  return sum;
+}

@@ -1,0 +1,170 @@
+/** From a strategy and bars to what a network learns from, with a report of what is wrong with it. */
+import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { BarColumns } from "../../market-data/bars.ts";
+import {
+  type BarsByTimeframe,
+  computeFeaturesOfSymbols,
+  type FeatureMatrix,
+  type FeatureOptions,
+  resolveV3,
+} from "../../strategy/index.ts";
+import type { Labels as SetLabels, TrainingSet } from "../network.ts";
+import { balancedClassWeights, countClasses, weightedRows } from "./class-weights.ts";
+import { completeWindows, findExamples, type Parts, type SymbolColumns, type SymbolRows } from "./examples.ts";
+import { type LabelConfig, labelConfigOf } from "./labels/label-config.ts";
+import { type Labels, labelBars } from "./labels/labels.ts";
+import { inspect, type PreflightReport } from "./preflight.ts";
+import { type FeatureScale, fillRows, finiteRows, fitScale } from "./scaling.ts";
+import { splitExamples, splitFractionsOf } from "./split.ts";
+
+export interface PrepareRequest {
+  readonly strategy: V3Strategy;
+  /** Every symbol of the strategy, with all of its timeframes. */
+  readonly bars: Readonly<Record<string, BarsByTimeframe>>;
+  readonly context?: FeatureOptions["context"];
+  /** Of all examples: how many before each boundary of the split learn nothing. 0.01 by default. */
+  readonly embargoFraction?: number;
+}
+
+export interface PreparedTraining {
+  readonly set: TrainingSet;
+  /** In the order of the columns, with how each was scaled. */
+  readonly features: readonly FeatureScale[];
+  readonly labels: LabelConfig;
+  /** In the order of the outputs; empty for a regression. */
+  readonly classNames: readonly string[];
+  /** Inverse frequencies of the training rows; null for a regression. */
+  readonly classWeights: readonly number[] | null;
+  readonly symbols: readonly SymbolRows[];
+  /** Of each row's bar. */
+  readonly timeMs: Float64Array;
+  /** 1 for an mlp. */
+  readonly sequenceLength: number;
+  /** First bars of validation and test; infinite for a part without rows. */
+  readonly validationMs: number;
+  readonly testMs: number;
+  readonly report: PreflightReport;
+}
+
+/**
+ * Each symbol is labelled on its own bars of the base timeframe; rows follow in the order of the strategy's symbols.
+ * Features are those of the backtest (`computeFeatures`). Rows without a feature, a label, or a settled label stand for
+ * nothing; raw features are scaled as their input asks for, by the training rows alone.
+ *
+ * Throws a `Problem`: `invalid-strategy` for its faults; `data-not-found` for bars that are not given; `invalid-data` for
+ * bars that cannot be labelled. What is only worth knowing, and what makes a run pointless, is in the report.
+ */
+export function prepareTraining(request: PrepareRequest): PreparedTraining {
+  const { strategy, bars, context, embargoFraction = 0.01 } = request;
+  const config = labelConfigOf(strategy);
+  const matrices = computeFeaturesOfSymbols(strategy, bars, context === undefined ? {} : { context });
+  const { baseTimeframe, symbols } = resolveV3(strategy);
+  const columns = placeSymbols(symbols, (symbol) => {
+    const base = bars[symbol][baseTimeframe];
+    return { matrix: matrices[symbol], labels: labelBars(config, base), base };
+  });
+  const sequenceLength = sequenceLengthOf(strategy);
+  const examples = findExamples(columns);
+  const split = splitExamples(examples, { fractions: splitFractionsOf(strategy.training), embargoFraction });
+  const { parts, shortWindows } = completeWindows(examples, split, columns, sequenceLength);
+  const scales = fitScales(columns, parts.training);
+  const rows = columns.reduce((sum, symbol) => sum + symbol.rows, 0);
+  const set = assemble(columns, scales, parts, rows);
+  const { classNames } = columns[0].labels;
+  const report = inspect({
+    columns,
+    scales,
+    set,
+    classNames,
+    isRegression: strategy.decisions.output_format === "regression" || config.source === "forward_return",
+    counts: { ...examples.counts, purged: split.purged, embargoed: split.embargoed, shortWindows },
+    wantsValidation: split.validationMs < split.testMs,
+    wantsTest: split.testMs < Number.POSITIVE_INFINITY,
+  });
+  const timeMs = new Float64Array(rows);
+  for (const symbol of columns) timeMs.set(symbol.timeMs.subarray(symbol.firstBar), symbol.firstRow);
+  return {
+    set,
+    features: scales,
+    labels: config,
+    classNames,
+    classWeights: classNames.length === 0 ? null : trainingWeights(set, classNames.length),
+    symbols: columns.map(({ symbol, firstRow, firstBar, rows: count }) => ({
+      symbol,
+      firstRow,
+      firstBar,
+      rows: count,
+    })),
+    timeMs,
+    sequenceLength,
+    validationMs: split.validationMs,
+    testMs: split.testMs,
+    report,
+  };
+}
+
+function trainingWeights({ labels, training }: TrainingSet, classes: number): number[] {
+  return balancedClassWeights(countClasses(labels.values, training, classes));
+}
+
+/** Rows in a window of the strategy's network: 1 for an mlp. */
+export function sequenceLengthOf({ model }: V3Strategy): number {
+  const architecture = (model.architecture ?? {}) as Readonly<Record<string, unknown>>;
+  const isRecurrent = model.type === "lstm" || model.type === "gru";
+  return isRecurrent && typeof architecture.sequence_length === "number" ? architecture.sequence_length : 1;
+}
+
+function placeSymbols(
+  symbols: readonly string[],
+  of: (symbol: string) => { matrix: FeatureMatrix; labels: Labels; base: BarColumns },
+): SymbolColumns[] {
+  let firstRow = 0;
+  return symbols.map((symbol) => {
+    const { matrix, labels, base } = of(symbol);
+    const firstBar = matrix.firstRow;
+    const rows = matrix.rows - firstBar;
+    const finite = finiteRows(matrix.columns, matrix.rows);
+    const placed = { symbol, firstRow, firstBar, rows, matrix, labels, timeMs: base.timeMs, finite };
+    firstRow += rows;
+    return placed;
+  });
+}
+
+function fitScales(columns: readonly SymbolColumns[], training: Uint32Array): FeatureScale[] {
+  const rowsOf = columns.map(({ firstRow, firstBar, rows }) =>
+    training.filter((row) => row >= firstRow && row < firstRow + rows).map((row) => row - firstRow + firstBar),
+  );
+  return columns[0].matrix.features.map(({ name, normalization }, k) =>
+    fitScale(
+      name,
+      normalization,
+      columns.map(({ matrix }, index) => ({ values: matrix.columns[k], trainingRows: rowsOf[index] })),
+    ),
+  );
+}
+
+function assemble(
+  columns: readonly SymbolColumns[],
+  scales: readonly FeatureScale[],
+  parts: Parts,
+  rows: number,
+): TrainingSet {
+  const features = new Float32Array(new SharedArrayBuffer(4 * rows * scales.length));
+  const isRegression = columns[0].labels.classNames.length === 0;
+  const values = isRegression ? new Float32Array(rows) : new Uint8Array(rows);
+  const weights = columns.some(({ labels }) => labels.weights !== null) ? new Float32Array(rows) : null;
+  for (const { matrix, labels, firstRow, firstBar } of columns) {
+    fillRows(matrix.columns, scales, firstBar, features, firstRow);
+    // NaN, the missing label, becomes 0 in bytes; in floats it is cleared, since nothing may read it.
+    values.set(labels.values.subarray(firstBar), firstRow);
+    if (weights !== null && labels.weights !== null) weights.set(labels.weights.subarray(firstBar), firstRow);
+  }
+  if (values instanceof Float32Array) clearNaN(values);
+  const training = weights === null ? parts.training : weightedRows(parts.training, weights);
+  const labels: SetLabels = values instanceof Float32Array ? { kind: "values", values } : { kind: "classes", values };
+  return { features, inputs: scales.length, labels, ...parts, training };
+}
+
+function clearNaN(values: Float32Array): void {
+  for (let row = 0; row < values.length; row++) if (Number.isNaN(values[row])) values[row] = 0;
+}
