@@ -18,9 +18,14 @@ export function mix32(value: number): number {
 /** Separates the uses of one seed. */
 const PURPOSE = { weights: 0x57454947, order: 0x4f524445, dropout: 0x44524f50 } as const;
 
+/** What all keys of one purpose have in common, for a GPU that makes the key of each step by itself. */
+export function streamSeed(seed: number, purpose: keyof typeof PURPOSE): number {
+  return mix32(mix32(seed) ^ PURPOSE[purpose]);
+}
+
 /** A key for one purpose and counter; `draw32(key, 0)`, `draw32(key, 1)` … are its numbers. */
 export function streamKey(seed: number, purpose: keyof typeof PURPOSE, counter: number): number {
-  return mix32(mix32(mix32(seed) ^ PURPOSE[purpose]) ^ counter);
+  return mix32(streamSeed(seed, purpose) ^ counter);
 }
 
 /** Number `index` of a stream: 32 even bits. A Weyl sequence that is hashed, as in SplitMix (Steele et al. 2014). */
