@@ -1,0 +1,218 @@
+/** The GPU as a training backend: the same sessions as the CPU's, computed by WGSL kernels through Dawn. */
+import { Problem } from "../../../protocol/index.ts";
+import {
+  type BatchRequest,
+  type BatchResults,
+  type Evaluation,
+  type LearntState,
+  type Member,
+  type MlpSpec,
+  momentCount,
+  parameterLayout,
+  type TrainingBackend,
+  type TrainingSession,
+} from "../network.ts";
+import { initialParameters } from "../random.ts";
+import { type AdapterDescription, type AdapterRequest, adapterLine, findAdapter } from "./adapter.ts";
+import { GpuDevice } from "./device.ts";
+import { meanLoss } from "./mean-loss.ts";
+import { type MlpPlan, planMlp, type Tiling } from "./mlp-plan.ts";
+import {
+  bytesPerMember,
+  MlpPopulation,
+  mostBatchRowsOf,
+  type OutputsRequest,
+  type TrainRequest,
+} from "./mlp-population.ts";
+import { RequestQueue } from "./request-queue.ts";
+
+export interface GpuBackendRequest extends AdapterRequest {
+  /** How the work is cut, where the measured choice is not wanted. */
+  readonly tiling?: Partial<Tiling>;
+}
+
+export interface GpuBackend extends TrainingBackend {
+  readonly description: AdapterDescription;
+  /** Gives the device back; sessions that still work fail. */
+  dispose(): void;
+}
+
+/** Opens the machine's GPU. Throws the Problems of `findAdapter`, and `unavailable` when it gives no device. */
+export async function openGpuBackend(request: GpuBackendRequest = {}): Promise<GpuBackend> {
+  const device = await GpuDevice.open(await findAdapter(request));
+  return backendOf(device, request.tiling ?? {});
+}
+
+export function backendOf(device: GpuDevice, tiling: Partial<Tiling>): GpuBackend {
+  const createPopulation = async (members: readonly Member[]): Promise<TrainingSession[]> => {
+    const sessions = new Map<Member, TrainingSession>();
+    try {
+      for (const group of groupsOf(members, device, tiling)) {
+        const population = await MlpPopulation.create(device, group.plan, group.members);
+        const shared = new SharedPopulation(population, group.members.length);
+        for (const [index, member] of group.members.entries())
+          sessions.set(member, new GpuSession(shared, index, member));
+      }
+    } catch (thrown) {
+      for (const session of sessions.values()) session.dispose();
+      throw thrown;
+    }
+    await device.settle(device.device.queue.onSubmittedWorkDone());
+    return members.map((member) => {
+      const session = sessions.get(member);
+      if (session === undefined) throw new Error("a member is in no group");
+      return session;
+    });
+  };
+  return {
+    name: adapterLine(device.description),
+    description: device.description,
+    create: async (member) => (await createPopulation([member]))[0],
+    createPopulation,
+    dispose: () => device.destroy(),
+  };
+}
+
+interface Group {
+  readonly plan: MlpPlan;
+  readonly members: readonly Member[];
+}
+
+/** Members that one set of kernels and buffers serves; as many together as the adapter's buffers hold. */
+function groupsOf(members: readonly Member[], device: GpuDevice, tiling: Partial<Tiling>): Group[] {
+  const alike: Member[][] = [];
+  for (const member of members) {
+    refuseUnsupported(member);
+    const place = alike.find(([first]) => areAlike(first, member));
+    if (place === undefined) alike.push([member]);
+    else place.push(member);
+  }
+  return alike.flatMap((group) => {
+    const plan = planOf(group, device, tiling);
+    const most = mostMembers(plan, group, device);
+    const parts = Math.ceil(group.length / most);
+    const size = Math.ceil(group.length / parts);
+    return Array.from({ length: parts }, (_, part) => ({ plan, members: group.slice(part * size, (part + 1) * size) }));
+  });
+}
+
+function areAlike(left: Member, right: Member): boolean {
+  const [leftNetwork, rightNetwork] = [left.network as MlpSpec, right.network as MlpSpec];
+  return (
+    left.set.features === right.set.features &&
+    left.set.labels.values === right.set.labels.values &&
+    leftNetwork.inputs === rightNetwork.inputs &&
+    leftNetwork.outputs === rightNetwork.outputs &&
+    leftNetwork.activation === rightNetwork.activation &&
+    leftNetwork.hidden.join() === rightNetwork.hidden.join() &&
+    left.options.loss.kind === right.options.loss.kind &&
+    left.options.optimiser.kind === right.options.optimiser.kind &&
+    momentCount(left.options.optimiser) === momentCount(right.options.optimiser)
+  );
+}
+
+function planOf(group: readonly Member[], device: GpuDevice, tiling: Partial<Tiling>): MlpPlan {
+  const [{ network, options }] = group;
+  const shape = {
+    network: network as MlpSpec,
+    lossKind: options.loss.kind,
+    optimiserKind: options.optimiser.kind,
+    moments: momentCount(options.optimiser),
+    dropout: group.some((member) => member.network.dropout > 0),
+    members: group.length,
+  };
+  return planMlp(shape, device.description.limits, tiling);
+}
+
+function mostMembers(plan: MlpPlan, group: readonly Member[], device: GpuDevice): number {
+  const { bufferBytes, storageBindingBytes } = device.description.limits;
+  const largest = Math.max(...Object.values(bytesPerMember(plan, mostBatchRowsOf(group))));
+  return Math.max(1, Math.floor(Math.min(bufferBytes, storageBindingBytes) / largest));
+}
+
+function refuseUnsupported({ network, options, set }: Member): void {
+  const cure = "Train it on the CPU: leave gpu_host out of the requirements' worker types.";
+  if (network.kind !== "mlp") {
+    throw new Problem("invalid-request", `The GPU backend does not train a network of type ${network.kind}.`, { cure });
+  }
+  if (network.batchNorm) {
+    throw new Problem("invalid-request", "The GPU backend does not train with batch norm.", { cure });
+  }
+  const regression = options.loss.kind === "huber" || options.loss.kind === "mse";
+  if (regression !== (set.labels.kind === "values") || (regression && network.outputs !== 1)) {
+    throw new Problem(
+      "invalid-request",
+      `The loss ${options.loss.kind} does not fit ${network.outputs} outputs and labels of kind ${set.labels.kind}.`,
+      {
+        cure: "Take cross_entropy or focal for classes, and huber or mse with one output for values.",
+      },
+    );
+  }
+}
+
+type RequestKind = "train" | "outputs" | "state";
+
+/** A population and those who still use it. */
+class SharedPopulation {
+  readonly population: MlpPopulation;
+  readonly queue: RequestQueue<RequestKind>;
+  #users: number;
+
+  constructor(population: MlpPopulation, users: number) {
+    this.population = population;
+    this.#users = users;
+    this.queue = new RequestQueue<RequestKind>({
+      train: (requests: readonly TrainRequest[]) => population.train(requests),
+      outputs: (requests: readonly OutputsRequest[]) => population.outputs(requests),
+      state: (indexes: readonly number[]) => population.readStates(indexes),
+    });
+  }
+
+  release(): void {
+    this.#users--;
+    if (this.#users === 0) this.population.dispose();
+  }
+}
+
+class GpuSession implements TrainingSession {
+  readonly #shared: SharedPopulation;
+  readonly #index: number;
+  readonly #member: Member;
+  #disposed = false;
+
+  constructor(shared: SharedPopulation, index: number, member: Member) {
+    this.#shared = shared;
+    this.#index = index;
+    this.#member = member;
+    const { trainableLength } = parameterLayout(member.network);
+    const moments = Array.from(
+      { length: momentCount(member.options.optimiser) },
+      () => new Float32Array(trainableLength),
+    );
+    const parameters = initialParameters(member.network, member.options.seed);
+    shared.population.writeState(index, { parameters, moments, steps: 0 });
+  }
+
+  trainBatches(request: BatchRequest): Promise<BatchResults> {
+    return this.#shared.queue.ask<BatchResults>("train", { ...request, index: this.#index });
+  }
+
+  async evaluate(rows: Uint32Array): Promise<Evaluation> {
+    const outputs = await this.#shared.queue.ask<Float32Array>("outputs", { index: this.#index, rows });
+    return { outputs, ...meanLoss(outputs, rows, this.#member.set.labels, this.#member.options.loss) };
+  }
+
+  getState(): Promise<LearntState> {
+    return this.#shared.queue.ask<LearntState>("state", this.#index);
+  }
+
+  async setState(state: LearntState): Promise<void> {
+    this.#shared.population.writeState(this.#index, state);
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#shared.release();
+  }
+}

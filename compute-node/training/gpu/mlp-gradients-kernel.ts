@@ -1,0 +1,135 @@
+/**
+ * The kernel of the gradients: deltas transposed times values, summed over the batch's rows in order. Each workgroup
+ * has one tile of one layer's matrix [outputs, inputs + 1], whose last column, with the value 1, is the bias. It
+ * divides by the batch's weight, which every workgroup sums by itself, and leaves the tile's sum of squares for the
+ * norm. No atomics: each number has one writer, and sums have one order.
+ */
+import { declarations } from "./mlp-bindings.ts";
+import { GRADIENT_THREADS, type LayerPlan, type MlpPlan } from "./mlp-plan.ts";
+
+/** WGSL; dispatched as (gradient tiles, members). */
+export function gradientsKernel(plan: MlpPlan, mostBatchRows: number): string {
+  const { gradientTile: tile, gradientRows: rows } = plan.tiling;
+  const side = Math.sqrt(GRADIENT_THREADS);
+  const lanes = tile / side;
+  const vector = `vec${lanes}f`;
+  const each = (line: (lane: number) => string) => Array.from({ length: lanes }, (_, lane) => line(lane)).join("\n");
+  return `${declarations("gradients", plan)}
+const ROWS = ${rows}u;
+const LANES = ${lanes}u;
+const THREADS = ${GRADIENT_THREADS}u;
+var<workgroup> valueTile: array<${vector}, ${rows * side}>;
+var<workgroup> deltaTile: array<${vector}, ${rows * side}>;
+var<workgroup> sums: array<vec4f, THREADS>;
+var<workgroup> batchShared: u32;
+fn sumOverThreads(thread: u32, value: vec4f) -> vec4f {
+  sums[thread] = value;
+  for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (thread < half) { sums[thread] += sums[thread + half]; }
+  }
+  workgroupBarrier();
+  let total = sums[0];
+  workgroupBarrier();
+  return total;
+}
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let member = group.y;
+  if (thread == 0u) { batchShared = control[member].current; }
+  let batch = workgroupUniformLoad(&batchShared);
+  if (batch >= members[member].batchCount) { return; }
+  let batchRows = members[member].batchRows;
+  let rowCount = min(batchRows, members[member].exampleCount - batch * batchRows);
+  let firstTraceRow = member * ${mostBatchRows}u;
+  var rowSums = vec4f(0);
+  for (var row = thread; row < rowCount; row += THREADS) { rowSums += rowStatistics[firstTraceRow + row]; }
+  let totals = sumOverThreads(thread, rowSums);
+  if (group.x == 0u && thread == 0u) {
+    statistics[members[member].statisticsStart + batch] = totals;
+    // An exponent of all ones is an infinity or NaN; a comparison could be optimised away.
+    control[member].failed = select(0u, 1u, (bitcast<u32>(totals.x / totals.y) & 0x7f800000u) == 0x7f800000u);
+  }
+${placeOfTile(plan)}
+  let across = thread % ${side}u;
+  let down = thread / ${side}u;
+${each((lane) => `  var sum${lane} = ${vector}(0);`)}
+  for (var first = 0u; first < rowCount; first += ROWS) {
+    for (var item = thread; item < ROWS * ${side}u; item += THREADS) {
+      let row = first + item / ${side}u;
+      var values = ${vector}(0);
+      var deltas = ${vector}(0);
+      if (row < rowCount) {
+        let traceRow = (firstTraceRow + row) * ${plan.traceStride}u;
+        for (var lane = 0u; lane < LANES; lane++) {
+          let input = tileInput + item % ${side}u * LANES + lane;
+          let output = tileOutput + item % ${side}u * LANES + lane;
+          if (input < inputs) { values[lane] = trace[traceRow + inputColumn + input]; }
+          if (input == inputs) { values[lane] = 1.0; }
+          if (output < outputs) { deltas[lane] = trace[traceRow + deltaColumn + output]; }
+        }
+      }
+      valueTile[item] = values;
+      deltaTile[item] = deltas;
+    }
+    workgroupBarrier();
+    for (var row = 0u; row < ROWS; row++) {
+      let values = valueTile[row * ${side}u + across];
+      let deltas = deltaTile[row * ${side}u + down];
+${each((lane) => `      sum${lane} = fma(${vector}(deltas[${lane}]), values, sum${lane});`)}
+    }
+    workgroupBarrier();
+  }
+  var squares = 0.0;
+  let firstInput = tileInput + across * LANES;
+  let firstOutput = tileOutput + down * LANES;
+  let parameters = member * ${plan.parameterCount}u;
+${each(
+  (lane) => `  if (firstOutput + ${lane}u < outputs) {
+    let gradient = sum${lane} / totals.y;
+    for (var lane = 0u; lane < LANES; lane++) {
+      let input = firstInput + lane;
+      let output = firstOutput + ${lane}u;
+      if (input <= inputs) {
+        let place = select(biasOffset + output, weightOffset + output * inputs + input, input < inputs);
+        gradients[parameters + place] = gradient[lane];
+        squares += gradient[lane] * gradient[lane];
+      }
+    }
+  }`,
+)}
+  let total = sumOverThreads(thread, vec4f(squares, 0, 0, 0));
+  if (thread == 0u) { partials[member * ${plan.gradientTiles}u + group.x] = total.x; }
+}
+`;
+}
+
+/** The layer of tile `group.x`, and where in its matrix the tile begins. */
+function placeOfTile({ layers, tiling }: MlpPlan): string {
+  const assign = (layer: LayerPlan) =>
+    [
+      `inputs = ${layer.inputs}u;`,
+      `outputs = ${layer.outputs}u;`,
+      `weightOffset = ${layer.weightOffset}u;`,
+      `biasOffset = ${layer.biasOffset}u;`,
+      `inputColumn = ${layer.inputColumn}u;`,
+      `deltaColumn = ${layer.deltaColumn}u;`,
+      `tilesAcross = ${layer.tilesAcross}u;`,
+      `tileInLayer = group.x - ${layer.firstTile}u;`,
+    ].join(" ");
+  const names = [
+    "inputs",
+    "outputs",
+    "weightOffset",
+    "biasOffset",
+    "inputColumn",
+    "deltaColumn",
+    "tilesAcross",
+    "tileInLayer",
+  ];
+  const branches = layers.map((layer) => `if (group.x >= ${layer.firstTile}u) { ${assign(layer)} }`).toReversed();
+  return `${names.map((name) => `  var ${name} = 0u;`).join("\n")}
+  ${branches.join("\n  else ")}
+  let tileInput = tileInLayer % tilesAcross * ${tiling.gradientTile}u;
+  let tileOutput = tileInLayer / tilesAcross * ${tiling.gradientTile}u;`;
+}

@@ -1,0 +1,415 @@
+/** Members of one plan on a device: their buffers, and the three dispatches of a step for all of them at once. */
+import type { BatchRequest, BatchResults, LearntState, Member } from "../network.ts";
+import { dropoutThreshold, streamSeed } from "../random.ts";
+import { type BufferRequest, type GpuDevice, USAGE } from "./device.ts";
+import {
+  BUFFERS,
+  type BufferName,
+  bindGroupLayoutEntries,
+  CONTROL_BYTES,
+  KERNEL_BUFFERS,
+  type KernelBuffers,
+  type KernelName,
+  type MemberSettings,
+  memberBytes,
+  packMembers,
+} from "./mlp-bindings.ts";
+import { gradientsKernel } from "./mlp-gradients-kernel.ts";
+import { type MlpPlan, UPDATE_THREADS } from "./mlp-plan.ts";
+import { outputsKernel, rowsKernel } from "./mlp-rows-kernel.ts";
+import { updateKernel } from "./mlp-update-kernel.ts";
+
+/** What one member asks for; `index` is its place among the members. */
+export interface TrainRequest extends BatchRequest {
+  readonly index: number;
+}
+
+export interface OutputsRequest {
+  readonly index: number;
+  readonly rows: Uint32Array;
+}
+
+interface Kernel {
+  readonly layout: GPUBindGroupLayout;
+  readonly pipeline: GPUComputePipeline;
+}
+
+interface Dispatch {
+  readonly kernel: Kernel;
+  readonly bindings: GPUBindGroup;
+  readonly groups: number;
+}
+
+const BYTES_PER_FLOAT = 4;
+const STATISTICS_FLOATS = 4;
+/** WebGPU's own limit in each direction of a dispatch. */
+const MOST_GROUPS = 65_535;
+/** A driver resets a GPU that is busy with one submission for seconds; so much work is far below that. */
+const SUBMISSION_FLOPS = 2e10;
+const MOST_STEPS_PER_SUBMISSION = 256;
+
+export class MlpPopulation {
+  readonly #device: GpuDevice;
+  readonly #plan: MlpPlan;
+  readonly #members: readonly Member[];
+  readonly #mostBatchRows: number;
+  readonly #steps: number[];
+  readonly #buffers = new Map<BufferName, GPUBuffer>();
+  readonly #kernels = new Map<KernelName, Kernel>();
+
+  /**
+   * Compiles the kernels and uploads the members' features and labels, which all share; their weights come with
+   * `writeState`. Throws `too-large` for what the adapter's buffers do not hold.
+   */
+  static async create(device: GpuDevice, plan: MlpPlan, members: readonly Member[]): Promise<MlpPopulation> {
+    const population = new MlpPopulation(device, plan, members);
+    try {
+      await population.#compile();
+      population.#allocate();
+      await device.settle(device.device.queue.onSubmittedWorkDone());
+    } catch (thrown) {
+      population.dispose();
+      throw thrown;
+    }
+    return population;
+  }
+
+  private constructor(device: GpuDevice, plan: MlpPlan, members: readonly Member[]) {
+    this.#device = device;
+    this.#plan = plan;
+    this.#members = members;
+    this.#mostBatchRows = mostBatchRowsOf(members);
+    this.#steps = members.map(() => 0);
+  }
+
+  /** Runs the requests side by side; one request a member at most. */
+  async train(requests: readonly TrainRequest[]): Promise<BatchResults[]> {
+    const starts = this.#prepareTraining(requests);
+    const dispatches = this.#stepDispatches();
+    const steps = requests.reduce((most, { batchCount }) => Math.max(most, batchCount), 0);
+    const perSubmission = this.#stepsPerSubmission(requests.length);
+    for (let done = 0; done < steps; done += perSubmission) {
+      this.#device.check();
+      this.#submit(dispatches, Math.min(perSubmission, steps - done));
+      // Whoever else lives on this thread gets a turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return this.#readResults(requests, starts);
+  }
+
+  /** Raw outputs of each request's rows in evaluation mode, [example, output]. */
+  async outputs(requests: readonly OutputsRequest[]): Promise<Float32Array[]> {
+    const { outputs, tiling } = this.#plan;
+    const starts = startsOf(requests.map(({ rows }) => rows.length));
+    const settings = this.#idleSettings();
+    for (const [at, { index, rows }] of requests.entries()) {
+      settings[index] = { ...settings[index], orderStart: starts[at], exampleCount: rows.length };
+    }
+    this.#write("members", packMembers(this.#plan, settings));
+    this.#writeOrders(requests.map(({ rows }) => rows));
+    const total = starts[requests.length];
+    this.#grow("outputs", total * outputs * BYTES_PER_FLOAT);
+    const most = requests.reduce((longest, { rows }) => Math.max(longest, rows.length), 0);
+    const groups = Math.ceil(most / tiling.rowsPerGroup);
+    const encoder = this.#device.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(this.#kernel("outputs").pipeline);
+    pass.setBindGroup(0, this.#bind("outputs"));
+    pass.dispatchWorkgroups(Math.min(groups, MOST_GROUPS), this.#members.length, Math.ceil(groups / MOST_GROUPS));
+    pass.end();
+    this.#device.device.queue.submit([encoder.finish()]);
+    const range = { buffer: this.#buffer("outputs"), offset: 0, byteLength: total * outputs * BYTES_PER_FLOAT };
+    const [bytes] = await this.#device.read([range]);
+    return requests.map((_, at) => new Float32Array(bytes).slice(starts[at] * outputs, starts[at + 1] * outputs));
+  }
+
+  async readStates(indexes: readonly number[]): Promise<LearntState[]> {
+    const { parameterCount, weightStride, moments } = this.#plan;
+    const ranges = indexes.flatMap((index) => [
+      {
+        buffer: this.#buffer("weights"),
+        offset: index * weightStride * BYTES_PER_FLOAT,
+        byteLength: parameterCount * BYTES_PER_FLOAT,
+      },
+      {
+        buffer: this.#buffer("moments"),
+        offset: index * moments * parameterCount * BYTES_PER_FLOAT,
+        byteLength: moments * parameterCount * BYTES_PER_FLOAT,
+      },
+    ]);
+    const parts = await this.#device.read(ranges);
+    return indexes.map((index, at) => ({
+      parameters: new Float32Array(parts[2 * at]),
+      moments: Array.from({ length: moments }, (_, moment) => {
+        const start = moment * parameterCount * BYTES_PER_FLOAT;
+        return new Float32Array(parts[2 * at + 1].slice(start, start + parameterCount * BYTES_PER_FLOAT));
+      }),
+      steps: this.#steps[index],
+    }));
+  }
+
+  writeState(index: number, { parameters, moments, steps }: LearntState): void {
+    const { parameterCount, weightStride, layers } = this.#plan;
+    const weights = new Float32Array(weightStride);
+    weights.set(parameters);
+    for (const { inputs, outputs, weightOffset, transposedOffset } of layers) {
+      for (let output = 0; output < outputs; output++) {
+        for (let input = 0; input < inputs; input++) {
+          weights[transposedOffset + input * outputs + output] = parameters[weightOffset + output * inputs + input];
+        }
+      }
+    }
+    this.#write("weights", weights, index * weightStride * BYTES_PER_FLOAT);
+    for (const [moment, values] of moments.entries()) {
+      const place = (index * this.#plan.moments + moment) * parameterCount;
+      this.#write("moments", values, place * BYTES_PER_FLOAT);
+    }
+    this.#steps[index] = steps;
+  }
+
+  dispose(): void {
+    for (const buffer of this.#buffers.values()) buffer.destroy();
+    this.#buffers.clear();
+  }
+
+  async #compile(): Promise<void> {
+    const code: Record<KernelName, string> = {
+      rows: rowsKernel(this.#plan, this.#mostBatchRows),
+      gradients: gradientsKernel(this.#plan, this.#mostBatchRows),
+      update: updateKernel(this.#plan),
+      outputs: outputsKernel(this.#plan),
+    };
+    for (const name of Object.keys(code) as KernelName[]) {
+      const layout = this.#device.device.createBindGroupLayout({ label: name, entries: bindGroupLayoutEntries(name) });
+      this.#kernels.set(name, { layout, pipeline: await this.#device.createPipeline(name, code[name], layout) });
+    }
+  }
+
+  #allocate(): void {
+    const { members, plan } = { members: this.#members, plan: this.#plan };
+    const [{ set }] = members;
+    for (const [name, byteLength] of Object.entries(bytesPerMember(plan, this.#mostBatchRows))) {
+      this.#create(name as BufferName, byteLength * members.length);
+    }
+    this.#create("features", set.features.byteLength);
+    this.#write("features", set.features);
+    this.#create("labels", set.labels.values.length * BYTES_PER_FLOAT);
+    const { kind, values } = set.labels;
+    this.#write("labels", kind === "classes" ? Uint32Array.from(values) : values);
+    for (const name of ["order", "corrections", "statistics", "outputs"] as const) this.#create(name, 0);
+  }
+
+  /** Settings, orders and corrections of the requests; answers where each one's statistics start, in batches. */
+  #prepareTraining(requests: readonly TrainRequest[]): number[] {
+    const starts = startsOf(requests.map(({ batchCount }) => batchCount));
+    const orders = requests.map(({ index, order, firstBatch, batchCount }) => {
+      const { batchRows } = this.#members[index].options;
+      return order.subarray(firstBatch * batchRows, (firstBatch + batchCount) * batchRows);
+    });
+    const orderStarts = startsOf(orders.map(({ length }) => length));
+    const settings = this.#idleSettings();
+    const corrections = new Float32Array(2 * starts[requests.length]);
+    for (const [at, { index, batchCount, learningRate }] of requests.entries()) {
+      settings[index] = {
+        ...settings[index],
+        orderStart: orderStarts[at],
+        exampleCount: orders[at].length,
+        batchCount,
+        statisticsStart: starts[at],
+        firstStep: this.#steps[index],
+        learningRate,
+      };
+      fillCorrections(
+        corrections.subarray(2 * starts[at], 2 * starts[at + 1]),
+        this.#members[index],
+        this.#steps[index],
+      );
+    }
+    this.#write("members", packMembers(this.#plan, settings));
+    this.#write("control", new Uint8Array(CONTROL_BYTES * this.#members.length));
+    this.#writeOrders(orders);
+    this.#grow("corrections", corrections.byteLength);
+    this.#write("corrections", corrections);
+    this.#grow("statistics", starts[requests.length] * STATISTICS_FLOATS * BYTES_PER_FLOAT);
+    return starts;
+  }
+
+  #stepDispatches(): Dispatch[] {
+    const { tiling, gradientTiles, parameterCount } = this.#plan;
+    const groups = {
+      rows: Math.ceil(this.#mostBatchRows / tiling.rowsPerGroup),
+      gradients: gradientTiles,
+      update: Math.ceil(parameterCount / UPDATE_THREADS),
+    };
+    return (["rows", "gradients", "update"] as const).map((name) => ({
+      kernel: this.#kernel(name),
+      bindings: this.#bind(name),
+      groups: groups[name],
+    }));
+  }
+
+  #submit(dispatches: readonly Dispatch[], steps: number): void {
+    const encoder = this.#device.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (let step = 0; step < steps; step++) {
+      for (const { kernel, bindings, groups } of dispatches) {
+        pass.setPipeline(kernel.pipeline);
+        pass.setBindGroup(0, bindings);
+        pass.dispatchWorkgroups(groups, this.#members.length);
+      }
+    }
+    pass.end();
+    this.#device.device.queue.submit([encoder.finish()]);
+  }
+
+  #stepsPerSubmission(members: number): number {
+    const flopsPerStep = 6 * members * this.#mostBatchRows * this.#plan.parameterCount;
+    return Math.max(1, Math.min(MOST_STEPS_PER_SUBMISSION, Math.floor(SUBMISSION_FLOPS / flopsPerStep)));
+  }
+
+  async #readResults(requests: readonly TrainRequest[], starts: readonly number[]): Promise<BatchResults[]> {
+    const byteLength = starts[requests.length] * STATISTICS_FLOATS * BYTES_PER_FLOAT;
+    const [bytes] = await this.#device.read([{ buffer: this.#buffer("statistics"), offset: 0, byteLength }]);
+    const statistics = new Float32Array(bytes);
+    return requests.map(({ index }, at) => {
+      const first = starts[at] * STATISTICS_FLOATS;
+      const results = batchResults(statistics.subarray(first, starts[at + 1] * STATISTICS_FLOATS));
+      this.#steps[index] += results.losses.length;
+      return results;
+    });
+  }
+
+  /** Settings of members that do nothing in a request. */
+  #idleSettings(): MemberSettings[] {
+    return this.#members.map((member) => settingsOf(member));
+  }
+
+  #writeOrders(orders: readonly Uint32Array[]): void {
+    const starts = startsOf(orders.map(({ length }) => length));
+    this.#grow("order", starts[orders.length] * BYTES_PER_FLOAT);
+    for (const [at, order] of orders.entries()) this.#write("order", order, starts[at] * BYTES_PER_FLOAT);
+  }
+
+  #kernel(name: KernelName): Kernel {
+    const kernel = this.#kernels.get(name);
+    if (kernel === undefined) throw new Error(`the kernel ${name} was not compiled`);
+    return kernel;
+  }
+
+  #buffer(name: BufferName): GPUBuffer {
+    const buffer = this.#buffers.get(name);
+    if (buffer === undefined) throw new Error(`the buffer ${name} does not exist`);
+    return buffer;
+  }
+
+  #create(name: BufferName, byteLength: number): void {
+    const usage = USAGE.storage | USAGE.copySource | USAGE.copyTarget;
+    const request: BufferRequest = { label: name, byteLength, usage };
+    this.#buffers.set(name, this.#device.createBuffer(request));
+  }
+
+  /** Its content is lost when it grows. */
+  #grow(name: BufferName, byteLength: number): void {
+    const before = this.#buffer(name);
+    if (before.size >= byteLength) return;
+    this.#create(name, byteLength);
+    before.destroy();
+  }
+
+  #write(name: BufferName, data: ArrayBuffer | ArrayBufferView, offset = 0): void {
+    if (data.byteLength === 0) return;
+    const plain = ArrayBuffer.isView(data) && data.buffer instanceof SharedArrayBuffer ? copyOf(data) : data;
+    this.#device.device.queue.writeBuffer(this.#buffer(name), offset, plain as GPUAllowSharedBufferSource);
+  }
+
+  #bind(kernel: KernelName): GPUBindGroup {
+    const { reads, writes }: KernelBuffers = KERNEL_BUFFERS[kernel];
+    const entries = [...reads, ...writes].map((name) => ({
+      binding: BUFFERS.indexOf(name),
+      resource: { buffer: this.#buffer(name) },
+    }));
+    return this.#device.device.createBindGroup({ layout: this.#kernel(kernel).layout, entries });
+  }
+}
+
+/** Bytes of each buffer whose size goes with the members. */
+export function bytesPerMember(plan: MlpPlan, mostBatchRows: number) {
+  return {
+    members: memberBytes(plan),
+    control: CONTROL_BYTES,
+    weights: plan.weightStride * BYTES_PER_FLOAT,
+    gradients: plan.parameterCount * BYTES_PER_FLOAT,
+    moments: plan.moments * plan.parameterCount * BYTES_PER_FLOAT,
+    partials: plan.gradientTiles * BYTES_PER_FLOAT,
+    trace: mostBatchRows * plan.traceStride * BYTES_PER_FLOAT,
+    rowStatistics: mostBatchRows * STATISTICS_FLOATS * BYTES_PER_FLOAT,
+  } satisfies Partial<Record<BufferName, number>>;
+}
+
+export function mostBatchRowsOf(members: readonly Member[]): number {
+  return members.reduce((most, { options }) => Math.max(most, options.batchRows), 0);
+}
+
+/** Where each part starts when they lie one after the other; at the end, the sum. */
+function startsOf(lengths: readonly number[]): number[] {
+  const starts = [0];
+  for (const length of lengths) starts.push(starts[starts.length - 1] + length);
+  return starts;
+}
+
+/** A view of memory that several threads share, as memory of its own; Dawn takes nothing else. */
+function copyOf(view: ArrayBufferView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
+}
+
+function settingsOf({ network, options }: Member): MemberSettings {
+  const { loss, optimiser } = options;
+  const beta1 = optimiser.kind === "sgd" ? optimiser.momentum : optimiser.kind === "rmsprop" ? 0 : optimiser.beta1;
+  const beta2 = optimiser.kind === "sgd" ? 0 : optimiser.kind === "rmsprop" ? optimiser.alpha : optimiser.beta2;
+  const classWeights = "classWeights" in loss ? loss.classWeights : null;
+  return {
+    orderStart: 0,
+    exampleCount: 0,
+    batchRows: options.batchRows,
+    batchCount: 0,
+    statisticsStart: 0,
+    firstStep: 0,
+    dropoutSeed: streamSeed(options.seed, "dropout"),
+    dropoutThreshold: dropoutThreshold(network.dropout),
+    keepScale: 1 / (1 - network.dropout),
+    learningRate: options.learningRate,
+    weightDecay: optimiser.weightDecay,
+    gradientClip: options.gradientClip ?? 0,
+    beta1,
+    beta2,
+    rest1: 1 - beta1,
+    rest2: 1 - beta2,
+    epsilon: "epsilon" in optimiser ? optimiser.epsilon : 0,
+    lossParameter: loss.kind === "focal" ? loss.gamma : loss.kind === "huber" ? loss.delta : 0,
+    classWeights: classWeights ?? new Array<number>(network.outputs).fill(1),
+  };
+}
+
+/** Adam's bias corrections for each batch: 1 / (1 - beta1^t) and 1 / sqrt(1 - beta2^t), which 32 bits would spoil. */
+function fillCorrections(corrections: Float32Array, { options }: Member, stepsBefore: number): void {
+  const { optimiser } = options;
+  if (optimiser.kind !== "adam" && optimiser.kind !== "adamw") return;
+  for (let batch = 0; 2 * batch < corrections.length; batch++) {
+    const step = stepsBefore + batch + 1;
+    corrections[2 * batch] = 1 / (1 - optimiser.beta1 ** step);
+    corrections[2 * batch + 1] = 1 / Math.sqrt(1 - optimiser.beta2 ** step);
+  }
+}
+
+/** From (sum of losses, sum of weights, right answers, gradient norm) of each batch, up to one that is not finite. */
+function batchResults(statistics: Float32Array): BatchResults {
+  const asked = statistics.length / STATISTICS_FLOATS;
+  const losses = Float64Array.from({ length: asked }, (_, batch) => statistics[4 * batch] / statistics[4 * batch + 1]);
+  const failure = losses.findIndex((loss) => !Number.isFinite(loss));
+  const count = failure < 0 ? asked : failure + 1;
+  return {
+    losses: losses.slice(0, count),
+    correct: Uint32Array.from({ length: count }, (_, batch) => statistics[4 * batch + 2]),
+    gradientNorms: Float32Array.from({ length: count }, (_, batch) => statistics[4 * batch + 3]),
+  };
+}
