@@ -4,6 +4,8 @@ import {
   type BacktestResult,
   backtestSettings,
   EXIT_REASONS,
+  type OrderRecord,
+  type SideStatistics,
   type Trade,
 } from "../../protocol/index.ts";
 
@@ -77,12 +79,120 @@ export function resultFixture(options: FixtureOptions = {}): BacktestResult {
       sqn: trades.length === 0 ? null : 1.1,
       kellyCriterion: trades.length === 0 ? null : 0.12,
     },
+    barStatistics: {
+      barsPerYear: 365.25,
+      totalReturn: final - settings.initialCapital,
+      volatilityPercent: 13.9,
+      sharpeRatio: trades.length === 0 ? null : 0.41,
+      sortinoRatio: trades.length === 0 ? null : 0.52,
+      calmarRatio: trades.length === 0 ? null : 0.2,
+      maxDrawdown: 12_345.6,
+      recoveryFactor: trades.length === 0 ? null : 1.3,
+    },
+    tradeSides: {
+      all: sideOf(trades),
+      long: sideOf(trades.filter(({ size }) => size > 0)),
+      short: sideOf(trades.filter(({ size }) => size < 0)),
+    },
+    benchmark: {
+      symbol: "WALK",
+      returnPercent: (prices[bars - 1].close / prices[0].close - 1) * 100,
+      excessReturnPercent: -4.2,
+      annualVolatilityPercent: 17.7,
+      sharpeRatio: 0.4,
+      maxDrawdownPercent: -23.4,
+      alphaPercent: 2.5,
+      beta: 0.32,
+      correlation: 0.45,
+      trackingErrorPercent: 14.1,
+      informationRatio: -0.21,
+    },
+    refusals: { noCash: 0, belowLot: 0, margin: 0, pyramiding: 0 },
     monthlyReturns: monthlyReturnsOf(prices, equity),
     trades,
+    orders: trades.flatMap(ordersOf),
     equity,
+    exposure: exposureOf(prices, trades, equity),
     chart: chartOf(prices, equity, drawdowns, barsPerPoint),
     warnings: [],
   };
+}
+
+function sideOf(trades: readonly Trade[]): SideStatistics {
+  const mean = (values: readonly number[]) =>
+    values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+  const least = (values: readonly number[]) => (values.length === 0 ? null : Math.min(...values));
+  const greatest = (values: readonly number[]) => (values.length === 0 ? null : Math.max(...values));
+  const wins = trades.filter(({ pnl }) => pnl > 0);
+  const losses = trades.filter(({ pnl }) => pnl < 0);
+  const profits = (of: readonly Trade[]) => of.map(({ pnl }) => pnl);
+  const durations = (of: readonly Trade[]) => of.map(({ entryTimeMs, exitTimeMs }) => exitTimeMs - entryTimeMs);
+  const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+  const returns = trades.map(({ returnPercent }) => returnPercent);
+  const adverse = trades.map(({ adverseExcursionPercent }) => adverseExcursionPercent);
+  const favourable = trades.map(({ favourableExcursionPercent }) => favourableExcursionPercent);
+  return {
+    tradeCount: trades.length,
+    winningTrades: wins.length,
+    losingTrades: losses.length,
+    winRatePercent: trades.length === 0 ? null : (wins.length / trades.length) * 100,
+    profit: total(profits(trades)),
+    commission: total(trades.map(({ commission }) => commission)),
+    expectancyPercent: mean(returns),
+    bestTradePercent: greatest(returns),
+    worstTradePercent: least(returns),
+    profitFactor: losses.length === 0 ? null : total(profits(wins)) / -total(profits(losses)),
+    averageWin: mean(profits(wins)),
+    averageLoss: mean(profits(losses)),
+    largestWin: greatest(profits(wins)),
+    largestLoss: least(profits(losses)),
+    averageBarsHeld: mean(trades.map(({ barsHeld }) => barsHeld)),
+    averageDurationMs: mean(durations(trades)),
+    averageWinDurationMs: mean(durations(wins)),
+    averageLossDurationMs: mean(durations(losses)),
+    averageAdverseExcursionPercent: mean(adverse),
+    worstAdverseExcursionPercent: least(adverse),
+    averageFavourableExcursionPercent: mean(favourable),
+    bestFavourableExcursionPercent: greatest(favourable),
+  };
+}
+
+function ordersOf(trade: Trade): OrderRecord[] {
+  const units = Math.abs(trade.size);
+  const market = { kind: "market", units: null, limitPrice: null, stopPrice: null, status: "filled" } as const;
+  const [buy, sell] = trade.size > 0 ? (["buy", "sell"] as const) : (["sell", "buy"] as const);
+  return [
+    {
+      ...market,
+      side: buy,
+      placedBar: trade.entryBar - 1,
+      placedTimeMs: trade.entryTimeMs,
+      reason: "signal",
+      endedBar: trade.entryBar,
+      endedTimeMs: trade.entryTimeMs,
+      filledUnits: units,
+      price: trade.entryPrice,
+    },
+    {
+      ...market,
+      side: sell,
+      placedBar: trade.exitBar - 1,
+      placedTimeMs: trade.exitTimeMs,
+      reason: trade.exitReason,
+      endedBar: trade.exitBar,
+      endedTimeMs: trade.exitTimeMs,
+      filledUnits: units,
+      price: trade.exitPrice,
+    },
+  ];
+}
+
+function exposureOf(prices: readonly Bar[], trades: readonly Trade[], equity: readonly number[]): number[] {
+  const exposure = prices.map(() => 0);
+  for (const { size, entryBar, exitBar } of trades) {
+    for (let bar = entryBar; bar < exitBar; bar++) exposure[bar] = (size * prices[bar].close) / equity[bar];
+  }
+  return exposure;
 }
 
 interface Bar {
@@ -115,6 +225,12 @@ function alternatingTrades(prices: readonly Bar[], barsPerTrade: number, random:
     const commission = 0.001 * Math.abs(size) * (entryPrice + exitPrice);
     const pnl = size * (exitPrice - entryPrice) - commission;
     const hasStops = trades.length % 3 === 0;
+    const value = Math.abs(size) * entryPrice;
+    const held = prices.slice(entryBar, exitBar);
+    const highest = Math.max(entryPrice, exitPrice, ...held.map(({ high }) => high));
+    const lowest = Math.min(entryPrice, exitPrice, ...held.map(({ low }) => low));
+    const [adverse, favourable] =
+      size > 0 ? [lowest - entryPrice, highest - entryPrice] : [entryPrice - highest, entryPrice - lowest];
     trades.push({
       size,
       entryBar,
@@ -129,6 +245,12 @@ function alternatingTrades(prices: readonly Bar[], barsPerTrade: number, random:
       stopLoss: hasStops ? entryPrice * (size > 0 ? 0.94 : 1.06) : null,
       takeProfit: hasStops ? entryPrice * (size > 0 ? 1.1 : 0.9) : null,
       exitReason: EXIT_REASONS[Math.floor(random() * 4)],
+      holdingCost: 0,
+      barsHeld: exitBar - entryBar,
+      adverseExcursion: adverse * Math.abs(size),
+      adverseExcursionPercent: (adverse * Math.abs(size) * 100) / value,
+      favourableExcursion: favourable * Math.abs(size),
+      favourableExcursionPercent: (favourable * Math.abs(size) * 100) / value,
     });
   }
   return trades;
@@ -186,6 +308,7 @@ function chartOf(
     close: spans.map(([, to]) => prices[to - 1].close),
     equity: spans.map(([, to]) => equity[to - 1]),
     drawdownPercent: spans.map(([from, to]) => Math.min(...drawdowns.slice(from, to))),
+    benchmark: spans.map(([, to]) => (prices[to - 1].close / prices[0].close) * equity[0]),
   };
 }
 

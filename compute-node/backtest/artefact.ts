@@ -2,8 +2,9 @@
  * @file A backtest's artefact: one ZIP archive, stored without compression, the same bytes on every machine.
  *
  * - `result.json`: what was asked, statistics, months, warnings, as canonical JSON in wire spelling;
- * - `equity.parquet`: `time`, `equity` and `drawdown_percent`, a row a bar;
+ * - `equity.parquet`: `time`, `equity`, `drawdown_percent` and `exposure`, a row a bar;
  * - `trades.parquet`: a row a closed trade; a stop or target that there was not is NaN;
+ * - `orders.parquet`: a row an order and what became of it; prices and units that it did not have are NaN;
  * - `chart.parquet`: the points that a report draws.
  */
 import { z } from "zod";
@@ -13,6 +14,10 @@ import {
   backtestResult,
   type ChartSeries,
   EXIT_REASONS,
+  ORDER_KINDS,
+  ORDER_REASONS,
+  ORDER_STATUSES,
+  type OrderRecord,
   type Trade,
 } from "../../protocol/backtest-result.ts";
 import { Problem, wire } from "../../protocol/index.ts";
@@ -22,23 +27,27 @@ import { drawdownPercent } from "./series.ts";
 import { isZip, readZip, writeZip } from "./stored-zip.ts";
 
 const document = wire(
-  backtestResult.omit({ equity: true, trades: true, chart: true }).extend({ chartBarsPerPoint: z.int().min(1) }),
+  backtestResult
+    .omit({ equity: true, exposure: true, trades: true, orders: true, chart: true })
+    .extend({ chartBarsPerPoint: z.int().min(1) }),
 );
 const wholeResult = wire(backtestResult);
 
 const JSON_FILE = "result.json";
 const EQUITY_FILE = "equity.parquet";
 const TRADES_FILE = "trades.parquet";
+const ORDERS_FILE = "orders.parquet";
 const CHART_FILE = "chart.parquet";
 
 /** `timeMs` holds the bars' start times, one for each value of the equity. */
 export function encodeBacktestResult(result: BacktestResult, timeMs: Float64Array): Uint8Array {
-  const { equity, trades, chart, ...rest } = result;
+  const { equity, exposure, trades, orders, chart, ...rest } = result;
   const json = canonicalJson(document.encode({ ...rest, chartBarsPerPoint: chart.barsPerPoint }));
   return writeZip({
     [JSON_FILE]: new TextEncoder().encode(json),
-    [EQUITY_FILE]: writeParquet(equityTable(Float64Array.from(equity), timeMs)),
+    [EQUITY_FILE]: writeParquet(equityTable(Float64Array.from(equity), Float64Array.from(exposure), timeMs)),
     [TRADES_FILE]: writeParquet(tradesTable(trades)),
+    [ORDERS_FILE]: writeParquet(ordersTable(orders)),
     [CHART_FILE]: writeParquet(chartTable(chart)),
   });
 }
@@ -60,16 +69,19 @@ export function decodeBacktestResult(bytes: Uint8Array): BacktestResult {
   return {
     ...rest,
     equity: Array.from(equity.numbers("equity")),
+    exposure: Array.from(equity.numbers("exposure")),
     trades: tradesOf(new Columns(TRADES_FILE, file(TRADES_FILE))),
+    orders: ordersOf(new Columns(ORDERS_FILE, file(ORDERS_FILE))),
     chart: chartOf(new Columns(CHART_FILE, file(CHART_FILE)), chartBarsPerPoint),
   };
 }
 
-function equityTable(equity: Float64Array, timeMs: Float64Array): ParquetTable {
+function equityTable(equity: Float64Array, exposure: Float64Array, timeMs: Float64Array): ParquetTable {
   return {
     time: { type: "time", values: timeMs },
     equity: { type: "double", values: equity },
     drawdown_percent: { type: "double", values: drawdownPercent(equity) },
+    exposure: { type: "double", values: exposure },
   };
 }
 
@@ -90,6 +102,12 @@ function tradesTable(trades: readonly Trade[]): ParquetTable {
     stop_loss: double(({ stopLoss }) => stopLoss ?? Number.NaN),
     take_profit: double(({ takeProfit }) => takeProfit ?? Number.NaN),
     exit_reason: { type: "text", values: trades.map(({ exitReason }) => exitReason) },
+    holding_cost: double(({ holdingCost }) => holdingCost),
+    bars_held: { type: "int", values: Int32Array.from(trades, ({ barsHeld }) => barsHeld) },
+    adverse_excursion: double(({ adverseExcursion }) => adverseExcursion),
+    adverse_excursion_percent: double(({ adverseExcursionPercent }) => adverseExcursionPercent),
+    favourable_excursion: double(({ favourableExcursion }) => favourableExcursion),
+    favourable_excursion_percent: double(({ favourableExcursionPercent }) => favourableExcursionPercent),
   };
 }
 
@@ -99,8 +117,10 @@ function tradesOf(columns: Columns): Trade[] {
   const [entryBar, exitBar, entryTime, exitTime] = ["entry_bar", "exit_bar", "entry_time", "exit_time"].map(numbers);
   const [commission, returnPercent] = ["commission", "return_percent"].map(numbers);
   const [stopLoss, takeProfit] = ["stop_loss", "take_profit"].map(numbers);
+  const [holdingCost, barsHeld] = ["holding_cost", "bars_held"].map(numbers);
+  const [adverse, adversePercent] = ["adverse_excursion", "adverse_excursion_percent"].map(numbers);
+  const [favourable, favourablePercent] = ["favourable_excursion", "favourable_excursion_percent"].map(numbers);
   const reason = z.enum(EXIT_REASONS);
-  const orNull = (value: number) => (Number.isNaN(value) ? null : value);
   return columns.texts("exit_reason").map((text, row) => ({
     size: size[row],
     entryBar: entryBar[row],
@@ -115,7 +135,65 @@ function tradesOf(columns: Columns): Trade[] {
     stopLoss: orNull(stopLoss[row]),
     takeProfit: orNull(takeProfit[row]),
     exitReason: reason.parse(text),
+    holdingCost: holdingCost[row],
+    barsHeld: barsHeld[row],
+    adverseExcursion: adverse[row],
+    adverseExcursionPercent: adversePercent[row],
+    favourableExcursion: favourable[row],
+    favourableExcursionPercent: favourablePercent[row],
   }));
+}
+
+function ordersTable(orders: readonly OrderRecord[]): ParquetTable {
+  const numbers = (read: (order: OrderRecord) => number | null) =>
+    Float64Array.from(orders, (order) => read(order) ?? Number.NaN);
+  const double = (read: (order: OrderRecord) => number | null) => ({ type: "double", values: numbers(read) }) as const;
+  const text = (read: (order: OrderRecord) => string) => ({ type: "text", values: orders.map(read) }) as const;
+  return {
+    side: text(({ side }) => side),
+    kind: text(({ kind }) => kind),
+    placed_bar: { type: "int", values: Int32Array.from(orders, ({ placedBar }) => placedBar) },
+    placed_time: { type: "time", values: numbers(({ placedTimeMs }) => placedTimeMs) },
+    units: double(({ units }) => units),
+    limit_price: double(({ limitPrice }) => limitPrice),
+    stop_price: double(({ stopPrice }) => stopPrice),
+    status: text(({ status }) => status),
+    reason: text(({ reason }) => reason),
+    ended_bar: { type: "int", values: Int32Array.from(orders, ({ endedBar }) => endedBar) },
+    ended_time: { type: "time", values: numbers(({ endedTimeMs }) => endedTimeMs) },
+    filled_units: double(({ filledUnits }) => filledUnits),
+    price: double(({ price }) => price),
+  };
+}
+
+function ordersOf(columns: Columns): OrderRecord[] {
+  const numbers = (name: string) => columns.numbers(name);
+  const [placedBar, placedTime, endedBar, endedTime] = ["placed_bar", "placed_time", "ended_bar", "ended_time"].map(
+    numbers,
+  );
+  const [units, limit, stop] = ["units", "limit_price", "stop_price"].map(numbers);
+  const [filledUnits, price] = ["filled_units", "price"].map(numbers);
+  const [kinds, statuses, reasons] = ["kind", "status", "reason"].map((name) => columns.texts(name));
+  const schema = { kind: z.enum(ORDER_KINDS), status: z.enum(ORDER_STATUSES), reason: z.enum(ORDER_REASONS) };
+  return columns.texts("side").map((side, row) => ({
+    side: z.enum(["buy", "sell"]).parse(side),
+    kind: schema.kind.parse(kinds[row]),
+    placedBar: placedBar[row],
+    placedTimeMs: placedTime[row],
+    units: orNull(units[row]),
+    limitPrice: orNull(limit[row]),
+    stopPrice: orNull(stop[row]),
+    status: schema.status.parse(statuses[row]),
+    reason: schema.reason.parse(reasons[row]),
+    endedBar: endedBar[row],
+    endedTimeMs: endedTime[row],
+    filledUnits: filledUnits[row],
+    price: orNull(price[row]),
+  }));
+}
+
+function orNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
 }
 
 function chartTable(chart: ChartSeries): ParquetTable {
@@ -128,6 +206,7 @@ function chartTable(chart: ChartSeries): ParquetTable {
     close: double(chart.close),
     equity: double(chart.equity),
     drawdown_percent: double(chart.drawdownPercent),
+    ...(chart.benchmark.length > 0 && { benchmark: double(chart.benchmark) }),
   };
 }
 
@@ -142,6 +221,7 @@ function chartOf(columns: Columns, barsPerPoint: number): ChartSeries {
     close: list("close"),
     equity: list("equity"),
     drawdownPercent: list("drawdown_percent"),
+    benchmark: columns.has("benchmark") ? list("benchmark") : [],
   };
 }
 
@@ -153,6 +233,10 @@ class Columns {
   constructor(file: string, bytes: Uint8Array) {
     this.file = file;
     this.columns = readParquet(bytes);
+  }
+
+  has(name: string): boolean {
+    return this.columns.has(name);
   }
 
   numbers(name: string): ArrayLike<number> & Iterable<number> {

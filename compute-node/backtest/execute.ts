@@ -11,15 +11,13 @@ import {
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
 import { encodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import type { EngineResult } from "./engine.ts";
 import { prepareStrategy } from "./prepare-strategy.ts";
-import { chartSeries, monthlyReturns } from "./series.ts";
+import { type FinishedRun, runDetails } from "./run-details.ts";
 import { computeStatistics } from "./statistics.ts";
-import { tradeRecords } from "./trade-log.ts";
-import { undefinedStatistics } from "./undefined-statistics.ts";
+import { undefinedFigures } from "./undefined-statistics.ts";
 
 /** Raised with every change that may change a result's bytes. */
-export const ENGINE_VERSION = "ktrdr-backtest-2";
+export const ENGINE_VERSION = "ktrdr-backtest-3";
 
 export interface BacktestRequest {
   /** Parsed, so with its defaults filled in. */
@@ -130,9 +128,11 @@ function isoTime(timeMs: number): string {
 function assemble(
   spec: BacktestSpec,
   bars: BarColumns,
-  run: EngineResult,
+  run: FinishedRun,
   known: Pick<BacktestResult, "parameters" | "statistics" | "hashes">,
 ): BacktestResult {
+  const { fillAt, initialCapital } = spec.settings;
+  const details = runDetails(bars, run, { symbol: spec.data.symbol, fillAt, initialCapital });
   return {
     format: BACKTEST_RESULT_FORMAT,
     strategyName: spec.strategy.name,
@@ -141,11 +141,9 @@ function assemble(
     bars: bars.rows,
     settings: spec.settings,
     ...known,
-    monthlyReturns: monthlyReturns(bars.timeMs, run.equity),
-    trades: tradeRecords(run.trades, bars.timeMs),
+    ...details,
     equity: Array.from(run.equity),
-    chart: chartSeries(bars, run.equity),
-    warnings: [...run.warnings, ...undefinedStatistics(known.statistics)],
+    warnings: [...run.warnings, ...undefinedFigures({ ...known, ...details })],
   };
 }
 

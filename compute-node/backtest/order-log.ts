@@ -69,6 +69,16 @@ export class OrderLog {
     cells[begin + 10] = price;
   }
 
+  /** Bars in which a limit or stop order filled, so somewhere between the bar's open and its close. */
+  barsOfFillsInside(): Set<number> {
+    const bars = new Set<number>();
+    for (let begin = 0; begin < this.count * FIELDS; begin += FIELDS) {
+      const isFilled = this.cells[begin + 6] === CODES.status.filled;
+      if (isFilled && this.cells[begin + 2] !== CODES.kind.market) bars.add(this.cells[begin + 8]);
+    }
+    return bars;
+  }
+
   /** Every row; what still waits has `lastBar` for its end. */
   list(lastBar: number): LoggedOrder[] {
     return Array.from({ length: this.count }, (_, row) => {

@@ -17,6 +17,9 @@ export type ParquetColumn =
   | { readonly type: "text"; readonly values: readonly string[] };
 export type ParquetTable = Readonly<Record<string, ParquetColumn>>;
 
+/** Different texts that a column's encoding remembers. */
+const REPEATED_TEXTS = 64;
+
 const MAGIC = Uint8Array.from([0x50, 0x41, 0x52, 0x31]);
 const CREATED_BY = "ktrdr";
 const PHYSICAL = { double: "DOUBLE", time: "INT64", int: "INT32", text: "BYTE_ARRAY" } as const;
@@ -118,7 +121,16 @@ function int64Words(values: Float64Array): Int32Array {
 }
 
 function textBytes(values: readonly string[]): Uint8Array {
-  const parts = values.map((value) => Buffer.from(value));
+  // Most columns repeat a few words.
+  const known = new Map<string, Buffer>();
+  const parts = values.map((value) => {
+    let part = known.get(value);
+    if (part === undefined) {
+      part = Buffer.from(value);
+      if (known.size < REPEATED_TEXTS) known.set(value, part);
+    }
+    return part;
+  });
   const bytes = Buffer.alloc(parts.reduce((sum, part) => sum + 4 + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -2,7 +2,8 @@
 import type { BacktestSpec } from "../../protocol/operations.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileRules } from "../strategy/index.ts";
-import { type BarsDone, type EngineResult, runBacktest } from "./engine.ts";
+import { type BarsDone, runBacktest } from "./engine.ts";
+import type { FinishedRun } from "./run-details.ts";
 import { loadScript, withPlaces } from "./script-source.ts";
 import { parametersOf, runScript } from "./script-strategy.ts";
 
@@ -10,7 +11,7 @@ export interface PreparedStrategy {
   /** Every parameter with the value in force. */
   readonly parameters: Readonly<Record<string, number>>;
   /** `onBars` is called with 0 once signals are there, and then now and then. */
-  run(bars: BarColumns, onBars: BarsDone): EngineResult & { readonly warmupBars: number };
+  run(bars: BarColumns, onBars: BarsDone): FinishedRun;
 }
 
 /**
@@ -34,7 +35,8 @@ export function prepareStrategy(spec: BacktestSpec, onLog?: (line: string) => vo
       const signals = compiled.signals(bars);
       onBars(0);
       const result = runBacktest(bars, signals, settings, onBars);
-      return { ...result, warmupBars: signals.warmupBars };
+      const openLots = result.openPosition === null ? [] : [result.openPosition];
+      return { ...result, warmupBars: signals.warmupBars, openLots, signals };
     },
   };
 }

@@ -40,8 +40,15 @@ export function drawdownPercent(equity: Float64Array): Float64Array {
   return result;
 }
 
-/** At most `MAX_CHART_POINTS` points of equally many bars each (the last may have fewer). */
-export function chartSeries(bars: BarColumns, equity: Float64Array): ChartSeries {
+/**
+ * At most `MAX_CHART_POINTS` points of equally many bars each (the last may have fewer). `benchmark` is another equity,
+ * a value a bar, or null.
+ */
+export function chartSeries(
+  bars: BarColumns,
+  equity: Float64Array,
+  benchmark: Float64Array | null = null,
+): ChartSeries {
   const { rows, timeMs, open, high, low, close } = bars;
   const barsPerPoint = Math.max(1, Math.ceil(rows / MAX_CHART_POINTS));
   const chart: ChartSeries = {
@@ -53,6 +60,7 @@ export function chartSeries(bars: BarColumns, equity: Float64Array): ChartSeries
     close: [],
     equity: [],
     drawdownPercent: [],
+    benchmark: [],
   };
   let peak = -Infinity;
   for (let first = 0; first < rows; first += barsPerPoint) {
@@ -73,6 +81,7 @@ export function chartSeries(bars: BarColumns, equity: Float64Array): ChartSeries
     chart.close.push(close[end - 1]);
     chart.equity.push(equity[end - 1]);
     chart.drawdownPercent.push(deepest * 100);
+    if (benchmark !== null) chart.benchmark.push(benchmark[end - 1]);
   }
   return chart;
 }

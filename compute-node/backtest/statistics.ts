@@ -22,7 +22,11 @@ const DAYS_PER_YEAR = 365.25;
  * @param bars at least one row
  * @param warmupBars the bar from which buy-and-hold is measured
  */
-export function computeStatistics(bars: BarColumns, run: EngineResult, warmupBars: number): BacktestStatistics {
+export function computeStatistics(
+  bars: BarColumns,
+  run: Pick<EngineResult, "trades" | "equity">,
+  warmupBars: number,
+): BacktestStatistics {
   const { rows, timeMs, close } = bars;
   const { equity, trades } = run;
   const ofTrades = tradeStatistics(trades, timeMs);

@@ -1,5 +1,5 @@
 /** Why a statistic has no value: no null without a word about it. */
-import type { BacktestStatistics, ResultWarning } from "../../protocol/backtest-result.ts";
+import type { BacktestResult, BacktestStatistics, ResultWarning } from "../../protocol/backtest-result.ts";
 
 type StatisticName = keyof BacktestStatistics;
 
@@ -48,6 +48,37 @@ export function undefinedStatistics(statistics: BacktestStatistics): ResultWarni
       message: `No value for ${of.map(wireName).join(", ")}: ${because}.`,
       count: of.length,
     }));
+}
+
+/**
+ * `undefinedStatistics`, and the same for the figures by bars and beside the benchmark. Those of the trades' sides need no
+ * word: they are null where the count beside them is 0.
+ */
+export function undefinedFigures({
+  statistics,
+  barStatistics,
+  benchmark,
+}: Pick<BacktestResult, "statistics" | "barStatistics" | "benchmark">): ResultWarning[] {
+  return [
+    ...undefinedStatistics(statistics),
+    ...undefinedIn(
+      "bar_statistics",
+      barStatistics,
+      "the equity did not vary as the figure needs, or the bars span no time",
+    ),
+    ...undefinedIn(
+      "benchmark",
+      benchmark,
+      "a price is not above 0, returns did not vary, or there are fewer than three periods of them",
+    ),
+  ];
+}
+
+function undefinedIn(section: string, figures: Readonly<Record<string, unknown>>, because: string): ResultWarning[] {
+  const names = Object.keys(figures).filter((name) => figures[name] === null);
+  if (names.length === 0) return [];
+  const list = names.map((name) => `${section}.${wireName(name)}`).join(", ");
+  return [{ code: "undefined_statistic", message: `No value for ${list}: ${because}.`, count: names.length }];
 }
 
 function wireName(name: string): string {
