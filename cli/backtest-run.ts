@@ -15,7 +15,7 @@ import { watchInterrupts } from "./interrupt.ts";
 import { placementOf } from "./placement-options.ts";
 import { issueText } from "./problem-text.ts";
 import { barText, createProgressView } from "./progress.ts";
-import { loadStrategy } from "./strategy-source.ts";
+import { loadRunnable } from "./strategy-source.ts";
 import { problemOf, watchOperation } from "./watch.ts";
 
 /** Ends the command as wrong usage. */
@@ -33,9 +33,9 @@ export async function runBacktestCommand(
   options: BacktestOptions,
   refuseUsage: RefuseUsage,
 ): Promise<void> {
-  const { strategy, warnings } = await loadStrategy(file);
+  const { strategy, parameters, warnings } = await loadRunnable(file);
   for (const warning of warnings) context.note(`warning: ${issueText({ file, ...warning })}`);
-  checkOverrides(options.set ?? {}, strategy.parameters, file);
+  checkOverrides(options.set ?? {}, parameters, file);
   const client = options.local === true ? null : await context.client();
   const choice = chooseData(options, await knownDatasets(context, options, client));
   if (choice.kind === "unclear") return refuseUsage(choice.message, choice.cure);
@@ -111,6 +111,7 @@ async function runHere(context: Context, spec: BacktestSpec): Promise<Finished> 
     spec,
     bars,
     dataSha256: manifest.sha256,
+    onLog: (line) => context.note(line),
     onProgress: ({ phase, fraction }) => {
       if (isTerminal) context.stderr.write(`\r\u001b[K${barText(fraction)}  ${phase}`);
     },

@@ -26,12 +26,13 @@ const EXAMPLES = `
 Examples:
   $ ktrdr backtest examples/strategies/sma-cross.yaml --symbol SP500
   $ ktrdr backtest sma.yaml --symbol AAPL --from 2015 --to 2017-06 --set fast_period=20 --report
-  $ ktrdr backtest sma.yaml --symbol SP500 --commission 0.1% --local -o result.zip`;
+  $ ktrdr backtest sma.yaml --symbol SP500 --commission 0.1% --local -o result.zip
+  $ ktrdr backtest my-strategy.ts --symbol SP500 --set fast=10 --audit`;
 
 export function registerBacktestCommand(program: Command, getContext: GetContext): void {
   addPlacementOptions(program.command("backtest"))
     .description("run a strategy on prices and show what came out")
-    .argument("<strategy.yaml>", "the strategy file")
+    .argument("<strategy>", "the strategy file: rules in YAML, or code in TypeScript or JavaScript")
     .option("--symbol <symbol>", "which prices; may be left out when there is one dataset")
     .option("--timeframe <timeframe>", "their bar length, such as 1d or 5m")
     .option("--from <date>", "first day (or month, or year), inclusive", parseStart)

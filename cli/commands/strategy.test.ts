@@ -66,7 +66,7 @@ describe("strategy features", () => {
   it("says of rules that they have none", async () => {
     const { code, err } = await run("features", join(EXAMPLES, "sma-cross.yaml"));
     expect(code).toBe(1);
-    expect(err).toContain("holds rules, which have no features");
+    expect(err).toContain("has no features: it holds rules.");
   });
 });
 

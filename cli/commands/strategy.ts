@@ -72,7 +72,7 @@ async function features(context: Context, file: string): Promise<void> {
   if (strategy.kind !== "neural")
     throw await problem(
       "invalid-request",
-      `${file} holds rules, which have no features.`,
+      `${file} has no features: it holds ${strategy.kind === "script" ? "code" : "rules"}.`,
       "Give a fuzzy-neural strategy, such as examples/strategies/neural-rsi-macd.yaml.",
     );
   const rows = resolveV3(strategy).features.map((feature) => ({

@@ -10,12 +10,15 @@ export interface SourcePosition {
   readonly column: number;
 }
 
-const FRAME = new RegExp(`${SCRIPT_FILE.replaceAll(".", "\\.")}:(\\d+)(?::(\\d+))?`);
+const PLACE = `${SCRIPT_FILE.replaceAll(".", "\\.")}:(\\d+)`;
+const FRAME = new RegExp(`${PLACE}:(\\d+)`);
+/** How Node begins the stack of what does not parse. */
+const HEADING = new RegExp(PLACE);
 
 /** The place of the innermost frame in the strategy's code; null when the error has none. */
 export function positionOf(thrown: unknown, sourceMap: string | undefined): SourcePosition | null {
   const stack = typeof thrown === "object" && thrown !== null && "stack" in thrown ? String(thrown.stack) : "";
-  const [, line, column = "1"] = FRAME.exec(stack) ?? [];
+  const [, line, column = "1"] = FRAME.exec(stack) ?? HEADING.exec(stack) ?? [];
   if (line === undefined) return null;
   const place = { line: Number(line), column: Number(column) };
   return originalOf(place, sourceMap) ?? { file: SCRIPT_FILE, ...place };
