@@ -8,6 +8,10 @@ import { runBacktest } from "./engine.ts";
 import type { OrderRequest } from "./order.ts";
 import { type RandomCase, randomBars, randomCase } from "./random-cases.ts";
 import { tradeRecords } from "./trade-log.ts";
+import { annualVolatility, volatilityFraction } from "./volatility.ts";
+
+/** Thousands of cases on a busy machine. */
+const PROPERTY_TIMEOUT_MS = 60_000;
 
 /** What a person would write to trade signals with orders. */
 function tradeSignals({ bars, signals, settings }: RandomCase): Broker {
@@ -17,21 +21,34 @@ function tradeSignals({ bars, signals, settings }: RandomCase): Broker {
     if (bar < first) broker.skip(bar);
     else {
       broker.process(bar);
-      if (!broker.isRuined) decide(broker, signals, bars.close[bar], bar);
+      if (!broker.isRuined) decide(broker, { bars, signals, settings }, bar);
     }
   }
   if (first < bars.rows) broker.finish();
   return broker;
 }
 
-function decide(broker: Broker, signals: StrategySignals, close: number, bar: number): void {
+/** What the order asks for; null where the volatility is not known yet. */
+function sizeOf({ bars, signals, settings }: RandomCase, bar: number): OrderRequest | null {
+  const { sizing, sizeFraction } = signals;
+  if (sizing === undefined) return { size: sizeFraction };
+  if (sizing.kind === "units") return { units: sizing.units };
+  if (sizing.kind === "money") return { money: sizing.money };
+  const size = volatilityFraction(sizing.target, annualVolatility(bars, bar, sizing.window), settings.margin);
+  return Number.isNaN(size) ? null : { size };
+}
+
+function decide(broker: Broker, random: RandomCase, bar: number): void {
+  const { signals } = random;
+  const close = random.bars.close[bar];
   const entry = (side: 1 | -1) => {
     const level = (rule: StrategySignals["stopLoss"], direction: number): OrderRequest["stopLoss"] => {
       if (rule === null) return undefined;
       return rule.from === "fill" ? { fraction: rule.fraction } : close * (1 + direction * rule.fraction);
     };
     const [stopLoss, takeProfit] = [level(signals.stopLoss, -side), level(signals.takeProfit, side)];
-    broker.place(side, { size: signals.sizeFraction, stopLoss, takeProfit });
+    const size = sizeOf(random, bar);
+    if (size !== null) broker.place(side, { ...size, stopLoss, takeProfit });
   };
   const { size } = broker;
   if (size === 0) {
@@ -46,20 +63,27 @@ function decide(broker: Broker, signals: StrategySignals, close: number, bar: nu
 }
 
 describe("the event engine and the fast engine", () => {
-  it("agree bit for bit where signals and orders say the same", () => {
-    fc.assert(
-      fc.property(randomCase, (random) => {
-        const fast = runBacktest(random.bars, random.signals, random.settings);
-        const slow = tradeSignals(random);
-        const { timeMs } = random.bars;
-        expect(tradeRecords(slow.trades, timeMs)).toEqual(tradeRecords(fast.trades, timeMs));
-        expect(slow.equity).toEqual(fast.equity);
-        expect(slow.cash).toBe(fast.cash);
-        expect(slow.size).toBe(fast.openPosition?.size ?? 0);
-      }),
-      { numRuns: 3000 },
-    );
-  });
+  it(
+    "agree bit for bit where signals and orders say the same",
+    () => {
+      fc.assert(
+        fc.property(randomCase, (random) => {
+          const fast = runBacktest(random.bars, random.signals, random.settings);
+          const slow = tradeSignals(random);
+          const { timeMs } = random.bars;
+          expect(tradeRecords(slow.trades, timeMs)).toEqual(tradeRecords(fast.trades, timeMs));
+          const { count } = fast.trades;
+          expect(slow.trades.holdingCost.slice(0, count)).toEqual(fast.trades.holdingCost.slice(0, count));
+          expect(slow.equity).toEqual(fast.equity);
+          expect(slow.warnings.liquidations).toBe(fast.warnings.find(({ code }) => code === "liquidation")?.count ?? 0);
+          expect(slow.cash).toBe(fast.cash);
+          expect(slow.size).toBe(fast.openPosition?.size ?? 0);
+        }),
+        { numRuns: 3000 },
+      );
+    },
+    PROPERTY_TIMEOUT_MS,
+  );
 });
 
 type Prices = readonly [open: number, high: number, low: number, close: number];
@@ -257,34 +281,39 @@ const step = fc.record({
 });
 
 describe("any mixture of orders", () => {
-  it("leaves equity as capital plus profits plus what is open, on one side, and knows nothing of later bars", () => {
-    fc.assert(
-      fc.property(fc.integer(), fc.array(step, { maxLength: 40 }), randomCase, (seed, steps, { settings }) => {
-        const bars = randomBars(100, seed, 0.05);
-        const run = (rows: number) => {
-          const broker = new Broker({ ...bars, rows, close: bars.close.subarray(0, rows) }, settings);
-          for (let bar = 0; bar < rows && !broker.isRuined; bar++) {
-            broker.process(bar);
-            for (const { side, request, closes, bar: at } of steps.filter((one) => one.bar === bar)) {
-              if (broker.isRuined) break;
-              if (closes !== null && at % 2 === 0) broker.close(closes);
-              else broker.place(side, request);
+  it(
+    "leaves equity as capital plus profits plus what is open, on one side, and knows nothing of later bars",
+    () => {
+      fc.assert(
+        fc.property(fc.integer(), fc.array(step, { maxLength: 40 }), randomCase, (seed, steps, { settings }) => {
+          const bars = randomBars(100, seed, 0.05);
+          const run = (rows: number) => {
+            const broker = new Broker({ ...bars, rows, close: bars.close.subarray(0, rows) }, settings);
+            for (let bar = 0; bar < rows && !broker.isRuined; bar++) {
+              broker.process(bar);
+              for (const { side, request, closes, bar: at } of steps.filter((one) => one.bar === bar)) {
+                if (broker.isRuined) break;
+                if (closes !== null && at % 2 === 0) broker.close(closes);
+                else broker.place(side, request);
+              }
+              const sides = new Set(broker.lots.map(({ size }) => Math.sign(size)));
+              expect(sides.size).toBeLessThanOrEqual(1);
             }
-            const sides = new Set(broker.lots.map(({ size }) => Math.sign(size)));
-            expect(sides.size).toBeLessThanOrEqual(1);
-          }
-          return broker;
-        };
-        const whole = run(100);
-        expect(run(60).equity).toEqual(whole.equity.subarray(0, 60));
-        if (whole.isRuined) return;
-        let expected = settings.initialCapital;
-        for (let row = 0; row < whole.trades.count; row++) expected += whole.trades.pnl[row];
-        for (const lot of whole.lots) expected += lot.size * (bars.close[99] - lot.entryPrice) - lot.entryFee;
-        const scale = Math.max(settings.initialCapital, ...whole.equity) / settings.margin;
-        expect(Math.abs(whole.equity[99] - expected)).toBeLessThanOrEqual(1e-9 * scale);
-      }),
-      { numRuns: 1000 },
-    );
-  });
+            return broker;
+          };
+          const whole = run(100);
+          expect(run(60).equity).toEqual(whole.equity.subarray(0, 60));
+          if (whole.isRuined) return;
+          let expected = settings.initialCapital;
+          for (let row = 0; row < whole.trades.count; row++) expected += whole.trades.pnl[row];
+          for (const lot of whole.lots)
+            expected += lot.size * (bars.close[99] - lot.entryPrice) - lot.entryFee - lot.holdingCost;
+          const scale = Math.max(settings.initialCapital, ...whole.equity) / settings.margin;
+          expect(Math.abs(whole.equity[99] - expected)).toBeLessThanOrEqual(1e-9 * scale);
+        }),
+        { numRuns: 1000 },
+      );
+    },
+    PROPERTY_TIMEOUT_MS,
+  );
 });

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { allocateBars, type BarColumns, barsBetween } from "../market-data/bars.ts";
-import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
+import type { EntrySizing, ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
 
 export interface RandomCase {
   readonly bars: BarColumns;
@@ -57,7 +57,7 @@ const level: fc.Arbitrary<ProtectiveLevel | null> = fc.option(
 );
 
 /** Spreads stay below the nearest target, which the engine would refuse. */
-export const randomSettings: fc.Arbitrary<BacktestSettings> = fc.record({
+const basicSettings = fc.record({
   initialCapital: fc.constantFrom(50, 1000, 10_000, 1e6),
   commissionRate: rate(0.02),
   commissionFixed: rate(5),
@@ -71,6 +71,43 @@ export const randomSettings: fc.Arbitrary<BacktestSettings> = fc.record({
   fillAt: fc.constantFrom("next_open" as const, "close" as const),
   finalizeTrades: fc.boolean(),
 });
+/** What settings may leave out; the margin of maintenance is a share of the margin. */
+const furtherSettings = fc.record(
+  {
+    makerCommissionRate: fc.constantFrom(-0.0005, 0, 0.0002, 0.01),
+    shortBorrowRate: fc.constantFrom(0.01, 0.5, 5),
+    financingRate: fc.constantFrom(0.01, 0.5, 5),
+    maintenanceMargin: fc.constantFrom(0.1, 0.5, 0.95),
+    tickSize: fc.constantFrom(0.25, 0.01, 2, 0.3),
+  },
+  { requiredKeys: [] },
+);
+
+export const randomSettings: fc.Arbitrary<BacktestSettings> = fc
+  .tuple(basicSettings, fc.oneof(fc.constant({}), furtherSettings))
+  .map(([basic, further]: [BacktestSettings, Partial<BacktestSettings>]) => {
+    const { maintenanceMargin: share, ...rest } = further;
+    return { ...basic, ...rest, ...(share === undefined ? {} : { maintenanceMargin: share * basic.margin }) };
+  });
+
+/** How each entry is sized; half of the time a fraction decides. */
+const randomSizing: fc.Arbitrary<{ readonly sizing?: EntrySizing }> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      sizing: fc.oneof(
+        fc.record({ kind: fc.constant("units" as const), units: fc.constantFrom(1, 3.5, 40) }),
+        fc.record({ kind: fc.constant("money" as const), money: fc.constantFrom(40, 1000, 20_000) }),
+        fc.record({
+          kind: fc.constant("volatility" as const),
+          target: fc.constantFrom(0.05, 0.3, 2),
+          window: fc.integer({ min: 2, max: 25 }),
+        }),
+      ),
+    }),
+  },
+);
 
 const density = fc.constantFrom(0, 0.01, 0.1, 0.5, 1);
 
@@ -85,15 +122,16 @@ export const randomCase: fc.Arbitrary<RandomCase> = fc
     sizeFraction: fc.oneof(fc.constant(1), fc.double({ min: 0.01, max: 1, noNaN: true })),
     stopLoss: level,
     takeProfit: level,
+    sizing: randomSizing,
     settings: randomSettings,
   })
-  .map(({ rows, seed, volatility, densities, settings, ...rest }) => {
+  .map(({ rows, seed, volatility, densities, settings, sizing, ...rest }) => {
     const [entryLong, entryShort, exitLong, exitShort] = densities.map((share, index) =>
       randomFlags(rows, seed + index + 1, share),
     );
     return {
       bars: randomBars(rows, seed, volatility),
-      signals: { ...rest, entryLong, entryShort, exitLong, exitShort },
+      signals: { ...rest, ...sizing, entryLong, entryShort, exitLong, exitShort },
       settings,
     };
   });
