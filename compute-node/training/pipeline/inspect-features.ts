@@ -30,41 +30,41 @@ export interface DeadZone {
   readonly set: string;
   /** Of the training rows: where none of its memberships is above zero. */
   readonly share: number;
-  readonly rows: number;
 }
 
-/** For each fuzzy set and timeframe how often it says nothing at all. */
-export function deadZones(features: readonly V3Feature[], set: TrainingSet): DeadZone[] {
+/** Rows that shares are taken of: enough for a percent or two. */
+const SAMPLED_ROWS = 20_000;
+/** Rows that are compared: enough to tell columns apart, and quick for hundreds of columns. */
+const COMPARED_ROWS = 2000;
+const SAME_CORRELATION = 0.9999;
+
+function sampleOf(rows: Uint32Array, most: number): Uint32Array {
+  const step = Math.max(1, Math.ceil(rows.length / most));
+  return Uint32Array.from({ length: Math.ceil(rows.length / step) }, (_, index) => rows[index * step]);
+}
+
+/** For each fuzzy set and timeframe how often it says nothing at all, on evenly spread rows. */
+export function deadZones(
+  features: readonly V3Feature[],
+  { features: matrix, inputs, training }: TrainingSet,
+): DeadZone[] {
   const sets = new Map<string, number[]>();
   for (const [k, { fn, fuzzySet, timeframe }] of features.entries()) {
     if (fn === null) continue;
     const name = `${timeframe}_${fuzzySet}`;
     sets.set(name, [...(sets.get(name) ?? []), k]);
   }
-  return [...sets].map(([name, columns]) => {
-    let rows = 0;
-    for (let index = 0; index < set.training.length; index++) {
-      const at = set.training[index] * set.inputs;
-      let isDead = 1;
-      for (const k of columns) if (set.features[at + k] !== 0) isDead = 0;
-      rows += isDead;
-    }
-    return { set: name, share: rows / set.training.length, rows };
+  const sample = sampleOf(training, SAMPLED_ROWS);
+  return [...sets].map(([set, columns]) => {
+    const dead = sample.filter((row) => columns.every((k) => matrix[row * inputs + k] === 0));
+    return { set, share: dead.length / sample.length };
   });
 }
 
-/** Rows that are compared: enough to tell columns apart, and quick for hundreds of columns. */
-const COMPARED_ROWS = 2000;
-const SAME_CORRELATION = 0.9999;
-
 /** Pairs [column, earlier column] of `varying` whose correlation is 1 or -1 to four digits, on a sample of the rows. */
 export function findDuplicates({ features, inputs, training }: TrainingSet, varying: readonly number[]): number[][] {
-  const step = Math.max(1, Math.floor(training.length / COMPARED_ROWS));
-  const count = Math.ceil(training.length / step);
-  const columns = varying.map((k) => {
-    const values = Float64Array.from({ length: count }, (_, index) => features[training[index * step] * inputs + k]);
-    return standardised(values);
-  });
+  const sample = sampleOf(training, COMPARED_ROWS);
+  const columns = varying.map((k) => standardised(Float64Array.from(sample, (row) => features[row * inputs + k])));
   const pairs: number[][] = [];
   for (let k = 1; k < varying.length; k++) {
     const same = columns.findIndex((other, index) => index < k && Math.abs(dot(columns[k], other)) > SAME_CORRELATION);

@@ -249,8 +249,8 @@ function featureFindings({ columns, scales, set }: Inspected): Finding[] {
   const { features } = columns[0].matrix;
   const facts = inspectFeatures(set);
   const findings: Finding[] = [];
-  const add = (code: FindingCode, names: string[], message: string, cure: string, rows = 0) => {
-    if (names.length > 0) findings.push({ severity: "warning", code, message, cure, names, rows });
+  const add = (code: FindingCode, names: string[], message: string, cure: string) => {
+    if (names.length > 0) findings.push({ severity: "warning", code, message, cure, names, rows: 0 });
   };
   const chosen = (test: (k: number) => boolean) => scales.flatMap(({ name }, k) => (test(k) ? [name] : []));
   const isConstant = (k: number) => facts[k].lowest === facts[k].highest;
@@ -268,10 +268,10 @@ function featureFindings({ columns, scales, set }: Inspected): Finding[] {
   );
   const cure = "Add normalization: zscore to the input.";
   add("unscaled-feature", unscaled, `${list(unscaled)} is raw and far beyond the range of the memberships.`, cure);
-  for (const { set: fuzzySet, share, rows } of deadZones(features, set)) {
+  for (const { set: fuzzySet, share } of deadZones(features, set)) {
     if (share < DEAD_ZONE_SHARE) continue;
-    const message = `On ${percent(share)} of the training rows every membership of ${fuzzySet} is 0.`;
-    add("dead-zone", [fuzzySet], message, "Widen the memberships, use gaussian ones, or add the raw indicator.", rows);
+    const message = `On about ${percent(share)} of the training rows every membership of ${fuzzySet} is 0.`;
+    add("dead-zone", [fuzzySet], message, "Widen the memberships, use gaussian ones, or add the raw indicator.");
   }
   const varying = scales.map((_, k) => k).filter((k) => !isConstant(k));
   for (const [k, other] of findDuplicates(set, varying)) {

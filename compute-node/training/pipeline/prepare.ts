@@ -131,9 +131,8 @@ function placeSymbols(
 }
 
 function fitScales(columns: readonly SymbolColumns[], training: Uint32Array): FeatureScale[] {
-  const rowsOf = columns.map(({ firstRow, firstBar, rows }) =>
-    training.filter((row) => row >= firstRow && row < firstRow + rows).map((row) => row - firstRow + firstBar),
-  );
+  const isScaled = columns[0].matrix.features.some(({ normalization }) => normalization !== "none");
+  const rowsOf = columns.map((symbol) => (isScaled ? barsOf(symbol, training) : new Uint32Array()));
   return columns[0].matrix.features.map(({ name, normalization }, k) =>
     fitScale(
       name,
@@ -141,6 +140,16 @@ function fitScales(columns: readonly SymbolColumns[], training: Uint32Array): Fe
       columns.map(({ matrix }, index) => ({ values: matrix.columns[k], trainingRows: rowsOf[index] })),
     ),
   );
+}
+
+/** The bars of a symbol that rows of the set stand for; rows ascend. */
+function barsOf({ firstRow, firstBar, rows }: SymbolColumns, setRows: Uint32Array): Uint32Array {
+  const from = setRows.findIndex((row) => row >= firstRow);
+  if (from === -1) return new Uint32Array();
+  const own = setRows.slice(from);
+  let count = 0;
+  while (count < own.length && own[count] < firstRow + rows) own[count++] += firstBar - firstRow;
+  return own.subarray(0, count);
 }
 
 function assemble(
@@ -153,8 +162,8 @@ function assemble(
   const isRegression = columns[0].labels.classNames.length === 0;
   const values = isRegression ? new Float32Array(rows) : new Uint8Array(rows);
   const weights = columns.some(({ labels }) => labels.weights !== null) ? new Float32Array(rows) : null;
-  for (const { matrix, labels, firstRow, firstBar } of columns) {
-    fillRows(matrix.columns, scales, firstBar, features, firstRow);
+  for (const { matrix, labels, firstRow, firstBar, finite } of columns) {
+    fillRows(matrix.columns, scales, finite, firstBar, features, firstRow);
     // NaN, the missing label, becomes 0 in bytes; in floats it is cleared, since nothing may read it.
     values.set(labels.values.subarray(firstBar), firstRow);
     if (weights !== null && labels.weights !== null) weights.set(labels.weights.subarray(firstBar), firstRow);

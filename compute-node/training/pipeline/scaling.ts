@@ -50,34 +50,41 @@ export function fitScale(name: string, kind: FeatureScale["kind"], columns: read
 const BLOCK_ROWS = 256;
 
 /**
- * Columns → rows from `firstRow` on, scaled: [row, feature], row-major, into `matrix` at row `atRow`. A row with a value
- * that is not finite becomes zeros.
+ * Columns → rows from bar `firstBar` on, scaled: [row, feature], row-major, into `matrix` from row `atRow` on. A bar that
+ * is not `finite` becomes zeros.
  */
 export function fillRows(
   columns: readonly Float32Array[],
   scales: readonly FeatureScale[],
-  firstRow: number,
+  finite: Uint8Array,
+  firstBar: number,
   matrix: Float32Array,
   atRow: number,
 ): void {
   const width = columns.length;
-  const rows = (columns[0]?.length ?? 0) - firstRow;
-  for (let block = 0; block < rows; block += BLOCK_ROWS) {
-    const end = Math.min(block + BLOCK_ROWS, rows);
-    for (let k = 0; k < width; k++) {
-      const column = columns[k];
-      const { offset, factor } = scales[k];
-      let at = (atRow + block) * width + k;
-      for (let row = block; row < end; row++, at += width) matrix[at] = (column[firstRow + row] - offset) * factor;
-    }
-    for (let row = atRow + block; row < atRow + end; row++) clearUndefined(matrix, row * width, width);
+  for (let block = firstBar; block < finite.length; block += BLOCK_ROWS) {
+    const end = Math.min(block + BLOCK_ROWS, finite.length);
+    const start = (atRow + block - firstBar) * width;
+    for (let k = 0; k < width; k++) fillColumn(columns[k], scales[k], block, end, matrix, start + k, width);
+  }
+  for (let bar = firstBar; bar < finite.length; bar++) {
+    const start = (atRow + bar - firstBar) * width;
+    if (finite[bar] === 0) matrix.fill(0, start, start + width);
   }
 }
 
-function clearUndefined(matrix: Float32Array, start: number, width: number): void {
-  let sum = 0;
-  for (let at = start; at < start + width; at++) sum += 0 * matrix[at];
-  if (Number.isNaN(sum)) matrix.fill(0, start, start + width);
+function fillColumn(
+  column: Float32Array,
+  { kind, offset, factor }: FeatureScale,
+  bar: number,
+  end: number,
+  matrix: Float32Array,
+  start: number,
+  width: number,
+): void {
+  let at = start;
+  if (kind === "none") for (let row = bar; row < end; row++, at += width) matrix[at] = column[row];
+  else for (let row = bar; row < end; row++, at += width) matrix[at] = (column[row] - offset) * factor;
 }
 
 /** 1 for each row at which every column is finite. */

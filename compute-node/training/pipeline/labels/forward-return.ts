@@ -40,5 +40,7 @@ function forwardReturns({ close, rows, timeMs }: BarColumns, horizon: number): F
 }
 
 function after(rows: number, horizon: number): Int32Array {
-  return Int32Array.from({ length: rows }, (_, row) => Math.min(row + horizon, rows));
+  const bars = new Int32Array(rows);
+  for (let row = 0; row < rows; row++) bars[row] = Math.min(row + horizon, rows);
+  return bars;
 }
