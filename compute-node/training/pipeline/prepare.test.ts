@@ -152,6 +152,14 @@ describe("a training set", () => {
     expect(weighted.set.validation).toEqual(plain.set.validation);
   });
 
+  it("knows which labels are known when", () => {
+    const { knownLabels, symbols, set } = prepareTraining({ strategy: strategyWith(), bars: BARS });
+    const { firstRow, rows } = symbols[0];
+    expect([...knownLabels.subarray(firstRow + 3, firstRow + rows - 3)]).toEqual([
+      ...set.labels.values.subarray(firstRow, firstRow + rows - 6),
+    ]);
+  });
+
   it("never lets a label or a window reach across a boundary, a symbol or a gap", () => {
     const source = fc.constantFrom<Record<string, unknown>>(
       { source: "zigzag", zigzag_threshold: 0.05 },

@@ -38,6 +38,8 @@ export interface PreparedTraining {
   readonly symbols: readonly SymbolRows[];
   /** Of each row's bar. */
   readonly timeMs: Float64Array;
+  /** For each row the newest label of its symbol that is known when its bar closes, or NaN. */
+  readonly knownLabels: Float32Array;
   /** 1 for an mlp. */
   readonly sequenceLength: number;
   /** First bars of validation and test; infinite for a part without rows. */
@@ -82,7 +84,11 @@ export function prepareTraining(request: PrepareRequest): PreparedTraining {
     wantsTest: split.testMs < Number.POSITIVE_INFINITY,
   });
   const timeMs = new Float64Array(rows);
-  for (const symbol of columns) timeMs.set(symbol.timeMs.subarray(symbol.firstBar), symbol.firstRow);
+  const knownLabels = new Float32Array(rows);
+  for (const { labels, firstBar, firstRow, timeMs: times } of columns) {
+    timeMs.set(times.subarray(firstBar), firstRow);
+    knownLabels.set(newestKnown(labels).subarray(firstBar), firstRow);
+  }
   return {
     set,
     features: scales,
@@ -96,6 +102,7 @@ export function prepareTraining(request: PrepareRequest): PreparedTraining {
       rows: count,
     })),
     timeMs,
+    knownLabels,
     sequenceLength,
     validationMs: split.validationMs,
     testMs: split.testMs,
@@ -172,6 +179,23 @@ function assemble(
   const training = weights === null ? parts.training : weightedRows(parts.training, weights);
   const labels: SetLabels = values instanceof Float32Array ? { kind: "values", values } : { kind: "classes", values };
   return { features, inputs: scales.length, labels, ...parts, training };
+}
+
+/** For each bar the label of the latest bar whose label is settled by then, or NaN. */
+function newestKnown({ values, settledAt }: Labels): Float32Array {
+  const bars = values.length;
+  const newest = new Int32Array(bars).fill(-1);
+  for (let bar = 0; bar < bars; bar++) {
+    const at = settledAt[bar];
+    if (at < bars && !Number.isNaN(values[bar]) && bar > newest[at]) newest[at] = bar;
+  }
+  const known = new Float32Array(bars);
+  let latest = -1;
+  for (let bar = 0; bar < bars; bar++) {
+    if (newest[bar] > latest) latest = newest[bar];
+    known[bar] = latest === -1 ? Number.NaN : values[latest];
+  }
+  return known;
 }
 
 function clearNaN(values: Float32Array): void {
