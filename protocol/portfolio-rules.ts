@@ -33,6 +33,8 @@ export const portfolioRules = z.strictObject({
       volatility_bars: z.int().min(2).max(10_000).default(20),
       /** `held`: signals enter and leave. `ranked`: the best symbols whose entry condition holds are held, until the next time. */
       select: z.enum(["held", "ranked"]).default("held"),
+      /** Positions that are off their weight by less than this fraction of the equity stay as they are. */
+      band: z.number().min(0).max(1).default(0),
     })
     .optional(),
 });

@@ -1,0 +1,58 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
+import { runBacktest } from "../backtest/engine.ts";
+import { runPortfolio } from "./engine.ts";
+import type { PortfolioPlan, PortfolioRun } from "./portfolio-model.ts";
+import { supportedCase } from "./random-portfolios.ts";
+
+const ALONE: PortfolioPlan = { maxPositions: 1, weight: 1, maxWeight: 1, rankOrder: "descending", rebalance: null };
+
+describe("a portfolio of one", () => {
+  it("is the engine for one symbol, bit for bit, on thousands of random walks, signals and settings", () => {
+    fc.assert(
+      fc.property(supportedCase, ({ bars, signals, settings }) => {
+        const one = runBacktest(bars, signals, settings);
+        const portfolio = runPortfolio([{ symbol: "A", bars, signals, actions: [], rates: null }], ALONE, settings);
+        expect(tradesOf(portfolio)).toEqual(tradesOfOne(one));
+        expect(portfolio.equity).toEqual(one.equity);
+        expect(portfolio.cash).toBe(one.cash);
+        expect(portfolio.open[0]?.size ?? 0).toBe(one.openPosition?.size ?? 0);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+/** Every number of every trade, in the order of closing. */
+function tradesOf({ trades }: PortfolioRun) {
+  return trades.map((trade) => [
+    trade.size,
+    trade.entryMoment,
+    trade.exitMoment,
+    trade.entryPrice,
+    trade.exitPrice,
+    trade.pnl,
+    trade.commission,
+    trade.returnFraction,
+    trade.stopLoss,
+    trade.takeProfit,
+    trade.exitReason,
+  ]);
+}
+
+function tradesOfOne({ trades }: ReturnType<typeof runBacktest>) {
+  return Array.from({ length: trades.count }, (_, row) => [
+    trades.size[row],
+    trades.entryBar[row],
+    trades.exitBar[row],
+    trades.entryPrice[row],
+    trades.exitPrice[row],
+    trades.pnl[row],
+    trades.commission[row],
+    trades.returnFraction[row],
+    trades.stopLoss[row],
+    trades.takeProfit[row],
+    EXIT_REASONS[trades.exitReason[row]],
+  ]);
+}

@@ -1,0 +1,490 @@
+/**
+ * @file Many symbols on one account: signals and bars in, trades and equity out.
+ *
+ * The clock is the union of the symbols' bar times. At each moment, in this order:
+ * 1. corporate actions of the bars that open there: splits change units and prices held, dividends pay or cost cash;
+ * 2. waiting orders of symbols that have a bar there fill at its open: exits by name, then what a rebalance makes smaller
+ *    by name, then entries and what it makes larger, by rank and then by name. Everything that enters at one moment is
+ *    sized from the equity after the exits; opens are the marks of that moment;
+ * 3. stops and targets, by name; the stop wins where a bar touches both;
+ * 4. equity is marked at the closes; a symbol without a bar neither trades nor changes its mark;
+ * 5. each symbol with a bar decides; its orders wait for its own next bar. Then a rebalance, where one is due, decides.
+ * With fills at the close step 2 comes first and fills what the moment before has decided, at that moment's closes.
+ *
+ * At the end the last bars are processed once more, as in the engine for one symbol; a position whose symbol has no more
+ * bars by then closes at its mark. `reference-engine.ts` says the same slowly, and the tests hold the two equal; a
+ * portfolio of one is the engine for one symbol, bit for bit.
+ */
+
+import type { BacktestSettings } from "../../protocol/operations.ts";
+import { PORTFOLIO_REFUSALS, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
+import type { BarsDone } from "../backtest/engine.ts";
+import { type Side, stopFillPrice, targetFillPrice } from "../backtest/fill-price.ts";
+import { PortfolioAccount, type Quote } from "./account.ts";
+import { clockOf } from "./clock.ts";
+import type { OpenHolding, PortfolioCounts, PortfolioPlan, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
+import { byRank, type Candidate, rebalanceMoments, type Weighted, weigh } from "./rebalance.ts";
+import { checkPortfolioSettings } from "./settings.ts";
+import { SlotBars } from "./slot-bars.ts";
+
+/** Bars, of all symbols together, between two calls of `onProgress`, at least. */
+const PROGRESS_BARS = 65_536;
+const NEVER = 0x7fffffff;
+/** A symbol without a bar for longer, and none since the last rebalance, is not chosen by one. */
+const STALE_MS = 7 * 86_400_000;
+
+/** What waits for a symbol's next bar. */
+interface Waiting {
+  readonly slot: number;
+  /** The bar whose close gave the order. */
+  readonly bar: number;
+  readonly exits: boolean;
+  /** Leaves because it was not chosen. */
+  readonly isRotation: boolean;
+  /** The side to enter; 0 for none. */
+  readonly enters: Side | 0;
+  /** The fraction of the equity that the entry uses, or to which what is held is brought. */
+  readonly share: number;
+  readonly resizes: boolean;
+  readonly rank: number;
+}
+
+const NOTHING = { exits: false, isRotation: false, enters: 0, share: 0, resizes: false } as const;
+const LEAVES = { exits: true, isRotation: true } as const;
+
+/**
+ * Pure: the same arguments give the same bits on every machine, and the order of `symbols` does not matter.
+ *
+ * @throws Problem `invalid-request` for settings that a portfolio does not know, `invalid-strategy` for sizes that are no
+ * fraction of the equity
+ */
+export function runPortfolio(
+  symbols: readonly PortfolioSymbol[],
+  plan: PortfolioPlan,
+  settings: BacktestSettings,
+  onProgress?: BarsDone,
+): PortfolioRun {
+  const sorted = symbols.toSorted((a, b) => (a.symbol < b.symbol ? -1 : 1));
+  checkPortfolioSettings(sorted, settings);
+  return new PortfolioLoop(sorted, plan, settings).run(onProgress);
+}
+
+class PortfolioLoop {
+  private readonly symbols: readonly PortfolioSymbol[];
+  private readonly plan: PortfolioPlan;
+  private readonly settings: BacktestSettings;
+  private readonly fillsAtClose: boolean;
+  /** The symbols are chosen by rebalances alone. */
+  private readonly rotates: boolean;
+  private readonly clock: Float64Array;
+  private readonly bars: SlotBars;
+  private readonly account: PortfolioAccount;
+
+  /** In which entries of one moment fill. */
+  private readonly order: (a: Waiting, b: Waiting) => number;
+
+  private waiting: Waiting[] = [];
+  private readonly isWaiting: Uint8Array;
+  /** The moment of each flat symbol's next entry signal. */
+  private readonly nextEntry: Int32Array;
+  private earliestEntry = NEVER;
+  private readonly rebalances: readonly number[];
+  private nextRebalance = 0;
+
+  private readonly equity: Float64Array;
+  private readonly exposure: Float64Array;
+  private readonly positions: Uint16Array;
+  private readonly refusals = Object.fromEntries(PORTFOLIO_REFUSALS.map((reason) => [reason, 0])) as Record<
+    PortfolioRefusal,
+    number
+  >;
+  private conflictingEntries = 0;
+  private ambiguousBars = 0;
+  private neverDecided = 0;
+  private endedEarly = 0;
+  private isRuined = false;
+
+  constructor(symbols: readonly PortfolioSymbol[], plan: PortfolioPlan, settings: BacktestSettings) {
+    const { timeMs, momentsOf } = clockOf(symbols.map(({ bars }) => bars.timeMs));
+    this.symbols = symbols;
+    this.plan = plan;
+    this.settings = settings;
+    this.fillsAtClose = settings.fillAt === "close";
+    this.rotates = plan.rebalance?.select === "ranked";
+    this.order = byRank(plan);
+    this.clock = timeMs;
+    this.bars = new SlotBars(symbols, momentsOf);
+    this.account = new PortfolioAccount(symbols, settings, plan);
+    this.isWaiting = new Uint8Array(symbols.length);
+    this.nextEntry = new Int32Array(symbols.length).fill(NEVER);
+    this.rebalances = plan.rebalance === null ? [] : rebalanceMoments(plan.rebalance.every, timeMs);
+    this.equity = new Float64Array(timeMs.length);
+    this.exposure = new Float64Array(timeMs.length);
+    this.positions = new Uint16Array(timeMs.length);
+  }
+
+  run(onProgress: BarsDone | undefined): PortfolioRun {
+    const moments = this.clock.length;
+    const width = this.symbols.length;
+    for (const [slot, { bars, signals }] of this.symbols.entries()) {
+      if (signals.warmupBars + 1 >= bars.rows) this.neverDecided++;
+      this.findEntry(slot, 0);
+    }
+    let nextReport = PROGRESS_BARS;
+    let moment = 0;
+    while (moment < moments && !this.isRuined) {
+      const quiet = this.quietUntil(moment);
+      if (quiet > moment) {
+        this.equity.fill(this.account.cash, moment, quiet);
+        moment = quiet;
+      } else this.step(moment++);
+      if (onProgress !== undefined && moment * width >= nextReport) {
+        onProgress(moment * width);
+        nextReport = moment * width + PROGRESS_BARS;
+      }
+    }
+    if (!this.isRuined && moments > 0) this.finish();
+    onProgress?.(moments * width);
+    return {
+      clock: this.clock,
+      equity: this.equity,
+      exposure: this.exposure,
+      positions: this.positions,
+      trades: this.account.trades,
+      open: this.openHoldings(),
+      cash: this.account.cash,
+      counts: this.counts(),
+    };
+  }
+
+  /** Nothing can happen before it: no position, no order, no signal. */
+  private quietUntil(moment: number): number {
+    if (this.account.held.length > 0 || this.waiting.length > 0) return moment;
+    const rebalance = this.rotates ? (this.rebalances[this.nextRebalance] ?? NEVER) : NEVER;
+    return Math.max(moment, Math.min(this.earliestEntry, rebalance, this.clock.length));
+  }
+
+  private step(moment: number): void {
+    if (this.fillsAtClose) this.executeWaiting(moment);
+    this.advanceHeld(moment);
+    if (!this.fillsAtClose) this.executeWaiting(moment);
+    this.touchLevels(moment);
+    this.markAt("close", moment);
+    if (this.record(moment) <= 0) {
+      this.ruin(moment);
+      return;
+    }
+    this.decideExits(moment);
+    this.decideEntries(moment);
+    this.rebalance(moment);
+  }
+
+  /** Brings what is held to its newest bar, through its corporate actions. */
+  private advanceHeld(moment: number): void {
+    for (const slot of this.account.held) {
+      if (!this.bars.advance(slot, moment)) continue;
+      const action = this.bars.actionAt(slot);
+      if (action === undefined) continue;
+      if (action.split !== 1) this.account.split(slot, action.split);
+      if (action.dividend !== 0) this.account.payDividend(slot, action.dividend * this.bars.openRate(slot));
+    }
+  }
+
+  private executeWaiting(moment: number): void {
+    if (this.waiting.length === 0) return;
+    const due = this.waiting.filter((order) => this.isDue(order, moment));
+    if (due.length === 0) return;
+    this.waiting = this.waiting.filter((order) => !due.includes(order));
+    if (!this.fillsAtClose) {
+      for (const { slot } of due) this.bars.advance(slot, moment);
+      this.markAt("open", moment);
+    }
+    this.fill(due, (order) => this.quoteOf(order, moment));
+    for (const { slot } of due) {
+      this.isWaiting[slot] = 0;
+      if (this.account.size[slot] === 0) this.findEntry(slot, moment);
+    }
+  }
+
+  private isDue({ slot, bar }: Waiting, moment: number): boolean {
+    return this.fillsAtClose || this.bars.momentOf(slot, bar + 1) === moment;
+  }
+
+  private quoteOf({ slot, bar }: Waiting, moment: number): Quote {
+    const { bars } = this.symbols[slot];
+    if (!this.fillsAtClose) return { price: bars.open[bar + 1], rate: this.bars.openRate(slot, bar + 1), moment };
+    return { price: bars.close[bar], rate: this.bars.closeRate(slot, bar), moment: this.bars.momentOf(slot, bar) };
+  }
+
+  /** Exits, then what becomes smaller, then what becomes larger or enters. */
+  private fill(due: Waiting[], quoteOf: (order: Waiting) => Quote): void {
+    const { account } = this;
+    due.sort((a, b) => a.slot - b.slot);
+    for (const order of due) {
+      if (order.exits) account.close(order.slot, quoteOf(order), order.isRotation ? "rebalance" : "signal");
+    }
+    const resized = due.filter(({ resizes }) => resizes);
+    const before = account.equity();
+    for (const order of resized) account.resize(order.slot, quoteOf(order), order.share, before, false);
+    const growing = due.filter(({ enters, resizes }) => enters !== 0 || resizes).sort(this.order);
+    const equity = account.equity();
+    for (const order of growing) {
+      if (order.enters !== 0) this.enter(order, quoteOf(order), equity);
+      else if (account.size[order.slot] !== 0) account.resize(order.slot, quoteOf(order), order.share, equity, true);
+    }
+  }
+
+  private enter({ slot, bar, enters, share }: Waiting, quote: Quote, equity: number): void {
+    if (enters === 0) return;
+    if (this.account.held.length >= this.plan.maxPositions) {
+      this.refusals.max_positions++;
+      return;
+    }
+    const { close } = this.symbols[slot].bars;
+    const signalClose = this.fillsAtClose ? close[bar] : this.bars.closeInNextUnits(slot, bar);
+    const refusal = this.account.open(slot, enters, quote, share, equity, signalClose);
+    if (refusal !== null) this.refusals[refusal]++;
+  }
+
+  /** What has a bar at the moment gets its price as the mark. */
+  private markAt(price: "open" | "close", moment: number): void {
+    const { account, bars, symbols } = this;
+    for (const slot of account.held) {
+      if (!bars.isAt(slot, moment)) continue;
+      const rate = price === "open" ? bars.openRate(slot) : bars.closeRate(slot);
+      account.mark[slot] = symbols[slot].bars[price][bars.current(slot)] * rate;
+    }
+  }
+
+  private touchLevels(moment: number): void {
+    const { held } = this.account;
+    for (let index = 0; index < held.length; ) {
+      const slot = held[index];
+      if (!this.account.isProtected(slot) || !this.bars.isAt(slot, moment) || !this.closeAtLevel(slot, moment)) index++;
+      else this.findEntry(slot, moment);
+    }
+  }
+
+  /** Closes when the bar touches the stop or the target; the stop wins when it touches both. */
+  private closeAtLevel(slot: number, moment: number): boolean {
+    const { account } = this;
+    const { open, high, low } = this.symbols[slot].bars;
+    const bar = this.bars.current(slot);
+    const side = account.side(slot);
+    const stopped = stopFillPrice(side, open[bar], high[bar], low[bar], account.stop[slot]);
+    const won = targetFillPrice(side, open[bar], high[bar], low[bar], account.target[slot]);
+    const isStopped = !Number.isNaN(stopped);
+    if (!isStopped && Number.isNaN(won)) return false;
+    if (isStopped && !Number.isNaN(won)) this.ambiguousBars++;
+    const quote = { price: isStopped ? stopped : won, rate: this.bars.openRate(slot), moment };
+    account.close(slot, quote, isStopped ? "stop_loss" : "take_profit");
+    return true;
+  }
+
+  private record(moment: number): number {
+    const equity = this.account.equity();
+    this.equity[moment] = equity;
+    this.positions[moment] = this.account.held.length;
+    this.exposure[moment] = this.account.held.length === 0 ? 0 : this.account.gross() / equity;
+    return equity;
+  }
+
+  /** Nothing is left: everything closes at its mark, and the account stays empty to the end. */
+  private ruin(moment: number): void {
+    for (const slot of [...this.account.held]) {
+      const bar = this.bars.current(slot);
+      const quote = { price: this.symbols[slot].bars.close[bar], rate: this.bars.closeRate(slot, bar), moment };
+      this.account.close(slot, quote, "ruin");
+    }
+    this.account.cash = 0;
+    this.equity.fill(0, moment);
+    this.exposure.fill(0, moment);
+    this.positions.fill(0, moment);
+    this.isRuined = true;
+  }
+
+  private place(order: Waiting): void {
+    this.waiting.push(order);
+    this.isWaiting[order.slot] = 1;
+    this.nextEntry[order.slot] = NEVER;
+  }
+
+  private rankAt(slot: number, bar: number): number {
+    return this.symbols[slot].signals.rank?.[bar] ?? 0;
+  }
+
+  private decideExits(moment: number): void {
+    for (const slot of this.account.held) {
+      if (!this.bars.isAt(slot, moment) || this.isWaiting[slot] !== 0) continue;
+      const { signals } = this.symbols[slot];
+      const bar = this.bars.current(slot);
+      const isLong = this.account.size[slot] > 0;
+      const turns = signals.reverse && !this.rotates && (isLong ? signals.entryShort : signals.entryLong)[bar] !== 0;
+      if (!turns && (isLong ? signals.exitLong : signals.exitShort)[bar] === 0) continue;
+      const rank = turns ? this.rankAt(slot, bar) : 0;
+      const isRanked = !Number.isNaN(rank);
+      if (turns && !isRanked) this.refusals.no_rank++;
+      const enters = turns && isRanked ? (isLong ? -1 : 1) : 0;
+      this.place({ ...NOTHING, slot, bar, exits: true, enters, share: this.plan.weight, rank });
+    }
+  }
+
+  private decideEntries(moment: number): void {
+    if (this.earliestEntry !== moment) return;
+    this.earliestEntry = NEVER;
+    for (let slot = 0; slot < this.nextEntry.length; slot++) {
+      if (this.nextEntry[slot] === moment) this.decideEntry(slot, moment);
+      if (this.nextEntry[slot] < this.earliestEntry) this.earliestEntry = this.nextEntry[slot];
+    }
+  }
+
+  private decideEntry(slot: number, moment: number): void {
+    this.bars.advance(slot, moment);
+    const bar = this.bars.current(slot);
+    const { entryLong, entryShort } = this.symbols[slot].signals;
+    if (entryLong[bar] !== 0 && entryShort[bar] !== 0) this.conflictingEntries++;
+    const rank = this.rankAt(slot, bar);
+    if (Number.isNaN(rank)) {
+      this.refusals.no_rank++;
+      this.findEntry(slot, moment + 1);
+      return;
+    }
+    const enters = entryLong[bar] !== 0 ? 1 : -1;
+    this.place({ ...NOTHING, slot, bar, enters, share: this.plan.weight, rank });
+  }
+
+  /** Looks for the flat symbol's next entry signal, from `moment` on. */
+  private findEntry(slot: number, moment: number): void {
+    if (this.rotates) return;
+    const bar = this.bars.nextEntry(slot, moment);
+    this.nextEntry[slot] = bar < 0 ? NEVER : this.bars.momentOf(slot, bar);
+    if (this.nextEntry[slot] < this.earliestEntry) this.earliestEntry = this.nextEntry[slot];
+  }
+
+  private rebalance(moment: number): void {
+    const { rebalances } = this;
+    while (rebalances[this.nextRebalance] < moment) this.nextRebalance++;
+    if (rebalances[this.nextRebalance] !== moment) return;
+    if (this.rotates) this.rotate(moment, this.nextRebalance === 0 ? -1 : rebalances[this.nextRebalance - 1]);
+    else this.resizeHeld(moment);
+  }
+
+  /** Every position gets its part of the places that are taken; places that are free keep their money. */
+  private resizeHeld(moment: number): void {
+    this.withdraw(({ resizes }) => resizes);
+    const held = this.account.held
+      .filter((slot) => this.isWaiting[slot] === 0 && this.canOrder(slot, moment))
+      .map((slot) => this.candidate(slot, this.account.side(slot)));
+    const total = held.length / this.plan.maxPositions;
+    for (const { weight, ...order } of this.weigh(held, held.length))
+      this.place({ ...NOTHING, ...order, resizes: true, share: weight * total });
+  }
+
+  /** The best symbols that want to be held are held, and no other. */
+  private rotate(moment: number, previous: number): void {
+    this.withdraw(({ exits, isRotation }) => !exits || isRotation);
+    const { held, size } = this.account;
+    const kept = held.filter((slot) => this.isWaiting[slot] !== 0 || !this.canOrder(slot, moment));
+    const places = this.plan.maxPositions - kept.length;
+    const chosen = this.weigh(this.wanting(moment, previous), places);
+    const chosenSlots = new Set([...kept, ...chosen.map(({ slot }) => slot)]);
+    for (const slot of held) {
+      if (!chosenSlots.has(slot)) this.place({ ...NOTHING, ...this.candidate(slot, 1), ...LEAVES });
+    }
+    for (const { weight, ...order } of chosen) {
+      const share = weight * (places / this.plan.maxPositions);
+      const isHeld = size[order.slot] * order.side > 0;
+      if (isHeld) this.place({ ...NOTHING, ...order, resizes: true, share });
+      else this.place({ ...NOTHING, ...order, ...(size[order.slot] === 0 ? {} : LEAVES), enters: order.side, share });
+    }
+  }
+
+  /** Symbols with a rank whose entry condition holds, on data that is not old, and that no exit is leaving. */
+  private wanting(moment: number, previous: number): Candidate[] {
+    const found: Candidate[] = [];
+    for (const [slot, { bars, signals }] of this.symbols.entries()) {
+      this.bars.advance(slot, moment);
+      const bar = this.bars.current(slot);
+      if (bar <= signals.warmupBars || this.isWaiting[slot] !== 0 || !this.canOrder(slot, moment)) continue;
+      const isFresh = this.bars.momentOf(slot, bar) > previous || this.clock[moment] - bars.timeMs[bar] <= STALE_MS;
+      const [long, short] = [signals.entryLong[bar] !== 0, signals.entryShort[bar] !== 0];
+      if (!isFresh || !(long || short)) continue;
+      if (long && short) this.conflictingEntries++;
+      const candidate = this.candidate(slot, long ? 1 : -1);
+      if (Number.isNaN(candidate.rank)) this.refusals.no_rank++;
+      else found.push(candidate);
+    }
+    return found;
+  }
+
+  private weigh(candidates: readonly Candidate[], places: number): Weighted[] {
+    const weighted = weigh(candidates, this.symbols, this.plan, places);
+    const most = Math.min(candidates.length, Math.max(0, places));
+    this.refusals.no_weight += most - weighted.length;
+    return weighted;
+  }
+
+  /** With fills at the close only what trades now can fill. */
+  private canOrder(slot: number, moment: number): boolean {
+    return !this.fillsAtClose || this.bars.isAt(slot, moment);
+  }
+
+  private candidate(slot: number, side: Side): Candidate {
+    const bar = this.bars.current(slot);
+    return { slot, side, bar, rank: this.rankAt(slot, bar) };
+  }
+
+  private withdraw(matches: (order: Waiting) => boolean): void {
+    for (const order of this.waiting) if (matches(order)) this.isWaiting[order.slot] = 0;
+    this.waiting = this.waiting.filter((order) => !matches(order));
+  }
+
+  /** The last bars are processed once more, after their decisions: what is open closes and what waits executes. */
+  private finish(): void {
+    const last = this.clock.length - 1;
+    const { account } = this;
+    for (let slot = 0; slot < this.symbols.length; slot++) this.bars.advance(slot, last);
+    const isOver = (slot: number) => !this.bars.isAt(slot, last);
+    for (const { slot, enters } of this.waiting) if (enters !== 0 && isOver(slot)) this.refusals.no_bar++;
+    this.endedEarly = account.held.filter(isOver).length;
+    if (!this.settings.finalizeTrades) return;
+    const leaving = new Set(this.waiting.filter(({ exits }) => exits).map(({ slot }) => slot));
+    for (const slot of [...account.held]) {
+      const isSignal = leaving.has(slot) && !isOver(slot);
+      account.close(slot, this.lastQuote(slot, last), isSignal ? "signal" : "end_of_data");
+    }
+    const entering = this.waiting.filter(({ slot, enters }) => enters !== 0 && !isOver(slot)).sort(this.order);
+    const equity = account.equity();
+    for (const order of entering) this.enter(order, this.lastQuote(order.slot, last), equity);
+    for (const slot of [...account.held]) if (account.isProtected(slot)) this.closeAtLevel(slot, last);
+    this.markAt("close", last);
+    if (this.record(last) <= 0) this.ruin(last);
+  }
+
+  /** What the last bar fills at, or the mark of a symbol whose bars are over. With fills at the close that is the close before it. */
+  private lastQuote(slot: number, last: number): Quote {
+    const { open, close } = this.symbols[slot].bars;
+    const bar = this.bars.current(slot);
+    if (!this.bars.isAt(slot, last)) return { price: close[bar], rate: this.bars.closeRate(slot), moment: last };
+    if (!this.fillsAtClose) return { price: open[bar], rate: this.bars.openRate(slot), moment: last };
+    const price = this.bars.closeInNextUnits(slot, bar - 1);
+    return { price, rate: this.bars.closeRate(slot, bar - 1), moment: this.bars.momentOf(slot, bar - 1) };
+  }
+
+  private openHoldings(): OpenHolding[] {
+    const { size, mark, cost, entryFee, dividends, entryMoment, entryPrice, held } = this.account;
+    return held.map((slot) => ({
+      slot,
+      size: size[slot],
+      entryMoment: entryMoment[slot],
+      entryPrice: entryPrice[slot],
+      profit: size[slot] * (mark[slot] - cost[slot]) - entryFee[slot] + dividends[slot],
+    }));
+  }
+
+  private counts(): PortfolioCounts {
+    const { refusals, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined } = this;
+    const { reducedEntries } = this.account;
+    return { refusals, reducedEntries, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined };
+  }
+}

@@ -1,0 +1,2 @@
+/** Backtests of many symbols on one account. */
+export { runPortfolio } from "./engine.ts";

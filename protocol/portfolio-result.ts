@@ -1,0 +1,12 @@
+/** What a portfolio backtest hands back beyond a single one's result: whose trade it was, and what each symbol gave. */
+import { EXIT_REASONS } from "./backtest-result.ts";
+
+export const PORTFOLIO_EXIT_REASONS = [...EXIT_REASONS, "rebalance"] as const;
+export type PortfolioExitReason = (typeof PORTFOLIO_EXIT_REASONS)[number];
+
+/**
+ * Why an entry became no position: every place was taken, the free equity was used up, its share is below a unit or lot,
+ * its rank or its weight has no value, or its symbol has no bar any more.
+ */
+export const PORTFOLIO_REFUSALS = ["max_positions", "no_cash", "below_lot", "no_rank", "no_weight", "no_bar"] as const;
+export type PortfolioRefusal = (typeof PORTFOLIO_REFUSALS)[number];
