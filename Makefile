@@ -5,7 +5,8 @@ export WRANGLER_SEND_METRICS := false
 export WRANGLER_HIDE_BANNER := true
 export CLOUDFLARE_CF_FETCH_ENABLED := false
 
-INSTALLED := node_modules/.ktrdr-installed
+PACKAGES := node_modules/.ktrdr-installed
+INSTALLED := compute-node/training/kernels/build/exact.wasm
 RESULTS := .ktrdr/test-results
 
 .DEFAULT_GOAL := help
@@ -14,9 +15,12 @@ RESULTS := .ktrdr/test-results
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
-install: $(INSTALLED) ## install the npm packages
+install: $(INSTALLED) ## install the npm packages, compile the training kernels
 
-$(INSTALLED): package-lock.json
+$(INSTALLED): $(wildcard compute-node/training/kernels/assembly/*.ts) | $(PACKAGES)
+	@node compute-node/training/kernels/build.ts
+
+$(PACKAGES): package-lock.json
 	@echo "installing npm packages (once, about half a minute)…"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

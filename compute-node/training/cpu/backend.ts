@@ -1,0 +1,14 @@
+/** The CPU as a backend: SIMD kernels in WebAssembly. */
+import type { KernelMode } from "../kernels/kernels.ts";
+import type { Member, TrainingBackend } from "../network.ts";
+import { CpuSession } from "./session.ts";
+
+/** `exact` trains to the same bits on every machine; `fast` uses what the machine rounds faster. */
+export function cpuBackend(mode: KernelMode = "exact"): TrainingBackend {
+  return {
+    name: mode === "exact" ? "cpu" : "cpu-fast",
+    create: (member) => Promise.resolve(new CpuSession(member, mode)),
+    createPopulation: (members: readonly Member[]) =>
+      Promise.resolve(members.map((member) => new CpuSession(member, mode))),
+  };
+}

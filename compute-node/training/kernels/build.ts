@@ -1,0 +1,49 @@
+/**
+ * Compiles the kernels: `npm run build`; `npm ci` in a clone runs it too. The same sources and compiler give the same
+ * bytes. Two modules come out: `exact.wasm`, whose results are the same on every machine, and `fast.wasm`, where
+ * relaxed SIMD lets a machine round a multiplication and an addition once. With `--where-possible`, an installation
+ * without development packages is left as it is.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, renameSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+/** The exact one last: the Makefile looks for it. */
+const MODULES = { fast: ["simd", "relaxed-simd"], exact: ["simd"] };
+
+function at(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url));
+}
+
+/** The compiler's program; `null` when the package is not installed. */
+function findCompiler(): string | null {
+  try {
+    return createRequire(import.meta.url).resolve("assemblyscript/bin/asc.js");
+  } catch {
+    return null;
+  }
+}
+
+function compile(compiler: string, name: string, features: readonly string[]): void {
+  const file = at(`build/${name}.wasm`);
+  const settings = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--disableWarning", "112"];
+  const enabled = features.flatMap((feature) => ["--enable", feature]);
+  const values = [at("assembly/index.ts"), ...settings, ...enabled, "--outFile", `${file}.new`];
+  execFileSync(process.execPath, [compiler, ...values], { stdio: "inherit" });
+  // Renamed when whole, so that nobody who reads meanwhile finds half a module.
+  renameSync(`${file}.new`, file);
+}
+
+const { values } = parseArgs({ options: { "where-possible": { type: "boolean", default: false } } });
+const compiler = findCompiler();
+if (compiler !== null) {
+  mkdirSync(at("build"), { recursive: true });
+  for (const [name, features] of Object.entries(MODULES)) compile(compiler, name, features);
+} else if (values["where-possible"]) {
+  console.warn("The training kernels are not built: the package assemblyscript is not installed.");
+} else {
+  console.error("The training kernels cannot be built: the package assemblyscript is not installed. Run `npm ci`.");
+  process.exitCode = 1;
+}
