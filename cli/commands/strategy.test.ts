@@ -47,6 +47,63 @@ describe("strategy validate", () => {
   });
 });
 
+describe("strategy new", () => {
+  it("writes a strategy of each kind that is valid as it is, and never over a file", async () => {
+    const files: [string, string[], string[]][] = [
+      ["mine.ts", [], ["mine.ts", "tsconfig.json"]],
+      ["mine.js", [], ["mine.js"]],
+      ["rules.yaml", [], ["rules.yaml"]],
+      ["network.yml", ["--kind", "neural"], ["network.yml"]],
+    ];
+    for (const [name, words, expected] of files) {
+      const file = join(home, name);
+      const { code, out, err } = await run("new", file, ...words, "--json");
+      expect({ code, err }).toEqual({ code: 0, err: "" });
+      expect(JSON.parse(out).files).toEqual(expected.map((each) => join(home, each)));
+      const valid = await run("validate", file);
+      expect(valid).toEqual({ code: 0, out: `${file}: ${name.replace(/\..*/, "")} is valid\n`, err: "" });
+      expect((await run("new", file, ...words)).err).toContain("it is there already");
+    }
+  }, 20_000);
+
+  it("gives an editor the types, by a tsconfig.json beside the strategy", async () => {
+    await run("new", join(home, "mine.ts"));
+    const { compilerOptions } = JSON.parse(readFileSync(join(home, "tsconfig.json"), "utf8"));
+    const [module] = compilerOptions.paths["ktrdr/strategy"];
+    expect(readFileSync(module, "utf8")).toContain("export function defineStrategy");
+    expect(compilerOptions.strict).toBe(true);
+  });
+
+  it("refuses an ending that no strategy has, and a kind for code", async () => {
+    expect((await run("new", join(home, "mine.py"))).err).toContain("the ending of no strategy");
+    expect((await run("new", join(home, "mine.ts"), "--kind", "neural")).err).toContain("is code, not neural");
+  });
+});
+
+describe("strategy validate of code", () => {
+  it("shows what the compiler says, with line and column, also of what a strategy does not have", async () => {
+    const file = write(
+      "typed.ts",
+      'import { defineStrategy } from "ktrdr/strategy";\nexport default defineStrategy({\n  parameters: { fast: 5 },\n  onBar({ parameters, buy }) {\n    console.log(parameters.fsat);\n    buy({ unit: 1 });\n    setTimeout(() => 1);\n  },\n});\n',
+    );
+    const { code, out } = await run("validate", file, "--json");
+    expect(code).toBe(1);
+    const [{ errors }] = JSON.parse(out).files;
+    expect(errors.map((error: { line: number; column: number }) => [error.line, error.column])).toEqual([
+      [5, 28],
+      [6, 11],
+      [7, 5],
+    ]);
+    expect(errors[0]).toMatchObject({ file, message: expect.stringContaining("'fsat' does not exist") });
+  }, 20_000);
+
+  it("shows what cannot be bundled, and says of code that it has no features", async () => {
+    const file = write("s.ts", 'import fs from "node:fs";\nexport default { onBar() { fs; } };');
+    expect((await run("validate", file)).err).toContain('s.ts:1:16: "node:fs" is a part of Node');
+    expect((await run("features", join(EXAMPLES, "sma-cross.ts"))).err).toContain("has no features: it holds code.");
+  });
+});
+
 describe("strategy features", () => {
   it("lists the inputs of the network in their order", async () => {
     const { code, out } = await run("features", NEURAL, "--json");

@@ -1,8 +1,9 @@
-/** `ktrdr strategy`: what is wrong with a file, what a network would see of it, and bringing old files up to date. */
-import type { Command } from "commander";
+/** `ktrdr strategy`: a file to begin with, what is wrong with one, what a network would see of it, and bringing old files up to date. */
+import { type Command, Option } from "commander";
 import type { SchemaKind } from "../../compute-node/strategy/index.ts";
 import type { Problem, ProblemIssue, ProblemKind } from "../../protocol/problem.ts";
 import { type Context, EXIT, type GetContext } from "../context.ts";
+import type { TemplateKind } from "../strategy-template.ts";
 
 interface FileReport {
   file: string;
@@ -15,13 +16,23 @@ interface FileReport {
 export function registerStrategyCommands(program: Command, getContext: GetContext): void {
   const strategy = program.command("strategy").description("strategy files");
   strategy
+    .command("new")
+    .description("write a strategy to begin with: commented, and ready to run")
+    .argument("<file>", "ending in .ts (code) or .yaml (rules)")
+    .addOption(new Option("--kind <kind>", "what a .yaml file holds").choices(["rules", "neural"]))
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ktrdr strategy new my-strategy.ts\n  $ ktrdr strategy new my-rules.yaml\n  $ ktrdr strategy new my-network.yaml --kind neural",
+    )
+    .action((file: string, options: { kind?: TemplateKind }) => create(getContext(), file, options.kind));
+  strategy
     .command("validate")
     .description("check strategy files without running them; exit code 1 when one has a fault")
     .argument("<files...>")
     .option("--strict", "take warnings as faults, such as keys that do nothing")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ ktrdr strategy validate examples/strategies/*.yaml\n  $ ktrdr strategy validate mine.yaml --strict --json",
+      "\nExamples:\n  $ ktrdr strategy validate examples/strategies/*.yaml\n  $ ktrdr strategy validate mine.ts\n  $ ktrdr strategy validate mine.yaml --strict --json",
     )
     .action((files: string[], options: { strict?: boolean }) => validate(getContext(), files, options.strict === true));
   strategy
@@ -43,6 +54,15 @@ export function registerStrategyCommands(program: Command, getContext: GetContex
     .argument("[kind]", "rules or v3", "rules")
     .addHelpText("after", "\nExample:\n  $ ktrdr strategy schema v3 > strategy-v3.schema.json")
     .action((kind: string) => schema(getContext(), kind));
+}
+
+async function create(context: Context, file: string, kind: TemplateKind | undefined): Promise<void> {
+  const { writeTemplate } = await import("../strategy-template.ts");
+  const written = await writeTemplate(file, kind);
+  context.answer({ files: written }, () => {
+    const next = kind === "neural" ? `ktrdr strategy features ${file}` : `ktrdr backtest ${file} --symbol SP500`;
+    return `${written.map((path) => `${path}: written`).join("\n")}\n  next: ${next}`;
+  });
 }
 
 async function validate(context: Context, files: readonly string[], strict: boolean): Promise<void> {
@@ -146,11 +166,23 @@ async function validateFile(file: string, strict: boolean): Promise<FileReport> 
   const { Problem } = await import("../../protocol/problem.ts");
   try {
     const { strategy, warnings } = await loadAnyStrategy(file, strict);
-    return { file, valid: true, name: strategy.name, errors: [], warnings };
+    const types = strategy.kind === "script" ? await typeFindings(file) : { errors: [], warnings: [] };
+    const valid = types.errors.length === 0;
+    return { file, valid, name: strategy.name, errors: types.errors, warnings: [...warnings, ...types.warnings] };
   } catch (error) {
     if (!(error instanceof Problem) || error.kind === "internal") throw error;
     return { file, valid: false, name: null, errors: faultsOf(error), warnings: [] };
   }
+}
+
+async function typeFindings(file: string): Promise<{ errors: ProblemIssue[]; warnings: ProblemIssue[] }> {
+  const { typeFaults } = await import("../strategy-types.ts");
+  const faults = await typeFaults(file);
+  if (faults !== null) return { errors: faults, warnings: [] };
+  return {
+    errors: [],
+    warnings: [{ message: "types are not checked: TypeScript is not installed (npm install typescript)" }],
+  };
 }
 
 /** A problem without issues is its own single fault; either way the cure is kept. */
