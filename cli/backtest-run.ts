@@ -1,6 +1,6 @@
 /** What `ktrdr backtest` does: gather the specification, run it on the fleet or here, show what came out. */
 import { writeFile } from "node:fs/promises";
-import { auditBacktest, executeBacktest } from "../compute-node/backtest/index.ts";
+import { auditBacktest, auditedText, executeBacktest, findingText } from "../compute-node/backtest/index.ts";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
 import { type BacktestSpec, backtestResult, backtestSpec, type StrategyParameter, wire } from "../protocol/index.ts";
 import { Problem } from "../protocol/problem.ts";
@@ -90,16 +90,14 @@ async function knownDatasets(
 /** Throws a `Problem` (`invalid-strategy`) that names the first bar of each signal that depends on later ones. */
 async function auditHere(context: Context, spec: BacktestSpec): Promise<void> {
   const { bars } = await new MarketDataStore(context.home.data).read(spec.data);
-  const { findings, prefixes, columns } = auditBacktest(spec, bars);
-  if (findings.length === 0) {
-    context.note(`Audit: ${columns} signals on ${prefixes.length} shortened runs; none sees a later bar.`);
+  const report = auditBacktest(spec, bars);
+  if (report.findings.length === 0) {
+    context.note(`Audit: ${auditedText(report)} on ${report.prefixes.length} shortened runs; none sees a later bar.`);
     return;
   }
   throw new Problem("invalid-strategy", "The strategy sees later bars than the one it decides on.", {
     cure: "Use values of the present and of past bars alone.",
-    issues: findings.map(({ kind, name, bar, rows, shortValue, fullValue }) => ({
-      message: `${kind} ${name} at bar ${bar} is ${shortValue} with ${rows} bars, and ${fullValue} with all of them`,
-    })),
+    issues: report.findings.map((finding) => ({ message: findingText(finding) })),
   });
 }
 

@@ -1,36 +1,61 @@
 /** What the audit looks at in each kind of strategy. */
 import type { BacktestSettings, BacktestSpec } from "../../protocol/operations.ts";
+import type { V3Strategy } from "../../protocol/strategy-v3.ts";
 import { type BarColumns, barsBetween, sliceBars } from "../market-data/bars.ts";
-import { type CompiledRules, compileRules } from "../strategy/index.ts";
+import {
+  type BarsByTimeframe,
+  type CompiledRules,
+  compileRules,
+  computeFeatures,
+  type DecisionSettings,
+  type FeatureMatrix,
+  type FeatureOptions,
+  featureIndicators,
+  type NamedSeries,
+  neuralSignals,
+  resolveV3,
+  ruleSeries,
+  type StrategySignals,
+  seriesKnownAt,
+} from "../strategy/index.ts";
 import { type AuditedColumn, type AuditReport, audit } from "./audit.ts";
-import type { ParameterDeclarations, ScriptStrategy } from "./script-api.ts";
+import type { OrderLog } from "./order-log.ts";
+import type { AnyScript, ParameterDeclarations, ScriptStrategy } from "./script-api.ts";
 import { loadScript, withPlaces } from "./script-source.ts";
-import { runScript } from "./script-strategy.ts";
+import { indicatorColumns, indicatorsOf, parametersOf, runScript } from "./script-strategy.ts";
 
 /** The strategy of a specification over the bars of its range; `bars` is the whole dataset. */
 export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport {
   const tested = sliceBars(bars, spec.data.startMs, spec.data.endMs);
   const { strategy, parameters, settings } = spec;
-  if (strategy.kind === "rules") return auditRules(compileRules(strategy, parameters), tested);
+  if (strategy.kind === "rules")
+    return auditRules(compileRules(strategy, parameters), tested, ruleSeries(strategy, parameters));
   return withPlaces(strategy, "The strategy failed", () =>
     auditScript(tested, () => loadScript(strategy), settings, parameters),
   );
 }
 
-/** The four signals of compiled rules. */
-export function auditRules(compiled: Pick<CompiledRules, "signals">, bars: BarColumns): AuditReport {
-  return audit(bars.rows, (rows) => {
-    const signals = compiled.signals(barsBetween(bars, 0, rows));
-    const column = (name: "entryLong" | "exitLong" | "entryShort" | "exitShort"): AuditedColumn => {
-      return { kind: "signal", name, values: signals[name] };
-    };
-    return [column("entryLong"), column("exitLong"), column("entryShort"), column("exitShort")];
+/** The four signals of compiled rules, and the series (`ruleSeries`) that lead to them. */
+export function auditRules(
+  compiled: Pick<CompiledRules, "signals">,
+  bars: BarColumns,
+  series: (bars: BarColumns) => readonly NamedSeries[] = () => [],
+): AuditReport {
+  return audit(bars.timeMs, (rows) => {
+    const cut = barsBetween(bars, 0, rows);
+    return [...series(cut), ...signalColumns(compiled.signals(cut))];
   });
 }
 
+const SIGNALS = ["entryLong", "exitLong", "entryShort", "exitShort"] as const;
+
+function signalColumns(signals: Pick<StrategySignals, (typeof SIGNALS)[number]>): AuditedColumn[] {
+  return SIGNALS.map((name) => ({ kind: "signal", name, values: signals[name] }));
+}
+
 /**
- * What a script does: its orders and the account at each bar, which any decision that changes also changes. The end of
- * the data closes nothing here, since a shorter run ends earlier.
+ * What a script does: its indicators, its orders, and the account at each bar, which any decision that changes also
+ * changes. The end of the data closes nothing here, since a shorter run ends earlier.
  *
  * @param strategyOf makes the strategy for one run, so that what it keeps in variables does not reach the next
  */
@@ -41,22 +66,81 @@ export function auditScript<P extends ParameterDeclarations, N extends string>(
   overrides: Readonly<Record<string, number>> = {},
 ): AuditReport {
   const open = { ...settings, finalizeTrades: false };
-  return audit(bars.rows, (rows) => {
+  return audit(bars.timeMs, (rows) => {
     const cut = barsBetween(bars, 0, rows);
-    const orders = new Float64Array(rows);
     const strategy = strategyOf();
-    const watched: ScriptStrategy<P, N> = {
-      ...strategy,
-      onBar(context) {
-        strategy.onBar(context);
-        const { bar, orders: waiting } = context;
-        orders[bar] = waiting.length === 0 ? 0 : waiting[waiting.length - 1].id * waiting[waiting.length - 1].side;
-      },
-    };
-    const { equity } = runScript(cut, watched, open, overrides);
+    const script = strategy as unknown as AnyScript;
+    const { columns } = indicatorColumns(cut, indicatorsOf(script, parametersOf(script, overrides)));
+    const { equity, orders } = runScript(cut, strategy, open, overrides);
     return [
-      { kind: "signal", name: "orders", values: orders },
+      ...Object.entries(columns).map(([name, values]): AuditedColumn => ({ kind: "indicator", name, values })),
+      ...orderColumns(orders, rows),
       { kind: "equity", name: "equity", values: equity },
     ];
   });
+}
+
+/** What was ordered at each bar's close, as sums: any other order changes one of them. */
+function orderColumns(orders: OrderLog, rows: number): AuditedColumn[] {
+  const names = ["bought", "sold", "units", "limit", "stop"] as const;
+  const sums = names.map(() => new Float64Array(rows));
+  const orZero = (value: number) => (Number.isNaN(value) ? 0 : value);
+  for (const { placedBar, side, units, limit, stop } of orders.list(rows - 1)) {
+    sums[side === 1 ? 0 : 1][placedBar]++;
+    sums[2][placedBar] += orZero(units);
+    sums[3][placedBar] += orZero(limit);
+    sums[4][placedBar] += orZero(stop);
+  }
+  return names.map((name, k) => ({ kind: "order", name, values: sums[k] }));
+}
+
+export interface NeuralAudit extends FeatureOptions {
+  /** From the features to the network's outputs (as `neuralSignals` takes them), its normalisation included. */
+  readonly infer?: (features: FeatureMatrix) => ArrayLike<number>;
+  readonly decisions?: DecisionSettings;
+}
+
+/**
+ * A fuzzy-neural strategy: each indicator on the bars of its own timeframe, each feature and fuzzy value on those of the
+ * base timeframe, and with a network its outputs and decisions. A shorter run has, of every other series, what is over
+ * when its last bar is.
+ */
+export function auditNeural(
+  strategy: V3Strategy,
+  bars: BarsByTimeframe,
+  { infer, decisions, context = {}, names }: NeuralAudit = {},
+): AuditReport {
+  const { baseTimeframe } = resolveV3(strategy);
+  const base = bars[baseTimeframe];
+  return audit(base?.timeMs ?? new Float64Array(), (rows) => {
+    const cut = seriesKnownAt(bars, context, baseTimeframe, rows);
+    const options: FeatureOptions = { context: cut.context, ...(names !== undefined && { names }) };
+    const matrix = computeFeatures(strategy, cut.bars, options);
+    const features = matrix.features.map(({ fn, name }, k): AuditedColumn => {
+      return { kind: fn === null ? "feature" : "fuzzy", name, values: matrix.columns[k] };
+    });
+    const indicators = featureIndicators(strategy, cut.bars, options).map(
+      ({ name, timeframe, values }): AuditedColumn => {
+        return { kind: "indicator", name, values, timeMs: cut.bars[timeframe].timeMs };
+      },
+    );
+    return [...indicators, ...features, ...networkColumns(matrix, cut.bars[baseTimeframe], infer, decisions)];
+  });
+}
+
+function networkColumns(
+  matrix: FeatureMatrix,
+  base: BarColumns,
+  infer: NeuralAudit["infer"],
+  decisions: DecisionSettings | undefined,
+): AuditedColumn[] {
+  if (infer === undefined) return [];
+  const outputs = infer(matrix);
+  const width = matrix.rows === 0 ? 0 : outputs.length / matrix.rows;
+  const columns = Array.from({ length: width }, (_, k): AuditedColumn => {
+    const values = Float64Array.from({ length: matrix.rows }, (_row, row) => outputs[row * width + k]);
+    return { kind: "output", name: `output ${k}`, values };
+  });
+  if (decisions === undefined) return columns;
+  return [...columns, ...signalColumns(neuralSignals(decisions, outputs, base, { firstRow: matrix.firstRow }))];
 }

@@ -3,57 +3,106 @@
  * what it says about that bar with all the data. A value that changes has seen the future.
  */
 
-/** One thing that a strategy says about each bar: a signal, an indicator, a feature. */
+/** In the order in which one follows from another: the first that changes at a bar is nearest to the cause. */
+export const AUDITED_KINDS = [
+  "indicator",
+  "series",
+  "fuzzy",
+  "feature",
+  "output",
+  "signal",
+  "order",
+  "equity",
+] as const;
+export type AuditedKind = (typeof AUDITED_KINDS)[number];
+
+/** One thing that a strategy says about each bar: an indicator, a fuzzy value, a signal. */
 export interface AuditedColumn {
-  readonly kind: "signal" | "indicator" | "feature" | "equity";
+  readonly kind: AuditedKind;
   readonly name: string;
+  /** A value a bar, from the first on. */
   readonly values: ArrayLike<number>;
+  /** Start of each of its bars, milliseconds; those of the data where it has none of its own. */
+  readonly timeMs?: Float64Array;
 }
 
 export interface AuditFinding {
-  readonly kind: AuditedColumn["kind"];
+  readonly kind: AuditedKind;
   readonly name: string;
-  /** The first bar whose value changes, counted from 0. */
+  /** The first bar whose value changes, counted from 0 among the column's own bars. */
   readonly bar: number;
-  /** How many bars there were when it had `shortValue`. */
+  /** Its start, milliseconds. */
+  readonly timeMs: number;
+  /** How many bars of the data there were when it had `shortValue`. */
   readonly rows: number;
   readonly shortValue: number;
   readonly fullValue: number;
 }
 
 export interface AuditReport {
-  /** One for each column that changes, at its first changed bar; earliest bar first. */
+  /** One for each column that changes, at its first changed bar; earliest first, causes before what follows from them. */
   readonly findings: readonly AuditFinding[];
   /** Lengths that were tried, ascending. */
   readonly prefixes: readonly number[];
-  readonly columns: number;
+  /** What was compared, by kind. */
+  readonly columns: Readonly<Partial<Record<AuditedKind, number>>>;
 }
 
 /** Prefixes that are tried by default. A leak that only shows at the very end of the data shows at each of them. */
 export const AUDIT_PREFIXES = 24;
 
 /**
- * Runs `compute` on the first n rows for several n, and compares with the run on all of them. Bit for bit: NaN equals NaN.
+ * Runs `compute` on the first n bars for several n, and compares with the run on all of them. Bit for bit: NaN equals NaN.
  *
+ * @param timeMs start of each bar of the data
  * @param compute everything that the strategy says about the first `rows` bars; the same columns in the same order
  */
 export function audit(
-  rows: number,
+  timeMs: Float64Array,
   compute: (rows: number) => readonly AuditedColumn[],
-  prefixes = prefixLengths(rows),
+  prefixes = prefixLengths(timeMs.length),
 ): AuditReport {
-  const whole = compute(rows);
+  const whole = compute(timeMs.length);
   const found = new Map<string, AuditFinding>();
   for (const length of prefixes) {
     for (const [index, short] of compute(length).entries()) {
-      const finding = firstChange(short, whole[index], length);
+      const finding = firstChange(short, whole[index], length, timeMs);
       const key = `${short.kind} ${short.name}`;
       const known = found.get(key);
       if (finding !== null && (known === undefined || finding.bar < known.bar)) found.set(key, finding);
     }
   }
-  const findings = [...found.values()].sort((left, right) => left.bar - right.bar);
-  return { findings, prefixes, columns: whole.length };
+  const rank = ({ kind }: AuditFinding) => AUDITED_KINDS.indexOf(kind);
+  const findings = [...found.values()].sort((left, right) => left.timeMs - right.timeMs || rank(left) - rank(right));
+  const columns: Partial<Record<AuditedKind, number>> = {};
+  for (const { kind } of whole) columns[kind] = (columns[kind] ?? 0) + 1;
+  return { findings, prefixes, columns };
+}
+
+/** A finding as a person reads it: `indicator sma_fast at bar 40 (2020-02-10) is 1.5 with 60 bars, and 1.6 with all`. */
+export function findingText({ kind, name, bar, timeMs, rows, shortValue, fullValue }: AuditFinding): string {
+  const time = new Date(timeMs).toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
+  return `${KIND_WORDS[kind][0]} ${name} at bar ${bar} (${time}) is ${shortValue} with ${rows} bars, and ${fullValue} with all of them`;
+}
+
+/** What a kind is called, one and several. */
+const KIND_WORDS: Readonly<Record<AuditedKind, readonly [one: string, several: string]>> = {
+  indicator: ["indicator", "indicators"],
+  series: ["series", "series"],
+  fuzzy: ["fuzzy value", "fuzzy values"],
+  feature: ["feature", "features"],
+  output: ["network output", "network outputs"],
+  signal: ["signal", "signals"],
+  order: ["figure of orders", "figures of orders"],
+  equity: ["equity curve", "equity curves"],
+};
+
+/** What was compared, in words: `3 indicators, 4 signals`. */
+export function auditedText({ columns }: Pick<AuditReport, "columns">): string {
+  return AUDITED_KINDS.flatMap((kind) => {
+    const count = columns[kind] ?? 0;
+    return count === 0 ? [] : `${count} ${KIND_WORDS[kind][count === 1 ? 0 : 1]}`;
+  }).join(", ");
 }
 
 /** Spread evenly, with the two shortest meaningful lengths and the one that lacks only the last bar. */
@@ -62,11 +111,18 @@ export function prefixLengths(rows: number, count = AUDIT_PREFIXES): number[] {
   return [...new Set([...lengths, rows - 1])].filter((length) => length > 0 && length < rows).sort((a, b) => a - b);
 }
 
-function firstChange(short: AuditedColumn, whole: AuditedColumn, rows: number): AuditFinding | null {
-  for (let bar = 0; bar < rows; bar++) {
-    const [shortValue, fullValue] = [short.values[bar], whole.values[bar]];
+function firstChange(
+  short: AuditedColumn,
+  whole: AuditedColumn,
+  rows: number,
+  timeMs: Float64Array,
+): AuditFinding | null {
+  const { kind, name, values } = short;
+  const times = whole.timeMs ?? timeMs;
+  for (let bar = 0; bar < values.length; bar++) {
+    const [shortValue, fullValue] = [values[bar], whole.values[bar]];
     if (Object.is(shortValue, fullValue)) continue;
-    return { kind: short.kind, name: short.name, bar, rows, shortValue, fullValue };
+    return { kind, name, bar, timeMs: times[bar], rows, shortValue, fullValue };
   }
   return null;
 }

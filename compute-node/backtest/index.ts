@@ -1,7 +1,15 @@
 /** The backtest engine: signals and bars in, an artefact out. */
 export { decodeBacktestResult, encodeBacktestResult } from "./artefact.ts";
-export { type AuditedColumn, type AuditFinding, type AuditReport, audit, prefixLengths } from "./audit.ts";
-export { auditBacktest, auditRules, auditScript } from "./audit-strategy.ts";
+export {
+  type AuditedColumn,
+  type AuditFinding,
+  type AuditReport,
+  audit,
+  auditedText,
+  findingText,
+  prefixLengths,
+} from "./audit.ts";
+export { auditBacktest, auditNeural, auditRules, auditScript, type NeuralAudit } from "./audit-strategy.ts";
 export { Broker, type BrokerOptions } from "./broker.ts";
 export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
 export {

@@ -113,7 +113,7 @@ describe("the look-ahead audit", () => {
     });
     const { findings } = auditScript(bars, () => leaking, settings);
     expect(findings.map(({ kind, bar }) => [kind, bar])).toEqual([
-      ["signal", 1],
+      ["order", 1],
       ["equity", 2],
     ]);
   });

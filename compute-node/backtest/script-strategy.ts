@@ -324,7 +324,8 @@ function chosen(key: string, [name, given = {}, output]: IndicatorChoice): Chose
   return { key, declaration, values, output: index };
 }
 
-function indicatorColumns(bars: BarColumns, indicators: readonly ChosenIndicator[]) {
+/** Each of them over the bars, by its name in the strategy; decisions begin after `warmupBars`. */
+export function indicatorColumns(bars: BarColumns, indicators: readonly ChosenIndicator[]) {
   const columns: Record<string, Float64Array> = {};
   let warmupBars = 0;
   for (const { key, declaration, values, output } of indicators) {

@@ -1,6 +1,7 @@
 /** Strategies: from a YAML file to signals, or to the features of a network. */
 export { type CompiledRules, compileRules, SignalScratch } from "./compile-rules.ts";
 export { SCHEMA_KINDS, type SchemaKind, strategySchema } from "./json-schema.ts";
+export { type NamedSeries, ruleSeries } from "./rule-series.ts";
 export type { ProtectiveLevel, StrategySignals } from "./signals.ts";
 export { parseRuleStrategyFile, parseStrategyFile, type Strategy } from "./strategy-file.ts";
 export { closedBars } from "./v3/align.ts";
@@ -21,6 +22,9 @@ export {
   computeFeaturesOfSymbols,
   type FeatureMatrix,
   type FeatureOptions,
+  featureIndicators,
+  type IndicatorSeries,
+  seriesKnownAt,
 } from "./v3/features.ts";
 export type { V3Feature } from "./v3/inputs.ts";
 export { type Migration, migrateStrategy } from "./v3/migrate.ts";

@@ -121,6 +121,34 @@ export class SeriesPlan {
     return outputs[step.outputs.indexOf(id)];
   }
 
+  /** What each column is, in words that a person knows from the strategy: `sma(20)`, `close@1d`, `highest(high,5)`. */
+  labels(): string[] {
+    const labels: string[] = [...INPUT_COLUMNS];
+    for (const step of this.steps) {
+      if (step.kind === "longer") {
+        const inner = this.longer.get(step.timeframe)?.labels()[step.inner] ?? "";
+        labels[step.output] = `${inner}@${step.timeframe}`;
+      } else if (step.kind === "expression") {
+        labels[step.output] = step.code.replace(/\bc(\d+)\b/g, (_, id) => labels[Number(id)]);
+      } else {
+        const { declaration, parameters, inputs, outputs } = step;
+        const values = declaration.parameters.map(({ name }) => parameters[name]);
+        const isUsual = inputs.every((id, k) => labels[id] === declaration.inputs[k]);
+        const of = isUsual ? "" : ` of ${inputs.map((id) => labels[id]).join(", ")}`;
+        for (const [k, id] of outputs.entries()) {
+          const output = outputs.length > 1 ? `.${declaration.outputs[k].name}` : "";
+          labels[id] = `${declaration.name}(${values.join(",")})${output}${of}`;
+        }
+      }
+    }
+    return labels;
+  }
+
+  /** Which columns come from longer bars. */
+  longerColumns(): ReadonlySet<ColumnId> {
+    return new Set(this.steps.flatMap((step) => (step.kind === "longer" ? [step.output] : [])));
+  }
+
   /** Computes every column over the bars but those of `deferred`. Allocates the columns, and nothing per bar. */
   run(bars: BarColumns, parameters: readonly number[], deferred: readonly DeferredMean[] = []): LoopInputs {
     const columns: Float64Array[] = INPUT_COLUMNS.map((name) => bars[name]);

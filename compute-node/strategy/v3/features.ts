@@ -3,7 +3,7 @@ import { Problem } from "../../../protocol/problem.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import { fillDegrees } from "../../fuzzy/index.ts";
 import { computeIndicator } from "../../indicators/index.ts";
-import type { BarColumns } from "../../market-data/bars.ts";
+import { type BarColumns, barsBetween } from "../../market-data/bars.ts";
 import { timeframeMs } from "../../market-data/timeframe.ts";
 import { suggestion } from "../closest-name.ts";
 import { throwFaults } from "../strategy-faults.ts";
@@ -79,6 +79,54 @@ export function computeFeaturesOfSymbols(
     return [symbol, computeFeatures(strategy, bars, options)] as const;
   });
   return Object.fromEntries(entries);
+}
+
+/** An indicator of the strategy on the bars of its own timeframe. */
+export interface IndicatorSeries {
+  /** Such as `1h_macd.signal`. */
+  readonly name: string;
+  readonly timeframe: string;
+  readonly values: Float64Array;
+}
+
+/** Every output of each indicator that a feature reads, on every timeframe on which one does. Throws as `computeFeatures`. */
+export function featureIndicators(
+  strategy: V3Strategy,
+  bars: BarsByTimeframe,
+  { context = {} }: FeatureOptions = {},
+): IndicatorSeries[] {
+  const { features } = resolveV3(strategy);
+  const read = new Map(features.map((feature) => [`${feature.timeframe} ${feature.indicator.id}`, feature]));
+  return [...read.values()].flatMap(({ timeframe, indicator }) => {
+    const outputs = indicatorOutputs(indicator, barsOf(bars, timeframe), timeframeMs(timeframe), context);
+    return outputs.map((values, k) => {
+      const output = outputs.length > 1 ? `.${indicator.declaration.outputs[k].name}` : "";
+      return { name: `${timeframe}_${indicator.id}${output}`, timeframe, values };
+    });
+  });
+}
+
+/** The first `rows` bars of the base timeframe, and of everything else what is over when the last of them is. */
+export function seriesKnownAt(
+  bars: BarsByTimeframe,
+  context: Readonly<Record<string, ContextSeries>>,
+  baseTimeframe: string,
+  rows: number,
+): { readonly bars: BarsByTimeframe; readonly context: Readonly<Record<string, ContextSeries>> } {
+  const base = barsBetween(barsOf(bars, baseTimeframe), 0, rows);
+  const nowMs = rows === 0 ? Number.NEGATIVE_INFINITY : base.timeMs[rows - 1] + timeframeMs(baseTimeframe);
+  const known = (series: BarColumns, durationMs: number) => {
+    let end = series.rows;
+    while (end > 0 && series.timeMs[end - 1] + durationMs > nowMs) end--;
+    return barsBetween(series, 0, end);
+  };
+  const cut = Object.entries(bars).map(([timeframe, own]) => {
+    return [timeframe, timeframe === baseTimeframe ? base : known(own, timeframeMs(timeframe))] as const;
+  });
+  const cutContext = Object.entries(context).map(([id, { bars: series, delayMs }]) => {
+    return [id, { bars: known(series, delayMs), delayMs }] as const;
+  });
+  return { bars: Object.fromEntries(cut), context: Object.fromEntries(cutContext) };
 }
 
 interface Surroundings {
