@@ -6,7 +6,7 @@ import type { StrategySignals } from "../strategy/signals.ts";
 import { Broker, type BrokerOptions } from "./broker.ts";
 import { runBacktest } from "./engine.ts";
 import type { OrderRequest } from "./order.ts";
-import { type RandomCase, randomBars, randomCase } from "./random-cases.ts";
+import { type RandomCase, randomCase } from "./random-cases.ts";
 import { tradeRecords } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
@@ -256,64 +256,4 @@ describe("a position", () => {
     expect(broker.size).toBe(2);
     expect(broker.warnings.refusedOrders).toBe(1);
   });
-});
-
-const request: fc.Arbitrary<OrderRequest> = fc.record(
-  {
-    units: fc.integer({ min: 1, max: 50 }),
-    size: fc.double({ min: 0.01, max: 1, noNaN: true }),
-    limit: fc.double({ min: 50, max: 200, noNaN: true }),
-    stop: fc.double({ min: 50, max: 200, noNaN: true }),
-    stopLoss: fc.record({ fraction: fc.double({ min: 0.01, max: 0.3, noNaN: true }) }),
-    takeProfit: fc.record({ fraction: fc.double({ min: 0.01, max: 0.3, noNaN: true }) }),
-    trailingStop: fc.double({ min: 0.01, max: 0.3, noNaN: true }),
-    maxBars: fc.integer({ min: 1, max: 20 }),
-    timeInForce: fc.constantFrom("gtc" as const, "day" as const),
-    cancelGroup: fc.constantFrom("a", "b"),
-  },
-  { requiredKeys: [] },
-);
-const step = fc.record({
-  bar: fc.nat({ max: 99 }),
-  side: fc.constantFrom(1 as const, -1 as const),
-  request,
-  closes: fc.option(fc.double({ min: 0.1, max: 1, noNaN: true })),
-});
-
-describe("any mixture of orders", () => {
-  it(
-    "leaves equity as capital plus profits plus what is open, on one side, and knows nothing of later bars",
-    () => {
-      fc.assert(
-        fc.property(fc.integer(), fc.array(step, { maxLength: 40 }), randomCase, (seed, steps, { settings }) => {
-          const bars = randomBars(100, seed, 0.05);
-          const run = (rows: number) => {
-            const broker = new Broker({ ...bars, rows, close: bars.close.subarray(0, rows) }, settings);
-            for (let bar = 0; bar < rows && !broker.isRuined; bar++) {
-              broker.process(bar);
-              for (const { side, request, closes, bar: at } of steps.filter((one) => one.bar === bar)) {
-                if (broker.isRuined) break;
-                if (closes !== null && at % 2 === 0) broker.close(closes);
-                else broker.place(side, request);
-              }
-              const sides = new Set(broker.lots.map(({ size }) => Math.sign(size)));
-              expect(sides.size).toBeLessThanOrEqual(1);
-            }
-            return broker;
-          };
-          const whole = run(100);
-          expect(run(60).equity).toEqual(whole.equity.subarray(0, 60));
-          if (whole.isRuined) return;
-          let expected = settings.initialCapital;
-          for (let row = 0; row < whole.trades.count; row++) expected += whole.trades.pnl[row];
-          for (const lot of whole.lots)
-            expected += lot.size * (bars.close[99] - lot.entryPrice) - lot.entryFee - lot.holdingCost;
-          const scale = Math.max(settings.initialCapital, ...whole.equity) / settings.margin;
-          expect(Math.abs(whole.equity[99] - expected)).toBeLessThanOrEqual(1e-9 * scale);
-        }),
-        { numRuns: 1000 },
-      );
-    },
-    PROPERTY_TIMEOUT_MS,
-  );
 });

@@ -6,6 +6,14 @@
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
+import {
+  commissionOf,
+  holdingCostOf,
+  liquidationOf,
+  onTick,
+  type ReferenceDemand,
+  unitsOf,
+} from "./reference-arithmetic.ts";
 
 export interface ReferenceTrade {
   size: number;
@@ -31,8 +39,6 @@ interface Position {
   openedBar: number;
   holdingCost: number;
 }
-
-const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 type Entry = { kind: "entry"; direction: number; signalBar: number };
 type Order = { kind: "exit"; reason: string } | Entry;
@@ -121,12 +127,9 @@ export class ReferenceEngine {
   private payHolding(bar: number): void {
     if (this.position === null) return;
     const { size, entryPrice } = this.position;
-    const { shortBorrowRate = 0, financingRate = 0 } = this.settings;
     const elapsedMs = this.bars.timeMs[bar] - this.bars.timeMs[bar - 1];
     const owed = size * entryPrice - this.cash;
-    let cost = 0;
-    if (size < 0) cost = -size * this.bars.close[bar - 1] * (shortBorrowRate / YEAR_MS) * elapsedMs;
-    else if (owed > 0) cost = owed * (financingRate / YEAR_MS) * elapsedMs;
+    const cost = holdingCostOf(this.settings, size, owed, this.bars.close[bar - 1], elapsedMs);
     this.cash -= cost;
     this.position.holdingCost += cost;
   }
@@ -134,7 +137,7 @@ export class ReferenceEngine {
   private enter(direction: number, { signalBar }: Entry, price: number, bar: number, openedBar: number): void {
     const { slippageRate, spreadRate } = this.settings;
     const slipped = price * (1 + direction * slippageRate);
-    const entryPrice = this.onTick(slipped * (1 + direction * spreadRate), direction);
+    const entryPrice = onTick(this.settings, slipped * (1 + direction * spreadRate), direction);
     const units = this.unitsFor(signalBar, slipped, entryPrice);
     if (!(units > 0)) {
       this.refusedOrders++;
@@ -143,7 +146,7 @@ export class ReferenceEngine {
     const level = (rule: ProtectiveLevel | null, sign: number) => {
       if (rule === null) return null;
       const from = rule.from === "fill" ? entryPrice : this.bars.close[signalBar];
-      return this.onTick(from * (1 + sign * rule.fraction), sign);
+      return onTick(this.settings, from * (1 + sign * rule.fraction), sign);
     };
     this.position = {
       size: direction * units,
@@ -154,47 +157,18 @@ export class ReferenceEngine {
       openedBar,
       holdingCost: 0,
     };
-    this.cash -= this.commission(units, entryPrice, this.settings.commissionRate);
+    this.cash -= commissionOf(this.settings, units, entryPrice, false);
   }
 
-  private unitsFor(signalBar: number, slipped: number, entryPrice: number): number {
-    const { commissionFixed, commissionRate, commissionPerUnit, commissionMinimum } = this.settings;
-    const { margin, fractionalUnits, lotSize } = this.settings;
+  private unitsFor(signalBar: number, slipped: number, entry: number): number {
     const { sizing, sizeFraction } = this.signals;
-    const lot = lotSize === 0 ? 1 : lotSize;
-    const inLots = (units: number) => {
-      if (fractionalUnits && lotSize === 0) return units;
-      let lots = Math.round(units / lot);
-      while (lots > 0 && lots * lot > units) lots--;
-      while ((lots + 1) * lot <= units) lots++;
-      return lots * lot;
-    };
-    const paidBy = (money: number, fraction: number) => {
-      const perUnit = (commissionFixed + fraction * slipped * commissionRate) / fraction + commissionPerUnit;
-      const cost = (entryPrice + perUnit) * lot;
-      const affordable = (budget: number) => {
-        let lots = Math.max(0, budget) / cost;
-        if (!fractionalUnits || lotSize > 0) {
-          lots = Math.round(lots);
-          while (lots > 0 && lots * cost > budget) lots--;
-          while ((lots + 1) * cost <= budget) lots++;
-        }
-        return lots * lot;
-      };
-      return Math.min(affordable(money), affordable(money - commissionMinimum));
-    };
-    const power = Math.max(0, this.cash) * (1 / margin);
-    const paidByFraction = (fraction: number) => {
-      const part = fraction === 1 ? 1 - 2 ** -52 : fraction;
-      return paidBy(power * part, part);
-    };
-    if (sizing === undefined) return paidByFraction(sizeFraction);
-    const all = paidByFraction(1);
-    if (sizing.kind === "units") return inLots(sizing.units) <= all ? inLots(sizing.units) : 0;
-    if (sizing.kind === "money") return sizing.money > power ? 0 : Math.min(all, paidBy(sizing.money, 1 - 2 ** -52));
-    const yearly = this.volatility(signalBar, sizing.window);
-    if (Number.isNaN(yearly)) return 0;
-    return paidByFraction(Math.min(1, (sizing.target / yearly) * margin));
+    const { margin } = this.settings;
+    const prices = { slipped, entry, isMaker: false };
+    const bought = (demand: ReferenceDemand) => unitsOf(this.settings, demand, this.cash, prices);
+    if (sizing === undefined) return bought({ fraction: sizeFraction });
+    if (sizing.kind === "units") return bought({ fraction: 1, units: sizing.units });
+    if (sizing.kind === "money") return bought({ fraction: 1, money: sizing.money });
+    return bought({ fraction: Math.min(1, (sizing.target / this.volatility(signalBar, sizing.window)) * margin) });
   }
 
   private volatility(bar: number, window: number): number {
@@ -210,26 +184,12 @@ export class ReferenceEngine {
     return Math.sqrt(variance * barsPerYear);
   }
 
-  /** The price, or where there are ticks the nearest one in the direction. */
-  private onTick(price: number, direction: number): number {
-    const { tickSize } = this.settings;
-    if (tickSize === undefined) return price;
-    const inTicks = price / tickSize;
-    let ticks = Math.round(inTicks);
-    if (Math.abs(inTicks - ticks) > 1e-9 * Math.max(1, ticks))
-      ticks = direction > 0 ? Math.ceil(inTicks) : Math.floor(inTicks);
-    ticks = Math.max(1, ticks);
-    const inverse = Math.round(1 / tickSize);
-    return Math.abs(1 / tickSize - inverse) <= 1e-9 * inverse ? ticks / inverse : ticks * tickSize;
-  }
-
   private checkLevels(bar: number): void {
     if (this.position === null) return;
-    const { size, stopLoss, takeProfit, openedBar } = this.position;
+    const { size, entryPrice, stopLoss, takeProfit, openedBar } = this.position;
     const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
-    const { commissionRate, makerCommissionRate = commissionRate } = this.settings;
-    const limitRate = (fill: number) => (fill !== open || bar > openedBar ? makerCommissionRate : commissionRate);
-    const call = this.liquidationPrice();
+    const isMaker = (fill: number) => fill !== open || bar > openedBar;
+    const call = liquidationOf(this.settings, size, size * entryPrice - this.cash);
     const lose = (fill: number, reason: string) => {
       if (reason === "liquidation") this.liquidations++;
       this.close(fill, bar, reason);
@@ -240,7 +200,7 @@ export class ReferenceEngine {
       if (loss !== null && low <= loss) lose(Math.min(open, loss), called ? "liquidation" : "stop_loss");
       else if (takeProfit !== null && high >= takeProfit) {
         const fill = Math.max(open, takeProfit);
-        this.close(fill, bar, "take_profit", limitRate(fill));
+        this.close(fill, bar, "take_profit", isMaker(fill));
       }
     } else {
       const called = call !== null && (stopLoss === null || call < stopLoss);
@@ -248,28 +208,18 @@ export class ReferenceEngine {
       if (loss !== null && high >= loss) lose(Math.max(open, loss), called ? "liquidation" : "stop_loss");
       else if (takeProfit !== null && low <= takeProfit) {
         const fill = Math.min(open, takeProfit);
-        this.close(fill, bar, "take_profit", limitRate(fill));
+        this.close(fill, bar, "take_profit", isMaker(fill));
       }
     }
   }
 
-  /** Where equity is the maintenance margin's fraction of the position's value; null where that is nowhere. */
-  private liquidationPrice(): number | null {
-    const { maintenanceMargin } = this.settings;
-    if (maintenanceMargin === undefined || this.position === null) return null;
-    const { size, entryPrice } = this.position;
-    const owed = size * entryPrice - this.cash;
-    if (size > 0) return owed > 0 ? owed / (size * (1 - maintenanceMargin)) : null;
-    return owed / (size * (1 + maintenanceMargin));
-  }
-
-  private close(price: number, bar: number, exitReason: string, rate = this.settings.commissionRate): void {
+  private close(price: number, bar: number, exitReason: string, isMaker = false): void {
     if (this.position === null) return;
     const { size, entryPrice, entryBar, stopLoss, takeProfit, holdingCost } = this.position;
     const direction = Math.sign(size);
-    const exitPrice = this.onTick(price * (1 - direction * this.settings.slippageRate), -direction);
-    const exitCommission = this.commission(Math.abs(size), exitPrice, rate);
-    const commission = exitCommission + this.commission(Math.abs(size), entryPrice, this.settings.commissionRate);
+    const exitPrice = onTick(this.settings, price * (1 - direction * this.settings.slippageRate), -direction);
+    const exitCommission = commissionOf(this.settings, Math.abs(size), exitPrice, isMaker);
+    const commission = exitCommission + commissionOf(this.settings, Math.abs(size), entryPrice, false);
     const costs = commission + holdingCost;
     const gross = size * (exitPrice - entryPrice);
     const returnFraction = direction * (exitPrice / entryPrice - 1) - costs / (Math.abs(size) * entryPrice);
@@ -293,11 +243,5 @@ export class ReferenceEngine {
 
   private openProfit(price: number): number {
     return this.position === null ? 0 : this.position.size * (price - this.position.entryPrice);
-  }
-
-  private commission(units: number, price: number, rate: number): number {
-    const { commissionFixed, commissionPerUnit, commissionMinimum } = this.settings;
-    const commission = commissionFixed + units * price * rate + units * commissionPerUnit;
-    return commissionMinimum === 0 ? commission : Math.max(commissionMinimum, commission);
   }
 }
