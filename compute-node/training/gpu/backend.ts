@@ -207,6 +207,18 @@ class GpuSession implements TrainingSession {
   }
 
   async setState(state: LearntState): Promise<void> {
+    const { length, trainableLength } = parameterLayout(this.#member.network);
+    const moments = momentCount(this.#member.options.optimiser);
+    const fits =
+      state.parameters.length === length &&
+      state.moments.length === moments &&
+      state.moments.every((moment) => moment.length === trainableLength);
+    if (!fits) {
+      const given = `${state.parameters.length} weights and ${state.moments.length} moments`;
+      throw new Problem("conflict", `A state of ${given} is not this network's, which has ${length} and ${moments}.`, {
+        cure: "Continue with the network and the optimiser that the checkpoint was made with.",
+      });
+    }
     this.#shared.population.writeState(this.#index, state);
   }
 

@@ -13,12 +13,19 @@ export interface BufferRequest {
   readonly usage: number;
 }
 
+export interface Kernel {
+  readonly layout: GPUBindGroupLayout;
+  readonly pipeline: GPUComputePipeline;
+}
+
 export class GpuDevice {
   readonly description: AdapterDescription;
   readonly device: GPUDevice;
   /** The first failure; everything asked for afterwards is answered with it. */
   #failure: Problem | null = null;
-  #failed: Promise<never>;
+  readonly #failed: Promise<never>;
+  /** By their text. */
+  readonly #kernels = new Map<string, Promise<Kernel>>();
 
   /** Throws `unavailable` when the adapter gives no device. */
   static async open({ adapter, description }: FoundAdapter): Promise<GpuDevice> {
@@ -89,27 +96,32 @@ export class GpuDevice {
     return this.device.createBuffer({ label, size, usage });
   }
 
-  /** Compiles; throws `internal` with the compiler's message and line for a shader that it refuses. */
-  async createPipeline(label: string, code: string, layout: GPUBindGroupLayout): Promise<GPUComputePipeline> {
+  /**
+   * A kernel of this text, compiled when it is first asked for.
+   * Throws `internal` with the compiler's message and line for a text that it refuses.
+   */
+  compile(label: string, code: string, entries: readonly GPUBindGroupLayoutEntry[]): Promise<Kernel> {
+    const known = this.#kernels.get(code);
+    if (known !== undefined) return known;
+    const kernel = this.#compile(label, code, entries);
+    this.#kernels.set(code, kernel);
+    return kernel;
+  }
+
+  async #compile(label: string, code: string, entries: readonly GPUBindGroupLayoutEntry[]): Promise<Kernel> {
+    // The scope takes the module's error, which its messages tell better.
     this.device.pushErrorScope("validation");
     const module = this.device.createShaderModule({ label, code });
+    const scope = this.device.popErrorScope();
     const { messages } = await this.settle(module.getCompilationInfo());
     const error = messages.find(({ type }) => type === "error");
-    const scope = await this.settle(this.device.popErrorScope());
-    if (error !== undefined || scope !== null) {
-      const line =
-        error === undefined ? "" : ` in line ${error.lineNum}, ${code.split("\n")[error.lineNum - 1]?.trim()}`;
-      throw new Problem(
-        "internal",
-        `The kernel ${label} does not compile${line}: ${error?.message ?? scope?.message}`,
-        {
-          cure: "Report it with the adapter's name; train on the CPU meanwhile.",
-        },
-      );
-    }
+    const refusal = await this.settle(scope);
+    if (error !== undefined || refusal !== null) throw refusedKernel(label, code, error, refusal);
+    const layout = this.device.createBindGroupLayout({ label, entries });
     const pipelineLayout = this.device.createPipelineLayout({ label, bindGroupLayouts: [layout] });
     const compute = { module, entryPoint: "main" };
-    return this.settle(this.device.createComputePipelineAsync({ label, layout: pipelineLayout, compute }));
+    const work = this.device.createComputePipelineAsync({ label, layout: pipelineLayout, compute });
+    return { layout, pipeline: await this.settle(work) };
   }
 
   /** Copies parts of buffers to this machine, one after the other: `ranges` in bytes, multiples of 4. */
@@ -168,4 +180,17 @@ export class GpuDevice {
       cure: "The training goes on from its newest checkpoint; if it happens again, look at the driver's log.",
     });
   }
+}
+
+function refusedKernel(
+  label: string,
+  code: string,
+  error: GPUCompilationMessage | undefined,
+  refusal: GPUError | null,
+): Problem {
+  const line = error === undefined ? "" : ` in line ${error.lineNum}, ${code.split("\n")[error.lineNum - 1]?.trim()}`;
+  const why = error?.message ?? refusal?.message ?? "no reason given";
+  return new Problem("internal", `The kernel ${label} does not compile${line}: ${why}`, {
+    cure: "Report it with the adapter's name; train on the CPU meanwhile.",
+  });
 }

@@ -9,7 +9,7 @@ export interface MeanLoss {
 }
 
 /** Of `outputs` [example, output], which answer the rows' labels. */
-export function meanLoss(outputs: Float32Array, rows: Uint32Array, labels: Labels, loss: LossSpec): MeanLoss {
+export function meanLoss(outputs: ArrayLike<number>, rows: Uint32Array, labels: Labels, loss: LossSpec): MeanLoss {
   if (loss.kind === "cross_entropy" || loss.kind === "focal") return meanClassLoss(outputs, rows, labels.values, loss);
   let sum = 0;
   let correct = 0;
@@ -24,7 +24,7 @@ export function meanLoss(outputs: Float32Array, rows: Uint32Array, labels: Label
 }
 
 function meanClassLoss(
-  outputs: Float32Array,
+  outputs: ArrayLike<number>,
   rows: Uint32Array,
   classes: ArrayLike<number>,
   loss: Extract<LossSpec, { classWeights: unknown }>,

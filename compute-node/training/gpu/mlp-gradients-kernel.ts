@@ -47,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let totals = sumOverThreads(thread, rowSums);
   if (group.x == 0u && thread == 0u) {
     statistics[members[member].statisticsStart + batch] = totals;
-    // An exponent of all ones is an infinity or NaN; a comparison could be optimised away.
+    // An exponent of all ones: an infinity or NaN.
     control[member].failed = select(0u, 1u, (bitcast<u32>(totals.x / totals.y) & 0x7f800000u) == 0x7f800000u);
   }
 ${placeOfTile(plan)}

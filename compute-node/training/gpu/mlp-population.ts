@@ -1,7 +1,7 @@
 /** Members of one plan on a device: their buffers, and the three dispatches of a step for all of them at once. */
 import type { BatchRequest, BatchResults, LearntState, Member } from "../network.ts";
 import { dropoutThreshold, streamSeed } from "../random.ts";
-import { type BufferRequest, type GpuDevice, USAGE } from "./device.ts";
+import { type BufferRequest, type GpuDevice, type Kernel, USAGE } from "./device.ts";
 import {
   BUFFERS,
   type BufferName,
@@ -27,11 +27,6 @@ export interface TrainRequest extends BatchRequest {
 export interface OutputsRequest {
   readonly index: number;
   readonly rows: Uint32Array;
-}
-
-interface Kernel {
-  readonly layout: GPUBindGroupLayout;
-  readonly pipeline: GPUComputePipeline;
 }
 
 interface Dispatch {
@@ -179,10 +174,10 @@ export class MlpPopulation {
       update: updateKernel(this.#plan),
       outputs: outputsKernel(this.#plan),
     };
-    for (const name of Object.keys(code) as KernelName[]) {
-      const layout = this.#device.device.createBindGroupLayout({ label: name, entries: bindGroupLayoutEntries(name) });
-      this.#kernels.set(name, { layout, pipeline: await this.#device.createPipeline(name, code[name], layout) });
-    }
+    const compile = async (name: KernelName): Promise<void> => {
+      this.#kernels.set(name, await this.#device.compile(name, code[name], bindGroupLayoutEntries(name)));
+    };
+    await Promise.all((Object.keys(code) as KernelName[]).map(compile));
   }
 
   #allocate(): void {
@@ -273,8 +268,8 @@ export class MlpPopulation {
     const statistics = new Float32Array(bytes);
     return requests.map(({ index }, at) => {
       const first = starts[at] * STATISTICS_FLOATS;
-      const results = batchResults(statistics.subarray(first, starts[at + 1] * STATISTICS_FLOATS));
-      this.#steps[index] += results.losses.length;
+      const { updates, ...results } = batchResults(statistics.subarray(first, starts[at + 1] * STATISTICS_FLOATS));
+      this.#steps[index] += updates;
       return results;
     });
   }
@@ -402,14 +397,16 @@ function fillCorrections(corrections: Float32Array, { options }: Member, stepsBe
 }
 
 /** From (sum of losses, sum of weights, right answers, gradient norm) of each batch, up to one that is not finite. */
-function batchResults(statistics: Float32Array): BatchResults {
+function batchResults(statistics: Float32Array): BatchResults & { readonly updates: number } {
   const asked = statistics.length / STATISTICS_FLOATS;
   const losses = Float64Array.from({ length: asked }, (_, batch) => statistics[4 * batch] / statistics[4 * batch + 1]);
-  const failure = losses.findIndex((loss) => !Number.isFinite(loss));
+  const gradientNorms = losses.map((loss, batch) => (Number.isFinite(loss) ? statistics[4 * batch + 3] : Number.NaN));
+  const failure = gradientNorms.findIndex((norm) => !Number.isFinite(norm));
   const count = failure < 0 ? asked : failure + 1;
   return {
     losses: losses.slice(0, count),
     correct: Uint32Array.from({ length: count }, (_, batch) => statistics[4 * batch + 2]),
-    gradientNorms: Float32Array.from({ length: count }, (_, batch) => statistics[4 * batch + 3]),
+    gradientNorms: Float32Array.from(gradientNorms.subarray(0, count)),
+    updates: failure < 0 ? asked : failure,
   };
 }

@@ -30,11 +30,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   }
   workgroupBarrier();
   let norm = sqrt(sums[0]);
+  // A loss or a gradient that is not finite ends the request, before it reaches the weights. An exponent of all ones
+  // is an infinity or NaN; a comparison could be optimised away.
+  let failed = control[member].failed == 1u || (bitcast<u32>(norm) & 0x7f800000u) == 0x7f800000u;
   if (group.x == 0u && thread == 0u) {
     statistics[members[member].statisticsStart + batch].w = norm;
-    // A loss that is not finite ends the request.
-    control[member].batch = select(batch + 1u, members[member].batchCount, control[member].failed == 1u);
+    control[member].batch = select(batch + 1u, members[member].batchCount, failed);
   }
+  if (failed) { return; }
   let place = group.x * THREADS + thread;
   if (place >= ${count}u) { return; }
   let clip = members[member].gradientClip;

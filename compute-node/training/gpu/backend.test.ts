@@ -1,0 +1,234 @@
+/** The GPU backend on SwiftShader, held to finite differences in float64 and to the CPU backend. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Problem } from "../../../protocol/index.ts";
+import { cpuBackend } from "../cpu/backend.ts";
+import type { Member, MlpSpec, OptimiserSpec, TrainingBackend, TrainingSession } from "../network.ts";
+import { shuffleRows } from "../random.ts";
+import { findAdapter } from "./adapter.ts";
+import { backendOf, type GpuBackend } from "./backend.ts";
+import { GpuDevice } from "./device.ts";
+import { referenceGradient, referenceLoss } from "./testing/reference-mlp.ts";
+import { type SmallMember, smallMember, smallSet } from "./testing/small-members.ts";
+import { NO_SOFTWARE_ADAPTER, useSoftwareAdapter } from "./testing/software-adapter.ts";
+
+const available = useSoftwareAdapter();
+if (!available) console.warn(`The tests of the GPU backend are skipped. ${NO_SOFTWARE_ADAPTER}`);
+
+/** SwiftShader compiles a kernel in one to three seconds. */
+const COMPILE_MS = 60_000;
+/** Relative, of a gradient as a whole: single precision, summed in another order. */
+const GRADIENT_TOLERANCE = 5e-6;
+
+const SGD: OptimiserSpec = { kind: "sgd", momentum: 0, weightDecay: 0 };
+
+describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
+  let device: GpuDevice;
+  let gpu: GpuBackend;
+
+  beforeAll(async () => {
+    device = await GpuDevice.open(await findAdapter({ allowSoftware: true }));
+    gpu = backendOf(device, {});
+  }, COMPILE_MS);
+
+  afterAll(() => gpu?.dispose());
+
+  describe("has the gradient of finite differences", () => {
+    const cases: readonly (SmallMember & { title: string; large?: boolean })[] = [
+      { title: "of cross entropy with class weights, through tanh" },
+      {
+        title: "of focal loss, through sigmoid",
+        activation: "sigmoid",
+        loss: { kind: "focal", gamma: 2, classWeights: [1, 2, 0.5] },
+      },
+      { title: "of huber, through leaky relu", activation: "leaky_relu", loss: { kind: "huber", delta: 0.4 } },
+      { title: "of mse with dropout, through tanh", loss: { kind: "mse" }, dropout: 0.3 },
+      {
+        title: "with work cut for many members, through relu and three layers",
+        activation: "relu",
+        hidden: [37, 12, 5],
+        large: true,
+      },
+    ];
+    it.for(cases)("$title", async ({ large, ...small }) => {
+      const member = smallMember({ ...small, options: { optimiser: SGD, gradientClip: null, batchRows: 13 } });
+      const cut = { rowsPerGroup: 8, rowsPerThread: 8, gradientTile: 32, gradientRows: 16 };
+      const session = await (large ? backendOf(device, cut) : gpu).create(member);
+      const before = await session.getState();
+      // A step of length 1 leaves the gradient as the difference. The third batch, for dropout's step 2 as well.
+      await session.setState({ ...before, steps: 2 });
+      const order = member.set.training.toReversed();
+      const { losses, gradientNorms } = await session.trainBatches({
+        order,
+        firstBatch: 2,
+        batchCount: 1,
+        learningRate: 1,
+      });
+      const { parameters } = await session.getState();
+      session.dispose();
+      const rows = order.slice(26, 39);
+      const expected = referenceGradient(member, before.parameters, rows, 2);
+      const gradient = before.parameters.map((value, index) => value - parameters[index]);
+      expect(distance(gradient, expected) / norm(expected)).toBeLessThan(GRADIENT_TOLERANCE);
+      expect(losses[0]).toBeCloseTo(referenceLoss(member, Float64Array.from(before.parameters), rows, 2), 5);
+      expect(gradientNorms[0] / norm(expected)).toBeCloseTo(1, 5);
+    });
+  });
+
+  describe("trains as the CPU does", () => {
+    const optimisers: readonly { title: string; optimiser: OptimiserSpec }[] = [
+      { title: "adam", optimiser: { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2 } },
+      { title: "adamw", optimiser: { kind: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-1 } },
+      { title: "sgd with momentum", optimiser: { kind: "sgd", momentum: 0.9, weightDecay: 1e-2 } },
+      { title: "rmsprop", optimiser: { kind: "rmsprop", alpha: 0.9, epsilon: 1e-6, weightDecay: 1e-2 } },
+    ];
+    it.for(optimisers)("with $title, clipping and dropout", async ({ optimiser }) => {
+      const member = smallMember({ dropout: 0.2, options: { optimiser, gradientClip: 0.3 } });
+      const [onGpu, onCpu] = [await trainEpochs(gpu, member), await trainEpochs(cpuBackend(), member)];
+      for (const [index, loss] of onCpu.losses.entries()) expect(onGpu.losses[index]).toBeCloseTo(loss, 4);
+      expect(onGpu.correct).toEqual(onCpu.correct);
+      expect(onGpu.evaluation.loss).toBeCloseTo(onCpu.evaluation.loss, 4);
+      expect(onGpu.evaluation.correct).toBe(onCpu.evaluation.correct);
+      const { parameters } = onCpu.state;
+      expect(distance(onGpu.state.parameters, parameters) / norm(parameters)).toBeLessThan(1e-3);
+      expect(onGpu.state.steps).toBe(onCpu.state.steps);
+      expect(onGpu.losses.at(-1)).toBeLessThan(onGpu.losses[0]);
+    });
+  });
+
+  it("trains a population to the bits of each member alone, whatever its rate, fold, batches and class weights", async () => {
+    const set = smallSet("classes");
+    const half = { ...set, training: set.training.slice(0, 31) };
+    const members = [
+      smallMember({ set, options: { seed: 1 } }),
+      smallMember({ set: half, options: { seed: 2, learningRate: 0.03 } }),
+      smallMember({ set, options: { seed: 3, batchRows: 7, gradientClip: null } }),
+      smallMember({ set, loss: { kind: "cross_entropy", classWeights: null }, options: { seed: 4 } }),
+    ];
+    const sessions = await gpu.createPopulation(members);
+    const together = await Promise.all(members.map((member, index) => trainSession(sessions[index], member)));
+    for (const [index, member] of members.entries()) {
+      const alone = await trainEpochs(gpu, member);
+      expect(together[index].losses).toEqual(alone.losses);
+      expect(together[index].state).toEqual(alone.state);
+    }
+  });
+
+  it("gives the same bits however the batches are cut into requests, and from a state that was taken in between", async () => {
+    const member = smallMember({ dropout: 0.2 });
+    const order = member.set.training.toReversed();
+    const learningRate = 0.01;
+    const whole = await gpu.create(member);
+    await whole.trainBatches({ order, firstBatch: 0, batchCount: 4, learningRate });
+    const begun = await gpu.create(member);
+    await begun.trainBatches({ order, firstBatch: 0, batchCount: 3, learningRate });
+    const resumed = await gpu.create(smallMember({ dropout: 0.2 }));
+    await resumed.setState(await begun.getState());
+    await resumed.trainBatches({ order, firstBatch: 3, batchCount: 1, learningRate });
+    expect(await resumed.getState()).toEqual(await whole.getState());
+    for (const session of [whole, begun, resumed]) session.dispose();
+  });
+
+  it("stops at a loss that is not finite, and leaves the weights as they were before it", async () => {
+    const set = smallSet("classes");
+    set.features.fill(Number.POSITIVE_INFINITY, 20 * set.inputs, 21 * set.inputs);
+    const member = smallMember({ set });
+    const session = await gpu.create(member);
+    const request = { order: set.training, learningRate: 0.01 };
+    await session.trainBatches({ ...request, firstBatch: 0, batchCount: 1 });
+    const before = await session.getState();
+    const results = await session.trainBatches({ ...request, firstBatch: 1, batchCount: 2 });
+    expect([...results.losses]).toEqual([Number.NaN]);
+    expect(await session.getState()).toEqual(before);
+    session.dispose();
+  });
+
+  it("reads features and rows that several threads share", async () => {
+    const set = smallSet("classes");
+    const features = new Float32Array(new SharedArrayBuffer(set.features.byteLength));
+    features.set(set.features);
+    const order = new Uint32Array(new SharedArrayBuffer(set.training.byteLength));
+    order.set(set.training);
+    const [shared, plain] = [{ ...set, features, training: order }, set];
+    const states = [shared, plain].map(async (one) => (await trainEpochs(gpu, smallMember({ set: one }))).state);
+    const [first, second] = await Promise.all(states);
+    expect(first).toEqual(second);
+  });
+
+  it("refuses what it cannot train, and sends it to the CPU", async () => {
+    const { network, options, set } = smallMember();
+    const recurrent = {
+      kind: "lstm",
+      inputs: 5,
+      hidden: 4,
+      layers: 1,
+      outputs: 3,
+      dropout: 0,
+      sequenceLength: 3,
+    } as const;
+    await expect(gpu.create({ network: recurrent, options, set })).rejects.toThrow(
+      "does not train a network of type lstm",
+    );
+    const normed = { ...(network as MlpSpec), batchNorm: true };
+    await expect(gpu.create({ network: normed, options, set })).rejects.toThrow("does not train with batch norm");
+    const wide = { ...(network as MlpSpec), hidden: [5000] };
+    await expect(gpu.create({ network: wide, options, set })).rejects.toThrow("The layers have 5008 units together");
+    await expect(gpu.create({ network, options: { ...options, loss: { kind: "mse" } }, set })).rejects.toThrow(
+      "does not fit",
+    );
+    await expect(gpu.create({ network: recurrent, options, set })).rejects.toMatchObject({
+      cure: expect.stringContaining("CPU"),
+    });
+  });
+
+  it("tells a state that is not this network's", async () => {
+    const session = await gpu.create(smallMember());
+    const state = { parameters: new Float32Array(3), moments: [], steps: 0 };
+    await expect(session.setState(state)).rejects.toThrow("3 weights");
+    session.dispose();
+  });
+
+  it("answers everything with a Problem once the device is lost", async () => {
+    const lost = backendOf(await GpuDevice.open(await findAdapter({ allowSoftware: true })), {});
+    const session = await lost.create(smallMember());
+    lost.dispose();
+    const order = new Uint32Array(16);
+    const work = session.trainBatches({ order, firstBatch: 0, batchCount: 1, learningRate: 0.01 });
+    await expect(work).rejects.toThrow(Problem);
+    await expect(session.getState()).rejects.toThrow("was closed");
+  });
+
+  async function trainEpochs(backend: TrainingBackend, member: Member) {
+    return trainSession(await backend.create(member), member);
+  }
+});
+
+/** Every epoch of the member in two requests, as a training loop might; disposes of the session. */
+async function trainSession(session: TrainingSession, { options, set }: Member) {
+  const losses: number[] = [];
+  const correct: number[] = [];
+  const batches = Math.ceil(set.training.length / options.batchRows);
+  for (let epoch = 0; epoch < options.epochs; epoch++) {
+    const order = shuffleRows(set.training, options.seed, epoch, new Uint32Array(set.training.length));
+    const { learningRate } = options;
+    for (const [firstBatch, batchCount] of [
+      [0, 2],
+      [2, batches - 2],
+    ]) {
+      const results = await session.trainBatches({ order, firstBatch, batchCount, learningRate });
+      losses.push(...results.losses);
+      correct.push(...results.correct);
+    }
+  }
+  const evaluation = await session.evaluate(set.validation);
+  const state = await session.getState();
+  session.dispose();
+  return { losses, correct, evaluation, state };
+}
+
+function norm(values: ArrayLike<number>): number {
+  return Math.hypot(...Array.from(values));
+}
+
+function distance(left: ArrayLike<number>, right: ArrayLike<number>): number {
+  return norm(Array.from(left, (value, index) => value - right[index]));
+}
