@@ -1,15 +1,13 @@
 /** ktrdr's own engine: `node ktrdr.ts ROWS SEED ROUNDS [parts]`; prints one JSON line. `parts` times each step apart. */
 import {
-  chartSeries,
   computeStatistics,
   encodeBacktestResult,
   executeBacktest,
-  monthlyReturns,
   prepareMarket,
   runBacktest,
+  runDetails,
   summarizeBacktest,
   TradeLog,
-  tradeRecords,
 } from "../../compute-node/backtest/index.ts";
 import type { BarColumns } from "../../compute-node/market-data/bars.ts";
 import { compileRules, SignalScratch } from "../../compute-node/strategy/index.ts";
@@ -54,6 +52,9 @@ function time(step: () => number): number {
 function timeParts(): Record<string, number> {
   const signals = compiled.signals(bars);
   const run = runBacktest(bars, signals, spec.settings);
+  const openLots = run.openPosition === null ? [] : [run.openPosition];
+  const finished = { ...run, openLots, signals, warmupBars: signals.warmupBars };
+  const details = { symbol: "WALK", ...spec.settings };
   const { result } = executeBacktest({ spec, bars, dataSha256: "0".repeat(64) });
   return {
     signals: time(() => compiled.signals(bars, scratch).entryLong[rows - 1]),
@@ -61,10 +62,7 @@ function timeParts(): Record<string, number> {
     "prepare (once for a dataset)": time(() => prepareMarket(bars).calendar.periodsPerYear),
     engine: time(() => runBacktest(bars, signals, spec.settings).cash),
     statistics: time(() => computeStatistics(bars, run, signals.warmupBars).tradeCount),
-    records: time(() => {
-      const months = monthlyReturns(bars.timeMs, run.equity).length;
-      return tradeRecords(run.trades, bars.timeMs).length + months + chartSeries(bars, run.equity).equity.length;
-    }),
+    records: time(() => runDetails(bars, finished, details).trades.length),
     encoding: time(() => encodeBacktestResult(result, bars.timeMs).length),
   };
 }

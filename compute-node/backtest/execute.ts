@@ -13,6 +13,7 @@ import { encodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { prepareStrategy } from "./prepare-strategy.ts";
 import { type FinishedRun, runDetails } from "./run-details.ts";
+import { listOf } from "./series.ts";
 import { computeStatistics } from "./statistics.ts";
 import { undefinedFigures } from "./undefined-statistics.ts";
 
@@ -142,7 +143,7 @@ function assemble(
     settings: spec.settings,
     ...known,
     ...details,
-    equity: Array.from(run.equity),
+    equity: listOf(run.equity),
     warnings: [...run.warnings, ...undefinedFigures({ ...known, ...details })],
   };
 }

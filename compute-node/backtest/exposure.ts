@@ -14,9 +14,10 @@ export function exposureOf(
   for (let row = 0; row < trades.count; row++)
     hold(exposure, trades.size[row], trades.entryBar[row], trades.exitBar[row]);
   for (const { size, entryBar } of openLots) hold(exposure, size, entryBar, bars.rows);
-  for (let bar = 0; bar < bars.rows; bar++) {
+  const { rows, close } = bars;
+  for (let bar = 0; bar < rows; bar++) {
     const units = exposure[bar];
-    if (units !== 0) exposure[bar] = equity[bar] > 0 ? (units * bars.close[bar]) / equity[bar] : 0;
+    if (units !== 0) exposure[bar] = equity[bar] > 0 ? (units * close[bar]) / equity[bar] : 0;
   }
   return exposure;
 }

@@ -23,6 +23,7 @@ export {
 } from "./execute.ts";
 export { type PreparedMarket, prepareMarket } from "./market.ts";
 export type { Lot, Order, OrderKind, OrderRequest } from "./order.ts";
+export { type FinishedRun, type RunContext, type RunDetails, runDetails } from "./run-details.ts";
 export {
   defineStrategy,
   type IndicatorChoice,

@@ -9,7 +9,7 @@ import { type Excursions, tradeExcursions } from "./excursions.ts";
 import { exposureOf } from "./exposure.ts";
 import { prepareMarket } from "./market.ts";
 import { ordersOfRun } from "./orders-of-run.ts";
-import { chartSeries, monthlyReturns } from "./series.ts";
+import { chartSeries, listOf, monthlyReturns } from "./series.ts";
 import { tradeSides } from "./side-statistics.ts";
 import { type TradeLog, tradeRecords } from "./trade-log.ts";
 
@@ -64,7 +64,7 @@ export function runDetails(
     monthlyReturns: monthlyReturns(bars.timeMs, equity),
     trades: detailedTrades(run.trades, excursions, bars.timeMs),
     orders: ordersOfRun(bars, run, run.signals, fillAt),
-    exposure: Array.from(exposureOf(bars, run)),
+    exposure: listOf(exposureOf(bars, run)),
     chart: chartSeries(bars, equity, held),
   };
 }
