@@ -14,6 +14,7 @@ import {
   SETTINGS,
 } from "./agent/index.ts";
 import { MarketDataStore } from "./market-data/index.ts";
+import { adapterLine, requireGpu } from "./training/gpu/index.ts";
 
 /** Adds every setting of a node to a command; its parsed options go into `resolveSettings` as `flags`. */
 export function addNodeOptions(command: Command): Command {
@@ -31,17 +32,21 @@ export function addNodeOptions(command: Command): Command {
 /**
  * Runs a node until it is told to leave, by `signal` or by SIGTERM, SIGINT (leave now) or SIGUSR2 (finish, then leave).
  * A second SIGTERM or SIGINT ends the process at once. Answers the exit code: 0 when it was asked to leave.
- * Throws the `Problem` that keeps it from serving: a refused token, a revoked credential, another process in its place.
+ * Throws the `Problem` that keeps it from serving: a refused token, a revoked credential, another process in its place,
+ * and for a `gpu_host` no GPU.
  */
 export async function runNode({ settings, sources }: ResolvedSettings, signal?: AbortSignal): Promise<number> {
   const log = await createLog(settings.logLevel, settings.workerId);
   log.debug({ sources }, "settings");
+  const gpu = await gpuOf(settings);
+  if (gpu !== undefined) log.info(`GPU: ${gpu}`);
   const agent = new Agent({
     settings,
     marketData: new MarketDataStore(join(settings.home, "data")),
     log,
     softwareVersion: softwareVersion(),
     credentialFile: credentialFileOf(settings),
+    ...(gpu === undefined ? {} : { gpu }),
   });
   const unlisten = listenToSignals(agent, signal);
   try {
@@ -54,6 +59,12 @@ export async function runNode({ settings, sources }: ResolvedSettings, signal?: 
   } finally {
     unlisten();
   }
+}
+
+/** The adapter's own description, for a node that is there for it. */
+async function gpuOf({ workerType, allowSoftwareGpu }: NodeSettings): Promise<string | undefined> {
+  if (workerType !== "gpu_host") return undefined;
+  return adapterLine(await requireGpu({ allowSoftware: allowSoftwareGpu }));
 }
 
 function credentialFileOf({ home, workerId }: NodeSettings): string {

@@ -43,6 +43,8 @@ export interface AgentOptions {
   readonly log: Log;
   readonly softwareVersion: string;
   readonly credentialFile: string;
+  /** What a GPU host says of its adapter. */
+  readonly gpu?: string;
   /** Other durations than the usual ones. */
   readonly timing?: Partial<AgentConfig>;
   /** The job threads' program, for tests. */
@@ -92,7 +94,7 @@ export class Agent {
       onEnded: (lease, outcome) => this.#dispatch({ type: "job-ended", lease, outcome }),
     });
     const config = { ...timing, workerId: settings.workerId, softwareVersion, canEnrolAgain: settings.token !== null };
-    this.#state = createAgentState(config, capabilitiesOf(settings));
+    this.#state = createAgentState(config, capabilitiesOf(settings, options.gpu));
   }
 
   /** Starts to serve and to connect. Throws a `Problem` when the health endpoint finds no port. */
@@ -323,12 +325,13 @@ export class Agent {
   }
 }
 
-function capabilitiesOf(settings: NodeSettings): Capabilities {
+function capabilitiesOf(settings: NodeSettings, gpu: string | undefined): Capabilities {
   return {
     slots: settings.slots,
     kinds: allowedKinds(settings),
     memoryBytes: totalmem(),
     cpuCount: Math.max(1, cpus().length),
+    ...(gpu === undefined ? {} : { gpu }),
     labels: { ...settings.labels },
     datasets: [],
   };

@@ -86,6 +86,13 @@ export const SETTINGS = {
     key: "allow_scripts",
     description: "run strategies in TypeScript, which is code that others wrote (default: no)",
   },
+  allowSoftwareGpu: {
+    schema: yesOrNo(),
+    flag: "--allow-software-gpu",
+    environment: "KTRDR_ALLOW_SOFTWARE_GPU",
+    key: "allow_software_gpu",
+    description: "let a gpu_host take an adapter that computes on the CPU, to try it out (default: no)",
+  },
   labels: {
     schema: labelsSchema(),
     flag: "--labels <list>",
@@ -142,6 +149,8 @@ export interface NodeSettings {
   readonly kinds: readonly string[];
   /** Backtests of strategies that are code may run here. */
   readonly allowScripts: boolean;
+  /** A `gpu_host` may take an adapter that computes on the CPU. */
+  readonly allowSoftwareGpu: boolean;
   readonly labels: Readonly<Record<string, string>>;
   /** Absolute. */
   readonly home: string;
@@ -221,6 +230,7 @@ function withDefaults(values: Record<string, unknown>): NodeSettings {
     slots,
     kinds: checked.kinds ?? KINDS,
     allowScripts: checked.allowScripts ?? false,
+    allowSoftwareGpu: checked.allowSoftwareGpu ?? false,
     labels: checked.labels ?? {},
     home: resolve(checked.home ?? join(homedir(), ".ktrdr")),
     healthPort: checked.healthPort === false ? null : (checked.healthPort ?? HEALTH_PORTS[type]),
