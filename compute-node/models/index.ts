@@ -1,0 +1,7 @@
+/** Models as files: content-addressed, complete, and open to other tools. */
+export { type ImportedNetwork, modelOfImport } from "./imported-network.ts";
+export { MODEL_FORMAT, MODEL_MEDIA_TYPE, type ModelManifest, modelManifest, networkSpec } from "./manifest.ts";
+export { decodeModel, type EncodedModel, encodeModel, type Model, requireFeatures } from "./model-file.ts";
+export { exportOnnx, ONNX_OPSET } from "./onnx-export.ts";
+export { importOnnx } from "./onnx-import.ts";
+export { importHints, importSafetensors } from "./safetensors-import.ts";
