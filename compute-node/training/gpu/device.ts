@@ -62,7 +62,7 @@ export class GpuDevice {
       reject(this.#failure);
     };
     device.addEventListener("uncapturederror", (event) =>
-      fail(this.#describe((event as GPUUncapturedErrorEvent).error)),
+      fail(problemOfGpuError((event as GPUUncapturedErrorEvent).error, description)),
     );
     void device.lost.then(({ reason, message }) => fail(this.#lost(reason, message)));
   }
@@ -163,23 +163,24 @@ export class GpuDevice {
     throw Problem.from(thrown);
   }
 
-  #describe(error: GPUError): Problem {
-    if (error.constructor.name === "GPUOutOfMemoryError") {
-      return new Problem("too-large", `${adapterLine(this.description)} is out of memory: ${error.message}`, {
-        cure: "Train fewer members at once, with smaller batches or a smaller network, or on the CPU.",
-      });
-    }
-    return new Problem("internal", `${adapterLine(this.description)} refused a command: ${error.message}`, {
-      cure: "Report it with the adapter's name; train on the CPU meanwhile.",
-    });
-  }
-
   #lost(reason: string, message: string): Problem {
     const how = reason === "destroyed" ? "was closed" : "was lost";
     return new Problem("unavailable", `${adapterLine(this.description)} ${how}: ${message}`, {
       cure: "The training goes on from its newest checkpoint; if it happens again, look at the driver's log.",
     });
   }
+}
+
+/** What WebGPU reports outside of an answer. */
+export function problemOfGpuError(error: Pick<GPUError, "message">, description: AdapterDescription): Problem {
+  if (error.constructor.name === "GPUOutOfMemoryError") {
+    return new Problem("too-large", `${adapterLine(description)} is out of memory: ${error.message}`, {
+      cure: "Train fewer members at once, with smaller batches or a smaller network, or on the CPU.",
+    });
+  }
+  return new Problem("internal", `${adapterLine(description)} refused a command: ${error.message}`, {
+    cure: "Report it with the adapter's name; train on the CPU meanwhile.",
+  });
 }
 
 function refusedKernel(

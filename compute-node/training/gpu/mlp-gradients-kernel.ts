@@ -1,6 +1,6 @@
 /**
  * The kernel of the gradients: deltas transposed times values, summed over the batch's rows in order. Each workgroup
- * has one tile of one layer's matrix [outputs, inputs + 1], whose last column, with the value 1, is the bias. It
+ * has one tile of one layer's matrix [outputs, inputs]; the first tiles across sum the deltas to the bias as well. It
  * divides by the batch's weight, which every workgroup sums by itself, and leaves the tile's sum of squares for the
  * norm. No atomics: each number has one writer, and sums have one order.
  */
@@ -54,6 +54,7 @@ ${placeOfTile(plan)}
   let across = thread % ${side}u;
   let down = thread / ${side}u;
 ${each((lane) => `  var sum${lane} = ${vector}(0);`)}
+  var biasSum = ${vector}(0);
   for (var first = 0u; first < rowCount; first += ROWS) {
     for (var item = thread; item < ROWS * ${side}u; item += THREADS) {
       let row = first + item / ${side}u;
@@ -65,7 +66,6 @@ ${each((lane) => `  var sum${lane} = ${vector}(0);`)}
           let input = tileInput + item % ${side}u * LANES + lane;
           let output = tileOutput + item % ${side}u * LANES + lane;
           if (input < inputs) { values[lane] = trace[traceRow + inputColumn + input]; }
-          if (input == inputs) { values[lane] = 1.0; }
           if (output < outputs) { deltas[lane] = trace[traceRow + deltaColumn + output]; }
         }
       }
@@ -76,6 +76,7 @@ ${each((lane) => `  var sum${lane} = ${vector}(0);`)}
     for (var row = 0u; row < ROWS; row++) {
       let values = valueTile[row * ${side}u + across];
       let deltas = deltaTile[row * ${side}u + down];
+      biasSum += deltas;
 ${each((lane) => `      sum${lane} = fma(${vector}(deltas[${lane}]), values, sum${lane});`)}
     }
     workgroupBarrier();
@@ -90,14 +91,22 @@ ${each(
     for (var lane = 0u; lane < LANES; lane++) {
       let input = firstInput + lane;
       let output = firstOutput + ${lane}u;
-      if (input <= inputs) {
-        let place = select(biasOffset + output, weightOffset + output * inputs + input, input < inputs);
-        gradients[parameters + place] = gradient[lane];
+      if (input < inputs) {
+        gradients[parameters + weightOffset + output * inputs + input] = gradient[lane];
         squares += gradient[lane] * gradient[lane];
       }
     }
   }`,
 )}
+  if (firstInput == 0u) {
+    let gradient = biasSum / totals.y;
+    for (var lane = 0u; lane < LANES; lane++) {
+      if (firstOutput + lane < outputs) {
+        gradients[parameters + biasOffset + firstOutput + lane] = gradient[lane];
+        squares += gradient[lane] * gradient[lane];
+      }
+    }
+  }
   let total = sumOverThreads(thread, vec4f(squares, 0, 0, 0));
   if (thread == 0u) { partials[member * ${plan.gradientTiles}u + group.x] = total.x; }
 }

@@ -16,7 +16,7 @@ export interface LayerPlan {
   readonly outputColumn: number;
   /** The loss's derivatives by what the layer's linear part gives. */
   readonly deltaColumn: number;
-  /** Tiles of the gradient matrix [outputs, inputs + 1], whose last column is the bias. */
+  /** Tiles of the gradient matrix [outputs, inputs]; the first across have the bias as well. */
   readonly firstTile: number;
   readonly tilesAcross: number;
   readonly tilesDown: number;
@@ -123,7 +123,7 @@ function planLayers(widths: readonly number[], tile: number): LayerPlan[] {
       outputColumn: column + inputs,
       deltaColumn: valuesInTrace + column + inputs - widths[0],
       firstTile,
-      tilesAcross: Math.ceil((inputs + 1) / tile),
+      tilesAcross: Math.ceil(inputs / tile),
       tilesDown: Math.ceil(outputs / tile),
     };
     parameters += (inputs + 1) * outputs;
