@@ -64,23 +64,45 @@ export function executeBacktest({ spec, bars, dataSha256, onProgress, onLog }: B
   const report = (phase: BacktestProgress["phase"], done: number) =>
     onProgress?.({ phase, fraction: PHASE_START[phase], bars: done });
   const { parameters, run: runOn } = prepareStrategy(spec, onLog);
-  const tested = testedBars(bars, spec);
+  const tested = testedBars(bars, spec.data);
   report("signals", 0);
   const barsShare = PHASE_START.statistics - PHASE_START.bars;
   const run = runOn(tested, (done) =>
     onProgress?.({ phase: "bars", fraction: PHASE_START.bars + (barsShare * done) / tested.rows, bars: done }),
   );
-  report("statistics", tested.rows);
-  const statistics = computeStatistics(tested, run, run.warmupBars);
-  const result = assemble(spec, tested, run, {
+  const { symbol, timeframe } = spec.data;
+  return artefactOf({
+    asked: { strategyName: spec.strategy.name, symbol, timeframe, settings: spec.settings },
+    bars: tested,
+    run,
     parameters: { ...parameters },
-    statistics,
     hashes: { spec: specificationHash(spec), data: dataSha256, engine: engineHash() },
+    ...(onProgress === undefined ? {} : { onProgress }),
   });
-  report("encoding", tested.rows);
-  const bytes = encodeBacktestResult(result, tested.timeMs);
+}
+
+/** A run that is over, whatever made its signals. */
+export interface BacktestRun {
+  readonly asked: Pick<BacktestResult, "strategyName" | "symbol" | "timeframe" | "settings">;
+  /** The tested ones. */
+  readonly bars: BarColumns;
+  readonly run: FinishedRun;
+  readonly parameters: Record<string, number>;
+  readonly hashes: BacktestResult["hashes"];
+  readonly onProgress?: BacktestRequest["onProgress"];
+}
+
+/** Statistics, result and artefact of a run. Pure. */
+export function artefactOf({ asked, bars, run, parameters, hashes, onProgress }: BacktestRun): BacktestArtefact {
+  const report = (phase: BacktestProgress["phase"], fraction: number) =>
+    onProgress?.({ phase, fraction, bars: bars.rows });
+  report("statistics", PHASE_START.statistics);
+  const statistics = computeStatistics(bars, run, run.warmupBars);
+  const result = assemble(asked, bars, run, { parameters, statistics, hashes });
+  report("encoding", PHASE_START.encoding);
+  const bytes = encodeBacktestResult(result, bars.timeMs);
   const artefact = { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
-  onProgress?.({ phase: "encoding", fraction: 1, bars: tested.rows });
+  report("encoding", 1);
   return artefact;
 }
 
@@ -105,7 +127,8 @@ export function engineHash(): string {
   return sha256Of(ENGINE_VERSION);
 }
 
-function testedBars(bars: BarColumns, { data }: BacktestSpec): BarColumns {
+/** The bars of the range that was asked for. Throws a `Problem` (`data-not-found`) where there are none. */
+export function testedBars(bars: BarColumns, data: BacktestSpec["data"]): BarColumns {
   const tested = sliceBars(bars, data.startMs, data.endMs);
   if (tested.rows > 0) return tested;
   const name = `${data.symbol} ${data.timeframe}`;
@@ -127,20 +150,18 @@ function isoTime(timeMs: number): string {
 }
 
 function assemble(
-  spec: BacktestSpec,
+  asked: BacktestRun["asked"],
   bars: BarColumns,
   run: FinishedRun,
   known: Pick<BacktestResult, "parameters" | "statistics" | "hashes">,
 ): BacktestResult {
-  const { fillAt, initialCapital } = spec.settings;
-  const details = runDetails(bars, run, { symbol: spec.data.symbol, fillAt, initialCapital });
+  const { symbol, settings } = asked;
+  const { fillAt, initialCapital } = settings;
+  const details = runDetails(bars, run, { symbol, fillAt, initialCapital });
   return {
     format: BACKTEST_RESULT_FORMAT,
-    strategyName: spec.strategy.name,
-    symbol: spec.data.symbol,
-    timeframe: spec.data.timeframe,
+    ...asked,
     bars: bars.rows,
-    settings: spec.settings,
     ...known,
     ...details,
     equity: listOf(run.equity),

@@ -13,13 +13,16 @@ export { auditBacktest, auditNeural, auditRules, auditScript, type NeuralAudit }
 export { Broker, type BrokerOptions } from "./broker.ts";
 export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
 export {
+  artefactOf,
   type BacktestArtefact,
   type BacktestProgress,
   type BacktestRequest,
+  type BacktestRun,
   ENGINE_VERSION,
   engineHash,
   executeBacktest,
   specificationHash,
+  testedBars,
 } from "./execute.ts";
 export { type PreparedMarket, prepareMarket } from "./market.ts";
 export type { Lot, Order, OrderKind, OrderRequest } from "./order.ts";
