@@ -1,6 +1,9 @@
 import { Script } from "node:vm";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type BacktestResult, backtestResult, backtestStatistics } from "../../protocol/index.ts";
+import { type BacktestResult, backtestResult, backtestStatistics, sideStatistics } from "../../protocol/index.ts";
+import { excursionChart, ticksOf } from "./excursion-chart.ts";
+import { figureGroups, SIDE_ROWS } from "./figures.ts";
 import { renderBacktestReport } from "./index.ts";
 import { compoundPercent, monthlyTable, yearsOfReturns } from "./monthly-table.ts";
 import { pageAssets } from "./page-assets.ts";
@@ -79,6 +82,50 @@ describe("the report's text", () => {
   });
 });
 
+describe("the sections of a result", () => {
+  test("every figure of a side stands in exactly one row, and every other figure in a table", () => {
+    expect(SIDE_ROWS.map(({ key }) => key).toSorted()).toEqual(Object.keys(sideStatistics.shape).toSorted());
+    const result = resultFixture();
+    const shown = figureGroups(result).flatMap(({ rows }) => rows);
+    const { symbol: _, ...benchmark } = result.benchmark;
+    const told = { ...result.statistics, ...result.barStatistics, ...benchmark };
+    const count = Object.values(result.statistics).length + Object.values(result.barStatistics).length;
+    expect(shown).toHaveLength(count + Object.values(benchmark).length);
+    for (const value of Object.values(told)) expect(shown.map((row) => row.value)).toContain(value);
+  });
+
+  test("refusals are told when there are any, and each by its reason", () => {
+    const result = { ...resultFixture(), refusals: { noCash: 3, belowLot: 0, margin: 12, pyramiding: 0 } };
+    expect(figureGroups(resultFixture()).map(({ title }) => title)).not.toContain("Refused entries");
+    const group = figureGroups(result).find(({ title }) => title === "Refused entries");
+    expect(group?.rows.map(({ value }) => value)).toEqual([3, 0, 12, 0]);
+  });
+
+  test("each trade is a dot in both scatters, up to a bound, and nothing in them is undefined", () => {
+    const result = resultFixture();
+    const dots = (text: string) => text.match(/<circle /g)?.length;
+    expect(dots(excursionChart(result.trades, "adverse").text)).toBe(result.trades.length);
+    const many = Array.from({ length: 9000 }, (_, index) => result.trades[index % result.trades.length]);
+    expect(dots(excursionChart(many, "favourable").text)).toBe(1800);
+    expect(excursionChart(result.trades, "favourable").text).not.toMatch(/NaN|undefined|Infinity/);
+    const flat = { ...result.trades[0], returnPercent: 0, adverseExcursionPercent: 0 };
+    expect(excursionChart([flat], "adverse").text).not.toMatch(/NaN|undefined|Infinity/);
+  });
+
+  test("axes have few round numbers that hold every value", () => {
+    const axis = (min: number, max: number) => fc.double({ min, max, noNaN: true });
+    fc.assert(
+      fc.property(axis(-500, 0), axis(0, 500), (least, most) => {
+        const ticks = ticksOf(least, most);
+        expect(ticks.length).toBeGreaterThan(1);
+        expect(ticks.length).toBeLessThan(9);
+        expect(ticks[0]).toBeLessThanOrEqual(least + 1e-9);
+        expect(ticks[ticks.length - 1]).toBeGreaterThanOrEqual(most - 1e-9);
+      }),
+    );
+  });
+});
+
 describe("the embedded data", () => {
   test("each trade points at the chart's points that hold its bars", () => {
     const result = resultFixture({ bars: 1000, barsPerPoint: 7 });
@@ -90,11 +137,11 @@ describe("the embedded data", () => {
     });
   });
 
-  test("buy and hold ends where its statistic says", () => {
+  test("has a second equity line, which ends where the benchmark's return says", () => {
     const result = resultFixture();
-    const data = reportData(result);
-    const final = (data.buyAndHoldPerClose ?? Number.NaN) * (result.chart.close.at(-1) ?? 0);
-    expect((final / 100_000 - 1) * 100).toBeCloseTo(Number(result.statistics.buyAndHoldReturnPercent), 9);
+    const { benchmark, equity } = reportData(result).chart;
+    expect(benchmark).toHaveLength(equity.length);
+    expect(((benchmark.at(-1) ?? 0) / 100_000 - 1) * 100).toBeCloseTo(Number(result.benchmark.returnPercent), 6);
   });
 
   test("prices get the digits of their kind", () => {

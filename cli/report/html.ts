@@ -1,12 +1,22 @@
 /** The report of a backtest as one HTML file that needs nothing else: no server, no network, no second file. */
 import { createHash } from "node:crypto";
 import type { BacktestResult, BacktestSettings, ResultWarning } from "../../protocol/index.ts";
-import { embeddedJson, html, inlineScript, type Markup, trustedMarkup } from "./markup.ts";
+import { excursionChart } from "./excursion-chart.ts";
+import { type Figure, type FigureForm, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
+import { embeddedJson, html, type Insertable, inlineScript, type Markup, trustedMarkup } from "./markup.ts";
 import { monthlyTable } from "./monthly-table.ts";
-import { formatExact, formatFigure, formatNumber, formatTime, UNDEFINED_FIGURE, unitOf } from "./number-format.ts";
+import {
+  formatExact,
+  formatFigure,
+  formatNumber,
+  formatTime,
+  type StatisticValue,
+  UNDEFINED_FIGURE,
+  unitOf,
+} from "./number-format.ts";
 import { pageAssets } from "./page-assets.ts";
 import { reportData } from "./report-data.ts";
-import { HEADLINE_STATISTICS, STATISTIC_GROUPS, type StatisticGroup, type StatisticRow } from "./statistics-groups.ts";
+import { HEADLINE_STATISTICS } from "./statistics-groups.ts";
 
 export interface ReportOptions {
   /** The heading; the strategy's name when it is not given. */
@@ -44,6 +54,8 @@ ${warnings(result.warnings)}
 ${headlines(result)}
 ${chartSection(result)}
 ${statisticsSection(result)}
+${sidesSection(result)}
+${excursionsSection(result)}
 ${section("months", "Monthly returns", html`<p class="note">In percent of the equity at the month's start.</p>${monthlyTable(result.monthlyReturns)}`)}
 ${tradesSection(result)}
 ${setUpSection(result)}
@@ -83,31 +95,30 @@ function warnings(list: readonly ResultWarning[]): Markup {
 }
 
 function headlines(result: BacktestResult): Markup {
-  const tiles = HEADLINE_STATISTICS.map(
-    (row) =>
-      html`<div><dt>${row.label}</dt><dd class="${signClass(row, result)}">${figure(row, result)}${withUnit(row, result)}</dd></div>`,
-  );
+  const tiles = HEADLINE_STATISTICS.map((row) => {
+    const value = result.statistics[row.key];
+    return html`<div><dt>${row.label}</dt><dd class="${signClass(row, value)}">${figure(row, value)}${withUnit(row, value)}</dd></div>`;
+  });
   return html`<section id="headlines" aria-label="At a glance"><dl>${tiles}</dl></section>`;
 }
 
-function figure(row: StatisticRow, result: BacktestResult): Markup {
-  const value = result.statistics[row.key];
+function figure(row: FigureForm, value: StatisticValue): Markup {
   const text = formatFigure(value, row.measure);
   return value === null
     ? html`<span title="Not defined for this result" aria-label="not defined">${UNDEFINED_FIGURE}</span>`
     : html`<data value="${value}">${text}</data>`;
 }
 
-function withUnit(row: StatisticRow, result: BacktestResult): Markup {
+function withUnit(row: FigureForm, value: StatisticValue): Markup {
   const unit = unitOf(row.measure);
-  const hasNumber = typeof result.statistics[row.key] === "number";
+  const hasNumber = typeof value === "number";
   return unit === "" || !hasNumber ? html`` : html`<span class="unit"> ${unit}</span>`;
 }
 
-function signClass(row: StatisticRow, result: BacktestResult): string {
-  const value = Number(result.statistics[row.key] ?? 0);
-  if (row.signed === undefined || value === 0) return "";
-  return value < 0 ? "loss" : "gain";
+function signClass(row: FigureForm, value: StatisticValue): string {
+  const amount = Number(value ?? 0);
+  if (row.signed === undefined || amount === 0) return "";
+  return amount < 0 ? "loss" : "gain";
 }
 
 function chartSection(result: BacktestResult): Markup {
@@ -135,17 +146,49 @@ function chartSection(result: BacktestResult): Markup {
 }
 
 function statisticsSection(result: BacktestResult): Markup {
-  const tables = STATISTIC_GROUPS.map((group) => statisticsTable(group, result));
+  const tables = figureGroups(result).map(statisticsTable);
   return section("statistics", "Statistics", html`<div class="tables">${tables}</div>`);
 }
 
-function statisticsTable(group: StatisticGroup, result: BacktestResult): Markup {
-  const rows = group.rows.map((row) => {
-    const hint = row.hint === undefined ? "" : html`<small>${row.hint}</small>`;
-    return html`<tr data-statistic="${row.key}"><th scope="row">${row.label}${hint}</th><td class="${signClass(row, result)}">${figure(row, result)}</td><td class="unit">${withUnit(row, result)}</td></tr>`;
+function hintOf(row: FigureForm): Insertable {
+  return row.hint === undefined ? "" : html`<small>${row.hint}</small>`;
+}
+
+function statisticsTable(group: FigureGroup): Markup {
+  const rows = group.rows.map((row: Figure) => {
+    const { value, key } = row;
+    const name = key === undefined ? "" : html` data-statistic="${key}"`;
+    return html`<tr${name}><th scope="row">${row.label}${hintOf(row)}</th><td class="${signClass(row, value)}">${figure(row, value)}</td><td class="unit">${withUnit(row, value)}</td></tr>`;
   });
   return html`<table class="figures"><caption>${group.title}</caption><tbody>${rows}</tbody></table>
 `;
+}
+
+/** Long and short beside each other. */
+function sidesSection({ tradeSides, trades }: BacktestResult): Markup {
+  if (trades.length === 0) return html``;
+  const rows = SIDE_ROWS.map((row) => {
+    const cells = SIDES.map(({ key }) => {
+      const value = tradeSides[key][row.key];
+      return html`<td class="${signClass(row, value)}">${figure(row, value)}${withUnit(row, value)}</td>`;
+    });
+    return html`<tr><th scope="row">${row.label}${hintOf(row)}</th>${cells}</tr>`;
+  });
+  const heads = SIDES.map(({ label }) => html`<th scope="col">${label}</th>`);
+  return section(
+    "sides",
+    "Long and short",
+    html`<div class="scroller whole" tabindex="0" role="region" aria-label="Long and short, scrollable"><table class="figures sides"><caption class="unseen">Trades by their side</caption><thead><tr><td></td>${heads}</tr></thead><tbody>${rows}</tbody></table></div>`,
+  );
+}
+
+function excursionsSection({ trades }: BacktestResult): Markup {
+  if (trades.length === 0) return html``;
+  return section(
+    "excursions",
+    "Excursions",
+    html`<p class="note">How far the price went against each trade, and with it, while it was open; in percent of the entry price. Losers that first went far with the trade, and winners that first went far against it, speak of the stops.</p><div class="scatters">${excursionChart(trades, "adverse")}${excursionChart(trades, "favourable")}</div>`,
+  );
 }
 
 function tradesSection(result: BacktestResult): Markup {

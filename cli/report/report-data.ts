@@ -11,8 +11,6 @@ export interface ReportData {
   /** Whether times need a time of day. */
   intraday: boolean;
   initialCapital: number;
-  /** Close × this is the equity of one who bought at the start and held; null when that is undefined. */
-  buyAndHoldPerClose: number | null;
   chart: {
     time: number[];
     open: number[];
@@ -21,6 +19,8 @@ export interface ReportData {
     close: number[];
     equity: number[];
     drawdownPercent: number[];
+    /** Equity of one who holds the benchmark; empty when that is undefined. */
+    benchmark: number[];
   };
   exitReasons: readonly string[];
   trades: {
@@ -34,6 +34,8 @@ export interface ReportData {
     exitPrice: number[];
     pnl: number[];
     returnPercent: number[];
+    adversePercent: number[];
+    favourablePercent: number[];
     commission: number[];
     stopLoss: (number | null)[];
     takeProfit: (number | null)[];
@@ -47,7 +49,7 @@ const SIGNIFICANT_DIGITS = 10;
 const DAY_MS = 86_400_000;
 
 export function reportData(result: BacktestResult): ReportData {
-  const { chart, trades, statistics, settings } = result;
+  const { chart, trades, settings } = result;
   const lastPoint = chart.timeMs.length - 1;
   const pointOf = (bar: number) => Math.min(Math.floor(bar / chart.barsPerPoint), lastPoint);
   return {
@@ -56,11 +58,6 @@ export function reportData(result: BacktestResult): ReportData {
     priceDigits: priceDigits(chart.close),
     intraday: chart.timeMs.some((timeMs) => timeMs % DAY_MS !== 0),
     initialCapital: settings.initialCapital,
-    buyAndHoldPerClose: buyAndHoldPerClose(
-      settings.initialCapital,
-      statistics.buyAndHoldReturnPercent,
-      chart.close[lastPoint],
-    ),
     chart: {
       time: chart.timeMs.map(seconds),
       open: chart.open.map(shortened),
@@ -69,6 +66,7 @@ export function reportData(result: BacktestResult): ReportData {
       close: chart.close.map(shortened),
       equity: chart.equity.map(shortened),
       drawdownPercent: chart.drawdownPercent.map(shortened),
+      benchmark: chart.benchmark.map(shortened),
     },
     exitReasons: EXIT_REASONS,
     trades: {
@@ -77,27 +75,19 @@ export function reportData(result: BacktestResult): ReportData {
       exitPoint: trades.map((trade) => pointOf(trade.exitBar)),
       entryTime: trades.map((trade) => seconds(trade.entryTimeMs)),
       exitTime: trades.map((trade) => seconds(trade.exitTimeMs)),
-      bars: trades.map((trade) => trade.exitBar - trade.entryBar),
+      bars: trades.map((trade) => trade.barsHeld),
       entryPrice: trades.map((trade) => shortened(trade.entryPrice)),
       exitPrice: trades.map((trade) => shortened(trade.exitPrice)),
       pnl: trades.map((trade) => shortened(trade.pnl)),
       returnPercent: trades.map((trade) => shortened(trade.returnPercent)),
+      adversePercent: trades.map((trade) => shortened(trade.adverseExcursionPercent)),
+      favourablePercent: trades.map((trade) => shortened(trade.favourableExcursionPercent)),
       commission: trades.map((trade) => shortened(trade.commission)),
       stopLoss: trades.map((trade) => (trade.stopLoss === null ? null : shortened(trade.stopLoss))),
       takeProfit: trades.map((trade) => (trade.takeProfit === null ? null : shortened(trade.takeProfit))),
       exitReason: trades.map((trade) => EXIT_REASONS.indexOf(trade.exitReason)),
     },
   };
-}
-
-/** The line ends where the statistic says, whichever bar the engine counts buying from. */
-function buyAndHoldPerClose(
-  initialCapital: number,
-  buyAndHoldReturnPercent: number | string | null,
-  lastClose: number | undefined,
-): number | null {
-  if (typeof buyAndHoldReturnPercent !== "number" || lastClose === undefined || lastClose <= 0) return null;
-  return (initialCapital * (1 + buyAndHoldReturnPercent / 100)) / lastClose;
 }
 
 /** Cents for shares and indices, five decimals for exchange rates, more for what costs less than a cent. */

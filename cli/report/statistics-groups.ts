@@ -1,15 +1,9 @@
 /** The statistics in the order in which they are read, shared by the HTML report and the terminal's table. */
 import type { BacktestStatistics } from "../../protocol/index.ts";
-import type { Measure } from "./number-format.ts";
+import type { FigureForm } from "./figures.ts";
 
-export interface StatisticRow {
+export interface StatisticRow extends FigureForm {
   key: keyof BacktestStatistics;
-  label: string;
-  measure: Measure;
-  /** Better above zero and worse below it, so worth a colour. */
-  signed?: true;
-  /** What it is, in a sentence, where the label alone does not say. */
-  hint?: string;
 }
 
 export interface StatisticGroup {

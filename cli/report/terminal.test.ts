@@ -15,6 +15,16 @@ describe("the table on the terminal", () => {
     expect(text).toMatch(/Sharpe ratio +0\.428/);
   });
 
+  test("shows the benchmark, the figures by bars, and long and short beside each other", () => {
+    const text = renderStatisticsTable(resultFixture(), { width: 100, color: false });
+    expect(text).toContain("Beside buying and holding WALK");
+    expect(text).toMatch(/Information ratio +−0\.210/);
+    expect(text).toMatch(/Recovery factor +1\.300/);
+    expect(text).toMatch(/^ +All +Long +Short$/m);
+    expect(text).toMatch(/^Trades +38 +19 +19$/m);
+    expect(renderStatisticsTable(resultFixture(), { width: 40, color: false })).toMatch(/^ +Long +Short$/m);
+  });
+
   test("is never wider than the terminal, from 36 columns on", () => {
     fc.assert(
       fc.property(fc.integer({ min: 36, max: 200 }), fc.boolean(), (width, color) => {
@@ -30,9 +40,10 @@ describe("the table on the terminal", () => {
   test("its figures end in the same column", () => {
     const text = renderStatisticsTable(resultFixture(), { width: 50, color: false });
     const ends = text
+      .slice(0, text.search(/^ +Long +Short$/m))
       .split("\n")
       .flatMap((line) => /^(?:Sharpe|Win rate|Best trade|Beta).*\d/.exec(line)?.[0].length ?? []);
-    expect(ends).toHaveLength(4);
+    expect(ends).toHaveLength(6);
     expect(new Set(ends)).toEqual(new Set([48]));
   });
 

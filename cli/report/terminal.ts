@@ -1,7 +1,7 @@
 /** The table of results on a terminal: the same groups as in the HTML report, and the equity in one line. */
 import type { BacktestResult } from "../../protocol/index.ts";
-import { formatFigure, formatNumber, formatTime, unitOf } from "./number-format.ts";
-import { STATISTIC_GROUPS, type StatisticGroup, type StatisticRow } from "./statistics-groups.ts";
+import { type Figure, type FigureForm, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
+import { formatFigure, formatNumber, formatTime, type StatisticValue, unitOf } from "./number-format.ts";
 
 export interface TerminalOptions {
   /** Columns of the terminal. From 72 on, two groups stand beside each other. */
@@ -13,6 +13,7 @@ export interface TerminalOptions {
 const LEAST_WIDTH = 36;
 const GREATEST_WIDTH = 110;
 const TWO_COLUMNS_FROM = 72;
+const NARROW_BELOW = 50;
 const GAP = 4;
 const SPARKS = "▁▂▃▄▅▆▇█";
 /** Select graphic rendition, ECMA-48 section 8.3.117. */
@@ -41,6 +42,7 @@ export function renderStatisticsTable(result: BacktestResult, options: TerminalO
     ...equityLine(result, width, paint),
     "",
     ...statisticLines(result, width, paint),
+    ...sideLines(result, width, paint),
     ...warningLines(result, width, paint),
   ];
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
@@ -88,13 +90,13 @@ export function sparkline(values: readonly number[], width: number): string {
 
 function statisticLines(result: BacktestResult, width: number, paint: Painter): string[] {
   // The period already stands in the heading.
-  const groups = STATISTIC_GROUPS.filter((group) => group.title !== "Period");
-  if (width < TWO_COLUMNS_FROM) return groups.flatMap((group) => [...groupLines(group, result, width, paint), ""]);
+  const groups = figureGroups(result).filter((group) => group.title !== "Period");
+  if (width < TWO_COLUMNS_FROM) return groups.flatMap((group) => [...groupLines(group, width, paint), ""]);
   const half = Math.floor((width - GAP) / 2);
   const lines: string[] = [];
   for (let index = 0; index < groups.length; index += 2) {
-    const left = groupLines(groups[index], result, half, paint);
-    const right = index + 1 < groups.length ? groupLines(groups[index + 1], result, half, paint) : [];
+    const left = groupLines(groups[index], half, paint);
+    const right = index + 1 < groups.length ? groupLines(groups[index + 1], half, paint) : [];
     for (let row = 0; row < Math.max(left.length, right.length); row++) {
       lines.push((left[row] ?? " ".repeat(half)) + " ".repeat(GAP) + (right[row] ?? ""));
     }
@@ -104,21 +106,42 @@ function statisticLines(result: BacktestResult, width: number, paint: Painter): 
 }
 
 /** Each line is exactly `width` columns wide, colours aside. */
-function groupLines(group: StatisticGroup, result: BacktestResult, width: number, paint: Painter): string[] {
-  return [paint(group.title.padEnd(width), "bold"), ...group.rows.map((row) => rowLine(row, result, width, paint))];
+function groupLines(group: FigureGroup, width: number, paint: Painter): string[] {
+  const title = shortened(printable(group.title), width).padEnd(width);
+  return [paint(title, "bold"), ...group.rows.map((row) => rowLine(row, width, paint))];
 }
 
 const UNIT_WIDTH = 2;
 
-function rowLine(row: StatisticRow, result: BacktestResult, width: number, paint: Painter): string {
-  const value = result.statistics[row.key];
+function rowLine(row: Figure, width: number, paint: Painter): string {
+  const { value } = row;
   const text = formatFigure(value, row.measure);
   const unit = typeof value === "number" ? unitOf(row.measure) : "";
   const space = " ".repeat(Math.max(1, width - UNIT_WIDTH - row.label.length - text.length));
   return row.label + space + paint(text, ...figureStyle(row, value)) + ` ${unit}`.padEnd(UNIT_WIDTH);
 }
 
-function figureStyle(row: StatisticRow, value: number | string | null): Style[] {
+/** Long and short beside each other; on a narrow terminal the column of both together is left out. */
+function sideLines({ tradeSides, trades }: BacktestResult, width: number, paint: Painter): string[] {
+  if (trades.length === 0) return [];
+  const sides = width < TWO_COLUMNS_FROM ? SIDES.slice(1) : SIDES;
+  const labelWidth = width < NARROW_BELOW ? 12 : Math.max(...SIDE_ROWS.map(({ label }) => label.length));
+  const cellWidth = Math.min(18, Math.floor((width - labelWidth) / sides.length));
+  const cell = (text: string, styles: Style[]) =>
+    " ".repeat(Math.max(1, cellWidth - text.length)) + paint(text, ...styles);
+  const head = "".padEnd(labelWidth) + sides.map(({ label }) => cell(label, ["bold"])).join("");
+  const rows = SIDE_ROWS.map((row) => {
+    const cells = sides.map(({ key }) => {
+      const value = tradeSides[key][row.key];
+      const unit = typeof value === "number" ? unitOf(row.measure) : "";
+      return cell(shortened(formatFigure(value, row.measure) + unit, cellWidth - 1), figureStyle(row, value));
+    });
+    return shortened(row.label, labelWidth).padEnd(labelWidth) + cells.join("");
+  });
+  return [head, ...rows, ""];
+}
+
+function figureStyle(row: FigureForm, value: StatisticValue): Style[] {
   if (value === null) return ["dim"];
   if (row.signed === undefined || Number(value) === 0) return [];
   return [Number(value) < 0 ? "red" : "green"];

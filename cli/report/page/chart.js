@@ -167,16 +167,16 @@ function addSeries(library, chart, data) {
       close: close[index],
     })),
   );
-  const perClose = data.buyAndHoldPerClose;
+  const { benchmark } = data.chart;
   const hold =
-    perClose === null
+    benchmark.length === 0
       ? null
       : chart.addSeries(
           library.LineSeries,
           { ...quiet, priceFormat: money, lineWidth: 1, lastValueVisible: false, crosshairMarkerVisible: false },
           1,
         );
-  if (perClose !== null) hold?.setData(valued(close.map((value) => value * perClose)));
+  hold?.setData(valued(benchmark));
   const equity = chart.addSeries(library.LineSeries, { ...quiet, priceFormat: money, lineWidth: 2 }, 1);
   equity.setData(valued(data.chart.equity));
   const drawdown = chart.addSeries(

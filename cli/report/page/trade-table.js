@@ -122,6 +122,8 @@ function tradeColumns(data) {
       ...number(trades.returnPercent, 2),
       className: (index) => gainOrLoss(trades.returnPercent[index]),
     },
+    { title: "Worst", unit: "%", ...number(trades.adversePercent, 2) },
+    { title: "Best", unit: "%", ...number(trades.favourablePercent, 2) },
     {
       title: "Exit reason",
       isText: true,
@@ -130,7 +132,7 @@ function tradeColumns(data) {
     },
   ];
   if (trades.commission.some((commission) => commission !== 0)) {
-    columns.splice(10, 0, { title: "Commission", ...number(trades.commission, 2) });
+    columns.splice(12, 0, { title: "Commission", ...number(trades.commission, 2) });
   }
   if (trades.stopLoss.some((price) => price !== null)) {
     columns.push({ title: "Stop loss", ...number(trades.stopLoss, priceDigits) });
