@@ -16,19 +16,34 @@ import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { type AccountRules, accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
 import { DAY_MS } from "./calendar.ts";
-import { EngineWarnings, type RefusalReason } from "./engine-warnings.ts";
+import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import { followPrice, isGuarded, openedLot } from "./lot.ts";
-import { checkRequest, kindOf, type Lot, type Order, type OrderRequest } from "./order.ts";
+import type { Lot, Order, OrderRequest } from "./order.ts";
+import { checkRequest, kindOf } from "./order-checks.ts";
 import { OrderLog, type OrderReason, type OrderStatus } from "./order-log.ts";
 import { entryRefusal, entryUnits, orderCommission, tradableUnits } from "./position-size.ts";
-import { type ExitReason, TradeLog } from "./trade-log.ts";
+import { type ExitReason, TradeLog, type TradeLogSnapshot } from "./trade-log.ts";
 
 export interface BrokerOptions {
   /** An order against the position closes it; with this it also opens the other side. True by default. */
   readonly reversal?: boolean;
   /** How many entries may be held at once on one side; no limit by default. */
   readonly pyramiding?: number;
+}
+
+/** Where an account stands between two bars, as plain data. */
+export interface BrokerState {
+  readonly bar: number;
+  readonly cash: number;
+  readonly isRuined: boolean;
+  readonly orders: readonly Order[];
+  readonly lots: readonly Lot[];
+  readonly log: Float64Array;
+  readonly trades: TradeLogSnapshot;
+  readonly warnings: WarningCounts;
+  /** Of the bars that are done. */
+  readonly equity: Float64Array;
 }
 
 export class Broker {
@@ -153,6 +168,31 @@ export class Broker {
       value += lot.size * (price - lot.entryPrice);
     }
     return value;
+  }
+
+  state(): BrokerState {
+    const { bar, cash, isRuined, orders, lots } = this;
+    return {
+      ...{ bar, cash, isRuined, orders, lots },
+      log: this.log.snapshot(),
+      trades: this.trades.snapshot(),
+      warnings: this.warnings.snapshot(),
+      equity: this.equity.subarray(0, isRuined ? this.equity.length : bar + 1),
+    };
+  }
+
+  /** Goes on from what `state` gave, on the same bars and settings; nothing may have happened here before. */
+  restore(state: BrokerState): void {
+    this.bar = state.bar;
+    this.cash = state.cash;
+    this.isRuined = state.isRuined;
+    this.orders.push(...state.orders);
+    this.lots.push(...state.lots);
+    this.guardedLots = state.lots.filter(isGuarded).length;
+    this.log.restore(state.log);
+    this.trades.restore(state.trades);
+    this.warnings.restore(state.warnings);
+    this.equity.set(state.equity);
   }
 
   private executeBar(bar: number): void {

@@ -4,6 +4,11 @@ import type { BacktestSettings } from "../../protocol/operations.ts";
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
+export type WarningCounts = Pick<
+  EngineWarnings,
+  "refusals" | "conflictingEntries" | "ambiguousBars" | "liquidations" | "neverDecided" | "openAtEnd" | "ruined"
+>;
+
 export class EngineWarnings {
   /** Entries that became no position, by reason. */
   readonly refusals: Record<RefusalReason, number> = { no_cash: 0, below_lot: 0, margin: 0, pyramiding: 0 };
@@ -20,6 +25,18 @@ export class EngineWarnings {
   get refusedOrders(): number {
     const { no_cash, below_lot, margin, pyramiding } = this.refusals;
     return no_cash + below_lot + margin + pyramiding;
+  }
+
+  /** As plain data for a checkpoint. */
+  snapshot(): WarningCounts {
+    const { conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined } = this;
+    const refusals = { ...this.refusals };
+    return { refusals, conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined };
+  }
+
+  restore({ refusals, ...counts }: WarningCounts): void {
+    Object.assign(this.refusals, refusals);
+    Object.assign(this, counts);
   }
 
   list(settings: BacktestSettings): ResultWarning[] {

@@ -20,11 +20,12 @@ import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
 import { type AccountRules, accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
-import { EngineWarnings, type RefusalReason } from "./engine-warnings.ts";
+import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
 import { EquityCurve, type EquityRecorder } from "./equity-recorder.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import { OrderLog } from "./order-log.ts";
 import { type EntryDemand, entryRefusal, entryUnits, orderCommission } from "./position-size.ts";
+import { firstSet, firstTouch } from "./signal-search.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
@@ -98,8 +99,9 @@ export function runMarked(
   onProgress?: BarsDone,
   orders: OrderLog | null = null,
 ): Omit<EngineResult, "trades" | "equity" | "orders"> {
-  checkTarget(signals.takeProfit, settings);
-  return new BacktestRun(bars, signals, settings, recorder, trades, orders).run(onProgress);
+  const run = new SignalRun(bars, signals, settings, recorder, trades, orders);
+  run.advance(bars.rows, onProgress);
+  return run.finish(onProgress);
 }
 
 function checkTarget(target: ProtectiveLevel | null, settings: BacktestSettings): void {
@@ -111,13 +113,33 @@ function checkTarget(target: ProtectiveLevel | null, settings: BacktestSettings)
   );
 }
 
-/** Index of a signal column within `BacktestRun.signalColumns`. */
+/** Where a run stands between two bars, as plain data; its marks, trades and orders are with whoever started it. */
+export interface SignalState {
+  readonly bar: number;
+  readonly nextReport: number;
+  readonly cash: number;
+  readonly size: number;
+  readonly entryBar: number;
+  readonly entryPrice: number;
+  readonly openedBar: number;
+  readonly holdingCost: number;
+  readonly stop: number;
+  readonly target: number;
+  readonly isProtected: boolean;
+  readonly exitWaits: boolean;
+  readonly entryWaits: Side | 0;
+  readonly signalBar: number;
+  readonly warnings: WarningCounts;
+}
+
+/** Index of a signal column within `SignalRun.signalColumns`. */
 const ENTRY_LONG = 0;
 const ENTRY_SHORT = 1;
 const EXIT_LONG = 2;
 const EXIT_SHORT = 3;
 
-class BacktestRun {
+/** One backtest: `advance` to the end, at once or in parts, and then `finish`. */
+export class SignalRun {
   private readonly rows: number;
   private readonly open: Float64Array;
   private readonly high: Float64Array;
@@ -153,6 +175,11 @@ class BacktestRun {
   private target = 0;
   private isProtected = false;
 
+  /** The next bar to process. */
+  private bar = 0;
+  /** Where a stretch ends at the latest. */
+  private until = 0;
+  private nextReport = PROGRESS_BARS;
   private exitWaits = false;
   private entryWaits: Side | 0 = 0;
   /** The bar whose close gave the waiting orders. */
@@ -166,6 +193,7 @@ class BacktestRun {
     trades: TradeLog,
     orders: OrderLog | null,
   ) {
+    checkTarget(signals.takeProfit, settings);
     this.bars = bars;
     this.rules = accountRules(settings);
     this.rows = bars.rows;
@@ -184,25 +212,29 @@ class BacktestRun {
     this.orders = orders;
   }
 
-  run(onProgress: BarsDone | undefined): Omit<EngineResult, "trades" | "equity" | "orders"> {
+  /** Processes the bars before `untilBar`, or only those that are not done yet. */
+  advance(untilBar: number, onProgress?: BarsDone): void {
+    this.until = Math.min(untilBar, this.rows);
     const firstDecision = this.signals.warmupBars + 1;
-    if (firstDecision >= this.rows) this.warnings.neverDecided = 1;
-    let bar = Math.min(firstDecision, this.rows);
-    this.recorder.flat(0, bar, this.cash);
-    let nextReport = PROGRESS_BARS;
-    while (bar < this.rows) {
-      if (this.rules.chargesHoldings && this.size !== 0) this.chargeHolding(bar);
-      this.executeWaiting(bar);
-      if (this.size === 0) bar = this.stayFlat(bar);
-      else if (this.rules.watchesHoldings) bar = this.holdWatched(bar);
-      else if (this.isProtected) bar = this.holdProtected(bar);
-      else bar = this.hold(bar);
-      if (onProgress !== undefined && bar >= nextReport) {
-        onProgress(bar);
-        nextReport = bar + PROGRESS_BARS;
+    if (this.bar < firstDecision && this.bar < this.until) {
+      const end = Math.min(firstDecision, this.until);
+      this.recorder.flat(this.bar, end, this.cash);
+      this.bar = end;
+    }
+    while (this.bar < this.until) {
+      this.bar = this.advanceStretch(this.bar);
+      if (onProgress !== undefined && this.bar >= this.nextReport) {
+        this.nextReport = this.bar + PROGRESS_BARS;
+        onProgress(this.bar);
       }
     }
-    if (firstDecision < this.rows && !this.warnings.ruined) this.finish();
+  }
+
+  /** After the last bar: closes what the settings want closed. */
+  finish(onProgress?: BarsDone): Omit<EngineResult, "trades" | "equity" | "orders"> {
+    const firstDecision = this.signals.warmupBars + 1;
+    if (firstDecision >= this.rows) this.warnings.neverDecided = 1;
+    else if (!this.warnings.ruined) this.closeAtEnd();
     onProgress?.(this.rows);
     return {
       cash: this.cash,
@@ -212,15 +244,39 @@ class BacktestRun {
     };
   }
 
+  state(): SignalState {
+    const { bar, nextReport, cash, size, entryBar, entryPrice, openedBar, holdingCost } = this;
+    const { stop, target, isProtected, exitWaits, entryWaits, signalBar } = this;
+    return {
+      ...{ bar, nextReport, cash, size, entryBar, entryPrice, openedBar, holdingCost },
+      ...{ stop, target, isProtected, exitWaits, entryWaits, signalBar },
+      warnings: this.warnings.snapshot(),
+    };
+  }
+
+  /** Goes on from what `state` gave, on the same bars, signals and settings. */
+  restore({ warnings, ...state }: SignalState): void {
+    Object.assign(this, state);
+    this.warnings.restore(warnings);
+  }
+
+  private advanceStretch(bar: number): number {
+    if (this.rules.chargesHoldings && this.size !== 0) this.chargeHolding(bar);
+    this.executeWaiting(bar);
+    if (this.size === 0) return this.stayFlat(bar);
+    if (this.rules.watchesHoldings) return this.holdWatched(bar);
+    return this.isProtected ? this.holdProtected(bar) : this.hold(bar);
+  }
+
   /** From `bar` until an entry signal; returns the next bar to process. */
   private stayFlat(bar: number): number {
     if (this.cash <= 0) return this.ruin(bar);
     const long = this.nextSignal(ENTRY_LONG, bar);
     const short = this.nextSignal(ENTRY_SHORT, bar);
     const signal = Math.min(long, short);
-    const end = Math.min(signal + 1, this.rows);
+    const end = Math.min(signal + 1, this.until);
     this.recorder.flat(bar, end, this.cash);
-    if (signal < this.rows) {
+    if (signal < end) {
       if (long === short) this.warnings.conflictingEntries++;
       this.entryWaits = long <= short ? 1 : -1;
       this.signalBar = signal;
@@ -231,17 +287,17 @@ class BacktestRun {
   /** From `bar` until an exit signal or ruin; returns the next bar to process. */
   private hold(bar: number): number {
     const signal = this.nextExit(bar);
-    const end = Math.min(signal + 1, this.rows);
+    const end = Math.min(signal + 1, this.until);
     const ruined = this.recorder.held(bar, end, this.cash, this.size, this.entryPrice);
     if (ruined < end) return this.ruin(ruined);
-    if (signal < this.rows) this.orderExit(signal);
+    if (signal < end) this.orderExit(signal);
     return end;
   }
 
   /** As `hold`, with a stop or a target that any bar may touch, the entry bar included. */
   private holdProtected(bar: number): number {
     const signal = this.nextExit(bar);
-    const end = Math.min(signal + 1, this.rows);
+    const end = Math.min(signal + 1, this.until);
     const side = this.side();
     const lower = side === 1 ? this.stop : this.target;
     const upper = side === 1 ? this.target : this.stop;
@@ -252,7 +308,7 @@ class BacktestRun {
       this.closeAtLevel(touched);
       return touched;
     }
-    if (signal < this.rows) this.orderExit(signal);
+    if (signal < end) this.orderExit(signal);
     return end;
   }
 
@@ -309,7 +365,7 @@ class BacktestRun {
    * The last bar is processed once more, after its decision: what is open closes and what waits executes, as if in it.
    * With fills at the close that is the close before it, as in backtesting.py.
    */
-  private finish(): void {
+  private closeAtEnd(): void {
     const last = this.rows - 1;
     if (!this.settings.finalizeTrades) {
       if (this.size !== 0) this.warnings.openAtEnd = 1;
@@ -453,27 +509,4 @@ class BacktestRun {
 /** `direction` 1 above the reference, -1 below it. */
 function levelPrice(level: ProtectiveLevel, direction: number, signalClose: number, entryPrice: number): number {
   return (level.from === "fill" ? entryPrice : signalClose) * (1 + direction * level.fraction);
-}
-
-/** Signals are either dense, where a loop wins, or rare, where the runtime's own search does. */
-const SCANNED_BYTES = 128;
-
-function firstSet(flags: Uint8Array, from: number, rows: number): number {
-  const end = Math.min(from + SCANNED_BYTES, rows);
-  for (let bar = from; bar < end; bar++) if (flags[bar] !== 0) return bar;
-  const found = flags.indexOf(1, end);
-  return found < 0 ? rows : found;
-}
-
-/** The first bar in [from, to) whose range reaches `lower` or `upper`, or `to`. */
-function firstTouch(
-  high: Float64Array,
-  low: Float64Array,
-  from: number,
-  to: number,
-  lower: number,
-  upper: number,
-): number {
-  for (let bar = from; bar < to; bar++) if (low[bar] <= lower || high[bar] >= upper) return bar;
-  return to;
 }

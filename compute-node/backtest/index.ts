@@ -11,6 +11,7 @@ export {
 } from "./audit.ts";
 export { auditBacktest, auditNeural, auditRules, auditScript, type NeuralAudit } from "./audit-strategy.ts";
 export { Broker, type BrokerOptions } from "./broker.ts";
+export { CHECKPOINT_VERSION } from "./checkpoint.ts";
 export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
 export {
   artefactOf,
@@ -26,6 +27,7 @@ export {
 } from "./execute.ts";
 export { type PreparedMarket, prepareMarket } from "./market.ts";
 export type { Lot, Order, OrderKind, OrderRequest } from "./order.ts";
+export { ResumableBacktest } from "./resumable-backtest.ts";
 export { type FinishedRun, type RunContext, type RunDetails, runDetails } from "./run-details.ts";
 export {
   defineStrategy,
@@ -36,7 +38,7 @@ export {
   type Series,
 } from "./script-api.ts";
 export { loadScript, withPlaces } from "./script-source.ts";
-export { indicatorsOf, parametersOf, runScript } from "./script-strategy.ts";
+export { indicatorsOf, parametersOf, runScript, ScriptRun } from "./script-strategy.ts";
 export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
 export { computeStatistics } from "./statistics.ts";
 export { type BacktestSummary, summarizeBacktest } from "./summary.ts";

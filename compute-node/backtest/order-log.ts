@@ -100,6 +100,17 @@ export class OrderLog {
     });
   }
 
+  /** The rows alone, as plain data for a checkpoint. */
+  snapshot(): Float64Array {
+    return this.cells.slice(0, this.count * FIELDS);
+  }
+
+  /** Puts back what `snapshot` gave. */
+  restore(cells: Float64Array): void {
+    this.cells = Float64Array.from(cells);
+    this.count = cells.length / FIELDS;
+  }
+
   private grow(): void {
     const cells = new Float64Array(Math.max(SMALLEST_CAPACITY * FIELDS, this.cells.length * 2));
     cells.set(this.cells);

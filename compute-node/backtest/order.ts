@@ -5,7 +5,6 @@
  * cancelled, out of its day, or refused because the account cannot carry it. A stop-limit order that was triggered goes
  * on as a limit order.
  */
-import { Problem } from "../../protocol/problem.ts";
 import type { Side } from "./fill-price.ts";
 
 export type OrderKind = "market" | "limit" | "stop" | "stop_limit";
@@ -74,32 +73,4 @@ export interface Lot {
   openedBar: number;
   /** Opened within the bar, not at its open: only what is against the position can follow on the same bar. */
   openedInside: boolean;
-}
-
-export function kindOf({ limit, stop }: OrderRequest): OrderKind {
-  if (stop === undefined) return limit === undefined ? "market" : "limit";
-  return limit === undefined ? "stop" : "stop_limit";
-}
-
-const POSITIVE_FIELDS = ["units", "money", "size", "limit", "stop", "trailingStop", "maxBars"] as const;
-const LEVELS = ["stopLoss", "takeProfit"] as const;
-
-/** @throws Problem `invalid-strategy` for a figure that no order can have */
-export function checkRequest(request: OrderRequest): void {
-  for (const field of POSITIVE_FIELDS) checkPositive(field, request[field]);
-  for (const field of LEVELS) {
-    const level = request[field];
-    if (typeof level === "object") checkPositive(`${field}.fraction`, level.fraction);
-    else checkPositive(field, level);
-  }
-  if ((request.size ?? 1) > 1 || (request.trailingStop ?? 0) >= 1) {
-    throw new Problem("invalid-strategy", "An order's size or trailing stop is above the whole.", {
-      cure: "Give fractions: 0.5 is half.",
-    });
-  }
-}
-
-function checkPositive(field: string, value: number | undefined): void {
-  if (value === undefined || (value > 0 && Number.isFinite(value))) return;
-  throw new Problem("invalid-strategy", `An order has ${field} ${value}.`, { cure: "Give a positive number." });
 }

@@ -50,15 +50,20 @@ export interface ScriptOptions {
   readonly pyramiding?: number;
 }
 
-export interface ScriptStrategy<Parameters = ParameterDeclarations, Names extends string = string> {
+export interface ScriptStrategy<Parameters = ParameterDeclarations, Names extends string = string, State = unknown> {
   /** What lists show; the file's name by default. */
   readonly name?: string;
   readonly description?: string;
   readonly parameters?: Parameters;
   readonly indicators?: (parameters: ParameterValues<Parameters>) => Record<Names, IndicatorChoice>;
   readonly options?: ScriptOptions;
+  /**
+   * Makes what the strategy remembers from bar to bar; it is `context.state` then. Plain data, so that a checkpoint keeps
+   * it: numbers, texts, arrays, objects, maps. What is remembered elsewhere is lost where a run goes on.
+   */
+  readonly state?: (parameters: ParameterValues<Parameters>) => State;
   /** Called at the close of each bar on which every indicator has a value. */
-  onBar(context: ScriptContext<Parameters, Names>): unknown;
+  onBar(context: ScriptContext<Parameters, Names, State>): unknown;
 }
 
 /** A strategy whose names are not known before it runs. */
@@ -96,8 +101,10 @@ export interface ClosedTrade {
   readonly exitReason: string;
 }
 
-export interface ScriptContext<Parameters = ParameterDeclarations, Names extends string = string> {
+export interface ScriptContext<Parameters = ParameterDeclarations, Names extends string = string, State = unknown> {
   readonly parameters: ParameterValues<Parameters>;
+  /** What the strategy's own `state` made; undefined without one. */
+  readonly state: State;
   /** The present bar, counted from 0. */
   readonly bar: number;
   /** Start of the present bar, milliseconds since the epoch. */
@@ -121,8 +128,8 @@ export interface ScriptContext<Parameters = ParameterDeclarations, Names extends
 }
 
 /** Types a strategy; it is the default export of its file. */
-export function defineStrategy<const Parameters extends ParameterDeclarations, Names extends string>(
-  strategy: ScriptStrategy<Parameters, Names>,
-): ScriptStrategy<Parameters, Names> {
+export function defineStrategy<const Parameters extends ParameterDeclarations, Names extends string, State = undefined>(
+  strategy: ScriptStrategy<Parameters, Names, State>,
+): ScriptStrategy<Parameters, Names, State> {
   return strategy;
 }

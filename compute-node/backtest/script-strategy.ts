@@ -1,5 +1,4 @@
 /** Runs strategies in TypeScript (`script-api.ts` says what they are) on the event engine. */
-import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { type StrategyParameter, strategyParameter } from "../../protocol/strategy-rules.ts";
@@ -9,24 +8,15 @@ import {
   findIndicator,
   type IndicatorDeclaration,
   type IndicatorParameters,
-  type PriceColumn,
 } from "../indicators/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { suggestion } from "../strategy/closest-name.ts";
-import { Broker } from "./broker.ts";
+import { Broker, type BrokerState } from "./broker.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { BarsDone } from "./engine.ts";
-import type { Lot, Order, OrderRequest } from "./order.ts";
 import type { FinishedRun } from "./run-details.ts";
-import type {
-  AnyScript,
-  ClosedTrade,
-  IndicatorChoice,
-  ParameterDeclarations,
-  Position,
-  ScriptContext,
-  ScriptStrategy,
-  Series,
-} from "./script-api.ts";
+import type { AnyScript, IndicatorChoice, ParameterDeclarations, ScriptContext, ScriptStrategy } from "./script-api.ts";
+import { Clock, RunContext } from "./script-context.ts";
 
 const PROGRESS_BARS = 65_536;
 
@@ -37,42 +27,115 @@ const PROGRESS_BARS = 65_536;
  * @throws Problem `invalid-strategy` for an unknown parameter, indicator or output, for an order without sense, and for
  *   a look beyond the present bar; what `onBar` itself throws is wrapped, with the bar
  */
-export function runScript<Parameters extends ParameterDeclarations, Names extends string>(
+export function runScript<Parameters extends ParameterDeclarations, Names extends string, State>(
   bars: BarColumns,
-  given: ScriptStrategy<Parameters, Names>,
+  strategy: ScriptStrategy<Parameters, Names, State>,
   settings: BacktestSettings,
   overrides: Readonly<Record<string, number>> = {},
   onProgress?: BarsDone,
 ): FinishedRun {
-  const strategy = given as unknown as AnyScript;
-  const parameters = parametersOf(strategy, overrides);
-  const broker = new Broker(bars, settings, strategy.options);
-  const clock = new Clock();
-  const { columns, warmupBars } = indicatorColumns(bars, indicatorsOf(strategy, parameters));
-  const context = new Context(parameters, bars, columns, broker, clock);
-  const first = warmupBars + 1;
-  if (first >= bars.rows) broker.warnings.neverDecided = 1;
-  for (let bar = 0; bar < bars.rows && !broker.isRuined; bar++) {
-    clock.bar = bar;
-    if (bar < first) {
-      broker.skip(bar);
-      continue;
-    }
-    broker.process(bar);
-    if (broker.isRuined) break;
-    decide(strategy, context, bar);
-    if (onProgress !== undefined && bar % PROGRESS_BARS === 0) onProgress(bar);
+  const run = new ScriptRun(bars, strategy as unknown as AnyScript, settings, overrides);
+  run.advance(bars.rows, onProgress);
+  return run.finish(onProgress);
+}
+
+interface KeptScript {
+  readonly bar: number;
+  readonly broker: BrokerState;
+  /** The strategy's own. */
+  readonly state: unknown;
+}
+
+/** One run of a script, which can stop between any two bars and go on elsewhere, with the same bits. */
+export class ScriptRun {
+  private readonly bars: BarColumns;
+  private readonly strategy: AnyScript;
+  private readonly settings: BacktestSettings;
+  private readonly broker: Broker;
+  private readonly clock = new Clock();
+  private readonly context: RunContext;
+  private readonly warmupBars: number;
+  /** The next bar to process. */
+  private bar = 0;
+
+  /** @throws Problem as `runScript` */
+  constructor(
+    bars: BarColumns,
+    strategy: AnyScript,
+    settings: BacktestSettings,
+    overrides: Readonly<Record<string, number>> = {},
+  ) {
+    const parameters = parametersOf(strategy, overrides);
+    this.bars = bars;
+    this.strategy = strategy;
+    this.settings = settings;
+    this.broker = new Broker(bars, settings, strategy.options);
+    const { columns, warmupBars } = indicatorColumns(bars, indicatorsOf(strategy, parameters));
+    this.warmupBars = warmupBars;
+    this.context = new RunContext(parameters, strategy.state?.(parameters), bars, columns, this.broker, this.clock);
   }
-  if (first < bars.rows) broker.finish();
-  onProgress?.(bars.rows);
-  const { trades, equity, cash, lots, log: orders } = broker;
-  const [oldest] = lots;
-  const openPosition =
-    oldest === undefined ? null : { size: broker.size, entryBar: oldest.entryBar, entryPrice: oldest.entryPrice };
-  const openLots = lots.map(({ size, entryBar, entryPrice }) => ({ size, entryBar, entryPrice }));
-  const { refusals } = broker.warnings;
-  const warnings = broker.warnings.list(settings);
-  return { trades, orders, equity, cash, openPosition, openLots, refusals, warnings, warmupBars, signals: null };
+
+  /**
+   * The run as it stood at `checkpoint`, with the same bars, strategy, settings and overrides; `inputs` names them.
+   *
+   * @throws Problem as `decodeCheckpoint`
+   */
+  static resume(
+    bars: BarColumns,
+    strategy: AnyScript,
+    settings: BacktestSettings,
+    overrides: Readonly<Record<string, number>>,
+    checkpoint: Uint8Array,
+    inputs: string,
+  ): ScriptRun {
+    const kept = decodeCheckpoint(checkpoint, "script", inputs) as KeptScript;
+    const run = new ScriptRun(bars, strategy, settings, overrides);
+    run.bar = kept.bar;
+    run.broker.restore(kept.broker);
+    run.context.state = kept.state;
+    return run;
+  }
+
+  /** Processes the bars before `untilBar` that are not done yet. */
+  advance(untilBar: number, onProgress?: BarsDone): void {
+    const { broker, clock, context, strategy } = this;
+    const end = Math.min(untilBar, this.bars.rows);
+    const first = this.warmupBars + 1;
+    while (this.bar < end && !broker.isRuined) {
+      const { bar } = this;
+      clock.bar = bar;
+      this.bar = bar + 1;
+      if (bar < first) {
+        broker.skip(bar);
+        continue;
+      }
+      broker.process(bar);
+      if (broker.isRuined) return;
+      decide(strategy, context, bar);
+      if (onProgress !== undefined && bar % PROGRESS_BARS === 0) onProgress(bar);
+    }
+  }
+
+  checkpoint(inputs: string): Uint8Array {
+    const kept: KeptScript = { bar: this.bar, broker: this.broker.state(), state: this.context.state };
+    return encodeCheckpoint("script", inputs, kept);
+  }
+
+  /** After the last bar. */
+  finish(onProgress?: BarsDone): FinishedRun {
+    const { bars, broker, warmupBars } = this;
+    if (warmupBars + 1 < bars.rows) broker.finish();
+    else broker.warnings.neverDecided = 1;
+    onProgress?.(bars.rows);
+    const { trades, equity, cash, lots, log: orders } = broker;
+    const [oldest] = lots;
+    const openPosition =
+      oldest === undefined ? null : { size: broker.size, entryBar: oldest.entryBar, entryPrice: oldest.entryPrice };
+    const openLots = lots.map(({ size, entryBar, entryPrice }) => ({ size, entryBar, entryPrice }));
+    const { refusals } = broker.warnings;
+    const warnings = broker.warnings.list(this.settings);
+    return { trades, orders, equity, cash, openPosition, openLots, refusals, warnings, warmupBars, signals: null };
+  }
 }
 
 function decide(strategy: AnyScript, context: ScriptContext, bar: number): void {
@@ -101,137 +164,6 @@ function failedAt({ bar, timeMs }: ScriptContext, cause: unknown): Problem {
 
 function isPromise(value: unknown): boolean {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-}
-
-class Clock {
-  bar = 0;
-}
-
-class ColumnSeries implements Series {
-  readonly #values: Float64Array;
-  readonly #clock: Clock;
-
-  constructor(values: Float64Array, clock: Clock) {
-    this.#values = values;
-    this.#clock = clock;
-  }
-
-  get now(): number {
-    return this.#values[this.#clock.bar];
-  }
-
-  at(barsBack: number): number {
-    if (!(barsBack >= 0) || !Number.isInteger(barsBack)) throw beyond(barsBack);
-    const index = this.#clock.bar - barsBack;
-    return index < 0 ? Number.NaN : this.#values[index];
-  }
-
-  last(count: number): Float64Array {
-    if (!(count >= 0) || !Number.isInteger(count)) throw beyond(count);
-    const end = this.#clock.bar + 1;
-    return this.#values.slice(Math.max(0, end - count), end);
-  }
-}
-
-function beyond(barsBack: number): Problem {
-  return new Problem("invalid-strategy", `${barsBack} bars back is not a bar up to the present one.`, {
-    cure: "Ask for a whole number from 0 (the present bar) on; later bars cannot be seen.",
-  });
-}
-
-/** One for a run; its functions keep working when they are taken out of it. */
-class Context implements ScriptContext {
-  readonly parameters: Readonly<Record<string, number>>;
-  readonly prices: Readonly<Record<PriceColumn, Series>>;
-  readonly indicators: Readonly<Record<string, Series>>;
-  readonly position: Position;
-  readonly buy: (request?: OrderRequest) => Order;
-  readonly sell: (request?: OrderRequest) => Order;
-  readonly close: (portion?: number) => void;
-  readonly cancel: (order: Order) => boolean;
-  readonly #bars: BarColumns;
-  readonly #broker: Broker;
-  readonly #clock: Clock;
-
-  constructor(
-    parameters: Readonly<Record<string, number>>,
-    bars: BarColumns,
-    columns: Readonly<Record<string, Float64Array>>,
-    broker: Broker,
-    clock: Clock,
-  ) {
-    const series = (values: Float64Array) => new ColumnSeries(values, clock);
-    this.parameters = parameters;
-    this.#bars = bars;
-    this.#broker = broker;
-    this.#clock = clock;
-    this.prices = {
-      open: series(bars.open),
-      high: series(bars.high),
-      low: series(bars.low),
-      close: series(bars.close),
-      volume: series(bars.volume),
-    };
-    this.indicators = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, series(column)]));
-    this.position = new HeldPosition(broker, bars.close, clock);
-    this.buy = (request = {}) => broker.place(1, request);
-    this.sell = (request = {}) => broker.place(-1, request);
-    this.close = (portion) => broker.close(portion);
-    this.cancel = (order) => broker.cancel(order);
-  }
-
-  get bar(): number {
-    return this.#clock.bar;
-  }
-
-  get timeMs(): number {
-    return this.#bars.timeMs[this.#clock.bar];
-  }
-
-  get equity(): number {
-    return this.#broker.equity[this.#clock.bar];
-  }
-
-  get orders(): readonly Order[] {
-    return [...this.#broker.orders];
-  }
-
-  get history(): readonly ClosedTrade[] {
-    const { trades } = this.#broker;
-    return Array.from({ length: trades.count }, (_, row) => ({
-      size: trades.size[row],
-      entryBar: trades.entryBar[row],
-      exitBar: trades.exitBar[row],
-      entryPrice: trades.entryPrice[row],
-      exitPrice: trades.exitPrice[row],
-      profit: trades.pnl[row],
-      exitReason: EXIT_REASONS[trades.exitReason[row]],
-    }));
-  }
-}
-
-class HeldPosition implements Position {
-  readonly #broker: Broker;
-  readonly #closes: Float64Array;
-  readonly #clock: Clock;
-
-  constructor(broker: Broker, closes: Float64Array, clock: Clock) {
-    this.#broker = broker;
-    this.#closes = closes;
-    this.#clock = clock;
-  }
-
-  get size(): number {
-    return this.#broker.size;
-  }
-
-  get profit(): number {
-    return this.#broker.valueAt(this.#closes[this.#clock.bar]) - this.#broker.cash;
-  }
-
-  get lots(): readonly Readonly<Lot>[] {
-    return this.#broker.lots.map((lot) => ({ ...lot }));
-  }
 }
 
 /**

@@ -18,6 +18,12 @@ export type ExitReason = (typeof EXIT_REASONS)[number];
 const NUMBER_COLUMNS = 11;
 const SMALLEST_CAPACITY = 64;
 
+export interface TradeLogSnapshot {
+  /** Column after column. */
+  readonly rows: Float64Array;
+  readonly exitReason: Uint8Array;
+}
+
 /** A row a closed trade, in the order of closing. Read the columns up to `count`; they are longer than that. */
 export class TradeLog {
   count = 0;
@@ -58,6 +64,27 @@ export class TradeLog {
   /** Forgets the rows and keeps the memory. */
   clear(): void {
     this.count = 0;
+  }
+
+  /** The rows alone, as plain data for a checkpoint. */
+  snapshot(): TradeLogSnapshot {
+    const { count, capacity, numbers } = this;
+    const rows = new Float64Array(count * NUMBER_COLUMNS);
+    for (let column = 0; column < NUMBER_COLUMNS; column++) {
+      rows.set(numbers.subarray(column * capacity, column * capacity + count), column * count);
+    }
+    return { rows, exitReason: this.exitReason.slice(0, count) };
+  }
+
+  /** Puts back what `snapshot` gave; the log must be empty. */
+  restore({ rows, exitReason }: TradeLogSnapshot): void {
+    const count = exitReason.length;
+    this.resize(Math.max(count, SMALLEST_CAPACITY));
+    for (let column = 0; column < NUMBER_COLUMNS; column++) {
+      this.numbers.set(rows.subarray(column * count, (column + 1) * count), column * this.capacity);
+    }
+    this.exitReason.set(exitReason);
+    this.count = count;
   }
 
   /** New columns of `capacity` rows with the rows so far. One buffer for all: ten small ones take longer to get. */
