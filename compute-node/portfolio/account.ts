@@ -209,7 +209,7 @@ export class PortfolioAccount {
 
   private grow(slot: number, side: Side, units: number, entryPrice: number, cost: number): void {
     const held = Math.abs(this.size[slot]);
-    const average = (before: number, added: number) => (held * before + units * added) / (held + units);
+    const average = (before: number, added: number) => before + (added - before) * (units / (held + units));
     this.entryPrice[slot] = average(this.entryPrice[slot], entryPrice);
     this.cost[slot] = average(this.cost[slot], cost);
     this.size[slot] += side * units;

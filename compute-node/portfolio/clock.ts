@@ -9,7 +9,7 @@ function merge(a: Float64Array, b: Float64Array): Float64Array {
     const right = j < b.length ? b[j] : Number.POSITIVE_INFINITY;
     if (left <= right) i++;
     if (right <= left) j++;
-    merged[count++] = left < right ? left : right;
+    merged[count++] = Math.min(left, right);
   }
   return merged.subarray(0, count);
 }

@@ -4,7 +4,8 @@ import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
 import { runBacktest } from "../backtest/engine.ts";
 import { runPortfolio } from "./engine.ts";
 import type { PortfolioPlan, PortfolioRun } from "./portfolio-model.ts";
-import { supportedCase } from "./random-portfolios.ts";
+import { randomPortfolio, supportedCase } from "./random-portfolios.ts";
+import { ReferencePortfolio } from "./reference-engine.ts";
 
 const ALONE: PortfolioPlan = { maxPositions: 1, weight: 1, maxWeight: 1, rankOrder: "descending", rebalance: null };
 
@@ -22,6 +23,31 @@ describe("a portfolio of one", () => {
       { numRuns: 3000 },
     );
   });
+});
+
+describe("the fast portfolio engine and the slow reference engine", () => {
+  it("agree bit for bit on thousands of random portfolios", () => {
+    fc.assert(
+      fc.property(randomPortfolio, ({ symbols, plan, settings }) => {
+        const fast = runPortfolio(symbols, plan, settings);
+        const slow = new ReferencePortfolio(symbols, plan, settings).run();
+        const names = symbols.map(({ symbol }) => symbol).sort();
+        const trades = fast.trades.map(
+          ({ slot, returnFraction: _return, stopLoss: _stop, takeProfit: _target, ...trade }) => ({
+            symbol: names[slot],
+            ...trade,
+          }),
+        );
+        expect(trades).toEqual(slow.trades);
+        expect(Array.from(fast.equity)).toEqual(slow.equity);
+        expect(fast.cash).toBe(slow.cash);
+        expect(fast.counts.reducedEntries).toBe(slow.reducedEntries);
+        const refused = Object.entries(fast.counts.refusals).filter(([, count]) => count > 0);
+        expect(Object.fromEntries(refused)).toEqual(slow.refusals);
+      }),
+      { numRuns: 2000 },
+    );
+  }, 120_000);
 });
 
 /** Every number of every trade, in the order of closing. */

@@ -7,6 +7,11 @@ import { allocateBars, type BarColumns } from "../market-data/bars.ts";
 import type { BarAction, PortfolioPlan, PortfolioSymbol } from "./portfolio-model.ts";
 import { SUPPORTED_SETTINGS } from "./settings.ts";
 
+/** The reference engine is slow. */
+const MOST_BARS = 100;
+/** More would leave prices of no size. */
+const MOST_ACTIONS = 5;
+
 export interface RandomPortfolio {
   readonly symbols: readonly PortfolioSymbol[];
   readonly plan: PortfolioPlan;
@@ -56,8 +61,12 @@ export const randomPortfolio: fc.Arbitrary<RandomPortfolio> = fc
   .map(({ cases, plan, seed, isRanked, hasGaps, isForeign, actionShare }) => {
     const random = seededRandom(seed);
     const symbols = cases.map(({ bars: whole, signals: all }, index): PortfolioSymbol => {
-      const kept = hasGaps ? keptBars(whole.rows, random) : Array.from({ length: whole.rows }, (_, bar) => bar);
-      const bars = picked(whole, kept);
+      const rows = Math.min(whole.rows, MOST_BARS);
+      const kept = hasGaps ? keptBars(rows, random) : Array.from({ length: rows }, (_, bar) => bar);
+      const actions = kept
+        .flatMap((_, bar) => (bar > 0 && random() < actionShare ? [actionAt(bar, random)] : []))
+        .slice(0, MOST_ACTIONS);
+      const bars = asTraded(picked(whole, kept), actions);
       const flags = (column: Uint8Array) => Uint8Array.from(kept, (bar) => column[bar]);
       const rank = () => Float64Array.from(kept, () => (random() < 0.1 ? Number.NaN : Math.floor(random() * 9) - 2));
       const rates = () => Float64Array.from(kept, () => 0.8 + random() * 0.4);
@@ -72,7 +81,7 @@ export const randomPortfolio: fc.Arbitrary<RandomPortfolio> = fc
           exitShort: flags(all.exitShort),
           ...(isRanked ? { rank: rank() } : {}),
         },
-        actions: kept.flatMap((_, bar) => (bar > 0 && random() < actionShare ? [actionAt(bar, random)] : [])),
+        actions,
         rates: isForeign && random() < 0.5 ? { open: rates(), close: rates() } : null,
       };
     });
@@ -82,6 +91,17 @@ export const randomPortfolio: fc.Arbitrary<RandomPortfolio> = fc
 function actionAt(bar: number, random: () => number): BarAction {
   const split = [1, 1, 2, 7, 0.5, 1.5][Math.floor(random() * 6)];
   return { bar, split, dividend: split === 1 || random() < 0.3 ? random() * 3 : 0 };
+}
+
+/** Prices in the units of their own bar: what stands for the adjusted ones becomes what was traded. */
+function asTraded(bars: BarColumns, actions: readonly BarAction[]): BarColumns {
+  const splits = new Map(actions.map(({ bar, split }) => [bar, split]));
+  let units = 1;
+  for (let bar = 0; bar < bars.rows; bar++) {
+    units *= splits.get(bar) ?? 1;
+    for (const column of [bars.open, bars.high, bars.low, bars.close]) column[bar] /= units;
+  }
+  return bars;
 }
 
 /** A late start, an early end, and holes. */

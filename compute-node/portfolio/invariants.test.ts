@@ -1,0 +1,136 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { backtestSettings } from "../../protocol/operations.ts";
+import { randomBars } from "../backtest/random-cases.ts";
+import type { BarColumns } from "../market-data/bars.ts";
+import { runPortfolio } from "./engine.ts";
+import { type RandomPortfolio, randomPortfolio } from "./random-portfolios.ts";
+import { ReferencePortfolio } from "./reference-engine.ts";
+
+function run({ symbols, plan, settings }: RandomPortfolio) {
+  return runPortfolio(symbols, plan, settings);
+}
+
+describe("the money of a portfolio", () => {
+  it("is conserved: final equity is capital, every trade's profit, and what is open", () => {
+    fc.assert(
+      fc.property(randomPortfolio, (random) => {
+        const { trades, open, equity, counts } = run(random);
+        if (counts.isRuined) return;
+        const profits = [...trades.map(({ pnl }) => pnl), ...open.map(({ profit }) => profit)];
+        const expected = profits.reduce((sum, profit) => sum + profit, random.settings.initialCapital);
+        const scale = random.settings.initialCapital + profits.reduce((sum, profit) => sum + Math.abs(profit), 0);
+        expect(Math.abs(equity[equity.length - 1] - expected)).toBeLessThanOrEqual(1e-9 * scale);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("never goes below nothing when no entry is on margin and none is short", () => {
+    fc.assert(
+      fc.property(randomPortfolio, (random) => {
+        const settings = { ...random.settings, margin: 1 };
+        const symbols = random.symbols.map((of) => ({
+          ...of,
+          signals: { ...of.signals, reverse: false, entryShort: new Uint8Array(of.bars.rows) },
+        }));
+        const slow = new ReferencePortfolio(symbols, random.plan, settings).run();
+        const scale = Math.max(settings.initialCapital, ...slow.equity);
+        for (const free of slow.freeAfterEntries) expect(free).toBeGreaterThanOrEqual(-1e-9 * scale);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("does not depend on the order in which the symbols are given", () => {
+    fc.assert(
+      fc.property(randomPortfolio, (random) => {
+        expect(run({ ...random, symbols: random.symbols.toReversed() })).toEqual(run(random));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("scales exactly when prices, dividends, capital and fixed fees are multiplied by a power of two", () => {
+    fc.assert(
+      fc.property(randomPortfolio, fc.integer({ min: -8, max: 8 }), (random, exponent) => {
+        const factor = 2 ** exponent;
+        const times = (column: Float64Array) => column.map((price) => price * factor);
+        const scaled = (bars: BarColumns): BarColumns => ({
+          ...bars,
+          open: times(bars.open),
+          high: times(bars.high),
+          low: times(bars.low),
+          close: times(bars.close),
+        });
+        const { settings } = random;
+        const other = run({
+          ...random,
+          symbols: random.symbols.map((of) => ({
+            ...of,
+            bars: scaled(of.bars),
+            actions: of.actions.map((action) => ({ ...action, dividend: action.dividend * factor })),
+          })),
+          settings: {
+            ...settings,
+            initialCapital: settings.initialCapital * factor,
+            commissionFixed: settings.commissionFixed * factor,
+            commissionPerUnit: settings.commissionPerUnit * factor,
+            commissionMinimum: settings.commissionMinimum * factor,
+          },
+        });
+        const one = run(random);
+        expect(other.equity).toEqual(times(one.equity));
+        expect(other.trades.map(({ size }) => size)).toEqual(one.trades.map(({ size }) => size));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("does not move without costs on flat prices, however often it is rebalanced", () => {
+    fc.assert(
+      fc.property(randomPortfolio, fc.boolean(), ({ symbols, plan }, fractionalUnits) => {
+        const flat = symbols.map((of) => ({
+          ...of,
+          bars: { ...randomBars(of.bars.rows, 1, 0), timeMs: of.bars.timeMs },
+          actions: [],
+          rates: null,
+        }));
+        const { equity, trades } = runPortfolio(flat, plan, backtestSettings.parse({ fractionalUnits }));
+        expect(equity.every((money) => money === 100_000)).toBe(true);
+        expect(trades.every(({ pnl }) => pnl === 0)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("runs one way: what later bars hold changes no earlier equity", () => {
+    fc.assert(
+      fc.property(randomPortfolio, fc.double({ min: 0, max: 1, noNaN: true }), (random, share) => {
+        const settings = { ...random.settings, finalizeTrades: false };
+        const full = run({ ...random, settings });
+        const endMs = full.clock[Math.floor((full.clock.length - 1) * share)];
+        const cut = random.symbols.flatMap((of) => {
+          const rows = of.bars.timeMs.filter((time) => time <= endMs).length;
+          return rows === 0 ? [] : [{ ...of, bars: firstBars(of.bars, rows) }];
+        });
+        const part = run({ ...random, symbols: cut, settings });
+        expect(part.equity).toEqual(full.equity.slice(0, part.equity.length));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+function firstBars(bars: BarColumns, rows: number): BarColumns {
+  const cut = (column: Float64Array) => column.subarray(0, rows);
+  return {
+    rows,
+    timeMs: cut(bars.timeMs),
+    open: cut(bars.open),
+    high: cut(bars.high),
+    low: cut(bars.low),
+    close: cut(bars.close),
+    volume: cut(bars.volume),
+  };
+}
