@@ -5,7 +5,7 @@ import { evaluateModule, positionOf, type SandboxOptions } from "../script/index
 import { suggestion } from "../strategy/closest-name.ts";
 import type { ScriptStrategy } from "./script-api.ts";
 
-const KEYS = ["name", "description", "parameters", "indicators", "options", "onBar"];
+const KEYS = ["name", "description", "parameters", "indicators", "options", "state", "onBar"];
 const OPTION_KEYS = ["reversal", "pyramiding"];
 
 /** What people reach for by habit, and what a strategy has in its place. */
@@ -84,11 +84,19 @@ function checkedStrategy(exports: unknown): ScriptStrategy {
     });
   }
   refuseUnknown(found, KEYS, "The strategy");
-  const { options = {}, indicators, name, description } = found;
+  const { options = {}, indicators, state, name, description } = found;
   if (!isRecord(options)) throw mistyped("options", "an object");
   refuseUnknown(options, OPTION_KEYS, "The strategy's options");
   if (indicators !== undefined && typeof indicators !== "function") {
     throw mistyped("indicators", "a function of the parameters, such as ({ fast }) => ({ … })");
+  }
+  if (state !== undefined && typeof state !== "function") {
+    throw mistyped("state", "a function of the parameters that makes it, such as () => ({ entries: 0 })");
+  }
+  const { reversal, pyramiding } = options;
+  if (reversal !== undefined && typeof reversal !== "boolean") throw mistyped("options.reversal", "true or false");
+  if (pyramiding !== undefined && !(typeof pyramiding === "number" && pyramiding >= 1)) {
+    throw mistyped("options.pyramiding", "a number from 1 on");
   }
   for (const [key, text] of Object.entries({ name, description })) {
     if (text !== undefined && typeof text !== "string") throw mistyped(key, "a text");
