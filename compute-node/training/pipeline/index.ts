@@ -22,5 +22,5 @@ export {
   prepareTraining,
   sequenceLengthOf,
 } from "./prepare.ts";
-export { type FeatureScale, featureScale, fillRows } from "./scaling.ts";
+export { type FeatureScale, featureScale, fillRows, finiteRows } from "./scaling.ts";
 export { type Split, type SplitFractions, splitExamples, splitFractionsOf } from "./split.ts";
