@@ -147,7 +147,7 @@ describe("a backtest of a model", () => {
 
   it("warns of bars at which the network's answer is no number", async () => {
     const model = trader();
-    model.parameters.fill(3e38, 0, 9);
+    model.parameters.fill(Number.NaN);
     const { result } = await executeModelBacktest(request(model));
     expect(result.warnings.find(({ code }) => code === "output-undefined")?.count).toBeGreaterThan(300);
     expect(result.trades).toEqual([]);
