@@ -1,7 +1,15 @@
 /** Warm job threads, one for each slot; a thread that dies is replaced and its job reported as failed. */
 import { Worker } from "node:worker_threads";
-import { type OperationResult, Problem, type ProblemDetails, type Progress } from "../../protocol/index.ts";
+import {
+  allowanceOf,
+  type OperationResult,
+  Problem,
+  type ProblemDetails,
+  type Progress,
+  SCRIPT_KIND,
+} from "../../protocol/index.ts";
 import { GO_ON, type JobInput, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
+import { watchMemory } from "./memory-watch.ts";
 
 /** How a job came to its end, with the bytes of its result. */
 export type JobEnd =
@@ -11,7 +19,7 @@ export type JobEnd =
 
 export interface JobPoolOptions {
   readonly slots: number;
-  /** Heap of one thread; columns that threads share do not count. */
+  /** Heap of one thread, and as much again for the typed arrays of a script; columns that threads share do not count. */
   readonly memoryMb: number;
   /** How long a job that was told to stop may take before its thread is killed. */
   readonly graceMs?: number;
@@ -42,9 +50,13 @@ interface ThreadJob {
   readonly listener: JobListener;
   readonly end: (end: JobEnd) => void;
   stopTimer: NodeJS.Timeout | undefined;
+  unwatch: (() => void) | undefined;
 }
 
 const STOP_GRACE_MS = 500;
+const MEGABYTE = 1024 * 1024;
+/** What Node says of a thread whose heap is full. */
+const OUT_OF_MEMORY = "ERR_WORKER_OUT_OF_MEMORY";
 /** More than these start when their first job comes: a thread takes some 10 MB. */
 const WARM_THREADS = 16;
 
@@ -65,8 +77,9 @@ export class JobPool {
     const flag = new Int32Array(new SharedArrayBuffer(4));
     Atomics.store(flag, 0, GO_ON);
     const { promise, resolve } = Promise.withResolvers<JobEnd>();
-    const job: ThreadJob = { flag, listener, end: resolve, stopTimer: undefined };
+    const job: ThreadJob = { flag, listener, end: resolve, stopTimer: undefined, unwatch: undefined };
     thread.job = job;
+    if (allowanceOf(input.spec) === SCRIPT_KIND) job.unwatch = this.#watch(thread, job);
     thread.worker.postMessage({ input, flag } satisfies ThreadRequest);
     return { ended: promise, stop: () => this.#stop(thread, job) };
   }
@@ -82,6 +95,14 @@ export class JobPool {
     Atomics.store(job.flag, 0, STOP);
     Atomics.notify(job.flag, 0);
     job.stopTimer = setTimeout(() => void thread.worker.terminate(), this.#options.graceMs);
+  }
+
+  #watch(thread: JobThread, job: ThreadJob): () => void {
+    return watchMemory(thread.worker, this.#options.memoryMb * MEGABYTE, () => {
+      if (thread.job !== job) return;
+      thread.error = Object.assign(new Error("typed arrays"), { code: OUT_OF_MEMORY });
+      void thread.worker.terminate();
+    });
   }
 
   #startThread(): JobThread {
@@ -122,12 +143,13 @@ function endJob(thread: JobThread, end: JobEnd): void {
   if (job === null) return;
   thread.job = null;
   clearTimeout(job.stopTimer);
+  job.unwatch?.();
   job.end(end);
 }
 
 /** Another machine may have more memory, or none of the fault: worth another try, with the evidence. */
 function crashOf(error: Error | null, code: number, memoryMb: number): JobEnd {
-  const outOfMemory = error !== null && "code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY";
+  const outOfMemory = error !== null && "code" in error && error.code === OUT_OF_MEMORY;
   const problem = outOfMemory
     ? new Problem("internal", `The job's thread ran out of memory; its limit is ${memoryMb} MB.`, {
         cure: "Raise --job-memory-mb on the node, or ask for less in one operation.",
