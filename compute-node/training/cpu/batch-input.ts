@@ -1,22 +1,30 @@
 /** Copies examples of a training set into a kernel's panels of eight columns. */
 import type { TrainingSet } from "../network.ts";
+import type { Batch } from "./compiled-network.ts";
 
-/** Row b of the panels becomes row `rows[first + b]` of the features; up to `paddedCount` the rows become zero. */
-export function gatherRows(
-  set: TrainingSet,
-  rows: Uint32Array,
-  first: number,
-  count: number,
-  paddedCount: number,
-  panels: Float32Array,
-  stride: number,
-): void {
+/** Where the rows go. */
+export interface PanelRows {
+  readonly panels: Float32Array;
+  /** Rows of a panel. */
+  readonly stride: number;
+  /** The first of the rows, and how many with those that are filled up with zeros. */
+  readonly firstRow: number;
+  readonly paddedCount: number;
+}
+
+/**
+ * Row b of what is written becomes the row of features that stands `back` before the end of example b. Before the first
+ * row of all, that is the first.
+ */
+export function gatherRows(set: TrainingSet, batch: Batch, back: number, target: PanelRows): void {
   const { features, inputs } = set;
+  const { rows, first, count } = batch;
+  const { panels, stride, firstRow, paddedCount } = target;
   for (let column = 0; column < inputs; column += 8) {
     const width = Math.min(8, inputs - column);
-    let to = column * stride;
+    let to = column * stride + firstRow * 8;
     for (let example = 0; example < count; example++) {
-      const from = rows[first + example] * inputs + column;
+      const from = Math.max(0, rows[first + example] - back) * inputs + column;
       if (width === 8) {
         // Written out, since this is a tenth faster over a whole epoch than a loop.
         panels[to] = features[from];

@@ -66,10 +66,11 @@ export class CompiledMlp implements CompiledNetwork {
     }));
   }
 
-  load(set: TrainingSet, { rows, first, count }: Batch): void {
-    this.#count = count;
-    this.#rows = roundUp(count, 4);
-    gatherRows(set, rows, first, count, this.#rows, this.#inputPanels(), this.capacity);
+  load(set: TrainingSet, batch: Batch): void {
+    this.#count = batch.count;
+    this.#rows = roundUp(batch.count, 4);
+    const stride = this.capacity;
+    gatherRows(set, batch, 0, { panels: this.#inputPanels(), stride, firstRow: 0, paddedCount: this.#rows });
   }
 
   /** A view that is made anew when the memory has grown. */

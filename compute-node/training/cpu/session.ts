@@ -7,6 +7,7 @@ import { initialParameters } from "../random.ts";
 import { CompiledLoss } from "./compiled-loss.ts";
 import type { CompiledNetwork } from "./compiled-network.ts";
 import { CompiledMlp } from "./mlp.ts";
+import { CompiledRecurrent } from "./recurrent.ts";
 import { Weights } from "./weights.ts";
 
 export class CpuSession implements TrainingSession {
@@ -127,7 +128,7 @@ export class CpuSession implements TrainingSession {
 
 function compileNetwork({ network, options }: Member, weights: Weights, arena: Arena): CompiledNetwork {
   if (network.kind === "mlp") return new CompiledMlp(network, options.seed, options.batchRows, weights, arena);
-  throw new Problem("invalid-request", `The CPU cannot train a ${network.kind} yet.`);
+  return new CompiledRecurrent(network, options.seed, options.batchRows, weights, arena);
 }
 
 /** From panels to rows: example `first` + i becomes row i of what is after it. */

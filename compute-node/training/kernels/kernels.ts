@@ -89,6 +89,58 @@ export interface Kernels {
     scaleGradient: number,
     shiftGradient: number,
   ): void;
+  lstmForward(
+    gates: number,
+    stride: number,
+    before: number,
+    memory: number,
+    state: number,
+    stateStride: number,
+    rows: number,
+    columns: number,
+    starts: number,
+    time: number,
+  ): void;
+  lstmBackward(
+    gates: number,
+    stride: number,
+    before: number,
+    memory: number,
+    stateStride: number,
+    gradient: number,
+    carry: number,
+    carryStride: number,
+    rows: number,
+    columns: number,
+    starts: number,
+    time: number,
+  ): void;
+  gruForward(
+    gates: number,
+    fromState: number,
+    stride: number,
+    before: number,
+    state: number,
+    stateStride: number,
+    rows: number,
+    columns: number,
+    starts: number,
+    time: number,
+  ): void;
+  gruBackward(
+    gates: number,
+    fromState: number,
+    stride: number,
+    before: number,
+    stateStride: number,
+    gradient: number,
+    carry: number,
+    carryStride: number,
+    rows: number,
+    columns: number,
+    starts: number,
+    time: number,
+  ): void;
   lossSums(): number;
   classLoss(
     outputs: number,

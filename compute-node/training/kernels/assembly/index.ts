@@ -3,6 +3,7 @@ export { normaliseBatch, normaliseByRunning, normaliseGradient } from "./batch-n
 export { classLoss, lossSums, valueLoss } from "./loss";
 export { multiply, multiplyTransposed, sumRows, transpose } from "./matrix";
 export { adam, descend, scaleByRoot, squareSum } from "./optimiser";
+export { gruBackward, gruForward, lstmBackward, lstmForward } from "./recurrent";
 
 /** Where free memory begins. */
 export function firstFreeByte(): usize {
