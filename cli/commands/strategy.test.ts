@@ -144,6 +144,10 @@ describe("strategy migrate", () => {
     expect(again.err).toContain("it is there already");
   });
 
+  it("refuses code", async () => {
+    expect((await run("migrate", join(EXAMPLES, "sma-cross.ts"))).err).toContain("is code, which has no versions");
+  });
+
   it("refuses rules", async () => {
     const { code, err } = await run("migrate", join(EXAMPLES, "sma-cross.yaml"));
     expect(code).toBe(1);

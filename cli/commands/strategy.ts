@@ -119,10 +119,18 @@ async function features(context: Context, file: string): Promise<void> {
 }
 
 async function migrate(context: Context, file: string, output: string | undefined): Promise<void> {
-  const [{ migrateStrategy }, { readStrategyText }] = await Promise.all([
+  const [{ migrateStrategy }, { readStrategyText }, { isScriptFile }] = await Promise.all([
     import("../../compute-node/strategy/index.ts"),
     import("../strategy-source.ts"),
+    import("../strategy-bundle.ts"),
   ]);
+  if (isScriptFile(file)) {
+    throw await problem(
+      "invalid-request",
+      `${file} is code, which has no versions.`,
+      "Give a fuzzy-neural strategy in YAML.",
+    );
+  }
   const { text, warnings } = migrateStrategy(await readStrategyText(file), file);
   for (const warning of context.json ? [] : warnings) context.note(`warning: ${warning}`);
   if (output !== undefined) await writeNew(output, text);

@@ -158,6 +158,9 @@ describe("assignments", () => {
     expect(reasonFor(ask())).toBe("kind backtest is not allowed here; allowed: sleep");
     story.state.capabilities = { ...story.state.capabilities, kinds: ["backtest"] };
     expect(reasonFor(ask())).toBe("no data AAPL 1d");
+    const script = { ...backtest, strategy: { kind: "script", name: "s", source: "exports.default = {}" } as const };
+    const scripted = story.hear({ type: "assign", ...B, spec: script, checkpoint: null });
+    expect(reasonFor(scripted)).toBe("kind script is not allowed here; allowed: backtest");
     story.do({ type: "drain", draining: true, exitWhenDrained: false });
     expect(reasonFor(story.assign(B))).toBe("the node drains");
   });
