@@ -14,6 +14,7 @@ import { canonicalJson } from "./canonical-json.ts";
 import { prepareStrategy } from "./prepare-strategy.ts";
 import { type FinishedRun, runDetails } from "./run-details.ts";
 import { listOf } from "./series.ts";
+import { requireFiniteResult, requireSoundBars } from "./sound-bars.ts";
 import { computeStatistics } from "./statistics.ts";
 import { undefinedFigures } from "./undefined-statistics.ts";
 
@@ -58,7 +59,8 @@ const PHASE_START = { signals: 0, bars: 0.2, statistics: 0.5, encoding: 0.6 } as
  * Pure: the same specification, data and engine version give the same bytes on every machine.
  * Bars before the range are not seen, also not by indicators.
  *
- * @throws Problem `data-not-found` for a range without bars; `invalid-strategy` for what the strategy gets wrong
+ * @throws Problem `data-not-found` for a range without bars; `invalid-data` for bars that the store would not take, and for
+ *   figures beyond what a number holds; `invalid-strategy` for what the strategy gets wrong
  */
 export function executeBacktest({ spec, bars, dataSha256, onProgress, onLog }: BacktestRequest): BacktestArtefact {
   const report = (phase: BacktestProgress["phase"], done: number) =>
@@ -99,6 +101,7 @@ export function artefactOf({ asked, bars, run, parameters, hashes, onProgress }:
   report("statistics", PHASE_START.statistics);
   const statistics = computeStatistics(bars, run, run.warmupBars);
   const result = assemble(asked, bars, run, { parameters, statistics, hashes });
+  requireFiniteResult(result);
   report("encoding", PHASE_START.encoding);
   const bytes = encodeBacktestResult(result, bars.timeMs);
   const artefact = { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
@@ -130,8 +133,9 @@ export function engineHash(): string {
 /** The bars of the range that was asked for. Throws a `Problem` (`data-not-found`) where there are none. */
 export function testedBars(bars: BarColumns, data: BacktestSpec["data"]): BarColumns {
   const tested = sliceBars(bars, data.startMs, data.endMs);
-  if (tested.rows > 0) return tested;
   const name = `${data.symbol} ${data.timeframe}`;
+  requireSoundBars(tested.rows > 0 ? tested : bars, name);
+  if (tested.rows > 0) return tested;
   if (bars.rows === 0) {
     throw new Problem("data-not-found", `The dataset ${name} has no bars.`, { cure: "Load prices into it first." });
   }

@@ -82,7 +82,8 @@ export function computeStatistics(
 /** As JSON can carry it: NaN is null, an infinity its name. */
 export function statisticOf(value: number): z.infer<typeof statistic> {
   if (Number.isNaN(value)) return null;
-  if (Number.isFinite(value)) return value;
+  // JSON has no negative zero.
+  if (Number.isFinite(value)) return value === 0 ? 0 : value;
   return value > 0 ? "Infinity" : "-Infinity";
 }
 
