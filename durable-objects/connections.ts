@@ -86,12 +86,20 @@ export class Connections {
   }
 }
 
+/** What the runtime keeps of each socket, as long as this object is awake: it is asked for with every message. */
+const attachments = new WeakMap<WebSocket, Attachment>();
+
 export function attachmentOf(socket: WebSocket): Attachment {
-  return socket.deserializeAttachment() as Attachment;
+  const known = attachments.get(socket);
+  if (known !== undefined) return known;
+  const kept = socket.deserializeAttachment() as Attachment;
+  attachments.set(socket, kept);
+  return kept;
 }
 
 export function setAttachment(socket: WebSocket, attachment: Attachment): void {
   socket.serializeAttachment(attachment);
+  attachments.set(socket, attachment);
 }
 
 /** One frame for all messages, or several when they would be over the limit together. */

@@ -24,9 +24,12 @@ interface Stream {
 export class Followers {
   readonly #context: DurableObjectState;
   readonly #streams = new Set<Stream>();
+  /** Sockets by what they follow; most operations have nobody who follows, and asking the runtime takes time. */
+  readonly #sockets = new Map<string, Set<WebSocket>>();
 
   constructor(context: DurableObjectState) {
     this.#context = context;
+    for (const socket of context.getWebSockets()) if (isFollower(socket)) this.#add(socket);
   }
 
   /** A `text/event-stream` of `missed` and all that follows. It ends after a final event of its operation. */
@@ -56,6 +59,7 @@ export class Followers {
     const pair = new WebSocketPair();
     this.#context.acceptWebSocket(pair[1], [`follows:${operationId ?? ALL}`]);
     pair[1].serializeAttachment({ follows: operationId } satisfies FollowerAttachment);
+    this.#add(pair[1]);
     for (const event of missed) tellSocket(pair[1], event);
     return new Response(null, { status: 101, webSocket: pair[0] });
   }
@@ -67,9 +71,24 @@ export class Followers {
       for (const stream of this.#streams) {
         if (stream.operationId === null || stream.operationId === event.operationId) this.#tellStream(stream, event);
       }
-      for (const socket of this.#context.getWebSockets(`follows:${event.operationId}`)) tellSocket(socket, event);
-      for (const socket of this.#context.getWebSockets(`follows:${ALL}`)) tellSocket(socket, event);
+      for (const socket of this.#sockets.get(event.operationId) ?? []) tellSocket(socket, event);
+      for (const socket of this.#sockets.get(ALL) ?? []) tellSocket(socket, event);
     }
+  }
+
+  /** Its connection closed. */
+  forget(socket: WebSocket): void {
+    const key = followedBy(socket);
+    const sockets = this.#sockets.get(key);
+    sockets?.delete(socket);
+    if (sockets?.size === 0) this.#sockets.delete(key);
+  }
+
+  #add(socket: WebSocket): void {
+    const key = followedBy(socket);
+    const sockets = this.#sockets.get(key);
+    if (sockets === undefined) this.#sockets.set(key, new Set([socket]));
+    else sockets.add(socket);
   }
 
   #tellStream(stream: Stream, event: OperationEvent): void {
@@ -97,6 +116,10 @@ export class Followers {
     clearInterval(stream.keepAlive);
     this.#streams.delete(stream);
   }
+}
+
+function followedBy(socket: WebSocket): string {
+  return (socket.deserializeAttachment() as FollowerAttachment).follows ?? ALL;
 }
 
 export function isFollower(socket: WebSocket): boolean {

@@ -454,14 +454,19 @@ export class WorkerRegistry extends DurableObject<Environment> {
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
-    if (!isFollower(socket)) this.#lost(socket);
+    this.#gone(socket);
     // 1005, 1006 and 1015 only report; sending them back is an error.
     if (code !== 1005 && code !== 1006 && code !== 1015) closeQuietly(socket, code, reason);
     else closeQuietly(socket, 1000, "");
   }
 
   override webSocketError(socket: WebSocket): void {
-    if (!isFollower(socket)) this.#lost(socket);
+    this.#gone(socket);
+  }
+
+  #gone(socket: WebSocket): void {
+    if (isFollower(socket)) this.#followers.forget(socket);
+    else this.#lost(socket);
   }
 
   #lost(socket: WebSocket): void {

@@ -13,6 +13,8 @@ export interface Wire<T> {
   readonly schema: z.ZodType<T>;
   /** JSON value → checked value. Throws a `Problem` (`invalid-request`) that lists every fault with its wire path. */
   parse(json: unknown, subject?: string): T;
+  /** JSON value that `encode` made → value, unchecked: for what was checked before it was stored. */
+  decode(json: unknown): T;
   /** Value → JSON value. The value is trusted: it was parsed, or made by typed code. */
   encode(value: T): unknown;
 }
@@ -158,6 +160,7 @@ export function wire<S extends z.ZodType>(schema: S): Wire<z.output<S>> {
           issues.length > 1 ? `Correct the ${issues.length} faults listed under issues.` : "Correct it and try again.",
       });
     },
+    decode: (json) => codecOf(schema).decode(json) as z.output<S>,
     encode: (value) => codecOf(schema).encode(value),
   };
 }

@@ -3,8 +3,9 @@
  * the workspace's registry alone, which checks it in the same call that does the work.
  */
 import { createMiddleware } from "hono/factory";
-import { Problem, sha256Hex, workspaceOfToken } from "../protocol/index.ts";
+import { Problem, workspaceOfToken } from "../protocol/index.ts";
 import type { Edge, RegistryClient } from "./edge.ts";
+import { hashOfToken } from "./token-hashes.ts";
 
 export const authenticate = createMiddleware<Edge>(async (context, next) => {
   const header = context.req.header("authorization");
@@ -20,8 +21,8 @@ export const authenticate = createMiddleware<Edge>(async (context, next) => {
     );
   }
   const { REGISTRY } = context.env;
-  context.set("tokenHash", await sha256Hex(token));
+  context.set("tokenHash", await hashOfToken(token));
   context.set("workspace", workspace);
-  context.set("registry", REGISTRY.get(REGISTRY.idFromName(workspace)) as unknown as RegistryClient);
+  context.set("registry", REGISTRY.getByName(workspace) as unknown as RegistryClient);
   await next();
 });

@@ -117,10 +117,9 @@ function run(): void {
     for (let left = count; left > 0; ) {
       const held = assigned.splice(0, Math.min(slots, left));
       const result = { sha256: null, bytes: 0, mediaType: "application/json", summary: {} };
-      const messages = held.flatMap(({ operationId, attempt }): LaterMessage[] => [
-        { type: "accept", operationId, attempt },
-        { type: "complete", operationId, attempt, result },
-      ]);
+      const messages = held.map(
+        ({ operationId, attempt }): LaterMessage => ({ type: "complete", operationId, attempt, result }),
+      );
       take(scheduler.receiveAll(WORKER, epoch + 1, messages, now));
       left -= held.length;
     }

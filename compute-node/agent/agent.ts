@@ -31,6 +31,7 @@ import {
   heldLeases,
   leaseKey,
   occupiedSlots,
+  slotsAreScarce,
   step,
   type UploadOutcome,
   wakeAt,
@@ -186,7 +187,7 @@ export class Agent {
         this.#connect(effect.epoch);
         return;
       case "send":
-        this.#lineOf(effect.epoch)?.send(effect.messages);
+        this.#lineOf(effect.epoch)?.send(effect.messages, slotsAreScarce(this.#state));
         return;
       case "ping":
         this.#lineOf(effect.epoch)?.ping();

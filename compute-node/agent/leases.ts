@@ -29,6 +29,11 @@ export function occupiedSlots(state: AgentState): number {
   return countHoldings(state, ({ stage }) => stage.name === "running" || stage.name === "stopping");
 }
 
+/** At least half of the slots are taken as the registry sees it, which counts what has ended and is not acknowledged. */
+export function slotsAreScarce(state: AgentState): boolean {
+  return countHoldings(state, isHeld) * 2 >= state.capabilities.slots;
+}
+
 /** Takes an assignment, refuses it with a reason, or answers a repeated one as the first. */
 export function assign(turn: Turn, assignment: Assignment): void {
   const { state } = turn;

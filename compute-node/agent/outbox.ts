@@ -1,14 +1,16 @@
 /**
  * Gives messages company, since each frame costs the registry a durable write, whatever it carries.
  *
- * An `accept` waits a moment: a short job's end shares its frame. The end of a job goes at once where no other end is on
- * its way; else it waits for the registry's answer, and takes along all that has come by then (as J. Nagle does with
- * small packets, RFC 896). So one job alone is never held up, and many share writes.
+ * An `accept` waits a moment: a short job's end makes it needless. The end of a job goes at once where none went just
+ * before it. Else it waits: while slots are scarce, for the registry's answer to the end before, and takes along all that
+ * has come by then (as J. Nagle does with small packets, RFC 896); while slots are free and nothing waits for this one,
+ * for a moment. So one job alone is never held up, no slot stays empty for it, and many share writes.
  */
 import type { NodeMessage } from "../../protocol/index.ts";
+import { leaseKey } from "./model.ts";
 
 /** The longest that a message waits for company. */
-const COMPANY_MS = 10;
+const COMPANY_MS = 5;
 
 /** Nobody acts on them at once. */
 const PATIENT: ReadonlySet<NodeMessage["type"]> = new Set(["accept", "progress", "log"]);
@@ -18,6 +20,9 @@ export class Outbox {
   #waiting: NodeMessage[] = [];
   /** A `complete` is on its way, and nothing has come back since. */
   #isUnanswered = false;
+  /** As the last push said. */
+  #isScarce = false;
+  #endSentAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
   /** `write` gets messages that go out now, in order. */
@@ -25,7 +30,9 @@ export class Outbox {
     this.#write = write;
   }
 
-  push(messages: readonly NodeMessage[]): void {
+  /** `slotsAreScarce`: what ends now frees a slot that something may wait for. */
+  push(messages: readonly NodeMessage[], slotsAreScarce: boolean): void {
+    this.#isScarce = slotsAreScarce;
     this.#waiting.push(...messages);
     if (!messages.every((message) => this.#canWait(message))) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), COMPANY_MS);
@@ -34,17 +41,20 @@ export class Outbox {
   /** The registry said something: what waited for its answer goes out. */
   answered(): void {
     this.#isUnanswered = false;
-    if (this.#waiting.some(({ type }) => type === "complete")) this.flush();
+    if (this.#isScarce && this.#waiting.some(({ type }) => type === "complete")) this.flush();
   }
 
   /** Everything goes out now. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const messages = this.#waiting;
+    const messages = withoutNeedlessAccepts(this.#waiting);
     if (messages.length === 0) return;
     this.#waiting = [];
-    this.#isUnanswered ||= messages.some(({ type }) => type === "complete");
+    if (messages.some(({ type }) => type === "complete")) {
+      this.#isUnanswered = true;
+      this.#endSentAt = performance.now();
+    }
     this.#write(messages);
   }
 
@@ -56,6 +66,17 @@ export class Outbox {
   }
 
   #canWait({ type }: NodeMessage): boolean {
-    return PATIENT.has(type) || (type === "complete" && this.#isUnanswered);
+    if (type !== "complete") return PATIENT.has(type);
+    return this.#isScarce ? this.#isUnanswered : performance.now() - this.#endSentAt < COMPANY_MS;
   }
+}
+
+/** The end of an attempt in the same frame says all that its `accept` would have said. */
+function withoutNeedlessAccepts(messages: readonly NodeMessage[]): NodeMessage[] {
+  const ended = new Set<string>();
+  for (const message of messages) {
+    if (message.type === "complete" || message.type === "fail" || message.type === "stopped")
+      ended.add(leaseKey(message));
+  }
+  return messages.filter((message) => message.type !== "accept" || !ended.has(leaseKey(message)));
 }

@@ -25,7 +25,7 @@ export interface SocketHandlers {
 
 export interface RegistrySocket {
   /** In one frame, or several where one would be too large; at once, or after a moment together with more (outbox.ts). */
-  send(messages: readonly NodeMessage[]): void;
+  send(messages: readonly NodeMessage[], slotsAreScarce: boolean): void;
   ping(): void;
   /** Says goodbye, and does not wait long for the answer. */
   close(reason: string): void;
@@ -74,7 +74,7 @@ export function openRegistrySocket(url: string, credential: string, handlers: So
   });
   socket.on("close", (code, reason) => end(code, reason.toString() || failure));
   return {
-    send: (messages) => outbox.push(messages),
+    send: (messages, slotsAreScarce) => outbox.push(messages, slotsAreScarce),
     ping: () => write(HEARTBEAT_REQUEST),
     close(reason) {
       outbox.flush();

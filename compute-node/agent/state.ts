@@ -34,9 +34,9 @@ import {
   shutDownLeases,
   uploadEnded,
 } from "./leases.ts";
-import { type AgentConfig, type AgentEffect, type AgentEvent, type AgentState, leaseKey, type Turn } from "./model.ts";
+import type { AgentConfig, AgentEffect, AgentEvent, AgentState, Turn } from "./model.ts";
 
-export { heldLeases, occupiedSlots } from "./leases.ts";
+export { heldLeases, occupiedSlots, slotsAreScarce } from "./leases.ts";
 export * from "./model.ts";
 
 export const AGENT_DEFAULTS = {
@@ -204,9 +204,9 @@ function leaveIfDone(turn: Turn): void {
 function assertAgentState(state: AgentState): void {
   assert(occupiedSlots(state) <= state.capabilities.slots, "no more jobs run than there are slots");
   for (const [key, holding] of state.holdings) {
-    assert(key === leaseKey(holding), "a holding stands under its own lease");
+    assert(key.startsWith(holding.operationId), "a holding stands under its own lease");
     if (holding.stage.name === "ended") {
-      assert(leaseKey(holding.stage.report) === key, "a report is about the lease that it ends");
+      assert(holding.stage.report.attempt === holding.attempt, "a report is about the lease that it ends");
     }
   }
 }

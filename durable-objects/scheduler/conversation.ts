@@ -15,7 +15,7 @@ import { hasArtefact, keepArtefact, releaseArtefact } from "./artefact-index.ts"
 import { heartbeatIntervalMs } from "./config.ts";
 import { count } from "./counters.ts";
 import { recordEvent, recordLogLines, tellProgress } from "./event-log.ts";
-import { endAttempt, heldLease, loseLease, rejectLease } from "./leases.ts";
+import { completeLease, endAttempt, heldLease, loseLease, rejectLease } from "./leases.ts";
 import { closeConnection, type State, sendTo } from "./state.ts";
 import { recordWorkerMoment } from "./worker-history.ts";
 import type { WorkerRecord } from "./worker-record.ts";
@@ -110,18 +110,26 @@ function about(
     return false;
   }
   const { operationId, attempt } = message;
-  if (!lease.accepted && message.type !== "reject") {
+  const isRefused = message.type === "complete" && !resultIsStored(state, message.result);
+  // The end of an attempt says all that an acceptance would have said.
+  const isEnd = ENDINGS.includes(message.type) && !isRefused;
+  if (!lease.accepted && !isEnd && message.type !== "reject") {
     lease.accepted = true;
     state.operations.update({ operationId, status: "running" }, { accepted: true });
     recordEvent(state, operationId, "accepted", now, { worker_id: worker.workerId, attempt });
   }
   if (message.type === "accept") return false;
-  const operation = state.operations.get(operationId)!;
-  if (message.type === "complete" && !resultIsStored(state, message.result)) {
+  if (isRefused) {
     const reason = `the artefact of operation ${operationId} is not stored; upload it first`;
     sendTo(state, worker, { type: "refused", reason });
     return false;
   }
+  if (message.type === "complete") {
+    completeLease(state, worker, lease, message.result, now);
+    sendTo(state, worker, { type: "acknowledge", operationId, attempt });
+    return true;
+  }
+  const operation = state.operations.get(operationId)!;
   switch (message.type) {
     case "log":
       recordLogLines(state, operationId, attempt, message.lines, now);
@@ -134,13 +142,13 @@ function about(
       if (!hasArtefact(state.sql, message.sha256)) return false;
       if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
       keepArtefact(state.sql, message.sha256);
+      lease.checkpoint = message.sha256;
       state.operations.update(operation, { checkpoint: message.sha256 });
       recordEvent(state, operationId, "checkpoint", now, { attempt, sha256: message.sha256 });
       return false;
     case "reject":
       rejectLease(state, worker, operation, message.reason, now);
       break;
-    case "complete":
     case "fail":
     case "stopped":
       endAttempt(state, worker, operation, message, now);

@@ -139,6 +139,7 @@ function handOut(state: State, lane: Lane, head: QueuedHead, worker: WorkerRecor
     assignedAt: now,
     accepted: false,
     stopReason: null,
+    checkpoint: operation.checkpoint,
   });
   state.workers.putSelected(worker, now);
   state.effects.push(assignment(worker, operation, attempt, lane.stored));
@@ -152,7 +153,7 @@ export function assignment(
   attempt: number,
   dataset: DatasetRef | undefined,
 ): State["effects"][number] {
-  const spec = specWire.parse(JSON.parse(specText), "stored specification");
+  const spec = specWire.decode(JSON.parse(specText));
   return {
     type: "send",
     workerId: worker.workerId,

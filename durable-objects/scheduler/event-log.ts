@@ -2,7 +2,7 @@
 import type { OperationEvent, OperationEventType, Progress } from "../../protocol/index.ts";
 import { LIMITS, type LogLine } from "../../protocol/index.ts";
 import { first, type Sql } from "./sql.ts";
-import type { State } from "./state.ts";
+import type { Effect, State } from "./state.ts";
 
 interface EventRow {
   event_id: number;
@@ -12,23 +12,38 @@ interface EventRow {
   data: string;
 }
 
-/** Writes the event, and asks the shell to tell the operation's followers. */
+/** The number that the next event gets. Numbers are never used twice, also when the newest events are gone. */
+export function nextEventId(sql: Sql): number {
+  const row = first<{ newest: number }>(sql, "SELECT seq AS newest FROM sqlite_sequence WHERE name = 'events'");
+  return (row?.newest ?? 0) + 1;
+}
+
+/** Numbers the event, and asks the shell to tell the operation's followers. `writeEvents` writes it before the step ends. */
 export function recordEvent(
-  state: Pick<State, "sql" | "effects">,
+  state: Pick<State, "nextEventId" | "effects">,
   operationId: string,
   type: OperationEventType,
   now: number,
   data: Record<string, unknown> = {},
 ): void {
-  const { id: eventId } = first<{ id: number }>(
-    state.sql,
-    "INSERT INTO events (operation_id, type, at, data) VALUES (?, ?, ?, ?) RETURNING event_id AS id",
-    operationId,
-    type,
-    now,
-    JSON.stringify(data),
-  )!;
+  const eventId = state.nextEventId++;
   state.effects.push({ type: "event", event: { eventId, operationId, type, atMs: now, data } });
+}
+
+/** Writes a step's events, in one statement however many they are. */
+export function writeEvents(sql: Sql, effects: readonly Effect[]): void {
+  const rows: (string | number | null)[][] = [];
+  for (const effect of effects) {
+    if (effect.type !== "event" || effect.event.eventId === null) continue;
+    const { eventId, operationId, type, atMs, data } = effect.event;
+    rows.push([eventId, operationId, type, atMs, JSON.stringify(data)]);
+  }
+  if (rows.length === 0) return;
+  sql.run(
+    `INSERT INTO events (event_id, operation_id, type, at, data)
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?)`,
+    JSON.stringify(rows),
+  );
 }
 
 /** Progress is told and not kept: the operation holds the newest. */

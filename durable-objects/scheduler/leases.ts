@@ -13,9 +13,8 @@ import type { State } from "./state.ts";
 import { recordWorkerMoment } from "./worker-history.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
 
-/** How an attempt ended, as its node says. */
+/** How an attempt ended without a result, as its node says. */
 export type Ending =
-  | { readonly type: "complete"; readonly result: OperationResult }
   | { readonly type: "fail"; readonly error: ProblemDetails; readonly retryable: boolean }
   | { readonly type: "stopped"; readonly reason: "cancelled" | "shutdown" };
 
@@ -25,7 +24,7 @@ export function heldLease(worker: WorkerRecord, claim: Lease): LeaseRecord | und
   return lease?.attempt === claim.attempt ? lease : undefined;
 }
 
-/** Ends an attempt. The caller has checked that `worker` holds the lease. */
+/** Ends an attempt that has no result. The caller has checked that `worker` holds the lease. */
 export function endAttempt(
   state: State,
   worker: WorkerRecord,
@@ -35,9 +34,6 @@ export function endAttempt(
 ): void {
   worker.leases.delete(operation.operationId);
   switch (ending.type) {
-    case "complete":
-      finish(state, operation, { status: "completed", result: ending.result, error: null }, now);
-      break;
     case "fail":
       if (operation.stopReason !== null) finishStopped(state, operation, now);
       else if (ending.retryable) {
@@ -90,6 +86,7 @@ export function rejectLease(
 
 /** A queued or running operation that was to stop has stopped. */
 export function finishStopped(state: State, operation: OperationRecord, now: number): void {
+  if (operation.status === "queued") state.classes.countQueued(operation.classId, -1);
   if (operation.stopReason === "deadline") {
     const problem = new Problem("unavailable", "The operation did not end before its deadline.", {
       cure: "Submit it again with a later deadline, or with a higher priority.",
@@ -98,21 +95,35 @@ export function finishStopped(state: State, operation: OperationRecord, now: num
   } else finish(state, operation, { status: "cancelled" }, now);
 }
 
-/** Brings an operation to its terminal status. */
-export function finish(
+/** The worker did what it was asked. What the lease holds is all that this needs: the row is written, not read. */
+export function completeLease(
   state: State,
-  operation: OperationRecord,
+  worker: WorkerRecord,
+  lease: LeaseRecord,
+  result: OperationResult,
+  now: number,
+): void {
+  worker.leases.delete(lease.operationId);
+  finish(state, { ...lease, status: "running" }, { status: "completed", result, error: null }, now);
+}
+
+/** Brings a running operation to its terminal status. */
+function finish(
+  state: State,
+  operation: Pick<OperationRecord, "operationId" | "status" | "attempt" | "checkpoint">,
   end: { status: "completed" | "failed" | "cancelled"; result?: OperationResult; error?: ProblemDetails | null },
   now: number,
 ): void {
-  if (operation.status === "queued") state.classes.countQueued(operation.classId, -1);
   state.operations.update(operation, { ...end, artefact: end.result?.sha256 ?? undefined, finishedAt: now });
   if (end.result?.sha256 != null) keepArtefact(state.sql, end.result.sha256);
   if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
   recordEvent(state, operation.operationId, end.status, now, dataOf(end, operation));
 }
 
-function dataOf(end: Parameters<typeof finish>[2], operation: OperationRecord): Record<string, unknown> {
+function dataOf(
+  end: Parameters<typeof finish>[2],
+  operation: Pick<OperationRecord, "attempt">,
+): Record<string, unknown> {
   return {
     attempt: operation.attempt,
     ...(end.error == null ? {} : { detail: end.error.detail }),

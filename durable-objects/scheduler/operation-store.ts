@@ -187,14 +187,23 @@ const SUCCESSORS: Readonly<Record<OperationStatus, readonly OperationStatus[]>> 
   cancelled: [],
 };
 
+/** The earliest of each kind of moment at which stored operations need a look; null where there is none. */
+type Moments = Record<"delayed" | "fallback" | "rejected" | "deadline" | "finished", number | null>;
+
+/** Changes after which one of the moments may be earlier than it was. */
+const MOMENT_COLUMNS: readonly (keyof OperationChange)[] = ["notBefore", "fallbackAt", "rejectedBy"];
+
 export class OperationStore {
   readonly #sql: Sql;
+  /** As last read; each may have become later since, and none earlier. Null: to be read again. */
+  #moments: Moments | null = null;
 
   constructor(sql: Sql) {
     this.#sql = sql;
   }
 
   insert(operation: NewOperation): void {
+    if (operation.fallbackAt > 0 || operation.deadlineAt !== null) this.#moments = null;
     this.#sql.run(
       `INSERT INTO operations (operation_id, class_id, kind, name, spec, requirements, status, priority, rank, attempt,
          failures, max_attempts, not_before, fallback_at, deadline_at, accepted, rejected_by, evidence, created_at,
@@ -220,15 +229,6 @@ export class OperationStore {
   get(operationId: string): OperationRecord | undefined {
     const row = first<OperationRow>(this.#sql, "SELECT * FROM operations WHERE operation_id = ?", operationId);
     return row === undefined ? undefined : toRecord(row);
-  }
-
-  statusOf(operationId: string): OperationStatus | undefined {
-    const row = first<{ status: OperationStatus }>(
-      this.#sql,
-      "SELECT status FROM operations WHERE operation_id = ?",
-      operationId,
-    );
-    return row?.status;
   }
 
   /** The few columns of a hand-out: reading all of them, and their JSON, costs several times as much. */
@@ -263,6 +263,8 @@ export class OperationStore {
       );
     }
     const names = (Object.keys(change) as (keyof OperationChange)[]).filter((name) => change[name] !== undefined);
+    if (names.some((name) => MOMENT_COLUMNS.includes(name))) this.#moments = null;
+    if (change.finishedAt != null && this.#moments?.finished === null) this.#moments = null;
     const assignments = names.map((name) => `${COLUMNS[name]} = ?`).join(", ");
     const values = names.map((name) => toSqlValue(change[name]));
     this.#sql.run(`UPDATE operations SET ${assignments} WHERE operation_id = ?`, ...values, operation.operationId);
@@ -270,6 +272,7 @@ export class OperationStore {
 
   /** Takes a failed or cancelled operation back to the queue: the only way out of a terminal status, and only by hand. */
   reopen(operationId: string, maxAttempts: number, fallbackAt: number): void {
+    this.#moments = null;
     this.#sql.run(
       `UPDATE operations SET status = 'queued', max_attempts = ?, failures = 0, not_before = 0, fallback_at = ?,
          worker_id = NULL, accepted = 0, assigned_at = NULL, stop_reason = NULL, rejected_by = '[]', finished_at = NULL,
@@ -339,11 +342,31 @@ export class OperationStore {
   }
 
   /**
-   * The earliest moments, if any, at which stored operations need a look, in one statement: it is asked after every step.
-   * The indexes are named because SQLite otherwise takes the one on `status`, and walks through all that is queued.
+   * The earliest moments, if any, at which stored operations need a look: asked after every step, so it is read only when
+   * one of them may have become earlier. A moment that passes is read again by the tick that it causes.
    */
   nextMoments(now: number, { rejectionDelayMs, retentionMs }: RegistryConfig): number[] {
-    const row = first<Record<"delayed" | "fallback" | "rejected" | "deadline" | "finished", number | null>>(
+    this.#moments ??= this.#readMoments(now, rejectionDelayMs);
+    const { delayed, fallback, rejected, deadline, finished } = this.#moments;
+    // `rejected`: when the first of the workers' rejections stops counting.
+    const moments = [
+      delayed,
+      fallback,
+      rejected === null ? null : rejected + rejectionDelayMs,
+      deadline,
+      finished === null ? null : finished + retentionMs,
+    ];
+    return moments.filter((at) => at !== null);
+  }
+
+  /** Time has passed: moments that were the earliest may be over. */
+  forgetMoments(): void {
+    this.#moments = null;
+  }
+
+  /** The indexes are named because SQLite otherwise takes the one on `status`, and walks through all that is queued. */
+  #readMoments(now: number, rejectionDelayMs: number): Moments {
+    return first<Moments>(
       this.#sql,
       `SELECT
          (SELECT MIN(not_before) FROM operations INDEXED BY operations_delayed
@@ -359,15 +382,6 @@ export class OperationStore {
       now,
       now - rejectionDelayMs,
     )!;
-    // `rejected`: when the first of the workers' rejections stops counting.
-    const moments = [
-      row.delayed,
-      row.fallback,
-      row.rejected === null ? null : row.rejected + rejectionDelayMs,
-      row.deadline,
-      row.finished === null ? null : row.finished + retentionMs,
-    ];
-    return moments.filter((at) => at !== null);
   }
 
   /** Newest first. `before` is the sequence of the last row of the page before. */

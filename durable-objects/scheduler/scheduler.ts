@@ -28,7 +28,7 @@ import { greet, type Hello, hear, type LaterMessage, type Refusal } from "./conv
 import { type Counter, count, counterValues } from "./counters.ts";
 import { publishDataset, withdrawDataset } from "./dataset-index.ts";
 import { dispatch, rankOf, storedDataset } from "./dispatch.ts";
-import { eventsAfter, logLinesAfter, recordEvent } from "./event-log.ts";
+import { eventsAfter, logLinesAfter, recordEvent, writeEvents } from "./event-log.ts";
 import { checkHealth, type Heartbeats, nextDueAt, removeExpired } from "./health.ts";
 import { fallbackAt, finishStopped, heldLease, loseLease } from "./leases.ts";
 import {
@@ -87,15 +87,19 @@ export class Scheduler {
       const accepted = submissions.map((submission) => this.#accept(state, submission, now));
       count(state.sql, "operations_submitted", accepted.length);
       dispatch(state, now);
-      return accepted.map((operationId) => ({ operationId, status: state.operations.statusOf(operationId)! }));
+      const handedOut = assignedBy(state.effects);
+      return accepted.map(({ operationId, status }) => ({
+        operationId,
+        status: handedOut.has(operationId) ? "running" : status,
+      }));
     });
   }
 
-  #accept(state: State, { request, operationId, idempotency }: Submission, now: number): string {
+  #accept(state: State, { request, operationId, idempotency }: Submission, now: number): AcceptedOperation {
     if (idempotency !== null) {
       const present = state.operations.byIdempotencyKey(idempotency.key);
       if (present !== undefined) {
-        if (present.idempotencyHash === idempotency.hash) return present.operationId;
+        if (present.idempotencyHash === idempotency.hash) return present;
         throw new Problem("conflict", `Idempotency-Key ${idempotency.key} was used for another submission.`, {
           cure: "Use a new key for a new submission.",
         });
@@ -121,7 +125,7 @@ export class Scheduler {
     });
     state.classes.countQueued(classId, 1);
     recordEvent(state, operationId, "queued", now);
-    return operationId;
+    return { operationId, status: "queued" };
   }
 
   /** Cancels now when it is queued; asks its worker to stop when it runs. Cancelling what has ended changes nothing. */
@@ -411,6 +415,7 @@ export class Scheduler {
   /** What time alone changes. The shell calls it from the alarm, and before it shows workers. */
   tick(heartbeats: Heartbeats, now: number): Outcome<void> {
     return this.#step((state) => {
+      state.operations.forgetMoments();
       checkHealth(state, heartbeats, now);
       removeExpired(state, now);
       dispatch(state, now);
@@ -428,7 +433,11 @@ export class Scheduler {
     const state = this.#state;
     state.effects = [];
     try {
-      const value = this.#sql.transaction(() => work(state));
+      const value = this.#sql.transaction(() => {
+        const result = work(state);
+        writeEvents(this.#sql, state.effects);
+        return result;
+      });
       return { value, effects: state.effects };
     } catch (error) {
       this.#state = loadState(this.#sql, this.#config);
@@ -472,6 +481,15 @@ export class Scheduler {
     );
     return last === undefined ? reason : `${reason} (attempt ${last.attempt} on ${last.workerId} ${last.reason})`;
   }
+}
+
+/** The operations that a step handed out. */
+function assignedBy(effects: readonly Effect[]): Set<string> {
+  const assigned = new Set<string>();
+  for (const effect of effects) {
+    if (effect.type === "send" && effect.message.type === "assign") assigned.add(effect.message.operationId);
+  }
+  return assigned;
 }
 
 /** Counted over all workers and for ever: a worker that was removed and comes back goes on above its old epochs. */

@@ -3,6 +3,7 @@ import type { OperationEvent, RegistryMessage } from "../../protocol/index.ts";
 import { ClassIndex } from "./class-index.ts";
 import type { RegistryConfig } from "./config.ts";
 import { DatasetIndex } from "./dataset-index.ts";
+import { nextEventId } from "./event-log.ts";
 import { OperationStore } from "./operation-store.ts";
 import type { Sql } from "./sql.ts";
 import type { WorkerRecord } from "./worker-record.ts";
@@ -30,6 +31,7 @@ export interface State {
   readonly classes: ClassIndex;
   readonly datasets: DatasetIndex;
   effects: Effect[];
+  nextEventId: number;
 }
 
 /** Reads what storage holds; nothing else is needed to go on after a restart. */
@@ -43,6 +45,7 @@ export function loadState(sql: Sql, config: RegistryConfig): State {
     classes: new ClassIndex(sql, operations.queuedByClass()),
     datasets: new DatasetIndex(sql),
     effects: [],
+    nextEventId: nextEventId(sql),
   };
 }
 

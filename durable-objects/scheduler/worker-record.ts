@@ -7,6 +7,8 @@ export interface LeaseRecord {
   readonly attempt: number;
   readonly assignedAt: number;
   accepted: boolean;
+  /** The newest that the operation has, of this attempt or an earlier one; null when there is none. */
+  checkpoint: string | null;
   /** Its cancellation was asked for; the worker was told, or will be when it comes back. */
   stopping: boolean;
   /** Times that the assignment was sent. */

@@ -117,7 +117,10 @@ export class WorkerStore {
 
   /** Puts a running operation's lease on its worker. */
   grant(
-    operation: Pick<OperationRecord, "operationId" | "attempt" | "workerId" | "assignedAt" | "accepted" | "stopReason">,
+    operation: Pick<
+      OperationRecord,
+      "operationId" | "attempt" | "workerId" | "assignedAt" | "accepted" | "stopReason" | "checkpoint"
+    >,
   ): LeaseRecord {
     const worker = operation.workerId === null ? undefined : this.#workers.get(operation.workerId);
     assert(worker !== undefined, `the worker of running operation ${operation.operationId} is known`);
@@ -126,6 +129,7 @@ export class WorkerStore {
       attempt: operation.attempt,
       assignedAt: operation.assignedAt ?? 0,
       accepted: operation.accepted,
+      checkpoint: operation.checkpoint,
       stopping: operation.stopReason !== null,
       sends: 1,
       lastSentAt: operation.assignedAt ?? 0,
