@@ -22,6 +22,7 @@ const ARCHITECTURE: Keys = {
   sequence_length: [wholeFromOne, "a whole number from 1"],
   hidden_size: [wholeFromOne, "a whole number from 1"],
   num_layers: [wholeFromOne, "a whole number from 1"],
+  batch_norm: [z.boolean(), "true or false"],
 };
 const COST_MODEL: Keys = {
   round_trip_cost: [positive, "a number above 0"],
@@ -56,7 +57,22 @@ const TRAINING: Keys = {
   gradient_clip: [z.number(), "a number; 0 turns it off"],
   early_stopping: [z.union([z.boolean(), z.record(z.string(), z.unknown())]), "a mapping, true or false"],
   lr_scheduler: [z.union([z.boolean(), z.record(z.string(), z.unknown())]), "a mapping, true or false"],
-  seed: [z.int(), "a whole number"],
+  class_weights: [z.enum(["balanced", "none"]), "balanced or none"],
+  seed: [z.int().min(0).max(0xffff_ffff), "a whole number from 0 to 4294967295"],
+};
+const EARLY_STOPPING: Keys = {
+  enabled: [z.boolean(), "true or false"],
+  patience: [wholeFromOne, "a whole number of epochs from 1"],
+  min_delta: [atLeastZero, "a number from 0"],
+  monitor: [z.enum(["val_loss", "val_accuracy"]), "val_loss or val_accuracy"],
+};
+const LR_SCHEDULER: Keys = {
+  enabled: [z.boolean(), "true or false"],
+  type: [z.enum(["step", "exponential", "reduce_on_plateau"]), "step, exponential or reduce_on_plateau"],
+  step_size: [wholeFromOne, "a whole number of epochs from 1"],
+  gamma: [z.number().positive().max(1), "a number above 0 and up to 1"],
+  factor: [z.number().positive().lt(1), "a number between 0 and 1"],
+  patience: [z.int().min(0), "a whole number of epochs from 0"],
 };
 const LABEL_KEYS: Readonly<Record<string, readonly string[]>> = {
   zigzag: ["zigzag_threshold"],
@@ -186,12 +202,35 @@ function checkTraining({ training, decisions }: V3Strategy, findings: Findings):
     validation_split: "data_split says how the rows are divided",
   });
   checkSplit(mappingOf(training, "data_split"), findings);
+  checkKeys(mappingOf(training, "early_stopping"), [section, "early_stopping"], EARLY_STOPPING, findings);
+  checkScheduler(mappingOf(training, "lr_scheduler"), findings);
   checkLabels(mappingOf(training, "labels"), findings);
   const { loss } = training;
-  const valid =
-    decisions.output_format === "regression" ? ["huber", "mse"] : ["cross_entropy", "focal", "huber", "mse"];
-  if (typeof loss === "string" && !valid.includes(loss))
-    findings.fault([section, "loss"], `unknown loss "${loss}"`, suggestion(loss, valid, "losses"));
+  const isRegression =
+    decisions.output_format === "regression" || mappingOf(training, "labels").source === "forward_return";
+  if (typeof loss === "string") checkLoss(loss, isRegression, findings);
+}
+
+const CLASS_LOSSES = ["cross_entropy", "focal"];
+const VALUE_LOSSES = ["huber", "mse"];
+
+function checkLoss(loss: string, isRegression: boolean, findings: Findings): void {
+  const fitting = isRegression ? VALUE_LOSSES : CLASS_LOSSES;
+  if (fitting.includes(loss)) return;
+  const isKnown = CLASS_LOSSES.includes(loss) || VALUE_LOSSES.includes(loss);
+  const message = isKnown
+    ? `the loss ${loss} is for ${isRegression ? "classes, and the labels are returns" : "returns, and the labels are classes"}`
+    : `unknown loss "${loss}"`;
+  const known = isRegression ? VALUE_LOSSES : [...CLASS_LOSSES, ...VALUE_LOSSES];
+  const cure = isKnown ? `Write one of ${fitting.join(", ")}.` : suggestion(loss, known, "losses");
+  findings.fault(["training", "loss"], message, cure);
+}
+
+function checkScheduler(scheduler: Mapping, findings: Findings): void {
+  const path = ["training", "lr_scheduler"];
+  checkKeys(scheduler, path, LR_SCHEDULER, findings);
+  if (Object.keys(scheduler).length === 0 || scheduler.enabled === false || scheduler.type !== undefined) return;
+  findings.fault(path, "lr_scheduler has no type", "Add it, such as type: reduce_on_plateau.", { atKey: true });
 }
 
 function checkSplit(split: Mapping, findings: Findings): void {
