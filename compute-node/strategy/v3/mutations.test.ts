@@ -9,7 +9,12 @@ import { computeFeatures, migrateStrategy, parseStrategyFile, validateStrategy }
 
 const EXAMPLE = readFileSync(new URL("../../../examples/strategies/neural-rsi-macd.yaml", import.meta.url), "utf8");
 
+const nested = (levels: number): unknown => (levels === 0 ? [] : { a: [nested(levels - 1)] });
+
 const junk = fc.oneof(
+  fc.constantFrom<unknown>(Infinity, -Infinity, -0, 5e-324, 2 ** 53, 1e15, "𝔘😀", "\u0000", "\u202e", nested(40)),
+  fc.string({ unit: "binary", maxLength: 6 }),
+  fc.double(),
   fc.constantFrom<unknown>(
     null,
     "",
