@@ -127,6 +127,26 @@ describe("a strategy's code from the wire", () => {
     expect(problem.cure).toContain(cure);
   });
 
+  it.each([
+    ["buy(100)", "not by 100", "buy({ units: 100 })"],
+    ["buy(null)", "not by null", "buy({ units: 100 })"],
+    ["buy({ unit: 1 })", 'no field "unit"', '"units"'],
+    ["buy({ units: '5' })", "units 5", "positive number"],
+    ["buy({ size: 2 })", "above the whole", "0.5 is half"],
+    ["sell({ stop: NaN })", "stop NaN", "positive number"],
+    ["buy({ stopLoss: {} })", "stopLoss.fraction NaN", "positive number"],
+    ["buy({ stopLoss: null })", "stopLoss.fraction NaN", "positive number"],
+    ["buy({ timeInForce: 'ioc' })", "timeInForce", '"day"'],
+    ["close(2)", "close(2) is no part", "at most 1"],
+    ["close('all')", "close(all) is no part", "at most 1"],
+    ["cancel()", "onBar failed", "Correct"],
+  ])("is told what is wrong with an order that no compiler has seen: %s", (order, message, cure) => {
+    const problem = problemOf(() => run(`exports.default = { onBar({ buy, sell, close, cancel }) { ${order}; } };`));
+    expect(problem.kind).toBe("invalid-strategy");
+    expect(problem.message).toContain(message);
+    expect(problem.cure).toContain(cure);
+  });
+
   it("that never ends while it is loaded is a fault, where a limit is given", () => {
     const script = { kind: "script", name: "endless", source: "for (;;) {}" } as const;
     expect(problemOf(() => loadScript(script, { timeoutMs: 50 })).message).toContain("does not come to its end");
