@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import { type GpuBackend, openGpuBackend } from "../compute-node/training/gpu/index.ts";
-import type { Tiling } from "../compute-node/training/gpu/mlp-plan.ts";
+import type { Tiling } from "../compute-node/training/gpu/plan.ts";
 import type {
   Member,
   MlpSpec,

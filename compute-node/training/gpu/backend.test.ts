@@ -1,14 +1,14 @@
-/** The GPU backend on SwiftShader, held to finite differences in float64 and to the CPU backend. */
+/** The GPU backend on SwiftShader, held to the float64 reference (which finite differences hold) and to the CPU backend. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Problem } from "../../../protocol/index.ts";
 import { cpuBackend } from "../cpu/backend.ts";
 import type { Member, MlpSpec, OptimiserSpec, TrainingBackend, TrainingSession } from "../network.ts";
 import { shuffleRows } from "../random.ts";
+import { ReferenceSession } from "../reference/backend.ts";
 import { findAdapter } from "./adapter.ts";
 import { backendOf, type GpuBackend } from "./backend.ts";
 import { GpuDevice } from "./device.ts";
-import { referenceGradient, referenceLoss } from "./testing/reference-mlp.ts";
-import { type SmallMember, smallMember, smallSet } from "./testing/small-members.ts";
+import { type SmallMember, smallMember, smallRecurrentMember, smallSet } from "./testing/small-members.ts";
 import { NO_SOFTWARE_ADAPTER, useSoftwareAdapter } from "./testing/software-adapter.ts";
 
 const available = useSoftwareAdapter();
@@ -32,57 +32,52 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
 
   afterAll(() => gpu?.dispose());
 
-  describe("has the gradient of finite differences", () => {
-    const cases: readonly (SmallMember & { title: string; large?: boolean })[] = [
+  describe("has the reference's gradient", () => {
+    const focal = { kind: "focal", gamma: 2, classWeights: [1, 2, 0.5] } as const;
+    const cases: readonly (SmallMember & { title: string; recurrent?: "lstm" | "gru"; large?: boolean })[] = [
       { title: "of cross entropy with class weights, through tanh" },
-      {
-        title: "of focal loss, through sigmoid",
-        activation: "sigmoid",
-        loss: { kind: "focal", gamma: 2, classWeights: [1, 2, 0.5] },
-      },
+      { title: "of focal loss, through sigmoid", activation: "sigmoid", loss: focal },
       { title: "of huber, through leaky relu", activation: "leaky_relu", loss: { kind: "huber", delta: 0.4 } },
       { title: "of mse with dropout, through tanh", loss: { kind: "mse" }, dropout: 0.3 },
-      {
-        title: "with work cut for many members, through relu and three layers",
-        activation: "relu",
-        hidden: [37, 12, 5],
-        large: true,
-      },
+      { title: "with work cut for many members, through relu", activation: "relu", hidden: [37, 12, 5], large: true },
+      { title: "of an lstm with dropout and windows of several lengths", recurrent: "lstm", dropout: 0.3 },
+      { title: "of a gru with dropout and windows of several lengths", recurrent: "gru", dropout: 0.3 },
     ];
-    it.for(cases)("$title", async ({ large, ...small }) => {
-      const member = smallMember({ ...small, options: { optimiser: SGD, gradientClip: null, batchRows: 13 } });
+    it.for(cases)("$title", async ({ large, recurrent, ...small }) => {
+      const plain = { ...small, options: { optimiser: SGD, gradientClip: null, batchRows: 13 } };
+      const member = recurrent === undefined ? smallMember(plain) : smallRecurrentMember(recurrent, plain);
       const cut = { rowsPerGroup: 8, rowsPerThread: 8, gradientTile: 32, gradientRows: 16 };
       const session = await (large ? backendOf(device, cut) : gpu).create(member);
-      const before = await session.getState();
+      const before = { ...(await session.getState()), steps: 2 };
       // A step of length 1 leaves the gradient as the difference. The third batch, for dropout's step 2 as well.
-      await session.setState({ ...before, steps: 2 });
+      await session.setState(before);
       const order = member.set.training.toReversed();
-      const { losses, gradientNorms } = await session.trainBatches({
-        order,
-        firstBatch: 2,
-        batchCount: 1,
-        learningRate: 1,
-      });
+      const request = { order, firstBatch: 2, batchCount: 1, learningRate: 1 };
+      const { losses, gradientNorms } = await session.trainBatches(request);
       const { parameters } = await session.getState();
       session.dispose();
-      const rows = order.slice(26, 39);
-      const expected = referenceGradient(member, before.parameters, rows, 2);
+      const reference = new ReferenceSession(member);
+      await reference.setState(before);
+      const expected = reference.gradientOf(order.slice(26, 39));
       const gradient = before.parameters.map((value, index) => value - parameters[index]);
-      expect(distance(gradient, expected) / norm(expected)).toBeLessThan(GRADIENT_TOLERANCE);
-      expect(losses[0]).toBeCloseTo(referenceLoss(member, Float64Array.from(before.parameters), rows, 2), 5);
-      expect(gradientNorms[0] / norm(expected)).toBeCloseTo(1, 5);
+      expect(distance(gradient, expected.weights) / norm(expected.weights)).toBeLessThan(GRADIENT_TOLERANCE);
+      expect(losses[0]).toBeCloseTo(expected.loss, 5);
+      expect(gradientNorms[0] / norm(expected.weights)).toBeCloseTo(1, 5);
     });
   });
 
   describe("trains as the CPU does", () => {
-    const optimisers: readonly { title: string; optimiser: OptimiserSpec }[] = [
-      { title: "adam", optimiser: { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2 } },
+    const adam: OptimiserSpec = { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2 };
+    const runs: readonly { title: string; optimiser: OptimiserSpec; recurrent?: "lstm" | "gru" }[] = [
+      { title: "adam", optimiser: adam },
+      { title: "adam, an lstm", optimiser: adam, recurrent: "lstm" },
       { title: "adamw", optimiser: { kind: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-1 } },
       { title: "sgd with momentum", optimiser: { kind: "sgd", momentum: 0.9, weightDecay: 1e-2 } },
       { title: "rmsprop", optimiser: { kind: "rmsprop", alpha: 0.9, epsilon: 1e-6, weightDecay: 1e-2 } },
     ];
-    it.for(optimisers)("with $title, clipping and dropout", async ({ optimiser }) => {
-      const member = smallMember({ dropout: 0.2, options: { optimiser, gradientClip: 0.3 } });
+    it.for(runs)("with $title, clipping and dropout", async ({ optimiser, recurrent }) => {
+      const small = { dropout: 0.2, options: { optimiser, gradientClip: 0.3 } };
+      const member = recurrent === undefined ? smallMember(small) : smallRecurrentMember(recurrent, small);
       const [onGpu, onCpu] = [await trainEpochs(gpu, member), await trainEpochs(cpuBackend(), member)];
       for (const [index, loss] of onCpu.losses.entries()) expect(onGpu.losses[index]).toBeCloseTo(loss, 4);
       expect(onGpu.correct).toEqual(onCpu.correct);
@@ -156,28 +151,11 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
 
   it("refuses what it cannot train, and sends it to the CPU", async () => {
     const { network, options, set } = smallMember();
-    const recurrent = {
-      kind: "lstm",
-      inputs: 5,
-      hidden: 4,
-      layers: 1,
-      outputs: 3,
-      dropout: 0,
-      sequenceLength: 3,
-    } as const;
-    await expect(gpu.create({ network: recurrent, options, set })).rejects.toThrow(
-      "does not train a network of type lstm",
-    );
-    const normed = { ...(network as MlpSpec), batchNorm: true };
-    await expect(gpu.create({ network: normed, options, set })).rejects.toThrow("does not train with batch norm");
-    const wide = { ...(network as MlpSpec), hidden: [5000] };
-    await expect(gpu.create({ network: wide, options, set })).rejects.toThrow("The layers have 5008 units together");
-    await expect(gpu.create({ network, options: { ...options, loss: { kind: "mse" } }, set })).rejects.toThrow(
-      "does not fit",
-    );
-    await expect(gpu.create({ network: recurrent, options, set })).rejects.toMatchObject({
-      cure: expect.stringContaining("CPU"),
-    });
+    const normed = gpu.create({ network: { ...(network as MlpSpec), batchNorm: true }, options, set });
+    await expect(normed).rejects.toThrow("does not train with batch norm");
+    await expect(normed).rejects.toMatchObject({ cure: expect.stringContaining("CPU") });
+    const wide = gpu.create({ network: { ...(network as MlpSpec), hidden: [5000] }, options, set });
+    await expect(wide).rejects.toThrow("The network's layers hold 5008 values of a row at once");
   });
 
   it("tells a state that is not this network's", async () => {

@@ -6,7 +6,6 @@ import {
   type Evaluation,
   type LearntState,
   type Member,
-  type MlpSpec,
   momentCount,
   parameterLayout,
   type TrainingBackend,
@@ -16,14 +15,8 @@ import { initialParameters } from "../random.ts";
 import { type AdapterDescription, type AdapterRequest, adapterLine, findAdapter } from "./adapter.ts";
 import { GpuDevice } from "./device.ts";
 import { meanLoss } from "./mean-loss.ts";
-import { type MlpPlan, planMlp, type Tiling } from "./mlp-plan.ts";
-import {
-  bytesPerMember,
-  MlpPopulation,
-  mostBatchRowsOf,
-  type OutputsRequest,
-  type TrainRequest,
-} from "./mlp-population.ts";
+import { type Plan, planOf, type Tiling } from "./plan.ts";
+import { bytesPerMember, mostBatchRowsOf, type OutputsRequest, Population, type TrainRequest } from "./population.ts";
 import { RequestQueue } from "./request-queue.ts";
 
 export interface GpuBackendRequest extends AdapterRequest {
@@ -48,7 +41,7 @@ export function backendOf(device: GpuDevice, tiling: Partial<Tiling>): GpuBacken
     const sessions = new Map<Member, TrainingSession>();
     try {
       for (const group of groupsOf(members, device, tiling)) {
-        const population = await MlpPopulation.create(device, group.plan, group.members);
+        const population = await Population.create(device, group.plan, group.members);
         const shared = new SharedPopulation(population, group.members.length);
         for (const [index, member] of group.members.entries())
           sessions.set(member, new GpuSession(shared, index, member));
@@ -74,7 +67,7 @@ export function backendOf(device: GpuDevice, tiling: Partial<Tiling>): GpuBacken
 }
 
 interface Group {
-  readonly plan: MlpPlan;
+  readonly plan: Plan;
   readonly members: readonly Member[];
 }
 
@@ -88,7 +81,7 @@ function groupsOf(members: readonly Member[], device: GpuDevice, tiling: Partial
     else place.push(member);
   }
   return alike.flatMap((group) => {
-    const plan = planOf(group, device, tiling);
+    const plan = planOfGroup(group, device, tiling);
     const most = mostMembers(plan, group, device);
     const parts = Math.ceil(group.length / most);
     const size = Math.ceil(group.length / parts);
@@ -96,57 +89,47 @@ function groupsOf(members: readonly Member[], device: GpuDevice, tiling: Partial
   });
 }
 
+/** But for their dropout, which may differ. */
+function shapeOf({ network }: Member): string {
+  return JSON.stringify({ ...network, dropout: 0 });
+}
+
 function areAlike(left: Member, right: Member): boolean {
-  const [leftNetwork, rightNetwork] = [left.network as MlpSpec, right.network as MlpSpec];
   return (
     left.set.features === right.set.features &&
     left.set.labels.values === right.set.labels.values &&
-    leftNetwork.inputs === rightNetwork.inputs &&
-    leftNetwork.outputs === rightNetwork.outputs &&
-    leftNetwork.activation === rightNetwork.activation &&
-    leftNetwork.hidden.join() === rightNetwork.hidden.join() &&
+    left.set.windowRows === right.set.windowRows &&
+    shapeOf(left) === shapeOf(right) &&
     left.options.loss.kind === right.options.loss.kind &&
     left.options.optimiser.kind === right.options.optimiser.kind &&
     momentCount(left.options.optimiser) === momentCount(right.options.optimiser)
   );
 }
 
-function planOf(group: readonly Member[], device: GpuDevice, tiling: Partial<Tiling>): MlpPlan {
-  const [{ network, options }] = group;
+function planOfGroup(group: readonly Member[], device: GpuDevice, tiling: Partial<Tiling>): Plan {
+  const [{ network, options, set }] = group;
   const shape = {
-    network: network as MlpSpec,
+    network,
     lossKind: options.loss.kind,
     optimiserKind: options.optimiser.kind,
     moments: momentCount(options.optimiser),
     dropout: group.some((member) => member.network.dropout > 0),
+    windows: network.kind !== "mlp" && set.windowRows !== undefined,
     members: group.length,
   };
-  return planMlp(shape, device.description.limits, tiling);
+  return planOf(shape, device.description.limits, tiling);
 }
 
-function mostMembers(plan: MlpPlan, group: readonly Member[], device: GpuDevice): number {
+function mostMembers(plan: Plan, group: readonly Member[], device: GpuDevice): number {
   const { bufferBytes, storageBindingBytes } = device.description.limits;
   const largest = Math.max(...Object.values(bytesPerMember(plan, mostBatchRowsOf(group))));
   return Math.max(1, Math.floor(Math.min(bufferBytes, storageBindingBytes) / largest));
 }
 
-function refuseUnsupported({ network, options, set }: Member): void {
+function refuseUnsupported({ network }: Member): void {
   const cure = "Train it on the CPU: leave gpu_host out of the requirements' worker types.";
-  if (network.kind !== "mlp") {
-    throw new Problem("invalid-request", `The GPU backend does not train a network of type ${network.kind}.`, { cure });
-  }
-  if (network.batchNorm) {
+  if (network.kind === "mlp" && network.batchNorm) {
     throw new Problem("invalid-request", "The GPU backend does not train with batch norm.", { cure });
-  }
-  const regression = options.loss.kind === "huber" || options.loss.kind === "mse";
-  if (regression !== (set.labels.kind === "values") || (regression && network.outputs !== 1)) {
-    throw new Problem(
-      "invalid-request",
-      `The loss ${options.loss.kind} does not fit ${network.outputs} outputs and labels of kind ${set.labels.kind}.`,
-      {
-        cure: "Take cross_entropy or focal for classes, and huber or mse with one output for values.",
-      },
-    );
   }
 }
 
@@ -154,11 +137,11 @@ type RequestKind = "train" | "outputs" | "state";
 
 /** A population and those who still use it. */
 class SharedPopulation {
-  readonly population: MlpPopulation;
+  readonly population: Population;
   readonly queue: RequestQueue<RequestKind>;
   #users: number;
 
-  constructor(population: MlpPopulation, users: number) {
+  constructor(population: Population, users: number) {
     this.population = population;
     this.#users = users;
     this.queue = new RequestQueue<RequestKind>({

@@ -1,5 +1,14 @@
 /** Small training runs with made-up rows, for the tests of backends. */
-import type { Activation, Labels, LossSpec, Member, MlpSpec, TrainingOptions, TrainingSet } from "../../network.ts";
+import type {
+  Activation,
+  Labels,
+  LossSpec,
+  Member,
+  MlpSpec,
+  RecurrentSpec,
+  TrainingOptions,
+  TrainingSet,
+} from "../../network.ts";
 import { draw32, streamKey } from "../../random.ts";
 
 export interface SmallMember {
@@ -59,4 +68,23 @@ export function smallMember(small: SmallMember = {}): Member {
     ...small.options,
   };
   return { network, options, set };
+}
+
+/** The same with two layers of an LSTM or GRU over windows of up to four rows, every length among them. */
+export function smallRecurrentMember(kind: RecurrentSpec["kind"], small: SmallMember = {}): Member {
+  const { network, options, set } = smallMember(small);
+  const { inputs, outputs, dropout } = network;
+  const sequenceLength = 4;
+  const rows = set.training.slice(sequenceLength);
+  return {
+    network: { kind, inputs, hidden: 6, layers: 2, outputs, dropout, sequenceLength },
+    options,
+    set: {
+      ...set,
+      windowRows: Uint16Array.from(set.training, (row) => 1 + (row % sequenceLength)),
+      training: rows,
+      validation: rows,
+      test: rows,
+    },
+  };
 }

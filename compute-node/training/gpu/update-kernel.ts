@@ -3,11 +3,11 @@
  * by itself, in the same order, which costs less than another dispatch. The formulas are those of torch.optim.
  */
 import type { OptimiserSpec } from "../network.ts";
-import { declarations } from "./mlp-bindings.ts";
-import { type MlpPlan, UPDATE_THREADS } from "./mlp-plan.ts";
+import { declarations } from "./bindings.ts";
+import { type Plan, UPDATE_THREADS } from "./plan.ts";
 
 /** WGSL; dispatched as (groups of parameters, members). */
-export function updateKernel(plan: MlpPlan): string {
+export function updateKernel(plan: Plan): string {
   const count = plan.parameterCount;
   return `${declarations("update", plan)}
 const THREADS = ${UPDATE_THREADS}u;
@@ -60,7 +60,7 @@ interface Corrections {
   readonly secondMoment: string;
 }
 
-function members({ parameterCount }: MlpPlan): Corrections {
+function members({ parameterCount }: Plan): Corrections {
   return {
     correction: "corrections[members[member].statisticsStart + batch]",
     secondMoment: `moments[momentPlace + ${parameterCount}u]`,
@@ -95,20 +95,15 @@ function optimiser(kind: OptimiserSpec["kind"], moments: number, { correction, s
 }
 
 /** The rows' kernel reads the weights forward by inputs and backward by outputs, each from the copy that lies so. */
-function transposedCopy({ layers, weightStride }: MlpPlan): string {
-  return layers
-    .map(
-      ({
-        weightOffset,
-        biasOffset,
-        transposedOffset,
-        inputs,
-        outputs,
-      }) => `  if (place >= ${weightOffset}u && place < ${biasOffset}u) {
-    let inLayer = place - ${weightOffset}u;
-    let transposed = ${transposedOffset}u + inLayer % ${inputs}u * ${outputs}u + inLayer / ${inputs}u;
+function transposedCopy({ matrices, weightStride }: Plan): string {
+  return matrices
+    .map(({ weightOffset, transposedOffset, inputs, outputs }) => {
+      const end = weightOffset + inputs * outputs;
+      return `  if (place >= ${weightOffset}u && place < ${end}u) {
+    let inMatrix = place - ${weightOffset}u;
+    let transposed = ${transposedOffset}u + inMatrix % ${inputs}u * ${outputs}u + inMatrix / ${inputs}u;
     weights[member * ${weightStride}u + transposed] = weight;
-  }`,
-    )
+  }`;
+    })
     .join("\n");
 }

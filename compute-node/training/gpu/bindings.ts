@@ -1,5 +1,5 @@
-/** The buffers that the kernels of an mlp share: their bindings, the members' settings and their WGSL text. */
-import type { MlpPlan } from "./mlp-plan.ts";
+/** The buffers that the kernels share: their bindings, the members' settings and their WGSL text. */
+import type { Plan } from "./plan.ts";
 
 /** In the order of their binding numbers. */
 export const BUFFERS = [
@@ -56,7 +56,7 @@ export const KERNEL_BUFFERS = {
     reads: ["members", "gradients", "partials", "corrections"],
     writes: ["weights", "moments", "control", "statistics"],
   },
-  outputs: { reads: ["members", "weights", "features", "order"], writes: ["outputs"] },
+  outputs: { reads: ["members", "weights", "features", "labels", "order"], writes: ["outputs"] },
 } as const satisfies Record<string, KernelBuffers>;
 export type KernelName = keyof typeof KERNEL_BUFFERS;
 
@@ -74,14 +74,14 @@ export function bindGroupLayoutEntries(kernel: KernelName): GPUBindGroupLayoutEn
 const SHADER_STAGE_COMPUTE = 4;
 
 /** The declarations that a kernel begins with. */
-export function declarations(kernel: KernelName, plan: MlpPlan): string {
+export function declarations(kernel: KernelName, plan: Plan): string {
   const { reads, writes }: KernelBuffers = KERNEL_BUFFERS[kernel];
   const declare = (name: BufferName, access: string) =>
     `@group(0) @binding(${BUFFERS.indexOf(name)}) var<storage, ${access}> ${name}: ${ELEMENTS[name]};`;
   return [
     "struct Member {",
     ...MEMBER_FIELDS.map(([name, type]) => `  ${name}: ${type},`),
-    `  classWeights: array<f32, ${plan.outputs}>,`,
+    `  classWeights: array<f32, ${plan.network.outputs}>,`,
     "}",
     "struct Control {",
     ...CONTROL_FIELDS.map((name) => `  ${name}: u32,`),
@@ -102,6 +102,7 @@ const CONTROL_FIELDS = ["batch", "current", "failed"] as const;
 /** A member's settings for a request, but for its class weights; four bytes each. */
 const MEMBER_FIELDS = [
   ["orderStart", "u32"],
+  ["windowsStart", "u32"],
   ["exampleCount", "u32"],
   ["batchRows", "u32"],
   ["batchCount", "u32"],
@@ -127,11 +128,11 @@ export type MemberSettings = Readonly<Record<(typeof MEMBER_FIELDS)[number][0], 
 
 export const CONTROL_BYTES = 4 * CONTROL_FIELDS.length;
 
-export function memberBytes(plan: MlpPlan): number {
-  return 4 * (MEMBER_FIELDS.length + plan.outputs);
+export function memberBytes(plan: Plan): number {
+  return 4 * (MEMBER_FIELDS.length + plan.network.outputs);
 }
 
-export function packMembers(plan: MlpPlan, members: readonly MemberSettings[]): ArrayBuffer {
+export function packMembers(plan: Plan, members: readonly MemberSettings[]): ArrayBuffer {
   const stride = memberBytes(plan);
   const view = new DataView(new ArrayBuffer(stride * members.length));
   members.forEach((member, index) => {

@@ -1,7 +1,6 @@
-/** Members of one plan on a device: their buffers, and the three dispatches of a step for all of them at once. */
+/** Members of one shape on a device: their buffers, and the three dispatches of a step for all of them at once. */
 import type { BatchRequest, BatchResults, LearntState, Member } from "../network.ts";
 import { dropoutThreshold, streamSeed } from "../random.ts";
-import { type BufferRequest, type GpuDevice, type Kernel, USAGE } from "./device.ts";
 import {
   BUFFERS,
   type BufferName,
@@ -13,11 +12,12 @@ import {
   type MemberSettings,
   memberBytes,
   packMembers,
-} from "./mlp-bindings.ts";
-import { gradientsKernel } from "./mlp-gradients-kernel.ts";
-import { type MlpPlan, UPDATE_THREADS } from "./mlp-plan.ts";
-import { outputsKernel, rowsKernel } from "./mlp-rows-kernel.ts";
-import { updateKernel } from "./mlp-update-kernel.ts";
+} from "./bindings.ts";
+import { type BufferRequest, type GpuDevice, type Kernel, USAGE } from "./device.ts";
+import { gradientsKernel } from "./gradients-kernel.ts";
+import { type Plan, UPDATE_THREADS } from "./plan.ts";
+import { outputsKernel, rowsKernel } from "./rows-kernel.ts";
+import { updateKernel } from "./update-kernel.ts";
 
 /** What one member asks for; `index` is its place among the members. */
 export interface TrainRequest extends BatchRequest {
@@ -43,9 +43,9 @@ const MOST_GROUPS = 65_535;
 const SUBMISSION_FLOPS = 2e10;
 const MOST_STEPS_PER_SUBMISSION = 256;
 
-export class MlpPopulation {
+export class Population {
   readonly #device: GpuDevice;
-  readonly #plan: MlpPlan;
+  readonly #plan: Plan;
   readonly #members: readonly Member[];
   readonly #mostBatchRows: number;
   readonly #steps: number[];
@@ -56,8 +56,8 @@ export class MlpPopulation {
    * Compiles the kernels and uploads the members' features and labels, which all share; their weights come with
    * `writeState`. Throws `too-large` for what the adapter's buffers do not hold.
    */
-  static async create(device: GpuDevice, plan: MlpPlan, members: readonly Member[]): Promise<MlpPopulation> {
-    const population = new MlpPopulation(device, plan, members);
+  static async create(device: GpuDevice, plan: Plan, members: readonly Member[]): Promise<Population> {
+    const population = new Population(device, plan, members);
     try {
       await population.#compile();
       population.#allocate();
@@ -69,7 +69,7 @@ export class MlpPopulation {
     return population;
   }
 
-  private constructor(device: GpuDevice, plan: MlpPlan, members: readonly Member[]) {
+  private constructor(device: GpuDevice, plan: Plan, members: readonly Member[]) {
     this.#device = device;
     this.#plan = plan;
     this.#members = members;
@@ -94,7 +94,8 @@ export class MlpPopulation {
 
   /** Raw outputs of each request's rows in evaluation mode, [example, output]. */
   async outputs(requests: readonly OutputsRequest[]): Promise<Float32Array[]> {
-    const { outputs, tiling } = this.#plan;
+    const { network, tiling } = this.#plan;
+    const { outputs } = network;
     const starts = startsOf(requests.map(({ rows }) => rows.length));
     const settings = this.#idleSettings();
     for (const [at, { index, rows }] of requests.entries()) {
@@ -144,10 +145,10 @@ export class MlpPopulation {
   }
 
   writeState(index: number, { parameters, moments, steps }: LearntState): void {
-    const { parameterCount, weightStride, layers } = this.#plan;
+    const { parameterCount, weightStride, matrices } = this.#plan;
     const weights = new Float32Array(weightStride);
     weights.set(parameters);
-    for (const { inputs, outputs, weightOffset, transposedOffset } of layers) {
+    for (const { inputs, outputs, weightOffset, transposedOffset } of matrices) {
       for (let output = 0; output < outputs; output++) {
         for (let input = 0; input < inputs; input++) {
           weights[transposedOffset + input * outputs + output] = parameters[weightOffset + output * inputs + input];
@@ -188,9 +189,11 @@ export class MlpPopulation {
     }
     this.#create("features", set.features.byteLength);
     this.#write("features", set.features);
-    this.#create("labels", set.labels.values.length * BYTES_PER_FLOAT);
     const { kind, values } = set.labels;
+    const windows = set.windowRows ?? new Uint16Array(0);
+    this.#create("labels", (values.length + windows.length) * BYTES_PER_FLOAT);
     this.#write("labels", kind === "classes" ? Uint32Array.from(values) : values);
+    this.#write("labels", Uint32Array.from(windows), values.length * BYTES_PER_FLOAT);
     for (const name of ["order", "corrections", "statistics", "outputs"] as const) this.#create(name, 0);
   }
 
@@ -328,7 +331,7 @@ export class MlpPopulation {
 }
 
 /** Bytes of each buffer whose size goes with the members. */
-export function bytesPerMember(plan: MlpPlan, mostBatchRows: number) {
+export function bytesPerMember(plan: Plan, mostBatchRows: number) {
   return {
     members: memberBytes(plan),
     control: CONTROL_BYTES,
@@ -336,7 +339,7 @@ export function bytesPerMember(plan: MlpPlan, mostBatchRows: number) {
     gradients: plan.parameterCount * BYTES_PER_FLOAT,
     moments: plan.moments * plan.parameterCount * BYTES_PER_FLOAT,
     partials: plan.gradientTiles * BYTES_PER_FLOAT,
-    trace: mostBatchRows * plan.traceStride * BYTES_PER_FLOAT,
+    trace: mostBatchRows * plan.times * plan.traceStride * BYTES_PER_FLOAT,
     rowStatistics: mostBatchRows * STATISTICS_FLOATS * BYTES_PER_FLOAT,
   } satisfies Partial<Record<BufferName, number>>;
 }
@@ -357,13 +360,14 @@ function copyOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
 }
 
-function settingsOf({ network, options }: Member): MemberSettings {
+function settingsOf({ network, options, set }: Member): MemberSettings {
   const { loss, optimiser } = options;
   const beta1 = optimiser.kind === "sgd" ? optimiser.momentum : optimiser.kind === "rmsprop" ? 0 : optimiser.beta1;
   const beta2 = optimiser.kind === "sgd" ? 0 : optimiser.kind === "rmsprop" ? optimiser.alpha : optimiser.beta2;
   const classWeights = "classWeights" in loss ? loss.classWeights : null;
   return {
     orderStart: 0,
+    windowsStart: set.labels.values.length,
     exampleCount: 0,
     batchRows: options.batchRows,
     batchCount: 0,

@@ -1,20 +1,20 @@
 /** The losses of four rows and their derivatives by the outputs, as WGSL; the definitions are those of `LossSpec`. */
-import type { MlpPlan } from "./mlp-plan.ts";
+import type { Plan } from "./plan.ts";
 
 /**
  * `lossOfRows(member, quad, label, used)` replaces the outputs in the cells by the derivatives of the rows' losses,
  * not yet divided by the sum of `weight`, and answers loss, weight and correctness; all of them 0 where `used` is 0.
  */
-export function lossFunction(plan: MlpPlan): string {
+export function lossFunction(plan: Plan): string {
   const classes = plan.lossKind === "cross_entropy" || plan.lossKind === "focal";
   return `struct RowLosses { loss: vec4f, weight: vec4f, correct: vec4f }
 fn lossOfRows(member: u32, quad: u32, label: vec4u, used: vec4f) -> RowLosses {
-  let first = ${plan.layers[plan.layers.length - 1].outputColumn}u;
+  let first = ${plan.outputCell}u;
 ${classes ? classification(plan) : regression(plan)}
 }`;
 }
 
-function classification({ outputs, lossKind }: MlpPlan): string {
+function classification({ network: { outputs }, lossKind }: Plan): string {
   return `  var largest = cells[first * QUADS + quad];
   var answer = vec4u(0);
   for (var option = 1u; option < ${outputs}u; option++) {
@@ -62,7 +62,7 @@ const FOCAL = `  let gamma = members[member].lossParameter;
   let slope = weight * (focus - gamma * (1.0 - wrong) * (focus / wrong) * logProbability);
   let divisor = used;`;
 
-function regression({ lossKind }: MlpPlan): string {
+function regression({ lossKind }: Plan): string {
   const huber = `  let delta = vec4f(members[member].lossParameter);
   let size = abs(error);
   let loss = used * select(0.5 * error * error, delta * (size - 0.5 * delta), size > delta);

@@ -1,14 +1,14 @@
 /**
- * The kernel of the gradients: deltas transposed times values, summed over the batch's rows in order. Each workgroup
- * has one tile of one layer's matrix [outputs, inputs]; the first tiles across sum the deltas to the bias as well. It
+ * The kernel of the gradients: deltas transposed times values, summed over the batch's rows (and their times) in order. Each workgroup
+ * has one tile of one matrix [outputs, inputs]; the first tiles across sum the deltas to the bias as well. It
  * divides by the batch's weight, which every workgroup sums by itself, and leaves the tile's sum of squares for the
  * norm. No atomics: each number has one writer, and sums have one order.
  */
-import { declarations } from "./mlp-bindings.ts";
-import { GRADIENT_THREADS, type LayerPlan, type MlpPlan } from "./mlp-plan.ts";
+import { declarations } from "./bindings.ts";
+import { GRADIENT_THREADS, type MatrixPlan, type Plan } from "./plan.ts";
 
 /** WGSL; dispatched as (gradient tiles, members). */
-export function gradientsKernel(plan: MlpPlan, mostBatchRows: number): string {
+export function gradientsKernel(plan: Plan, mostBatchRows: number): string {
   const { gradientTile: tile, gradientRows: rows } = plan.tiling;
   const side = Math.sqrt(GRADIENT_THREADS);
   const lanes = tile / side;
@@ -16,6 +16,7 @@ export function gradientsKernel(plan: MlpPlan, mostBatchRows: number): string {
   const each = (line: (lane: number) => string) => Array.from({ length: lanes }, (_, lane) => line(lane)).join("\n");
   return `${declarations("gradients", plan)}
 const ROWS = ${rows}u;
+const TIMES = ${plan.times}u;
 const LANES = ${lanes}u;
 const THREADS = ${GRADIENT_THREADS}u;
 var<workgroup> valueTile: array<${vector}, ${rows * side}>;
@@ -41,9 +42,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   if (batch >= members[member].batchCount) { return; }
   let batchRows = members[member].batchRows;
   let rowCount = min(batchRows, members[member].exampleCount - batch * batchRows);
-  let firstTraceRow = member * ${mostBatchRows}u;
+  let firstRow = member * ${mostBatchRows}u;
   var rowSums = vec4f(0);
-  for (var row = thread; row < rowCount; row += THREADS) { rowSums += rowStatistics[firstTraceRow + row]; }
+  for (var row = thread; row < rowCount; row += THREADS) { rowSums += rowStatistics[firstRow + row]; }
   let totals = sumOverThreads(thread, rowSums);
   if (group.x == 0u && thread == 0u) {
     statistics[members[member].statisticsStart + batch] = totals;
@@ -55,13 +56,16 @@ ${placeOfTile(plan)}
   let down = thread / ${side}u;
 ${each((lane) => `  var sum${lane} = ${vector}(0);`)}
   var biasSum = ${vector}(0);
-  for (var first = 0u; first < rowCount; first += ROWS) {
+  // Every time of every example; or, of a window's last time, every TIMES-th row.
+  let traceRows = rowCount * times;
+  let apart = TIMES / times;
+  for (var first = 0u; first < traceRows; first += ROWS) {
     for (var item = thread; item < ROWS * ${side}u; item += THREADS) {
       let row = first + item / ${side}u;
       var values = ${vector}(0);
       var deltas = ${vector}(0);
-      if (row < rowCount) {
-        let traceRow = (firstTraceRow + row) * ${plan.traceStride}u;
+      if (row < traceRows) {
+        let traceRow = (firstRow * TIMES + row * apart + apart - 1u) * ${plan.traceStride}u;
         for (var lane = 0u; lane < LANES; lane++) {
           let input = tileInput + item % ${side}u * LANES + lane;
           let output = tileOutput + item % ${side}u * LANES + lane;
@@ -113,18 +117,19 @@ ${each(
 `;
 }
 
-/** The layer of tile `group.x`, and where in its matrix the tile begins. */
-function placeOfTile({ layers, tiling }: MlpPlan): string {
-  const assign = (layer: LayerPlan) =>
+/** The matrix of tile `group.x`, and where in its matrix the tile begins. */
+function placeOfTile({ matrices, times, tiling }: Plan): string {
+  const assign = (matrix: MatrixPlan) =>
     [
-      `inputs = ${layer.inputs}u;`,
-      `outputs = ${layer.outputs}u;`,
-      `weightOffset = ${layer.weightOffset}u;`,
-      `biasOffset = ${layer.biasOffset}u;`,
-      `inputColumn = ${layer.inputColumn}u;`,
-      `deltaColumn = ${layer.deltaColumn}u;`,
-      `tilesAcross = ${layer.tilesAcross}u;`,
-      `tileInLayer = group.x - ${layer.firstTile}u;`,
+      `inputs = ${matrix.inputs}u;`,
+      `outputs = ${matrix.outputs}u;`,
+      `weightOffset = ${matrix.weightOffset}u;`,
+      `biasOffset = ${matrix.biasOffset}u;`,
+      `inputColumn = ${matrix.inputColumn}u;`,
+      `deltaColumn = ${matrix.deltaColumn}u;`,
+      `tilesAcross = ${matrix.tilesAcross}u;`,
+      `times = ${matrix.lastTimeOnly ? 1 : times}u;`,
+      `tileInMatrix = group.x - ${matrix.firstTile}u;`,
     ].join(" ");
   const names = [
     "inputs",
@@ -134,11 +139,12 @@ function placeOfTile({ layers, tiling }: MlpPlan): string {
     "inputColumn",
     "deltaColumn",
     "tilesAcross",
-    "tileInLayer",
+    "times",
+    "tileInMatrix",
   ];
-  const branches = layers.map((layer) => `if (group.x >= ${layer.firstTile}u) { ${assign(layer)} }`).toReversed();
+  const branches = matrices.map((matrix) => `if (group.x >= ${matrix.firstTile}u) { ${assign(matrix)} }`).toReversed();
   return `${names.map((name) => `  var ${name} = 0u;`).join("\n")}
   ${branches.join("\n  else ")}
-  let tileInput = tileInLayer % tilesAcross * ${tiling.gradientTile}u;
-  let tileOutput = tileInLayer / tilesAcross * ${tiling.gradientTile}u;`;
+  let tileInput = tileInMatrix % tilesAcross * ${tiling.gradientTile}u;
+  let tileOutput = tileInMatrix / tilesAcross * ${tiling.gradientTile}u;`;
 }

@@ -1,0 +1,276 @@
+/** Where everything of a network stands in the GPU's buffers, and how its work is cut into workgroups. */
+import { Problem } from "../../../protocol/index.ts";
+import {
+  gateCount,
+  type LossSpec,
+  type MlpSpec,
+  type NetworkSpec,
+  type OptimiserSpec,
+  parameterLayout,
+  type RecurrentSpec,
+} from "../network.ts";
+import type { AdapterLimits } from "./adapter.ts";
+
+/**
+ * One weight matrix. Columns count within a row of the trace, which has, for each example of a batch and each time of
+ * its window (one for an mlp), the values that go into every matrix and the deltas: the loss's derivatives by what
+ * comes out of them.
+ */
+export interface MatrixPlan {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** [outputs, inputs], in the member's parameters; then [inputs, outputs] at `transposedOffset`. */
+  readonly weightOffset: number;
+  readonly biasOffset: number;
+  readonly transposedOffset: number;
+  readonly inputColumn: number;
+  readonly deltaColumn: number;
+  /** The head of a recurrent network works on a window's last time alone. */
+  readonly lastTimeOnly: boolean;
+  /** Tiles of the gradient matrix [outputs, inputs]; the first across have the bias as well. */
+  readonly firstTile: number;
+  readonly tilesAcross: number;
+  readonly tilesDown: number;
+}
+
+/** How work is cut; the results are the same to rounding. */
+export interface Tiling {
+  /** Rows of a batch in one workgroup; a multiple of 4. */
+  readonly rowsPerGroup: number;
+  /** Of those, rows that one thread computes together; a multiple of 4. */
+  readonly rowsPerThread: number;
+  readonly rowThreads: number;
+  /** Side of a tile of the gradient: 16 or 32. */
+  readonly gradientTile: number;
+  /** Rows whose activations a gradient workgroup holds at once. */
+  readonly gradientRows: number;
+}
+
+/** What differs between kernels: members of one shape train together. */
+export interface Shape<Network extends NetworkSpec = NetworkSpec> {
+  readonly network: Network;
+  readonly lossKind: LossSpec["kind"];
+  readonly optimiserKind: OptimiserSpec["kind"];
+  /** Arrays of moments. */
+  readonly moments: number;
+  /** Whether any member drops values. */
+  readonly dropout: boolean;
+  /** Whether windows differ in length. */
+  readonly windows: boolean;
+  readonly members: number;
+}
+
+export interface Plan<Network extends NetworkSpec = NetworkSpec> extends Shape<Network> {
+  /** In the order in which values go through them. */
+  readonly matrices: readonly MatrixPlan[];
+  /** Times in a window. */
+  readonly times: number;
+  /** Where the outputs stand in the cells: the workgroup's memory of `cellColumns` columns, [column, row]. */
+  readonly outputCell: number;
+  readonly cellColumns: number;
+  /** Floats of one member's parameters, without the transposed copies. */
+  readonly parameterCount: number;
+  /** Floats of one member in the weights' buffer: parameters, then every weight matrix transposed. */
+  readonly weightStride: number;
+  /** Floats of one row of the trace. */
+  readonly traceStride: number;
+  readonly gradientTiles: number;
+  readonly tiling: Tiling;
+}
+
+export type MlpPlan = Plan<MlpSpec>;
+export type RecurrentPlan = Plan<RecurrentSpec>;
+
+export const GRADIENT_THREADS = 64;
+export const UPDATE_THREADS = 256;
+const BYTES_PER_FLOAT = 4;
+/** Workgroups that keep a large GPU busy: two for each of its 132 or so processors. */
+const ENOUGH_GROUPS = 264;
+
+/**
+ * Cuts the work of `shape` for an adapter. `asked` overrides the choice, for measuring.
+ * Throws `too-large` when four rows' values do not fit into the adapter's workgroup memory.
+ */
+export function planOf(shape: Shape, limits: AdapterLimits, asked: Partial<Tiling> = {}): Plan {
+  const { network } = shape;
+  const columns = network.kind === "mlp" ? mlpColumns(network) : recurrentColumns(network);
+  const tiling = chooseTiling(shape, columns, limits, asked);
+  const matrices = placeMatrices(network, columns.matrices, tiling.gradientTile);
+  const last = matrices[matrices.length - 1];
+  return {
+    ...shape,
+    matrices,
+    times: network.kind === "mlp" ? 1 : network.sequenceLength,
+    outputCell: columns.outputCell,
+    cellColumns: columns.cellColumns,
+    parameterCount: parameterLayout(network).trainableLength,
+    weightStride: last.transposedOffset + last.inputs * last.outputs,
+    traceStride: columns.traceStride,
+    gradientTiles: last.firstTile + last.tilesAcross * last.tilesDown,
+    tiling,
+  };
+}
+
+interface Columns {
+  readonly matrices: readonly MatrixColumns[];
+  readonly outputCell: number;
+  readonly cellColumns: number;
+  readonly traceStride: number;
+  /** Units that threads compute side by side, at most. */
+  readonly widest: number;
+}
+
+interface MatrixColumns {
+  readonly weight: string;
+  readonly bias: string;
+  readonly inputColumn: number;
+  readonly deltaColumn: number;
+  readonly lastTimeOnly: boolean;
+}
+
+/** Trace: the values that go into each layer, then the deltas of each. Cells: the values of each, then the outputs. */
+function mlpColumns({ inputs, hidden, outputs }: MlpSpec): Columns {
+  const widths = [inputs, ...hidden];
+  const valueColumns = widths.reduce((sum, width) => sum + width, 0);
+  let column = 0;
+  const matrices = widths.map((width, layer) => {
+    const inputColumn = column;
+    column += width;
+    const deltaColumn = valueColumns + column - inputs;
+    return {
+      weight: `layers.${layer}.weight`,
+      bias: `layers.${layer}.bias`,
+      inputColumn,
+      deltaColumn,
+      lastTimeOnly: false,
+    };
+  });
+  return {
+    matrices,
+    outputCell: valueColumns,
+    cellColumns: valueColumns + outputs,
+    traceStride: 2 * valueColumns - inputs + outputs,
+    widest: Math.max(...widths),
+  };
+}
+
+/** Columns of the trace of a recurrent network beside those of the matrices: an LSTM's cell states. */
+export function cellStateColumn(network: RecurrentSpec, layer: number): number {
+  return recurrentColumns(network).traceStride - (network.layers - layer) * network.hidden;
+}
+
+/** Gate values of a recurrent layer that stand in the cells at once; a GRU's candidate has two parts. */
+export const GATE_CELLS = 4;
+
+/** What the cells of a recurrent network hold, as columns. */
+export function recurrentCells({ inputs, hidden, layers, outputs }: RecurrentSpec) {
+  const input = 2 * layers * hidden + GATE_CELLS * hidden;
+  return {
+    /** Going forward a layer's state, going back the loss's derivative by it. */
+    state: (layer: number) => layer * hidden,
+    /** The same for an LSTM's cell state. */
+    cellState: (layer: number) => (layers + layer) * hidden,
+    gates: 2 * layers * hidden,
+    /** What goes into a layer; going back, the derivative by what went in. */
+    input,
+    output: input + Math.max(inputs, hidden),
+    count: input + Math.max(inputs, hidden) + outputs,
+  };
+}
+
+/**
+ * Trace: inputs; each layer's state before; what goes into the second layer and those above, and into the head; each
+ * layer's gates, which the deltas replace (for a GRU once for the input's matrix and once for the state's, whose
+ * candidates differ); the outputs' deltas; an LSTM's cell states.
+ */
+function recurrentColumns(network: RecurrentSpec): Columns {
+  const { kind, inputs, hidden, layers, outputs } = network;
+  const gates = gateCount(kind) * hidden;
+  const deltas = kind === "lstm" ? gates : 2 * gates;
+  const firstDelta = inputs + 2 * layers * hidden;
+  const headDelta = firstDelta + layers * deltas;
+  const into = (layer: number) => (layer === 0 ? 0 : inputs + (layers + layer - 1) * hidden);
+  const cells = Array.from({ length: layers }, (_, layer): MatrixColumns[] => {
+    const deltaColumn = firstDelta + layer * deltas;
+    const parts = (name: string) => ({ weight: `rnn.weight_${name}_l${layer}`, bias: `rnn.bias_${name}_l${layer}` });
+    return [
+      { ...parts("ih"), inputColumn: into(layer), deltaColumn, lastTimeOnly: false },
+      {
+        ...parts("hh"),
+        inputColumn: inputs + layer * hidden,
+        deltaColumn: deltaColumn + deltas - gates,
+        lastTimeOnly: false,
+      },
+    ];
+  });
+  const head = { weight: "head.weight", bias: "head.bias", inputColumn: into(layers), deltaColumn: headDelta };
+  return {
+    matrices: [...cells.flat(), { ...head, lastTimeOnly: true }],
+    outputCell: recurrentCells(network).output,
+    cellColumns: recurrentCells(network).count,
+    traceStride: headDelta + outputs + (kind === "lstm" ? layers * hidden : 0),
+    widest: GATE_CELLS * hidden,
+  };
+}
+
+function placeMatrices(network: NetworkSpec, columns: readonly MatrixColumns[], tile: number): MatrixPlan[] {
+  const { tensors, trainableLength } = parameterLayout(network);
+  const find = (name: string) => {
+    const tensor = tensors.find((one) => one.name === name);
+    if (tensor === undefined) throw new Error(`the layout has no ${name}`);
+    return tensor;
+  };
+  let transposedOffset = trainableLength;
+  let firstTile = 0;
+  return columns.map(({ weight, bias, ...rest }) => {
+    const { offset, shape } = find(weight);
+    const [outputs, inputs] = shape;
+    const placed: MatrixPlan = {
+      ...rest,
+      inputs,
+      outputs,
+      weightOffset: offset,
+      biasOffset: find(bias).offset,
+      transposedOffset,
+      firstTile,
+      tilesAcross: Math.ceil(inputs / tile),
+      tilesDown: Math.ceil(outputs / tile),
+    };
+    transposedOffset += inputs * outputs;
+    firstTile += placed.tilesAcross * placed.tilesDown;
+    return placed;
+  });
+}
+
+function chooseTiling(
+  { members }: Shape,
+  { cellColumns, widest }: Columns,
+  limits: AdapterLimits,
+  asked: Partial<Tiling>,
+): Tiling {
+  const fitting = Math.floor(limits.workgroupMemoryBytes / BYTES_PER_FLOAT / (cellColumns * 4)) * 4;
+  if (fitting < 4) {
+    // Four rows, and a little for what threads tell each other.
+    const most = Math.floor(limits.workgroupMemoryBytes / BYTES_PER_FLOAT / 4);
+    throw new Problem(
+      "too-large",
+      `The network's layers hold ${cellColumns} values of a row at once; this GPU has room for ${most}.`,
+      { cure: "Make the hidden layers narrower, or train on the CPU." },
+    );
+  }
+  // One network leaves most of a GPU idle: small workgroups then finish sooner. Many networks fill it: large ones then
+  // read the weights less often.
+  const alone = members * 8 < ENOUGH_GROUPS;
+  const most = fitting >= 16 ? Math.floor(fitting / 8) * 8 : fitting;
+  const rowsPerGroup = Math.min(asked.rowsPerGroup ?? (alone ? 4 : 16), most);
+  const rowsPerThread = Math.min(asked.rowsPerThread ?? (alone ? 4 : 8), rowsPerGroup);
+  const usefulThreads = widest * (rowsPerGroup / rowsPerThread);
+  const rowThreads = asked.rowThreads ?? (usefulThreads <= 64 ? 64 : usefulThreads <= 128 ? 128 : 256);
+  return {
+    rowsPerGroup,
+    rowsPerThread: rowsPerGroup % rowsPerThread === 0 ? rowsPerThread : 4,
+    rowThreads: Math.min(rowThreads, limits.workgroupThreads),
+    gradientTile: asked.gradientTile ?? (alone ? 16 : 32),
+    gradientRows: asked.gradientRows ?? (alone ? 32 : 16),
+  };
+}
