@@ -197,6 +197,8 @@ export class OperationStore {
   readonly #sql: Sql;
   /** As last read; each may have become later since, and none earlier. Null: to be read again. */
   #moments: Moments | null = null;
+  /** What was over then is to come again for a clock that was set back. */
+  #momentsReadAt = 0;
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -346,7 +348,10 @@ export class OperationStore {
    * one of them may have become earlier. A moment that passes is read again by the tick that it causes.
    */
   nextMoments(now: number, { rejectionDelayMs, retentionMs }: RegistryConfig): number[] {
-    this.#moments ??= this.#readMoments(now, rejectionDelayMs);
+    if (this.#moments === null || now < this.#momentsReadAt) {
+      this.#moments = this.#readMoments(now, rejectionDelayMs);
+      this.#momentsReadAt = now;
+    }
     const { delayed, fallback, rejected, deadline, finished } = this.#moments;
     // `rejected`: when the first of the workers' rejections stops counting.
     const moments = [
