@@ -8,3 +8,4 @@ export { exportOnnx, ONNX_OPSET } from "./onnx-export.ts";
 export { importOnnx } from "./onnx-import.ts";
 export { networkOutputs } from "./run-network.ts";
 export { importHints, importSafetensors } from "./safetensors-import.ts";
+export { measureParts, type TrainedMetrics, type TrainingOutcome, trainedModel } from "./trained-model.ts";

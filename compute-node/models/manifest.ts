@@ -3,6 +3,7 @@ import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "../../protocol/identifiers.ts";
 import { v3Strategy } from "../../protocol/strategy-v3.ts";
 import { wire } from "../../protocol/wire.ts";
+import type { EpochRecord } from "../training/checkpoint.ts";
 import { ACTIVATIONS, type NetworkSpec } from "../training/network.ts";
 import { featureScale, labelConfig } from "../training/pipeline/index.ts";
 
@@ -45,6 +46,17 @@ const trainedData = z.strictObject({
   bars: z.int().min(1),
 });
 
+/** The learning curve, an epoch each. */
+const epochRecord: z.ZodType<EpochRecord> = z.strictObject({
+  epoch: z.int(),
+  trainingLoss: z.number(),
+  trainingAccuracy: z.number(),
+  validationLoss: z.number().nullable(),
+  validationAccuracy: z.number().nullable(),
+  learningRate: z.number(),
+  largestGradient: z.number(),
+});
+
 export const modelManifest = z.strictObject({
   format: z.literal(MODEL_FORMAT),
   name: z.string().min(1).max(100),
@@ -65,8 +77,11 @@ export const modelManifest = z.strictObject({
       codeVersion: z.string(),
       backend: z.string(),
       seed: z.int(),
-      epochs: z.int(),
       bestEpoch: z.int(),
+      end: z.enum(["epochs", "early_stopping"]),
+      history: z.array(epochRecord),
+      /** Examples of each part. */
+      examples: z.strictObject({ training: z.int(), validation: z.int(), test: z.int() }),
       /** SHA-256 of what was asked. */
       specSha256: sha256,
     })

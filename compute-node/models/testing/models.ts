@@ -57,7 +57,16 @@ export function modelOf(
     labels: { source: "zigzag" },
     data: [{ symbol: "X", timeframe: "1h", sha256: "0".repeat(64), startMs: 0, endMs: 3_600_000, bars: 2 }],
     split: { validationMs: 10, testMs: null },
-    training: { codeVersion: "1", backend: "cpu", seed: 7, epochs: 2, bestEpoch: 1, specSha256: "1".repeat(64) },
+    training: {
+      codeVersion: "1",
+      backend: "cpu",
+      seed: 7,
+      bestEpoch: 1,
+      end: "epochs",
+      history: [],
+      examples: { training: 10, validation: 5, test: 0 },
+      specSha256: "1".repeat(64),
+    },
     metrics: { validation: { accuracy: 0.5 } },
   });
   return { manifest, parameters };

@@ -1,0 +1,74 @@
+/** What a finished training run leaves: its weights with everything that a backtest and a reader need to know. */
+import type { V3Strategy } from "../../protocol/strategy-v3.ts";
+import type { TrainingSession } from "../training/network.ts";
+import {
+  evaluatePart,
+  type PartMetrics,
+  type PreparedTraining,
+  type TrainingPlan,
+} from "../training/pipeline/index.ts";
+import type { TrainedNetwork } from "../training/train.ts";
+import { MODEL_FORMAT, type ModelManifest } from "./manifest.ts";
+import type { Model } from "./model-file.ts";
+
+export type TrainedMetrics = Readonly<Partial<Record<"validation" | "test", PartMetrics>>>;
+
+/** The metrics of the parts that did not train, by the weights that the session holds; none for a part without rows. */
+export async function measureParts(prepared: PreparedTraining, session: TrainingSession): Promise<TrainedMetrics> {
+  const metrics: Partial<Record<"validation" | "test", PartMetrics>> = {};
+  for (const part of ["validation", "test"] as const) {
+    const rows = prepared.set[part];
+    if (rows.length === 0) continue;
+    metrics[part] = evaluatePart(prepared, part, (await session.evaluate(rows)).outputs);
+  }
+  return metrics;
+}
+
+export interface TrainingOutcome {
+  readonly name: string;
+  readonly strategy: V3Strategy;
+  readonly prepared: PreparedTraining;
+  readonly plan: TrainingPlan;
+  readonly trained: TrainedNetwork;
+  readonly metrics: TrainedMetrics;
+  /** What it was trained on, a series each. */
+  readonly data: ModelManifest["data"];
+  /** SHA-256 of what was asked. */
+  readonly specSha256: string;
+  readonly codeVersion: string;
+  /** The name of the training backend. */
+  readonly backend: string;
+}
+
+/** The same outcome gives the same model; it holds no clock and no machine's name. */
+export function trainedModel(outcome: TrainingOutcome): Model {
+  const { name, strategy, prepared, plan, trained, metrics, data, specSha256, codeVersion, backend } = outcome;
+  const { set, features, classNames, labels, validationMs, testMs } = prepared;
+  const manifest: ModelManifest = {
+    format: MODEL_FORMAT,
+    name,
+    strategy,
+    network: structuredClone(plan.network) as ModelManifest["network"],
+    features: [...features],
+    classNames: [...classNames],
+    labels,
+    data: [...data],
+    split: { validationMs: finiteOrNull(validationMs), testMs: finiteOrNull(testMs) },
+    training: {
+      codeVersion,
+      backend,
+      seed: plan.options.seed,
+      bestEpoch: trained.bestEpoch,
+      end: trained.end,
+      history: [...trained.history],
+      examples: { training: set.training.length, validation: set.validation.length, test: set.test.length },
+      specSha256,
+    },
+    metrics: { ...metrics },
+  };
+  return { manifest, parameters: trained.parameters };
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
