@@ -216,6 +216,25 @@ describe("the table", () => {
   });
 });
 
+describe("output columns", () => {
+  it.each([...INDICATORS, ...V3_INDICATORS].map((declaration) => [declaration.name, declaration] as const))(
+    "of %s may hold anything before: all of it is written over",
+    (_, declaration) => {
+      const rows = 400;
+      const inputs = declaration.inputs.map((_input, k) =>
+        Float64Array.from({ length: rows }, (_value, i) => 100 + 10 * Math.sin(i / (7 + k)) + ((i * 37) % 11)),
+      );
+      const parameters = Object.fromEntries(declaration.parameters.map(({ name, default: value }) => [name, value]));
+      const outputsFrom = (before: number) => {
+        const outputs = declaration.outputs.map(() => new Float64Array(rows).fill(before));
+        computeIndicator(declaration, inputs, parameters, outputs);
+        return outputs;
+      };
+      expect(outputsFrom(-7.5)).toEqual(outputsFrom(0));
+    },
+  );
+});
+
 describe("long series", () => {
   const sma = findIndicator("sma")!;
 

@@ -89,7 +89,8 @@ function ofLogits(outputs: ArrayLike<number>, offset: number): Decision | null {
   for (let k = 1; k < 3; k++) if (outputs[offset + k] > outputs[offset + best]) best = k;
   const top = outputs[offset + best];
   let sum = 0;
-  for (let k = 0; k < 3; k++) sum += Math.exp(outputs[offset + k] - top);
+  // The greatest one's is 1.
+  for (let k = 0; k < 3; k++) sum += k === best ? 0 * top + 1 : Math.exp(outputs[offset + k] - top);
   return Number.isFinite(sum) ? { signal: CLASSES[best], confidence: 1 / sum, reason: null } : null;
 }
 

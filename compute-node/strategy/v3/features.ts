@@ -98,7 +98,9 @@ export function featureIndicators(
   const { features } = resolveV3(strategy);
   const read = new Map(features.map((feature) => [`${feature.timeframe} ${feature.indicator.id}`, feature]));
   return [...read.values()].flatMap(({ timeframe, indicator }) => {
-    const outputs = indicatorOutputs(indicator, barsOf(bars, timeframe), timeframeMs(timeframe), context);
+    const own = barsOf(bars, timeframe);
+    const memory = indicator.declaration.outputs.map(() => new Float64Array(own.rows));
+    const outputs = indicatorOutputs(indicator, own, timeframeMs(timeframe), context, memory);
     return outputs.map((values, k) => {
       const output = outputs.length > 1 ? `.${indicator.declaration.outputs[k].name}` : "";
       return { name: `${timeframe}_${indicator.id}${output}`, timeframe, values };
@@ -136,6 +138,10 @@ interface Surroundings {
   readonly context: Readonly<Record<string, ContextSeries>>;
 }
 
+/**
+ * Indicator by indicator, so that each one's values are still in the processor's cache when its features are made of
+ * them, and the next one takes their memory.
+ */
 function fillTimeframe(
   timeframe: string,
   features: readonly V3Feature[],
@@ -146,22 +152,33 @@ function fillTimeframe(
   const isBase = timeframe === resolved.baseTimeframe;
   const durations = [timeframeMs(resolved.baseTimeframe), timeframeMs(timeframe)];
   const newest = isBase ? null : closedBars(base.timeMs, durations[0], own.timeMs, durations[1]);
-  const outputs = new Map<string, readonly Float64Array[]>();
-  for (const [k, feature] of features.entries()) {
-    if (feature.timeframe !== timeframe) continue;
-    let computed = outputs.get(feature.indicator.id);
-    if (computed === undefined) {
-      computed = indicatorOutputs(feature.indicator, own, durations[1], context);
-      outputs.set(feature.indicator.id, computed);
-    }
-    const values = computed[feature.output];
-    if (newest === null) fill(feature, values, columns[k]);
-    else {
-      const native = new Float32Array(own.rows);
-      fill(feature, values, native);
-      spread(native, newest, columns[k]);
+  const memory: Float64Array[] = [];
+  const native = newest === null ? null : new Float32Array(own.rows);
+  for (const [indicator, indices] of byIndicator(timeframe, features)) {
+    while (memory.length < indicator.declaration.outputs.length) memory.push(new Float64Array(own.rows));
+    const outputs = indicatorOutputs(indicator, own, durations[1], context, memory);
+    for (const k of indices) {
+      const feature = features[k];
+      const values = outputs[feature.output];
+      if (newest === null || native === null) fill(feature, values, columns[k]);
+      else {
+        fill(feature, values, native);
+        spread(native, newest, columns[k]);
+      }
     }
   }
+}
+
+/** Which features of a timeframe each indicator gives, by their index. */
+function byIndicator(timeframe: string, features: readonly V3Feature[]): Map<ResolvedIndicator, number[]> {
+  const indices = new Map<ResolvedIndicator, number[]>();
+  for (const [k, feature] of features.entries()) {
+    if (feature.timeframe !== timeframe) continue;
+    const known = indices.get(feature.indicator);
+    if (known === undefined) indices.set(feature.indicator, [k]);
+    else known.push(k);
+  }
+  return indices;
 }
 
 function fill({ fn }: V3Feature, values: Float64Array, column: Float32Array): void {
@@ -176,11 +193,13 @@ function spread(values: Float32Array, indices: Int32Array, column: Float32Array)
   }
 }
 
+/** Into columns of `memory`, as many as the indicator has outputs. */
 function indicatorOutputs(
   { declaration, parameters, source, dataSource, id }: ResolvedIndicator,
   own: BarColumns,
   durationMs: number,
   context: Readonly<Record<string, ContextSeries>>,
+  memory: readonly Float64Array[],
 ): readonly Float64Array[] {
   let bars = own;
   if (dataSource !== null) {
@@ -189,7 +208,7 @@ function indicatorOutputs(
     bars = barsAsKnown(series.bars, series.delayMs, own, durationMs);
   }
   const inputs = declaration.inputs.map((column, k) => bars[k === 0 && source !== null ? source : column]);
-  const outputs = declaration.outputs.map(() => new Float64Array(bars.rows));
+  const outputs = memory.slice(0, declaration.outputs.length);
   computeIndicator(declaration, inputs, parameters, outputs);
   return outputs;
 }
