@@ -10,7 +10,7 @@ INSTALLED := compute-node/training/kernels/build/exact.wasm
 RESULTS := .ktrdr/test-results
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-chaos test-load simulate quality fix bench bench-fabric deploy-check clean
+.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -74,6 +74,9 @@ fix: $(INSTALLED) ## let the linter correct what it can
 bench: $(INSTALLED) ## benchmarks, as ratios to limits and peers
 	@node bench/backtest.ts
 	@node bench/market-data.ts
+
+bench-training: $(INSTALLED) ## training against PyTorch (where it is installed) and plain JavaScript
+	@node bench/training.ts
 
 bench-fabric: $(INSTALLED) ## dispatch against BullMQ, pg-boss and graphile-worker, where they can be installed
 	@node bench/fabric/run.ts

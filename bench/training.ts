@@ -1,0 +1,237 @@
+/**
+ * Examples per second of training on the CPU, as ratios to PyTorch on one thread and to plain JavaScript.
+ *
+ * All train the same network from the same weights on the same batches in the same order: cross entropy, Adam, no
+ * dropout, no clipping. They take turns, batch group by batch group, and each is timed by the processor time of its
+ * own process, since a busy machine stretches the clock; the ratio is the median over the turns.
+ * `node bench/training.ts [--rounds 9] [--json]`; `KTRDR_BENCH_PYTHON` names the Python that has PyTorch. What matrix
+ * library that uses is printed, since it decides most of its speed: OpenBLAS is many times Debian's default.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { CpuSession } from "../compute-node/training/cpu/session.ts";
+import type { Member, NetworkSpec } from "../compute-node/training/network.ts";
+import { initialParameters } from "../compute-node/training/random.ts";
+import { exampleMember } from "../compute-node/training/testing.ts";
+import { median } from "./measure.ts";
+import { PlainMlp } from "./variants/plain-mlp.ts";
+
+const BATCH_ROWS = 128;
+const LEARNING_RATE = 1e-3;
+/** Final losses of ours and of PyTorch's may differ by this. */
+const LOSS_AGREEMENT = 1e-3;
+
+interface Workload {
+  readonly name: string;
+  readonly network: NetworkSpec;
+  readonly batches: number;
+  /** Models that are trained; PyTorch trains one, and is compared by the model. */
+  readonly models: number;
+  /** Least ratio to PyTorch that is wanted. */
+  readonly goal: number;
+}
+
+function mlp(hidden: readonly number[], batches: number, goal: number, models = 1): Workload {
+  const name = `mlp 32-${hidden.join("-")}-3${models > 1 ? `, ${models} models` : ""}`;
+  const network = {
+    kind: "mlp",
+    inputs: 32,
+    hidden,
+    outputs: 3,
+    activation: "relu",
+    dropout: 0,
+    batchNorm: false,
+  } as const;
+  return { name, network, batches, goal, models };
+}
+
+function lstm(sequenceLength: number, inputs: number, hidden: number, batches: number, goal: number): Workload {
+  const network = { kind: "lstm", inputs, hidden, layers: 1, outputs: 3, dropout: 0, sequenceLength } as const;
+  return { name: `lstm ${sequenceLength} x ${inputs}, ${hidden} hidden`, network, batches, goal, models: 1 };
+}
+
+const WORKLOADS: readonly Workload[] = [
+  mlp([64, 64], 200, 2.2),
+  mlp([64, 64], 50, 3, 16),
+  mlp([128, 64], 100, 1.3),
+  mlp([256, 256], 30, 0.47),
+  mlp([512, 512], 10, 0.25),
+  lstm(20, 8, 32, 12, 1),
+  lstm(30, 32, 64, 4, 0.5),
+];
+
+/** PyTorch in a process of its own, asked line by line. */
+class Torch {
+  readonly #process: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(python: string) {
+    const script = fileURLToPath(new URL("variants/torch_training.py", import.meta.url));
+    const environment = { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" };
+    this.#process = spawn(python, [script], { stdio: ["pipe", "pipe", "inherit"], env: environment });
+    this.#process.on("error", () => {});
+    const { stdout } = this.#process;
+    if (stdout === null) throw new Error("PyTorch's process has no output.");
+    this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+  }
+
+  async answer<Answer>(): Promise<Answer | null> {
+    const { value, done } = await this.#lines.next();
+    return done === true ? null : (JSON.parse(value) as Answer);
+  }
+
+  async ask<Answer>(request: unknown): Promise<Answer> {
+    this.#process.stdin?.write(`${JSON.stringify(request)}\n`);
+    const answer = await this.answer<Answer>();
+    if (answer === null) throw new Error("PyTorch's process ended early.");
+    return answer;
+  }
+
+  close(): void {
+    this.#process.stdin?.end();
+    this.#process.kill();
+  }
+}
+
+/** Seconds of this process's processor time that some work takes. */
+function processorSeconds(work: () => void): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
+interface Result {
+  readonly name: string;
+  /** Examples per second and model. */
+  readonly rates: Readonly<Record<string, number>>;
+  /** Our rate as a multiple of theirs. */
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly goal: number;
+  readonly losses: Readonly<Record<string, number>>;
+}
+
+function memberOf({ network, batches }: Workload): Member {
+  const windowRows = network.kind === "mlp" ? 1 : network.sequenceLength;
+  const rowCount = batches * BATCH_ROWS + windowRows - 1;
+  const member = exampleMember(network, { batchRows: BATCH_ROWS, learningRate: LEARNING_RATE }, rowCount);
+  const rows = Uint32Array.from({ length: batches * BATCH_ROWS }, (_, at) => at + windowRows - 1);
+  return { ...member, set: { ...member.set, training: rows } };
+}
+
+function describeToTorch(folder: string, { network, options, set }: Member): object {
+  const write = (name: string, values: Float32Array) => {
+    const path = join(folder, name);
+    writeFileSync(path, values);
+    return path;
+  };
+  return {
+    network,
+    batchRows: BATCH_ROWS,
+    learningRate: LEARNING_RATE,
+    features: write("features", set.features),
+    labels: write("labels", Float32Array.from(set.labels.values)),
+    weights: write("weights", initialParameters(network, options.seed)),
+  };
+}
+
+/** What trains, by name: each call trains once on all batches and returns the seconds. */
+function variantsOf(workload: Workload, member: Member) {
+  const { network, set, options } = member;
+  const { batches, models } = workload;
+  const order = set.training;
+  const request = { order, firstBatch: 0, batchCount: batches, learningRate: LEARNING_RATE };
+  const sessions = (mode: "exact" | "fast") => Array.from({ length: models }, () => new CpuSession(member, mode));
+  const [exact, fast] = [sessions("exact"), sessions("fast")];
+  const train = (trained: readonly CpuSession[]) => () =>
+    processorSeconds(() => {
+      for (const session of trained) session.trainBatchesNow(request);
+    }) / models;
+  const variants: Record<string, () => number> = { ktrdr: train(exact), "ktrdr --fast": train(fast) };
+  const isSmall = network.kind === "mlp" && Math.max(...network.hidden) <= 64 && models === 1;
+  if (isSmall && set.labels.kind === "classes") {
+    const plain = new PlainMlp(
+      [network.inputs, ...network.hidden, network.outputs],
+      initialParameters(network, options.seed),
+    );
+    const { values } = set.labels;
+    variants["plain JavaScript"] = () =>
+      processorSeconds(() => {
+        for (let batch = 0; batch < batches; batch++) {
+          plain.trainBatch(set.features, values, batch * BATCH_ROWS, BATCH_ROWS, LEARNING_RATE);
+        }
+      });
+  }
+  return { variants, exact: exact[0], fast: fast[0] };
+}
+
+async function measure(workload: Workload, rounds: number, torch: Torch | null, folder: string): Promise<Result> {
+  const member = memberOf(workload);
+  const { variants, exact, fast } = variantsOf(workload, member);
+  await torch?.ask(describeToTorch(folder, member));
+  const seconds: Record<string, number[]> = {};
+  const note = (name: string, value: number) => {
+    seconds[name] = [...(seconds[name] ?? []), value];
+  };
+  // One more turn, which warms up and does not count.
+  for (let round = 0; round <= rounds; round++) {
+    for (const [name, train] of Object.entries(variants)) note(name, train());
+    if (torch !== null) note("PyTorch", (await torch.ask<{ seconds: number }>(workload.batches)).seconds);
+  }
+  const counted = Object.entries(seconds).map(([name, values]) => [name, values.slice(1)] as const);
+  const ours = seconds.ktrdr.slice(1);
+  const losses: Record<string, number> = {};
+  losses.ktrdr = (await exact.evaluate(member.set.training)).loss;
+  losses["ktrdr --fast"] = (await fast.evaluate(member.set.training)).loss;
+  if (torch !== null) losses.PyTorch = (await torch.ask<{ loss: number }>(0)).loss;
+  const examples = workload.batches * BATCH_ROWS;
+  return {
+    name: workload.name,
+    goal: workload.goal,
+    losses,
+    rates: Object.fromEntries(counted.map(([name, values]) => [name, examples / median(values)])),
+    ratios: Object.fromEntries(
+      counted.map(([name, values]) => [name, median(values.map((value, round) => value / ours[round]))]),
+    ),
+  };
+}
+
+function print({ name, rates, ratios, losses, goal }: Result): void {
+  console.log(`\n${name}`);
+  for (const [variant, rate] of Object.entries(rates)) {
+    const ratio = variant === "ktrdr" ? "" : `ktrdr is ${ratios[variant].toPrecision(3)} times as fast`;
+    const loss = variant in losses ? `loss ${losses[variant].toFixed(6)}` : "";
+    const wanted = variant === "PyTorch" ? `(goal: ${goal})` : "";
+    console.log(`  ${variant.padEnd(18)}${rate.toExponential(2)}/s  ${loss.padEnd(15)} ${ratio} ${wanted}`.trimEnd());
+  }
+  if ("PyTorch" in losses && Math.abs(losses.ktrdr - losses.PyTorch) > LOSS_AGREEMENT) {
+    throw new Error(`${name}: the final losses ${losses.ktrdr} and ${losses.PyTorch} differ, so the work did too.`);
+  }
+}
+
+const { values } = parseArgs({
+  options: { rounds: { type: "string", default: "9" }, json: { type: "boolean", default: false } },
+});
+const torch = new Torch(process.env.KTRDR_BENCH_PYTHON ?? "python3");
+const folder = mkdtempSync(join(tmpdir(), "ktrdr-bench-"));
+try {
+  const hello = await torch.answer<{ version?: string; blas?: string; missing?: string }>();
+  const isThere = hello?.version !== undefined;
+  const peer = isThere ? `PyTorch ${hello.version}, matrices by ${hello.blas}` : "PyTorch is not installed";
+  if (!values.json) console.log(`examples per second of processor time, batches of ${BATCH_ROWS}; ${peer}`);
+  const results: Result[] = [];
+  for (const workload of WORKLOADS) {
+    const result = await measure(workload, Number(values.rounds), isThere ? torch : null, folder);
+    results.push(result);
+    if (!values.json) print(result);
+  }
+  if (values.json) console.log(JSON.stringify({ peer, results }));
+} finally {
+  torch.close();
+  rmSync(folder, { recursive: true, force: true });
+}
