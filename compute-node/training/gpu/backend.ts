@@ -16,8 +16,9 @@ import { type AdapterDescription, type AdapterRequest, adapterLine, findAdapter 
 import { GpuDevice } from "./device.ts";
 import { meanLoss } from "./mean-loss.ts";
 import { type Plan, planOf, type Tiling } from "./plan.ts";
-import { bytesPerMember, mostBatchRowsOf, type OutputsRequest, Population, type TrainRequest } from "./population.ts";
+import { bytesPerMember, mostBatchRowsOf, Population } from "./population.ts";
 import { RequestQueue } from "./request-queue.ts";
+import type { OutputsRequest, TrainRequest } from "./slices.ts";
 
 export interface GpuBackendRequest extends AdapterRequest {
   /** How the work is cut, where the measured choice is not wanted. */

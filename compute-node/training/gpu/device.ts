@@ -79,7 +79,7 @@ export class GpuDevice {
     return result;
   }
 
-  /** Throws `too-large` for what no buffer of this adapter holds; running out of memory is met by the next `settle`. */
+  /** Throws `too-large` for what no buffer of this adapter holds; running out of memory is for `withinMemory` to meet. */
   createBuffer({ label, byteLength, usage }: BufferRequest): GPUBuffer {
     const { limits } = this.description;
     const most = usage & USAGE.storage ? Math.min(limits.storageBindingBytes, limits.bufferBytes) : limits.bufferBytes;
@@ -94,6 +94,19 @@ export class GpuDevice {
       );
     }
     return this.device.createBuffer({ label, size, usage });
+  }
+
+  /** Does what takes much memory; throws `too-large` when there is not enough, and the device goes on. */
+  async withinMemory(work: () => void): Promise<void> {
+    this.device.pushErrorScope("out-of-memory");
+    let scope: Promise<GPUError | null>;
+    try {
+      work();
+    } finally {
+      scope = this.device.popErrorScope();
+    }
+    const error = await this.settle(scope);
+    if (error !== null) throw problemOfGpuError(error, this.description);
   }
 
   /**

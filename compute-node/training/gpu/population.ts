@@ -1,5 +1,5 @@
 /** Members of one shape on a device: their buffers, and the three dispatches of a step for all of them at once. */
-import type { BatchRequest, BatchResults, LearntState, Member } from "../network.ts";
+import type { BatchResults, LearntState, Member } from "../network.ts";
 import { dropoutThreshold, streamSeed } from "../random.ts";
 import {
   BUFFERS,
@@ -17,17 +17,8 @@ import { type BufferRequest, type GpuDevice, type Kernel, USAGE } from "./device
 import { gradientsKernel } from "./gradients-kernel.ts";
 import { type Plan, UPDATE_THREADS } from "./plan.ts";
 import { outputsKernel, rowsKernel } from "./rows-kernel.ts";
+import { type OutputsRequest, partsOf, type TrainRequest, trainInSlices } from "./slices.ts";
 import { updateKernel } from "./update-kernel.ts";
-
-/** What one member asks for; `index` is its place among the members. */
-export interface TrainRequest extends BatchRequest {
-  readonly index: number;
-}
-
-export interface OutputsRequest {
-  readonly index: number;
-  readonly rows: Uint32Array;
-}
 
 interface Dispatch {
   readonly kernel: Kernel;
@@ -42,6 +33,8 @@ const MOST_GROUPS = 65_535;
 /** A driver resets a GPU that is busy with one submission for seconds; so much work is far below that. */
 const SUBMISSION_FLOPS = 2e10;
 const MOST_STEPS_PER_SUBMISSION = 256;
+/** What goes up or comes down at once, about; populations on long histories would fill the memory otherwise. */
+const UPLOAD_BYTES = 64 * 1024 * 1024;
 
 export class Population {
   readonly #device: GpuDevice;
@@ -60,8 +53,7 @@ export class Population {
     const population = new Population(device, plan, members);
     try {
       await population.#compile();
-      population.#allocate();
-      await device.settle(device.device.queue.onSubmittedWorkDone());
+      await device.withinMemory(() => population.#allocate());
     } catch (thrown) {
       population.dispose();
       throw thrown;
@@ -78,7 +70,13 @@ export class Population {
   }
 
   /** Runs the requests side by side; one request a member at most. */
-  async train(requests: readonly TrainRequest[]): Promise<BatchResults[]> {
+  train(requests: readonly TrainRequest[]): Promise<BatchResults[]> {
+    const rowsPerStep = requests.reduce((sum, { index }) => sum + this.#members[index].options.batchRows, 0);
+    const most = Math.max(1, Math.floor(UPLOAD_BYTES / BYTES_PER_FLOAT / rowsPerStep));
+    return trainInSlices(requests, most, (slice) => this.#trainSlice(slice));
+  }
+
+  async #trainSlice(requests: readonly TrainRequest[]): Promise<BatchResults[]> {
     const starts = this.#prepareTraining(requests);
     const dispatches = this.#stepDispatches();
     const steps = requests.reduce((most, { batchCount }) => Math.max(most, batchCount), 0);
@@ -94,6 +92,13 @@ export class Population {
 
   /** Raw outputs of each request's rows in evaluation mode, [example, output]. */
   async outputs(requests: readonly OutputsRequest[]): Promise<Float32Array[]> {
+    const bytesOf = ({ rows }: OutputsRequest) => rows.length * this.#plan.network.outputs * BYTES_PER_FLOAT;
+    const answers: Float32Array[] = [];
+    for (const part of partsOf(requests, bytesOf, UPLOAD_BYTES)) answers.push(...(await this.#outputsPart(part)));
+    return answers;
+  }
+
+  async #outputsPart(requests: readonly OutputsRequest[]): Promise<Float32Array[]> {
     const { network, tiling } = this.#plan;
     const { outputs } = network;
     const starts = startsOf(requests.map(({ rows }) => rows.length));
@@ -285,7 +290,9 @@ export class Population {
   #writeOrders(orders: readonly Uint32Array[]): void {
     const starts = startsOf(orders.map(({ length }) => length));
     this.#grow("order", starts[orders.length] * BYTES_PER_FLOAT);
-    for (const [at, order] of orders.entries()) this.#write("order", order, starts[at] * BYTES_PER_FLOAT);
+    const all = new Uint32Array(starts[orders.length]);
+    for (const [at, order] of orders.entries()) all.set(order, starts[at]);
+    this.#write("order", all);
   }
 
   #kernel(name: KernelName): Kernel {
