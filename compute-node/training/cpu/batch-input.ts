@@ -1,6 +1,5 @@
 /** Copies examples of a training set into a kernel's panels of eight columns. */
-import type { TrainingSet } from "../network.ts";
-import type { Batch } from "./compiled-network.ts";
+import type { Batch, InputRows } from "./compiled-network.ts";
 
 /** Where the rows go. */
 export interface PanelRows {
@@ -16,7 +15,7 @@ export interface PanelRows {
  * Row b of what is written becomes the row of features that stands `back` before the end of example b. Before the first
  * row of all, that is the first.
  */
-export function gatherRows(set: TrainingSet, batch: Batch, back: number, target: PanelRows): void {
+export function gatherRows(set: InputRows, batch: Batch, back: number, target: PanelRows): void {
   const { features, inputs } = set;
   const { rows, first, count } = batch;
   const { panels, stride, firstRow, paddedCount } = target;

@@ -9,13 +9,16 @@ export interface Batch {
   readonly count: number;
 }
 
+/** What inputs are copied from. */
+export type InputRows = Pick<TrainingSet, "features" | "inputs" | "windowRows">;
+
 export interface CompiledNetwork {
   /** Examples that it has room for. */
   readonly capacity: number;
   /** Address of the outputs, in panels of `capacity` rows; a loss replaces them by their gradient. */
   readonly outputs: number;
   /** Copies a batch's inputs into place. */
-  load(set: TrainingSet, batch: Batch): void;
+  load(set: InputRows, batch: Batch): void;
   /** Computes the outputs of the batch that was loaded. `step` decides dropout; `null` is evaluation. */
   forward(step: number | null): void;
   /** From the outputs' gradient to that of all weights. */

@@ -1,9 +1,9 @@
 /** A multilayer perceptron as calls of kernels. */
 import { type Arena, FINISH, type Kernels } from "../kernels/kernels.ts";
-import { ACTIVATIONS, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, type MlpSpec, type TrainingSet } from "../network.ts";
+import { ACTIVATIONS, BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM, type MlpSpec } from "../network.ts";
 import { dropoutKey, dropoutThreshold } from "../random.ts";
 import { gatherRows } from "./batch-input.ts";
-import type { Batch, CompiledNetwork } from "./compiled-network.ts";
+import type { Batch, CompiledNetwork, InputRows } from "./compiled-network.ts";
 import { roundUp } from "./packed-weights.ts";
 import type { MatrixAddresses, VectorAddresses, Weights } from "./weights.ts";
 
@@ -66,7 +66,7 @@ export class CompiledMlp implements CompiledNetwork {
     }));
   }
 
-  load(set: TrainingSet, batch: Batch): void {
+  load(set: InputRows, batch: Batch): void {
     this.#count = batch.count;
     this.#rows = roundUp(batch.count, 4);
     const stride = this.capacity;

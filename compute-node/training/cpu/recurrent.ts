@@ -1,9 +1,9 @@
 /** Stacked LSTM or GRU layers and their head as calls of kernels. */
 import { type Arena, FINISH, type Kernels } from "../kernels/kernels.ts";
-import type { RecurrentSpec, TrainingSet } from "../network.ts";
+import type { RecurrentSpec } from "../network.ts";
 import { dropoutKey, dropoutThreshold } from "../random.ts";
 import { gatherRows } from "./batch-input.ts";
-import type { Batch, CompiledNetwork } from "./compiled-network.ts";
+import type { Batch, CompiledNetwork, InputRows } from "./compiled-network.ts";
 import { roundUp } from "./packed-weights.ts";
 import { RecurrentLayer, type Windows } from "./recurrent-layer.ts";
 import type { MatrixAddresses, VectorAddresses, Weights } from "./weights.ts";
@@ -51,7 +51,7 @@ export class CompiledRecurrent implements CompiledNetwork {
     this.outputs = arena.allocateFloats(roundUp(spec.outputs, 8) * this.capacity);
   }
 
-  load(set: TrainingSet, batch: Batch): void {
+  load(set: InputRows, batch: Batch): void {
     const rows = roundUp(batch.count, 4);
     this.#count = batch.count;
     this.#windows = { rows, starts: set.windowRows === undefined ? 0 : this.#starts };

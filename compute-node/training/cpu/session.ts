@@ -4,10 +4,9 @@ import { Arena, createKernels, type KernelMode, type Kernels } from "../kernels/
 import type { BatchRequest, BatchResults, Evaluation, LearntState, Member, TrainingSession } from "../network.ts";
 import { momentCount, parameterLayout } from "../network.ts";
 import { initialParameters } from "../random.ts";
+import { compileNetwork, copyOutputs } from "./compile-network.ts";
 import { CompiledLoss } from "./compiled-loss.ts";
 import type { CompiledNetwork } from "./compiled-network.ts";
-import { CompiledMlp } from "./mlp.ts";
-import { CompiledRecurrent } from "./recurrent.ts";
 import { Weights } from "./weights.ts";
 
 export class CpuSession implements TrainingSession {
@@ -23,7 +22,7 @@ export class CpuSession implements TrainingSession {
     const arena = new Arena(createKernels(mode));
     this.#kernels = arena.kernels;
     this.#weights = new Weights(network, options.optimiser, arena);
-    this.#network = compileNetwork(member, this.#weights, arena);
+    this.#network = compileNetwork(network, options.seed, options.batchRows, this.#weights, arena);
     this.#loss = new CompiledLoss(options.loss, network.outputs, set.labels, this.#network, arena);
     const plain = parameterLayout(network).trainableLength;
     const moments = Array.from({ length: momentCount(options.optimiser) }, () => new Float32Array(plain));
@@ -124,25 +123,4 @@ export class CpuSession implements TrainingSession {
 
   /** The memory goes with the object. */
   dispose(): void {}
-}
-
-function compileNetwork({ network, options }: Member, weights: Weights, arena: Arena): CompiledNetwork {
-  if (network.kind === "mlp") return new CompiledMlp(network, options.seed, options.batchRows, weights, arena);
-  return new CompiledRecurrent(network, options.seed, options.batchRows, weights, arena);
-}
-
-/** From panels to rows: example `first` + i becomes row i of what is after it. */
-export function copyOutputs(
-  kernels: Kernels,
-  network: CompiledNetwork,
-  width: number,
-  count: number,
-  outputs: Float32Array,
-  first: number,
-): void {
-  const panels = new Float32Array(kernels.memory.buffer, network.outputs);
-  for (let column = 0; column < width; column++) {
-    const from = (column >> 3) * network.capacity * 8 + (column & 7);
-    for (let row = 0; row < count; row++) outputs[(first + row) * width + column] = panels[from + row * 8];
-  }
 }
