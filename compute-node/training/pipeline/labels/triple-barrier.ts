@@ -19,11 +19,11 @@ const [BUY, HOLD, SELL] = [0, 1, 2];
 export function labelTripleBarrier(bars: BarColumns, config: ConfigOf<"triple_barrier">): Labels {
   const { maxHoldingPeriod, volSpan, computeWeights } = config;
   const { rows, close } = bars;
-  if (rows <= maxHoldingPeriod + volSpan)
+  if (rows < maxHoldingPeriod + volSpan)
     throw new Problem(
       "invalid-data",
       `${rows} bars are too few for triple_barrier labels with max_holding_period ${maxHoldingPeriod} and vol_span ${volSpan}.`,
-      { cure: `Give more than ${maxHoldingPeriod + volSpan} bars, or lower max_holding_period or vol_span.` },
+      { cure: `Give at least ${maxHoldingPeriod + volSpan} bars, or lower max_holding_period or vol_span.` },
     );
   const volatility = config.volMethod === "atr" ? meanRange(bars, volSpan) : returnDeviation(bars, volSpan);
   const late = lateVolatility(volatility, volSpan);
