@@ -10,8 +10,9 @@ export function parseResult(bytes: Uint8Array, source: string): BacktestResult {
   try {
     return decodeBacktestResult(bytes);
   } catch (error) {
+    const inner = error instanceof Problem && error.cure !== undefined ? `${error.cure} ` : "";
     throw new Problem("invalid-data", `${source} is not the result of a backtest: ${(error as Error).message}`, {
-      cure: "Name a completed backtest's operation, or a file that `ktrdr ops result <operation-id> -o <file>` wrote.",
+      cure: `${inner}Name a completed backtest's operation, or a file that \`ktrdr ops result <operation-id> -o <file>\` wrote.`,
       cause: error,
     });
   }

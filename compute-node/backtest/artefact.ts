@@ -31,6 +31,20 @@ const document = wire(
     .omit({ equity: true, exposure: true, trades: true, orders: true, chart: true })
     .extend({ chartBarsPerPoint: z.int().min(1) }),
 );
+/** A result of another version says so before its fields are compared with this one's. */
+function requireFormat(content: unknown): unknown {
+  const format = typeof content === "object" && content !== null && "format" in content ? content.format : undefined;
+  if (typeof format !== "string" || format === BACKTEST_RESULT_FORMAT || !format.startsWith("ktrdr.backtest."))
+    return content;
+  throw new Problem(
+    "invalid-request",
+    `This result has the format ${format}; this ktrdr reads ${BACKTEST_RESULT_FORMAT}.`,
+    {
+      cure: "Run the backtest again: a result takes moments, and has more in it now.",
+    },
+  );
+}
+
 const wholeResult = wire(backtestResult);
 
 const JSON_FILE = "result.json";
@@ -57,14 +71,14 @@ export function encodeBacktestResult(result: BacktestResult, timeMs: Float64Arra
  * which artefacts were before version 0.2. Throws a `Problem` (`invalid-request`) for anything else.
  */
 export function decodeBacktestResult(bytes: Uint8Array): BacktestResult {
-  if (!isZip(bytes)) return wholeResult.parse(parseJson(bytes), "backtest result");
+  if (!isZip(bytes)) return wholeResult.parse(requireFormat(parseJson(bytes)), "backtest result");
   const files = readZip(bytes);
   const file = (name: string) => {
     const content = files.get(name);
     if (content === undefined) throw incomplete(`it has no ${name}`);
     return content;
   };
-  const { chartBarsPerPoint, ...rest } = document.parse(parseJson(file(JSON_FILE)), "backtest result");
+  const { chartBarsPerPoint, ...rest } = document.parse(requireFormat(parseJson(file(JSON_FILE))), "backtest result");
   const equity = new Columns(EQUITY_FILE, file(EQUITY_FILE));
   return {
     ...rest,

@@ -8,7 +8,6 @@ import {
   compileRules,
   computeFeatures,
   type DecisionSettings,
-  type FeatureMatrix,
   type FeatureOptions,
   featureIndicators,
   type NamedSeries,
@@ -18,11 +17,12 @@ import {
   type StrategySignals,
   seriesKnownAt,
 } from "../strategy/index.ts";
-import { type AuditedColumn, type AuditReport, audit } from "./audit.ts";
+import { type AuditedColumn, type AuditReport, audit, auditSlowly } from "./audit.ts";
 import type { OrderLog } from "./order-log.ts";
 import type { AnyScript, ParameterDeclarations, ScriptStrategy } from "./script-api.ts";
+import { indicatorColumns, indicatorsOf, parametersOf } from "./script-indicators.ts";
 import { loadScript, withPlaces } from "./script-source.ts";
-import { indicatorColumns, indicatorsOf, parametersOf, runScript } from "./script-strategy.ts";
+import { runScript } from "./script-strategy.ts";
 
 /** The strategy of a specification over the bars of its range; `bars` is the whole dataset. */
 export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport {
@@ -30,9 +30,7 @@ export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport
   const { strategy, parameters, settings } = spec;
   if (strategy.kind === "rules")
     return auditRules(compileRules(strategy, parameters), tested, ruleSeries(strategy, parameters));
-  return withPlaces(strategy, "The strategy failed", () =>
-    auditScript(tested, () => loadScript(strategy), settings, parameters),
-  );
+  return withPlaces(strategy, () => auditScript(tested, () => loadScript(strategy), settings, parameters));
 }
 
 /** The four signals of compiled rules, and the series (`ruleSeries`) that lead to them. */
@@ -94,25 +92,35 @@ function orderColumns(orders: OrderLog, rows: number): AuditedColumn[] {
   return names.map((name, k) => ({ kind: "order", name, values: sums[k] }));
 }
 
+/** A network as the audit asks it. */
+export interface AuditedNetwork {
+  /** [bar, output] at each bar of the base timeframe, its normalisation included, and the first bar that has an answer. */
+  outputs(
+    bars: BarsByTimeframe,
+    context: NonNullable<FeatureOptions["context"]>,
+  ): Promise<{ readonly outputs: ArrayLike<number>; readonly firstRow: number }>;
+  /** What the outputs mean; null where they do not trade. */
+  readonly decisions: DecisionSettings | null;
+}
+
 export interface NeuralAudit extends FeatureOptions {
-  /** From the features to the network's outputs (as `neuralSignals` takes them), its normalisation included. */
-  readonly infer?: (features: FeatureMatrix) => ArrayLike<number>;
-  readonly decisions?: DecisionSettings;
+  readonly network?: AuditedNetwork;
 }
 
 /**
  * A fuzzy-neural strategy: each indicator on the bars of its own timeframe, each feature and fuzzy value on those of the
  * base timeframe, and with a network its outputs and decisions. A shorter run has, of every other series, what is over
  * when its last bar is.
+ *
+ * @throws Problem as `computeFeatures`
  */
 export function auditNeural(
   strategy: V3Strategy,
   bars: BarsByTimeframe,
-  { infer, decisions, context = {}, names }: NeuralAudit = {},
-): AuditReport {
+  { network, context = {}, names }: NeuralAudit = {},
+): Promise<AuditReport> {
   const { baseTimeframe } = resolveV3(strategy);
-  const base = bars[baseTimeframe];
-  return audit(base?.timeMs ?? new Float64Array(), (rows) => {
+  return auditSlowly(bars[baseTimeframe]?.timeMs ?? new Float64Array(), async (rows) => {
     const cut = seriesKnownAt(bars, context, baseTimeframe, rows);
     const options: FeatureOptions = { context: cut.context, ...(names !== undefined && { names }) };
     const matrix = computeFeatures(strategy, cut.bars, options);
@@ -124,23 +132,22 @@ export function auditNeural(
         return { kind: "indicator", name, values, timeMs: cut.bars[timeframe].timeMs };
       },
     );
-    return [...indicators, ...features, ...networkColumns(matrix, cut.bars[baseTimeframe], infer, decisions)];
+    if (network === undefined) return [...indicators, ...features];
+    const answer = await network.outputs(cut.bars, cut.context);
+    return [...indicators, ...features, ...networkColumns(answer, cut.bars[baseTimeframe], network.decisions)];
   });
 }
 
 function networkColumns(
-  matrix: FeatureMatrix,
+  { outputs, firstRow }: Awaited<ReturnType<AuditedNetwork["outputs"]>>,
   base: BarColumns,
-  infer: NeuralAudit["infer"],
-  decisions: DecisionSettings | undefined,
+  decisions: DecisionSettings | null,
 ): AuditedColumn[] {
-  if (infer === undefined) return [];
-  const outputs = infer(matrix);
-  const width = matrix.rows === 0 ? 0 : outputs.length / matrix.rows;
+  const width = outputs.length / base.rows;
   const columns = Array.from({ length: width }, (_, k): AuditedColumn => {
-    const values = Float64Array.from({ length: matrix.rows }, (_row, row) => outputs[row * width + k]);
+    const values = Float64Array.from({ length: base.rows }, (_row, row) => outputs[row * width + k]);
     return { kind: "output", name: `output ${k}`, values };
   });
-  if (decisions === undefined) return columns;
-  return [...columns, ...signalColumns(neuralSignals(decisions, outputs, base, { firstRow: matrix.firstRow }))];
+  if (decisions === null) return columns;
+  return [...columns, ...signalColumns(neuralSignals(decisions, outputs, base, { firstRow }))];
 }

@@ -6,13 +6,14 @@ import { findIndicator, findV3Indicator, type IndicatorDeclaration } from "../in
 import type { BarColumns } from "../market-data/bars.ts";
 import {
   compileRules,
+  computeFeatures,
   decisionSettings,
   type FeatureMatrix,
   parseStrategyFile,
   ruleSeries,
 } from "../strategy/index.ts";
 import { auditedText, findingText } from "./audit.ts";
-import { auditNeural, auditRules, auditScript } from "./audit-strategy.ts";
+import { type AuditedNetwork, auditNeural, auditRules, auditScript } from "./audit-strategy.ts";
 import { randomBars } from "./random-cases.ts";
 import { defineStrategy } from "./script-api.ts";
 
@@ -149,36 +150,46 @@ function infer({ columns, rows }: FeatureMatrix): Float32Array {
   for (let row = 0; row < rows; row++) for (let k = 0; k < 3; k++) outputs[3 * row + k] = Math.sin(columns[k][row] * 9);
   return outputs;
 }
-const network = { infer, decisions: decisionSettings(v3) };
+/** With its features changed in between, as a faulty normalisation would. */
+function networkOf(change: (matrix: FeatureMatrix) => FeatureMatrix): AuditedNetwork {
+  return {
+    decisions: decisionSettings(v3),
+    async outputs(given) {
+      const matrix = computeFeatures(v3, given);
+      return { outputs: infer(change(matrix)), firstRow: matrix.firstRow };
+    },
+  };
+}
+const network = networkOf((matrix) => matrix);
 
 describe("the audit of a fuzzy-neural strategy", () => {
-  it("compares indicators on their own bars, fuzzy values, features, outputs and decisions", () => {
-    const report = auditNeural(v3, series, network);
+  it("compares indicators on their own bars, fuzzy values, features, outputs and decisions", async () => {
+    const report = await auditNeural(v3, series, { network });
     expect(report.findings).toEqual([]);
     expect(report.columns).toEqual({ indicator: 3, fuzzy: 2, feature: 2, output: 3, signal: 4 });
   });
 
-  it("finds an indicator that peeks, and what follows from it, the cause first", () => {
+  it("finds an indicator that peeks, and what follows from it, the cause first", async () => {
     plant(findV3Indicator("rsi"), centredWindow);
-    const { findings } = auditNeural(v3, series, network);
+    const { findings } = await auditNeural(v3, series, { network });
     expect(findings[0]).toMatchObject({ kind: "indicator", name: "1h_rsi" });
     plant(findV3Indicator("ema"), fullSample);
-    const names = auditNeural(v3, series).findings.map(({ kind, name }) => `${kind} ${name}`);
+    const names = (await auditNeural(v3, series)).findings.map(({ kind, name }) => `${kind} ${name}`);
     expect(names).toEqual(
       expect.arrayContaining(["indicator 1d_trend", "feature 1d_trend_raw", "feature 1h_trend_raw"]),
     );
   });
 
-  it("finds a normalisation that was fitted on the whole sample", () => {
+  it("finds a normalisation that was fitted on the whole sample", async () => {
     const normalised = (matrix: FeatureMatrix) => {
       const columns = matrix.columns.map((column) => {
         const defined = column.filter((value) => !Number.isNaN(value));
         const mean = defined.reduce((sum, value) => sum + value, 0) / Math.max(1, defined.length);
         return column.map((value) => value - mean);
       });
-      return infer({ ...matrix, columns });
+      return { ...matrix, columns };
     };
-    const { findings } = auditNeural(v3, series, { ...network, infer: normalised });
+    const { findings } = await auditNeural(v3, series, { network: networkOf(normalised) });
     expect(findings[0].kind).toBe("output");
     expect(findings.map(({ kind }) => kind)).toContain("signal");
     expect(findings.every(({ kind }) => kind === "output" || kind === "signal")).toBe(true);

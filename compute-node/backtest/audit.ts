@@ -51,38 +51,59 @@ export interface AuditReport {
 /** Prefixes that are tried by default. A leak that only shows at the very end of the data shows at each of them. */
 export const AUDIT_PREFIXES = 24;
 
+/** Everything that a strategy says about the first `rows` bars: the same columns in the same order for every number. */
+export type ColumnsOf = (rows: number) => readonly AuditedColumn[];
+
 /**
  * Runs `compute` on the first n bars for several n, and compares with the run on all of them. Bit for bit: NaN equals NaN.
  *
  * @param timeMs start of each bar of the data
- * @param compute everything that the strategy says about the first `rows` bars; the same columns in the same order
  */
-export function audit(
-  timeMs: Float64Array,
-  compute: (rows: number) => readonly AuditedColumn[],
-  prefixes = prefixLengths(timeMs.length),
-): AuditReport {
-  const whole = compute(timeMs.length);
-  const found = new Map<string, AuditFinding>();
-  for (const length of prefixes) {
-    for (const [index, short] of compute(length).entries()) {
-      const finding = firstChange(short, whole[index], length, timeMs);
-      const key = `${short.kind} ${short.name}`;
-      const known = found.get(key);
-      if (finding !== null && (known === undefined || finding.bar < known.bar)) found.set(key, finding);
-    }
-  }
-  const rank = ({ kind }: AuditFinding) => AUDITED_KINDS.indexOf(kind);
-  const findings = [...found.values()].sort((left, right) => left.timeMs - right.timeMs || rank(left) - rank(right));
-  const columns: Partial<Record<AuditedKind, number>> = {};
-  for (const { kind } of whole) columns[kind] = (columns[kind] ?? 0) + 1;
-  return { findings, prefixes, columns };
+export function audit(timeMs: Float64Array, compute: ColumnsOf, prefixes = prefixLengths(timeMs.length)): AuditReport {
+  const comparison = new Comparison(timeMs, compute(timeMs.length));
+  for (const rows of prefixes) comparison.add(rows, compute(rows));
+  return comparison.report(prefixes);
 }
 
-/** A finding as a person reads it: `indicator sma_fast at bar 40 (2020-02-10) is 1.5 with 60 bars, and 1.6 with all`. */
-export function findingText({ kind, name, bar, timeMs, rows, shortValue, fullValue }: AuditFinding): string {
-  const time = new Date(timeMs).toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
-  return `${KIND_WORDS[kind][0]} ${name} at bar ${bar} (${time}) is ${shortValue} with ${rows} bars, and ${fullValue} with all of them`;
+/** As `audit`, for what takes a while to answer, one length after the other. */
+export async function auditSlowly(
+  timeMs: Float64Array,
+  compute: (rows: number) => Promise<readonly AuditedColumn[]>,
+  prefixes = prefixLengths(timeMs.length),
+): Promise<AuditReport> {
+  const comparison = new Comparison(timeMs, await compute(timeMs.length));
+  for (const rows of prefixes) comparison.add(rows, await compute(rows));
+  return comparison.report(prefixes);
+}
+
+class Comparison {
+  private readonly found = new Map<string, AuditFinding>();
+  private readonly timeMs: Float64Array;
+  private readonly whole: readonly AuditedColumn[];
+
+  constructor(timeMs: Float64Array, whole: readonly AuditedColumn[]) {
+    this.timeMs = timeMs;
+    this.whole = whole;
+  }
+
+  add(rows: number, columns: readonly AuditedColumn[]): void {
+    for (const [index, short] of columns.entries()) {
+      const finding = firstChange(short, this.whole[index], rows, this.timeMs);
+      const key = `${short.kind} ${short.name}`;
+      const known = this.found.get(key);
+      if (finding !== null && (known === undefined || finding.bar < known.bar)) this.found.set(key, finding);
+    }
+  }
+
+  report(prefixes: readonly number[]): AuditReport {
+    const rank = ({ kind }: AuditFinding) => AUDITED_KINDS.indexOf(kind);
+    const findings = [...this.found.values()].sort(
+      (left, right) => left.timeMs - right.timeMs || rank(left) - rank(right),
+    );
+    const columns: Partial<Record<AuditedKind, number>> = {};
+    for (const { kind } of this.whole) columns[kind] = (columns[kind] ?? 0) + 1;
+    return { findings, prefixes, columns };
+  }
 }
 
 /** What a kind is called, one and several. */
@@ -96,6 +117,12 @@ const KIND_WORDS: Readonly<Record<AuditedKind, readonly [one: string, several: s
   order: ["figure of orders", "figures of orders"],
   equity: ["equity curve", "equity curves"],
 };
+
+/** A finding as a person reads it: `indicator fast at bar 40 (2020-02-10) is 1.5 with 60 bars, and 1.6 with all of them`. */
+export function findingText({ kind, name, bar, timeMs, rows, shortValue, fullValue }: AuditFinding): string {
+  const time = new Date(timeMs).toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
+  return `${KIND_WORDS[kind][0]} ${name} at bar ${bar} (${time}) is ${shortValue} with ${rows} bars, and ${fullValue} with all of them`;
+}
 
 /** What was compared, in words: `3 indicators, 4 signals`. */
 export function auditedText({ columns }: Pick<AuditReport, "columns">): string {

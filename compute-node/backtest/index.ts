@@ -9,7 +9,14 @@ export {
   findingText,
   prefixLengths,
 } from "./audit.ts";
-export { auditBacktest, auditNeural, auditRules, auditScript, type NeuralAudit } from "./audit-strategy.ts";
+export {
+  type AuditedNetwork,
+  auditBacktest,
+  auditNeural,
+  auditRules,
+  auditScript,
+  type NeuralAudit,
+} from "./audit-strategy.ts";
 export { Broker, type BrokerOptions } from "./broker.ts";
 export { CHECKPOINT_VERSION } from "./checkpoint.ts";
 export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
@@ -37,8 +44,9 @@ export {
   type ScriptStrategy,
   type Series,
 } from "./script-api.ts";
+export { indicatorsOf, parametersOf } from "./script-indicators.ts";
 export { loadScript, withPlaces } from "./script-source.ts";
-export { indicatorsOf, parametersOf, runScript, ScriptRun } from "./script-strategy.ts";
+export { runScript, ScriptRun } from "./script-strategy.ts";
 export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
 export { computeStatistics } from "./statistics.ts";
 export { type BacktestSummary, summarizeBacktest } from "./summary.ts";

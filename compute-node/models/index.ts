@@ -1,4 +1,5 @@
 /** Models as files: content-addressed, complete, and open to other tools. */
+export { auditModel } from "./audit-model.ts";
 export { type ImportedNetwork, modelOfImport } from "./imported-network.ts";
 export { MODEL_FORMAT, MODEL_MEDIA_TYPE, type ModelManifest, modelManifest, networkSpec } from "./manifest.ts";
 export { executeModelBacktest, type ModelBacktestRequest } from "./model-backtest.ts";
