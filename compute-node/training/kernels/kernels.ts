@@ -153,7 +153,6 @@ export interface Kernels {
     gamma: number,
   ): number;
   valueLoss(outputs: number, stride: number, targets: number, rows: number, paddedRows: number, delta: number): void;
-  softmax(outputs: number, stride: number, rows: number, classes: number): void;
   squareSum(values: number, length: number): number;
   adam(
     weights: number,

@@ -1,6 +1,6 @@
 export { activate, clearPadding, dropOut, gradientThroughDropout, slopeThroughDropout } from "./activation";
 export { normaliseBatch, normaliseByRunning, normaliseGradient } from "./batch-norm";
-export { classLoss, lossSums, softmax, valueLoss } from "./loss";
+export { classLoss, lossSums, valueLoss } from "./loss";
 export { multiply, multiplyTransposed, sumRows, transpose } from "./matrix";
 export { adam, descend, scaleByRoot, squareSum } from "./optimiser";
 export { gruBackward, gruForward, lstmBackward, lstmForward } from "./recurrent";

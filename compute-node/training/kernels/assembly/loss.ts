@@ -165,32 +165,3 @@ export function valueLoss(outputs: usize, stride: i32, targets: usize, rows: i32
   store<f64>(sums, loss);
   store<f64>(sums + 8, correct);
 }
-
-/** Replaces each row of outputs by its probabilities. */
-export function softmax(outputs: usize, stride: i32, rows: i32, classes: i32): void {
-  const panelBytes = <usize>stride << 5;
-  const quads = (classes + 3) >> 2;
-  const lastLanes = lanesMask(classes);
-  for (let row = 0; row < rows; row++) {
-    const base = outputs + (<usize>row << 5);
-    let largest = f32x4.splat(-Infinity);
-    for (let index = 0; index < quads; index++) {
-      const value = v128.load(quad(base, panelBytes, index));
-      largest = f32x4.pmax(largest, index == quads - 1 ? v128.bitselect(value, largest, lastLanes) : value);
-    }
-    const top = f32x4.splat(largestLane(largest));
-    let total = f32x4.splat(0);
-    for (let index = 0; index < quads; index++) {
-      const at = quad(base, panelBytes, index);
-      let power = exponential(f32x4.sub(v128.load(at), top));
-      if (index == quads - 1) power = v128.and(power, lastLanes);
-      v128.store(at, power);
-      total = f32x4.add(total, power);
-    }
-    const sum = f32x4.splat(laneSum(total));
-    for (let index = 0; index < quads; index++) {
-      const at = quad(base, panelBytes, index);
-      v128.store(at, f32x4.div(v128.load(at), sum));
-    }
-  }
-}
