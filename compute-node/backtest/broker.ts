@@ -20,7 +20,7 @@ import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import { followPrice, isGuarded, openedLot } from "./lot.ts";
 import type { Lot, Order, OrderRequest } from "./order.ts";
-import { checkRequest, kindOf } from "./order-checks.ts";
+import { checkRequest, kindOf, WHOLE_MARKET_ORDER } from "./order-checks.ts";
 import { OrderLog, type OrderReason, type OrderStatus } from "./order-log.ts";
 import { entryRefusal, entryUnits, orderCommission, tradableUnits } from "./position-size.ts";
 import { type ExitReason, TradeLog, type TradeLogSnapshot } from "./trade-log.ts";
@@ -31,6 +31,9 @@ export interface BrokerOptions {
   /** How many entries may be held at once on one side; no limit by default. */
   readonly pyramiding?: number;
 }
+
+/** Room is made for one trade, and two orders, in so many bars; more make the logs grow. */
+const BARS_PER_TRADE = 64;
 
 /** Where an account stands between two bars, as plain data. */
 export interface BrokerState {
@@ -48,9 +51,9 @@ export interface BrokerState {
 
 export class Broker {
   readonly warnings = new EngineWarnings();
-  readonly trades = new TradeLog();
+  readonly trades: TradeLog;
   /** What became of every order. */
-  readonly log = new OrderLog();
+  readonly log: OrderLog;
   /** Waiting orders, oldest first. */
   readonly orders: Order[] = [];
   /** What is held, oldest first; all on one side. */
@@ -75,6 +78,8 @@ export class Broker {
     this.rules = accountRules(settings);
     this.cash = settings.initialCapital;
     this.equity = new Float64Array(bars.rows);
+    this.trades = new TradeLog(Math.ceil(bars.rows / BARS_PER_TRADE));
+    this.log = new OrderLog(Math.ceil((2 * bars.rows) / BARS_PER_TRADE));
     this.reversal = options.reversal ?? true;
     this.pyramiding = options.pyramiding ?? Number.POSITIVE_INFINITY;
   }
@@ -104,12 +109,12 @@ export class Broker {
 
   /** A market order that closes `portion` (above 0, at most 1) of what is held then; nothing while flat. */
   close(portion = 1): void {
-    if (!(portion > 0 && portion <= 1)) {
+    if (!(Number.isFinite(portion) && portion > 0 && portion <= 1)) {
       throw new Problem("invalid-strategy", `close(${portion}) is no part of a position.`, {
         cure: "Give a fraction above 0 and at most 1.",
       });
     }
-    if (this.lots.length > 0) this.place(this.lots[0].size > 0 ? -1 : 1, {}, portion);
+    if (this.lots.length > 0) this.place(this.lots[0].size > 0 ? -1 : 1, WHOLE_MARKET_ORDER, portion);
   }
 
   /** True when it was still waiting. */
@@ -126,8 +131,14 @@ export class Broker {
   private remove({ id }: Order): boolean {
     const index = this.orders.findIndex((order) => order.id === id);
     if (index < 0) return false;
-    this.orders.splice(index, 1);
+    this.takeOrder(index);
     return true;
+  }
+
+  /** Mostly it is the only one, and no array is made for it. */
+  private takeOrder(index: number): void {
+    if (this.orders.length === 1) this.orders.pop();
+    else this.orders.splice(index, 1);
   }
 
   /** Executes what waits against the bar, and marks the account at its close. */
@@ -197,13 +208,14 @@ export class Broker {
 
   private executeBar(bar: number): void {
     if (this.rules.chargesHoldings && this.lots.length > 0) this.chargeHoldings(bar);
-    this.endTimedLots(bar);
+    if (this.guardedLots > 0) this.endTimedLots(bar);
     if (this.orders.length > 0) {
       this.executeMarketOrders(bar);
-      this.endDayOrders(bar);
+      if (this.orders.length > 0) this.endDayOrders(bar);
     }
     this.checkLosses(bar);
     if (this.orders.length > 0) this.executeWaiting(bar);
+    if (this.guardedLots === 0) return;
     this.checkTargets(bar);
     this.trail(bar);
   }
@@ -248,7 +260,7 @@ export class Broker {
         index++;
         continue;
       }
-      this.orders.splice(index, 1);
+      this.takeOrder(index);
       this.fill(order, price, fillBar, this.rules.takerRate);
       // The fill may have cancelled others before it.
       index = 0;
@@ -256,7 +268,6 @@ export class Broker {
   }
 
   private endDayOrders(bar: number): void {
-    if (this.orders.length === 0) return;
     const { timeMs } = this.bars;
     const day = Math.floor(timeMs[bar] / DAY_MS);
     for (const order of this.orders.filter(({ request }) => request.timeInForce === "day")) {
@@ -475,7 +486,7 @@ export class Broker {
   }
 
   private closeAll(price: number, bar: number, reason: ExitReason, rate = this.rules.takerRate): void {
-    for (const lot of [...this.lots]) this.closeLot(lot, price, bar, reason, rate);
+    while (this.lots.length > 0) this.closeLot(this.lots[0], price, bar, reason, rate);
   }
 
   /** Takes `units` off, oldest lots first; `all` leaves nothing to rounding. */
@@ -506,7 +517,8 @@ export class Broker {
   }
 
   private closeLot(lot: Lot, price: number, bar: number, reason: ExitReason, rate = this.rules.takerRate): void {
-    this.lots.splice(this.lots.indexOf(lot), 1);
+    if (this.lots.length === 1) this.lots.pop();
+    else this.lots.splice(this.lots.indexOf(lot), 1);
     if (isGuarded(lot)) this.guardedLots--;
     this.record(lot, price, bar, reason, rate);
   }

@@ -8,6 +8,9 @@ export function kindOf({ limit, stop }: OrderRequest): OrderKind {
   return limit === undefined ? "stop" : "stop_limit";
 }
 
+/** Asks for all that is free, at the market; known to be right. */
+export const WHOLE_MARKET_ORDER: OrderRequest = Object.freeze({});
+
 const POSITIVE_FIELDS = ["units", "money", "size", "limit", "stop", "trailingStop", "maxBars"] as const;
 const LEVELS = ["stopLoss", "takeProfit"] as const;
 const FIELDS: readonly string[] = [...POSITIVE_FIELDS, ...LEVELS, "timeInForce", "cancelGroup"];
@@ -18,6 +21,7 @@ const FIELDS: readonly string[] = [...POSITIVE_FIELDS, ...LEVELS, "timeInForce",
  * @throws Problem `invalid-strategy` for a figure that no order can have, and for a field that there is not
  */
 export function checkRequest(request: OrderRequest): void {
+  if (request === WHOLE_MARKET_ORDER) return;
   checkShape(request);
   for (const field of POSITIVE_FIELDS) checkPositive(field, request[field]);
   for (const field of LEVELS) {

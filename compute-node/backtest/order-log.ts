@@ -37,7 +37,12 @@ const SMALLEST_CAPACITY = 16;
 /** A row an order, in the order of placing. */
 export class OrderLog {
   count = 0;
-  private cells = new Float64Array(0);
+  private cells: Float64Array;
+
+  /** `expected` orders fit without growing. */
+  constructor(expected = 0) {
+    this.cells = new Float64Array(expected * FIELDS);
+  }
 
   /** Answers the order's row, with which `end` names it. NaN for units, limit or stop that it does not have. */
   place(side: Side, kind: OrderKind, placedBar: number, units: number, limit: number, stop: number): number {

@@ -5,6 +5,7 @@ import type { PriceColumn } from "../indicators/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { Broker } from "./broker.ts";
 import type { Lot, Order, OrderRequest } from "./order.ts";
+import { WHOLE_MARKET_ORDER } from "./order-checks.ts";
 import type { ClosedTrade, Position, ScriptContext, Series } from "./script-api.ts";
 import type { TradeLog } from "./trade-log.ts";
 
@@ -85,8 +86,8 @@ export class RunContext implements ScriptContext {
     };
     this.indicators = Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, series(column)]));
     this.position = new HeldPosition(broker, bars.close, clock);
-    this.buy = (request = {}) => broker.place(1, request);
-    this.sell = (request = {}) => broker.place(-1, request);
+    this.buy = (request = WHOLE_MARKET_ORDER) => broker.place(1, request);
+    this.sell = (request = WHOLE_MARKET_ORDER) => broker.place(-1, request);
     this.close = (portion) => broker.close(portion);
     this.cancel = (order) => broker.cancel(order);
   }
