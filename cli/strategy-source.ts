@@ -66,7 +66,7 @@ async function loadScriptFile(file: string): Promise<RunnableStrategy> {
   const mapped = { ...unnamed, sourceMap: bundle.sourceMap };
   const script = loadScript(mapped, { timeoutMs: LOADING_LIMIT_MS });
   const values = parametersOf(script, {});
-  withPlaces(mapped, "The strategy's indicators failed", () => indicatorsOf(script, values));
+  withPlaces(mapped, () => indicatorsOf(script, values));
   const name = (script.name ?? basename(file).replace(/\.[^.]+$/, "")).slice(0, LONGEST_NAME);
   const { description } = script;
   const fits = bytesOf(mapped) <= room;

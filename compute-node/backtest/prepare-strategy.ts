@@ -4,8 +4,9 @@ import type { BarColumns } from "../market-data/bars.ts";
 import { compileRules } from "../strategy/index.ts";
 import { type BarsDone, runBacktest } from "./engine.ts";
 import type { FinishedRun } from "./run-details.ts";
+import { parametersOf } from "./script-indicators.ts";
 import { loadScript, withPlaces } from "./script-source.ts";
-import { parametersOf, runScript } from "./script-strategy.ts";
+import { runScript } from "./script-strategy.ts";
 
 export interface PreparedStrategy {
   /** Every parameter with the value in force. */
@@ -24,8 +25,7 @@ export function prepareStrategy(spec: BacktestSpec, onLog?: (line: string) => vo
     const script = loadScript(strategy, onLog === undefined ? {} : { onLog });
     return {
       parameters: parametersOf(script, parameters),
-      run: (bars, onBars) =>
-        withPlaces(strategy, "The strategy failed", () => runScript(bars, script, settings, parameters, onBars)),
+      run: (bars, onBars) => withPlaces(strategy, () => runScript(bars, script, settings, parameters, onBars)),
     };
   }
   const compiled = compileRules(strategy, parameters);

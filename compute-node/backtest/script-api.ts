@@ -35,8 +35,15 @@ export type ParameterDeclaration =
       readonly description?: string;
     };
 
-/** An indicator's name, its parameters, and which of its outputs; the first one by default. */
-export type IndicatorChoice = readonly [name: string, parameters?: Readonly<Record<string, number>>, output?: string];
+/**
+ * An indicator's type, its parameters, and which of its outputs; the first one by default. Among the parameters, `source`
+ * names what it reads instead of the close: another price, or an indicator before it, such as `"macd.signal"`.
+ */
+export type IndicatorChoice = readonly [
+  type: string,
+  parameters?: Readonly<Record<string, number | string>>,
+  output?: string,
+];
 
 export type ParameterDeclarations = Readonly<Record<string, ParameterDeclaration>>;
 

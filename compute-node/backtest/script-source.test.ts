@@ -109,7 +109,7 @@ describe("a strategy's code from the wire", () => {
     ["exports.default = { onBar() { Math.random(); } }", "Math.random is not available", "Correct"],
     ["exports.default = { async onBar() {} }", "answers with a promise", "Take `async` away"],
     ["exports.default = { onBar() { throw 'words'; } }", "onBar failed at bar 1", "Correct"],
-    ["exports.default = {", "Unexpected token", "Correct the line"],
+    ["exports.default = {", "Unexpected token", "Correct"],
     ["exports.other = 1;", "exports no strategy", "export default defineStrategy"],
     ["exports.default = { onbar() {} };", "exports no strategy", "onBar"],
     ["exports.default = { onBar() {}, indicator: () => ({}) };", "unknown key: indicator", '"indicators"'],
@@ -119,7 +119,24 @@ describe("a strategy's code from the wire", () => {
     ["exports.default = { onBar() {}, state: {} };", "state is of the wrong type", "a function"],
     ["exports.default = { onBar() {}, indicators: {} };", "indicators is of the wrong type", "a function"],
     ["exports.default = { onBar() {}, parameters: { a: 'b' } };", "Parameter a", "default"],
-    ["exports.default = { onBar() {}, indicators: () => ({ a: ['smaa'] }) };", 'unknown type "smaa"', "indicators.md"],
+    ["exports.default = { onBar() {}, indicators: () => ({ a: ['smaa'] }) };", 'unknown type "smaa"', 'mean "sma"'],
+    ["exports.default = { onBar() {}, indicators: () => ({ a: 'sma' }) };", '"a" is no choice', '["sma"'],
+    ["exports.default = { onBar() {}, indicators: () => 5 };", "answer with no object", '["sma"'],
+    [
+      "exports.default = { onBar() {}, indicators: () => ({ a: ['sma', { period: Symbol() }] }) };",
+      "Symbol()",
+      "number",
+    ],
+    [
+      "exports.default = { onBar() {}, indicators: () => ({ a: ['sma', { source: 'b' }], b: ['rsi'] }) };",
+      'source "b" of "a" is no price and no indicator before it',
+      "close",
+    ],
+    [
+      "exports.default = { onBar() {}, indicators: () => ({ a: ['atr', { source: 'high' }] }) };",
+      "atr takes no source",
+      "Remove",
+    ],
   ])("is a clear fault: %s", (source, message, cure) => {
     const problem = problemOf(() => run(source));
     expect(problem.kind).toBe("invalid-strategy");

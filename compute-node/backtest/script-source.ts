@@ -4,6 +4,7 @@ import type { ScriptSource } from "../../protocol/strategy-script.ts";
 import { evaluateModule, positionOf, type SandboxOptions } from "../script/index.ts";
 import { suggestion } from "../strategy/closest-name.ts";
 import type { ScriptStrategy } from "./script-api.ts";
+import { callScript, messageOf } from "./script-fault.ts";
 
 const KEYS = ["name", "description", "parameters", "indicators", "options", "state", "onBar"];
 const OPTION_KEYS = ["reversal", "pyramiding"];
@@ -23,32 +24,31 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
  * @throws Problem `invalid-strategy` for code that does not parse or throws, and for an export that is no strategy
  */
 export function loadScript(script: ScriptSource, options: SandboxOptions = {}): ScriptStrategy {
-  const exports = withPlaces(script, "The strategy's file failed", () => evaluateModule(script.source, options));
+  const evaluate = () => evaluateModule(script.source, options);
+  const exports = withPlaces(script, () => callScript(() => "The strategy's file failed", evaluate));
   return checkedStrategy(exports);
 }
 
-/** Runs `action`, and says of what the script throws in it where in the script that was. */
-export function withPlaces<Answer>(script: ScriptSource, doing: string, action: () => Answer): Answer {
+/** Runs `action`, and says of a problem that arose in the script where in the script that was. */
+export function withPlaces<Answer>(script: ScriptSource, action: () => Answer): Answer {
   try {
     return action();
   } catch (thrown) {
-    throw located(script, doing, thrown);
+    throw thrown instanceof Problem ? located(script, thrown) : thrown;
   }
 }
 
-/** Anything without a place in the script, such as the end of a job, stays as it is. */
-function located({ sourceMap }: ScriptSource, doing: string, thrown: unknown): unknown {
-  const cause = thrown instanceof Problem ? (thrown.cause ?? thrown) : thrown;
+function located({ sourceMap }: ScriptSource, problem: Problem): Problem {
+  const cause = problem.cause ?? problem;
+  if (isTimeout(cause)) return endless();
   const position = positionOf(cause, sourceMap);
-  if (position === null) return isTimeout(thrown) ? endless() : thrown;
-  const problem = thrown instanceof Problem ? thrown : null;
-  const told = problem?.message ?? `${doing}: ${messageOf(thrown)}`;
+  if (position === null) return problem;
   const { file, line, column } = position;
   const issue: ProblemIssue = { message: messageOf(cause), file, line, column };
-  return new Problem("invalid-strategy", `${told} (${file}:${line}:${column})`, {
-    cure: absenceOf(messageOf(cause)) ?? problem?.cure ?? "Correct the line that it names.",
+  return new Problem(problem.kind, `${problem.message} (${file}:${line}:${column})`, {
+    cure: absenceOf(messageOf(cause)) ?? problem.cure ?? "Correct it there.",
     issues: [issue],
-    cause: thrown,
+    cause: problem,
   });
 }
 
@@ -69,11 +69,6 @@ function endless(): Problem {
       cure: "Look for an endless loop outside of `onBar`.",
     },
   );
-}
-
-/** An error of the script's own context is no `Error` of this one. */
-export function messageOf(thrown: unknown): string {
-  return typeof thrown === "object" && thrown !== null && "message" in thrown ? String(thrown.message) : String(thrown);
 }
 
 function checkedStrategy(exports: unknown): ScriptStrategy {

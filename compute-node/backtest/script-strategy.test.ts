@@ -46,6 +46,37 @@ describe("a strategy in TypeScript", () => {
     }
   });
 
+  it("equals rules also where indicators read other prices and each other", () => {
+    const rules = ruleStrategy.parse({
+      kind: "rules",
+      name: "chained",
+      indicators: {
+        mid: { type: "macd", source: "high" },
+        signal: { type: "ema", period: 5, source: "mid.signal" },
+        lows: { type: "sma", period: 3, source: "low" },
+      },
+      entries: { long: "signal > 0 and close > lows" },
+      exits: { long: "signal <= 0" },
+    });
+    const script = defineStrategy({
+      indicators: () => ({
+        mid: ["macd", { source: "high" }],
+        signal: ["ema", { period: 5, source: "mid.signal" }],
+        lows: ["sma", { period: 3, source: "low" }],
+      }),
+      onBar({ indicators: { signal, lows }, prices, position, buy, close }) {
+        if (position.size === 0 && signal.now > 0 && prices.close.now > lows.now) buy();
+        else if (position.size > 0 && signal.now <= 0) close();
+      },
+    });
+    const signals = compileRules(rules).signals(bars);
+    const expected = runBacktest(bars, signals, settings);
+    const found = runScript(bars, script, settings);
+    expect(found.warmupBars).toBe(signals.warmupBars);
+    expect(expected.trades.count).toBeGreaterThan(5);
+    expect(found.equity).toEqual(expected.equity);
+  });
+
   it("sees past bars by number and as a copy, and no later one by any way", () => {
     const seen: string[] = [];
     runScript(

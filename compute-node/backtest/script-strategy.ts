@@ -1,22 +1,15 @@
 /** Runs strategies in TypeScript (`script-api.ts` says what they are) on the event engine. */
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
-import { type StrategyParameter, strategyParameter } from "../../protocol/strategy-rules.ts";
-import {
-  computeIndicator,
-  faultsOfParameters,
-  findIndicator,
-  type IndicatorDeclaration,
-  type IndicatorParameters,
-} from "../indicators/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
-import { suggestion } from "../strategy/closest-name.ts";
 import { Broker, type BrokerState } from "./broker.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import type { BarsDone } from "./engine.ts";
 import type { FinishedRun } from "./run-details.ts";
-import type { AnyScript, IndicatorChoice, ParameterDeclarations, ScriptContext, ScriptStrategy } from "./script-api.ts";
+import type { AnyScript, ParameterDeclarations, ScriptContext, ScriptStrategy } from "./script-api.ts";
 import { Clock, RunContext } from "./script-context.ts";
+import { callScript, messageOf } from "./script-fault.ts";
+import { indicatorColumns, indicatorsOf, parametersOf } from "./script-indicators.ts";
 
 const PROGRESS_BARS = 65_536;
 
@@ -72,7 +65,7 @@ export class ScriptRun {
     this.broker = new Broker(bars, settings, strategy.options);
     const { columns, warmupBars } = indicatorColumns(bars, indicatorsOf(strategy, parameters));
     this.warmupBars = warmupBars;
-    this.context = new RunContext(parameters, strategy.state?.(parameters), bars, columns, this.broker, this.clock);
+    this.context = new RunContext(parameters, stateOf(strategy, parameters), bars, columns, this.broker, this.clock);
   }
 
   /**
@@ -100,20 +93,19 @@ export class ScriptRun {
   advance(untilBar: number, onProgress?: BarsDone): void {
     const { broker, clock, context, strategy } = this;
     const end = Math.min(untilBar, this.bars.rows);
-    const first = this.warmupBars + 1;
-    while (this.bar < end && !broker.isRuined) {
-      const { bar } = this;
+    const first = Math.min(this.warmupBars + 1, end);
+    for (; this.bar < first; this.bar++) broker.skip(this.bar);
+    let { bar } = this;
+    while (bar < end && !broker.isRuined) {
       clock.bar = bar;
-      this.bar = bar + 1;
-      if (bar < first) {
-        broker.skip(bar);
-        continue;
-      }
       broker.process(bar);
-      if (broker.isRuined) return;
-      decide(strategy, context, bar);
-      if (onProgress !== undefined && bar % PROGRESS_BARS === 0) onProgress(bar);
+      if (!broker.isRuined) decide(strategy, context, bar);
+      bar++;
+      if (onProgress === undefined || bar % PROGRESS_BARS !== 0) continue;
+      this.bar = bar;
+      onProgress(bar);
     }
+    this.bar = bar;
   }
 
   checkpoint(inputs: string): Uint8Array {
@@ -138,6 +130,13 @@ export class ScriptRun {
   }
 }
 
+function stateOf(strategy: AnyScript, parameters: Readonly<Record<string, number>>): unknown {
+  return callScript(
+    () => "The strategy's state cannot be made",
+    () => strategy.state?.(parameters),
+  );
+}
+
 function decide(strategy: AnyScript, context: ScriptContext, bar: number): void {
   let answer: unknown;
   try {
@@ -154,9 +153,8 @@ function decide(strategy: AnyScript, context: ScriptContext, bar: number): void 
 
 /** With the bar, also where the engine refused what the script asked for. The cause is what was thrown. */
 function failedAt({ bar, timeMs }: ScriptContext, cause: unknown): Problem {
-  const message = typeof cause === "object" && cause !== null && "message" in cause ? cause.message : cause;
   const time = new Date(timeMs).toISOString().replace(/(T00:00:00)?\.000Z$/, "");
-  return new Problem("invalid-strategy", `onBar failed at bar ${bar} (${time}): ${String(message)}`, {
+  return new Problem("invalid-strategy", `onBar failed at bar ${bar} (${time}): ${messageOf(cause)}`, {
     cure: (cause instanceof Problem ? cause.cure : undefined) ?? "Correct the strategy; bars are counted from 0.",
     cause,
   });
@@ -164,108 +162,4 @@ function failedAt({ bar, timeMs }: ScriptContext, cause: unknown): Problem {
 
 function isPromise(value: unknown): boolean {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-}
-
-/**
- * Every parameter with the value in force.
- *
- * @throws Problem `invalid-strategy` for a parameter that is not declared, that is no number, or outside its range
- */
-export function parametersOf(
-  strategy: Pick<AnyScript, "parameters">,
-  overrides: Readonly<Record<string, number>>,
-): Readonly<Record<string, number>> {
-  const declared = strategy.parameters ?? {};
-  const unknown = Object.keys(overrides).find((name) => !Object.hasOwn(declared, name));
-  if (unknown !== undefined) {
-    throw new Problem("invalid-strategy", `The strategy has no parameter "${unknown}".`, {
-      cure: suggestion(unknown, Object.keys(declared), "parameters"),
-    });
-  }
-  const values = Object.entries(declared).map(([name, declaration]): [string, number] => {
-    const parsed = strategyParameter.safeParse(declaration);
-    if (!parsed.success) {
-      throw new Problem("invalid-strategy", `Parameter ${name} is declared as no number.`, {
-        cure: "Give its default, or { default, min, max, step, description }.",
-      });
-    }
-    const value = Object.hasOwn(overrides, name) ? overrides[name] : defaultOf(parsed.data);
-    checkRange(name, parsed.data, value);
-    return [name, value];
-  });
-  return Object.freeze(Object.fromEntries(values));
-}
-
-function defaultOf(parameter: StrategyParameter): number {
-  return typeof parameter === "number" ? parameter : parameter.default;
-}
-
-function checkRange(name: string, declared: StrategyParameter, value: number): void {
-  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } =
-    typeof declared === "number" ? {} : declared;
-  if (Number.isFinite(value) && value >= min && value <= max) return;
-  throw new Problem("invalid-strategy", `Parameter ${name} is ${value}, outside its range.`, {
-    cure: `Give a number from ${min} to ${max}.`,
-  });
-}
-
-interface ChosenIndicator {
-  readonly key: string;
-  readonly declaration: IndicatorDeclaration;
-  readonly values: IndicatorParameters;
-  /** Which of the declaration's outputs. */
-  readonly output: number;
-}
-
-/**
- * The indicators that a strategy asks for.
- *
- * @throws Problem `invalid-strategy` for an unknown type, parameter or output, and for a parameter out of its range
- */
-export function indicatorsOf(
-  strategy: Pick<AnyScript, "indicators">,
-  parameters: Readonly<Record<string, number>>,
-): ChosenIndicator[] {
-  return Object.entries(strategy.indicators?.(parameters) ?? {}).map(([key, choice]) => chosen(key, choice));
-}
-
-function chosen(key: string, [name, given = {}, output]: IndicatorChoice): ChosenIndicator {
-  const declaration = findIndicator(name);
-  if (declaration === undefined) {
-    throw new Problem("invalid-strategy", `Indicator "${key}" has the unknown type "${name}".`, {
-      cure: "docs/reference/indicators.md lists the types.",
-    });
-  }
-  const defaults = Object.fromEntries(declaration.parameters.map((parameter) => [parameter.name, parameter.default]));
-  const unknown = Object.keys(given).find((parameter) => !Object.hasOwn(defaults, parameter));
-  if (unknown !== undefined) {
-    throw new Problem("invalid-strategy", `${name} has no parameter "${unknown}".`, {
-      cure: suggestion(unknown, Object.keys(defaults), "parameters"),
-    });
-  }
-  const values = { ...defaults, ...given };
-  const [fault] = faultsOfParameters(declaration, values);
-  if (fault !== undefined) throw new Problem("invalid-strategy", fault.message, { cure: fault.cure });
-  const names = declaration.outputs.map((candidate) => candidate.name);
-  const index = output === undefined ? 0 : names.indexOf(output);
-  if (index < 0) {
-    throw new Problem("invalid-strategy", `${name} has no output "${output}".`, {
-      cure: suggestion(String(output), names, "outputs"),
-    });
-  }
-  return { key, declaration, values, output: index };
-}
-
-/** Each of them over the bars, by its name in the strategy; decisions begin after `warmupBars`. */
-export function indicatorColumns(bars: BarColumns, indicators: readonly ChosenIndicator[]) {
-  const columns: Record<string, Float64Array> = {};
-  let warmupBars = 0;
-  for (const { key, declaration, values, output } of indicators) {
-    const outputs = declaration.outputs.map(() => new Float64Array(bars.rows));
-    const inputs = declaration.inputs.map((input) => bars[input]);
-    computeIndicator(declaration, inputs, values, outputs);
-    columns[key] = outputs[output];
-    warmupBars = Math.max(warmupBars, declaration.outputs[output].firstIndex(values));
-  }
-  return { columns, warmupBars };
 }
