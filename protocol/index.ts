@@ -7,6 +7,8 @@ export * from "./events.ts";
 export * from "./identifiers.ts";
 export * from "./limits.ts";
 export * from "./operations.ts";
+export * from "./portfolio.ts";
+export * from "./portfolio-result.ts";
 export * from "./portfolio-rules.ts";
 export * from "./problem.ts";
 export * from "./socket.ts";

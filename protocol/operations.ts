@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { operationId, sha256, symbol, timeframe, timestampMs } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
+import { corporateAction, currency, historyAdjustment, MAX_CORPORATE_ACTIONS } from "./portfolio.ts";
 import { problemDetails } from "./problem.ts";
 import { ruleStrategy } from "./strategy-rules.ts";
 import { scriptStrategy } from "./strategy-script.ts";
@@ -76,6 +77,38 @@ export const backtestSpec = z.strictObject({
 });
 export type BacktestSpec = z.infer<typeof backtestSpec>;
 
+/** Symbols of one specification; its bytes have a limit of their own. */
+export const MAX_REQUESTED_SYMBOLS = 200;
+
+/** Many symbols on one account; the strategy's `portfolio` section says how they share it. */
+export const portfolioSpec = z.strictObject({
+  kind: z.literal("portfolio"),
+  strategy: ruleStrategy,
+  /** Overrides of the strategy's parameters. */
+  parameters: z.record(z.string(), z.number()).default({}),
+  /** One for each symbol, all of one timeframe. */
+  data: z.array(dataRequest).min(1).max(MAX_REQUESTED_SYMBOLS),
+  settings: backtestSettings.prefault({}),
+  actions: z.array(corporateAction).max(MAX_CORPORATE_ACTIONS).default([]),
+  /** Which actions the history that rules see is adjusted for. */
+  adjustment: historyAdjustment.default("splits"),
+  accountCurrency: currency.default("USD"),
+  /** Symbols that are quoted in another currency than the account's. */
+  currencies: z.array(z.strictObject({ symbol, currency })).max(MAX_REQUESTED_SYMBOLS).default([]),
+  /** Prices of one of `currency` in account money; with `isInverse` the other way round. */
+  conversions: z
+    .array(z.strictObject({ currency, data: dataRequest, isInverse: z.boolean().default(false) }))
+    .max(10)
+    .default([]),
+});
+export type PortfolioSpec = z.infer<typeof portfolioSpec>;
+
+/** Every dataset that the operation reads, in the order in which its job gets them. */
+export function datasetsOf(spec: OperationSpec): DataRequest[] {
+  if (spec.kind === "portfolio") return [...spec.data, ...spec.conversions.map(({ data }) => data)];
+  return spec.kind === "backtest" ? [spec.data] : [];
+}
+
 /** Holds a slot for a while and does nothing: for probing a fleet, and for its tests. */
 export const sleepSpec = z.strictObject({
   kind: z.literal("sleep"),
@@ -85,7 +118,7 @@ export const sleepSpec = z.strictObject({
 });
 export type SleepSpec = z.infer<typeof sleepSpec>;
 
-export const operationSpec = z.discriminatedUnion("kind", [backtestSpec, sleepSpec]);
+export const operationSpec = z.discriminatedUnion("kind", [backtestSpec, portfolioSpec, sleepSpec]);
 export type OperationSpec = z.infer<typeof operationSpec>;
 export type OperationKind = OperationSpec["kind"];
 

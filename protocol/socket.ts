@@ -77,6 +77,8 @@ export const registryMessage = z.discriminatedUnion("type", [
     spec: operationSpec,
     checkpoint: sha256.nullable(),
     dataset: datasetRef.optional(),
+    /** Likewise of a spec that asks for several, in their order; null for bars that the store does not have. */
+    datasets: z.array(sha256.nullable()).optional(),
   }),
   /** Stop this attempt and answer `stopped`. */
   z.strictObject({ type: z.literal("cancel"), ...lease.shape }),

@@ -48,7 +48,7 @@ describe("a node", () => {
   it("enrols, says hello, and runs what it is given to a complete", async () => {
     await startNode();
     const hello = await registry.next("hello");
-    expect(hello).toMatchObject({ epoch: 1, leases: [], capabilities: { slots: 1, kinds: ["backtest", "sleep"] } });
+    expect(hello).toMatchObject({ epoch: 1, leases: [], capabilities: { slots: 1, kinds: ["backtest", "portfolio", "sleep"] } });
     assign(sleep(20));
     await registry.next("accept");
     const complete = await registry.next("complete");

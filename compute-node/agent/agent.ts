@@ -197,7 +197,7 @@ export class Agent {
         return;
       case "start-job":
         this.#options.log.info({ ...effect.lease, kind: effect.spec.kind }, "job starts");
-        this.#jobs.start(effect.lease, effect.spec, effect.dataset);
+        this.#jobs.start(effect.lease, effect.spec, effect.dataset, effect.datasets);
         return;
       case "stop-job":
         this.#jobs.stop(effect.lease);

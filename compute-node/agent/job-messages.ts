@@ -8,6 +8,13 @@ export interface JobInput {
   /** The whole dataset of a job that reads prices, on a SharedArrayBuffer. */
   readonly bars: BarColumns | null;
   readonly dataSha256: string | null;
+  /** All of them, of a job that reads several; in the order of the spec. */
+  readonly datasets?: readonly JobDataset[];
+}
+
+export interface JobDataset {
+  readonly bars: BarColumns;
+  readonly sha256: string;
 }
 
 export interface ThreadRequest {

@@ -6,12 +6,16 @@ import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import {
   BACKTEST_RESULT_MEDIA_TYPE,
+  type BacktestResult,
   type BacktestSpec,
+  PORTFOLIO_RESULT_MEDIA_TYPE,
+  type PortfolioSpec,
   Problem,
   type ProblemDetails,
   type SleepSpec,
 } from "../../protocol/index.ts";
-import { executeBacktest } from "../backtest/index.ts";
+import { type BacktestArtefact, type BacktestProgress, executeBacktest } from "../backtest/index.ts";
+import { executePortfolio } from "../portfolio/index.ts";
 import { GO_ON, type JobInput, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
 
 const PROGRESS_INTERVAL_MS = 200;
@@ -21,6 +25,11 @@ const STACK_LENGTH = 2_000;
 const PRINTED_LINES = 200;
 /** Shorter sleeps probe how fast work is handed out, and say nothing. */
 const TOLD_SLEEP_MS = 100;
+
+/** What every engine hands back. */
+interface EngineArtefact extends Omit<BacktestArtefact, "result"> {
+  readonly result: Pick<BacktestResult, "bars" | "statistics" | "warnings">;
+}
 
 /** Thrown out of the engine when the job was told to stop. */
 class JobStopped extends Error {}
@@ -43,46 +52,56 @@ function reply(message: ThreadReply): void {
 function run(input: JobInput, flag: Int32Array): ThreadReply {
   try {
     if (Atomics.load(flag, 0) === STOP) return { type: "stopped" };
-    return input.spec.kind === "sleep" ? sleep(input.spec, flag) : backtest(input.spec, input, flag);
+    switch (input.spec.kind) {
+      case "sleep":
+        return sleep(input.spec, flag);
+      case "portfolio":
+        return portfolio(input.spec, input, flag);
+      case "backtest":
+        return backtest(input.spec, input, flag);
+    }
   } catch (thrown) {
     if (thrown instanceof JobStopped) return { type: "stopped" };
     return failure(thrown);
   }
 }
 
-/** How long things took goes into the log alone: an artefact has the same bytes on every machine. */
 function backtest(spec: BacktestSpec, { bars, dataSha256 }: JobInput, flag: Int32Array): ThreadReply {
   if (bars === null || dataSha256 === null) throw new Error("a backtest was started without its bars");
+  const onLog = boundedLog();
+  return engineRun(flag, BACKTEST_RESULT_MEDIA_TYPE, (onProgress) =>
+    executeBacktest({ spec, bars, dataSha256, onLog, onProgress }),
+  );
+}
+
+function portfolio(spec: PortfolioSpec, { datasets }: JobInput, flag: Int32Array): ThreadReply {
+  if (datasets === undefined) throw new Error("a portfolio backtest was started without its bars");
+  return engineRun(flag, PORTFOLIO_RESULT_MEDIA_TYPE, (onProgress) => executePortfolio({ spec, datasets, onProgress }));
+}
+
+/** How long things took goes into the log alone: an artefact has the same bytes on every machine. */
+function engineRun(
+  flag: Int32Array,
+  mediaType: string,
+  execute: (onProgress: (progress: BacktestProgress) => void) => EngineArtefact,
+): ThreadReply {
   const startedAt = performance.now();
   const report = progressReporter(flag);
   const phases = phaseLog("compile");
-  const artefact = executeBacktest({
-    spec,
-    bars,
-    dataSha256,
-    onLog: boundedLog(),
-    onProgress: ({ phase, fraction, bars: done }) => {
-      phases.enter(phase);
-      const seconds = (performance.now() - startedAt) / 1000;
-      report(phase, fraction, seconds > 0 ? { barsPerSecond: Math.round(done / seconds) } : {});
-    },
+  const artefact = execute(({ phase, fraction, bars: done }) => {
+    phases.enter(phase);
+    const seconds = (performance.now() - startedAt) / 1000;
+    report(phase, fraction, seconds > 0 ? { barsPerSecond: Math.round(done / seconds) } : {});
   });
   const tookMs = performance.now() - startedAt;
+  const { bars, statistics, warnings } = artefact.result;
   log([
     phases.text(),
-    `done in ${tookMs.toFixed(1)} ms: ${artefact.result.bars} bars, ${artefact.result.statistics.tradeCount} trades`,
-    ...artefact.result.warnings.map(({ code, message, count }) => `warning: ${message} (${code}, ${count} times)`),
+    `done in ${tookMs.toFixed(1)} ms: ${bars} bars, ${statistics.tradeCount} trades`,
+    ...warnings.map(({ code, message, count }) => `warning: ${message} (${code}, ${count} times)`),
   ]);
-  return {
-    type: "result",
-    bytes: artefact.bytes,
-    result: {
-      sha256: artefact.sha256,
-      bytes: artefact.bytes.byteLength,
-      mediaType: BACKTEST_RESULT_MEDIA_TYPE,
-      summary: artefact.summary,
-    },
-  };
+  const { bytes, sha256, summary } = artefact;
+  return { type: "result", bytes, result: { sha256, bytes: bytes.byteLength, mediaType, summary } };
 }
 
 function sleep(spec: SleepSpec, flag: Int32Array): ThreadReply {

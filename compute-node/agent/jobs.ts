@@ -1,6 +1,8 @@
 /** Runs the jobs of leases: fetches their bars, hands them to a thread, keeps the bytes of results until uploaded. */
 import {
+  type DataRequest,
   type DatasetRef,
+  datasetsOf,
   type Lease,
   LIMITS,
   type OperationSpec,
@@ -10,7 +12,7 @@ import {
 import type { BarColumns, DatasetManifest, ImportDetails } from "../market-data/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import type { DatasetFetcher } from "./dataset-fetcher.ts";
-import type { JobInput } from "./job-messages.ts";
+import type { JobDataset, JobInput } from "./job-messages.ts";
 import { type JobEnd, type JobListener, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
 import { type JobOutcome, leaseKey } from "./model.ts";
 
@@ -49,11 +51,19 @@ export class Jobs {
     this.#datasets = new DatasetCache(options.dataCacheBytes, (sha256) => options.marketData.open(sha256));
   }
 
-  /** `dataset` is what the store has of the bars that the spec asks for; they are fetched where they are not here. */
-  start(lease: Lease, spec: OperationSpec, dataset: DatasetRef | null): void {
+  /**
+   * `dataset` is what the store has of the bars that the spec asks for, `datasets` of each where it asks for several; they
+   * are fetched where they are not here.
+   */
+  start(
+    lease: Lease,
+    spec: OperationSpec,
+    dataset: DatasetRef | null,
+    datasets: readonly (string | null)[] = [dataset?.sha256 ?? null],
+  ): void {
     const preparation = new AbortController();
     this.#running.set(leaseKey(lease), preparation);
-    void this.#run(lease, spec, dataset, preparation.signal).then((end) => this.#ended(lease, end));
+    void this.#run(lease, spec, datasets, preparation.signal).then((end) => this.#ended(lease, end));
   }
 
   stop(lease: Lease): void {
@@ -81,13 +91,18 @@ export class Jobs {
     return this.#pool.close();
   }
 
-  async #run(lease: Lease, spec: OperationSpec, dataset: DatasetRef | null, preparation: AbortSignal): Promise<JobEnd> {
+  async #run(
+    lease: Lease,
+    spec: OperationSpec,
+    stored: readonly (string | null)[],
+    preparation: AbortSignal,
+  ): Promise<JobEnd> {
     const listener: JobListener = {
       onProgress: (progress) => this.#options.onProgress(lease, progress),
       onLog: (lines) => this.#options.onLog(lease, lines),
     };
     try {
-      const input = await this.#inputOf(spec, dataset, listener, preparation);
+      const input = await this.#inputOf(spec, stored, listener, preparation);
       if (preparation.aborted) return { type: "stopped" };
       const job = this.#pool.run(input, listener);
       this.#running.set(leaseKey(lease), job);
@@ -101,21 +116,34 @@ export class Jobs {
 
   async #inputOf(
     spec: OperationSpec,
-    dataset: DatasetRef | null,
+    stored: readonly (string | null)[],
     listener: JobListener,
     signal: AbortSignal,
   ): Promise<JobInput> {
-    if (spec.kind === "sleep") return { spec, bars: null, dataSha256: null };
-    const { symbol, timeframe } = spec.data;
-    const stored = spec.data.sha256 ?? dataset?.sha256;
-    const sha256 = stored ?? (await this.#options.marketData.find(symbol, timeframe))?.sha256;
+    const asked = datasetsOf(spec);
+    const datasets = await Promise.all(
+      asked.map((data, index) => this.#dataset(data, stored[index] ?? null, listener, signal)),
+    );
+    if (spec.kind === "portfolio") return { spec, bars: null, dataSha256: null, datasets };
+    const [{ bars, sha256 } = { bars: null, sha256: null }] = datasets;
+    return { spec, bars, dataSha256: sha256 };
+  }
+
+  async #dataset(
+    { symbol, timeframe, sha256: pinned }: DataRequest,
+    stored: string | null,
+    listener: JobListener,
+    signal: AbortSignal,
+  ): Promise<JobDataset> {
+    const sha256 = pinned ?? stored ?? (await this.#options.marketData.find(symbol, timeframe))?.sha256;
     if (sha256 === undefined) throw new Problem("data-not-found", `There is no ${timeframe} data of ${symbol} here.`);
     const startedAt = performance.now();
+    const dataset = stored === null ? null : { symbol, timeframe, sha256 };
     const bars = await this.#open(sha256, dataset, listener, signal);
     const tookMs = (performance.now() - startedAt).toFixed(1);
     const name = `${symbol} ${timeframe} (sha256 ${sha256.slice(0, 12)})`;
     listener.onLog([`${bars.rows} bars of ${name} opened in ${tookMs} ms`]);
-    return { spec, bars, dataSha256: sha256 };
+    return { bars, sha256 };
   }
 
   async #open(
@@ -130,7 +158,7 @@ export class Jobs {
       if (dataset === null || !(error instanceof Problem && error.kind === "data-not-found")) throw error;
     }
     listener.onLog([`the bars are not on this node: fetching them from the workspace's store`]);
-    await this.#options.fetcher.fetch({ ...dataset, sha256 }, signal, listener.onProgress);
+    await this.#options.fetcher.fetch(dataset, signal, listener.onProgress);
     return this.#datasets.open(sha256);
   }
 

@@ -1,5 +1,5 @@
 /** What happens to a lease on the node: see `Stage` in model.ts for its life. */
-import { allowanceOf, type Lease, type Progress, type RegistryMessage } from "../../protocol/index.ts";
+import { allowanceOf, datasetsOf, type Lease, type Progress, type RegistryMessage } from "../../protocol/index.ts";
 import { fullJitterMs } from "./backoff.ts";
 import { addLines, emptyLog, isEmptyLog, takeLines } from "./job-log.ts";
 import {
@@ -61,6 +61,7 @@ export function assign(turn: Turn, assignment: Assignment): void {
     ...lease,
     spec: assignment.spec,
     dataset: assignment.dataset ?? null,
+    ...(assignment.datasets === undefined ? {} : { datasets: assignment.datasets }),
     stage: { name: "waiting" },
     unsentProgress: null,
     progressAt: turn.now,
@@ -304,14 +305,14 @@ function answerRepeated(turn: Turn, holding: Holding): void {
   else if (stage.name !== "stopping") turn.outgoing.push({ type: "accept", ...leaseOf(holding) });
 }
 
-function refusalOf(state: AgentState, { spec, dataset }: Assignment): string | null {
+function refusalOf(state: AgentState, { spec, dataset, datasets: stored }: Assignment): string | null {
   const { slots, kinds, datasets } = state.capabilities;
   if (state.leaveAt !== null) return "the node shuts down";
   if (state.draining) return "the node drains";
   const needed = allowanceOf(spec);
   if (!kinds.includes(needed)) return `kind ${needed} is not allowed here; allowed: ${kinds.join(", ")}`;
-  if (spec.kind === "backtest" && dataset === undefined) {
-    const { symbol, timeframe, sha256 } = spec.data;
+  for (const [index, { symbol, timeframe, sha256 }] of datasetsOf(spec).entries()) {
+    if ((stored?.[index] ?? dataset) != null) continue;
     const found = datasets.some(
       (held) =>
         held.symbol === symbol && held.timeframe === timeframe && (sha256 === undefined || held.sha256 === sha256),
@@ -364,8 +365,9 @@ function startWaiting(turn: Turn): void {
     if (free <= 0) return;
     if (holding.stage.name !== "waiting") continue;
     holding.stage = { name: "running" };
-    const { spec, dataset } = holding;
-    turn.effects.push({ type: "start-job", lease: leaseOf(holding), spec, dataset });
+    const { spec, dataset, datasets } = holding;
+    const several = datasets === undefined ? {} : { datasets };
+    turn.effects.push({ type: "start-job", lease: leaseOf(holding), spec, dataset, ...several });
     free--;
   }
 }

@@ -75,6 +75,8 @@ export interface Holding extends Lease {
   readonly spec: OperationSpec;
   /** What the store has of the market data that the spec asks for. */
   readonly dataset: DatasetRef | null;
+  /** Of an operation that reads several: what the store has of each, in the order of the spec. */
+  readonly datasets?: readonly (string | null)[];
   stage: Stage;
   /** Newest progress, not sent yet. */
   unsentProgress: Progress | null;
@@ -165,7 +167,13 @@ export type AgentEffect =
   | { type: "ping"; epoch: number }
   | { type: "disconnect"; epoch: number; reason: string }
   /** Bars that `dataset` names and that are not here are fetched first. */
-  | { type: "start-job"; lease: Lease; spec: OperationSpec; dataset: DatasetRef | null }
+  | {
+      type: "start-job";
+      lease: Lease;
+      spec: OperationSpec;
+      dataset: DatasetRef | null;
+      datasets?: readonly (string | null)[];
+    }
   /** Answered by `job-ended`, within the shell's grace. */
   | { type: "stop-job"; lease: Lease }
   /** Upload the bytes of the job's result; answered by `uploaded`. */

@@ -55,7 +55,7 @@ describe("a node's settings", () => {
       token: null,
       workerType: "backtesting",
       healthPort: 5003,
-      kinds: ["backtest", "sleep"],
+      kinds: ["backtest", "portfolio", "sleep"],
       allowScripts: false,
     });
     expect(settings.workerId).toBe(workerIdOfHost(hostname()));

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { LIMITS, Problem, type ProblemIssue, type WorkerType, workerId, workerType } from "../../protocol/index.ts";
 import { suggestion } from "../strategy/closest-name.ts";
 
-const KINDS = ["backtest", "sleep"] as const;
+const KINDS = ["backtest", "portfolio", "sleep"] as const;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const MEGABYTE = 1024 * 1024;
 

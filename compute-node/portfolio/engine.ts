@@ -479,6 +479,8 @@ class PortfolioLoop {
       entryMoment: entryMoment[slot],
       entryPrice: entryPrice[slot],
       profit: size[slot] * (mark[slot] - cost[slot]) - entryFee[slot] + dividends[slot],
+      commission: entryFee[slot],
+      dividends: dividends[slot],
     }));
   }
 

@@ -65,6 +65,9 @@ export interface OpenHolding {
   readonly entryPrice: number;
   /** What it would add to the profit when closed at its mark: with the entry's commission and dividends. */
   readonly profit: number;
+  /** Of the entry that is still open. */
+  readonly commission: number;
+  readonly dividends: number;
 }
 
 export interface PortfolioCounts {

@@ -6,11 +6,11 @@
  * later by more than the priority's worth of waiting stands behind.
  * Choice of a worker: the preferred type first, then one that holds the data, then the least recently selected.
  */
-import { type DatasetRef, operationSpec, wire } from "../../protocol/index.ts";
+import { operationSpec, wire } from "../../protocol/index.ts";
 import { assert } from "./assert.ts";
 import { recordEvent } from "./event-log.ts";
 import type { OperationRecord, QueuedHead } from "./operation-store.ts";
-import { fits, holdsData, type Requirement } from "./requirement.ts";
+import { fits, holdsData, type Requirement, type StoredDatasets } from "./requirement.ts";
 import type { State } from "./state.ts";
 import { canTakeWork, freeSlots, type WorkerRecord } from "./worker-record.ts";
 
@@ -25,8 +25,8 @@ export function rankOf(createdAt: number, priority: number, agingMs: number): nu
 interface Lane {
   readonly classId: number;
   readonly requirement: Requirement;
-  /** What the store has of the dataset that the class asks for. */
-  readonly stored: DatasetRef | undefined;
+  /** What the store has of the datasets that the class asks for. */
+  readonly stored: StoredDatasets;
   workers: WorkerRecord[];
   heads: QueuedHead[];
   /** The place in the queue up to which heads were read, or null before the first read. */
@@ -56,7 +56,7 @@ function lanesOf(state: State, free: readonly WorkerRecord[]): Lane[] {
   const lanes: Lane[] = [];
   for (const classId of state.classes.queued()) {
     const requirement = state.classes.requirement(classId);
-    const stored = storedDataset(state, requirement);
+    const stored = storedDatasets(state, requirement);
     const workers = free.filter((worker) => fits(requirement, worker, stored));
     if (workers.length === 0) continue;
     lanes.push({ classId, requirement, stored, workers, heads: [], after: null, exhausted: false });
@@ -151,21 +151,23 @@ export function assignment(
   worker: Pick<WorkerRecord, "workerId" | "epoch">,
   { operationId, specText, checkpoint }: Pick<OperationRecord, "operationId" | "specText" | "checkpoint">,
   attempt: number,
-  dataset: DatasetRef | undefined,
+  stored: StoredDatasets,
 ): State["effects"][number] {
   const spec = specWire.decode(JSON.parse(specText));
+  const [dataset] = stored;
   return {
     type: "send",
     workerId: worker.workerId,
     epoch: worker.epoch,
     message: {
       ...{ type: "assign", operationId, attempt, spec, checkpoint },
-      ...(dataset === undefined ? {} : { dataset }),
+      ...(stored.length !== 1 || dataset === undefined ? {} : { dataset }),
+      ...(stored.length > 1 ? { datasets: stored.map((found) => found?.sha256 ?? null) } : {}),
     },
   };
 }
 
-/** What the store has of the dataset that is asked for. */
-export function storedDataset(state: State, { dataset }: Requirement): DatasetRef | undefined {
-  return dataset === null ? undefined : state.datasets.find(dataset);
+/** What the store has of the datasets that are asked for. */
+export function storedDatasets(state: State, { datasets }: Requirement): StoredDatasets {
+  return datasets.map((dataset) => state.datasets.find(dataset));
 }

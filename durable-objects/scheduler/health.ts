@@ -6,7 +6,7 @@
 import { nextCollectionAt, releaseArtefact } from "./artefact-index.ts";
 import { leaseMs, type RegistryConfig } from "./config.ts";
 import { count } from "./counters.ts";
-import { assignment, storedDataset } from "./dispatch.ts";
+import { assignment, storedDatasets } from "./dispatch.ts";
 import { forgetEvents } from "./event-log.ts";
 import { finishStopped, loseLease } from "./leases.ts";
 import { first } from "./sql.ts";
@@ -99,7 +99,7 @@ function resendUnanswered(state: State, worker: WorkerRecord, now: number): void
       state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
     } else {
       const operation = state.operations.get(operationId)!;
-      const stored = storedDataset(state, state.classes.requirement(operation.classId));
+      const stored = storedDatasets(state, state.classes.requirement(operation.classId));
       state.effects.push(assignment(worker, operation, attempt, stored));
     }
   }

@@ -38,17 +38,17 @@ describe("a backtest of a script", () => {
   it("fits workers that allow scripts, and one of rules fits all that allow backtests", () => {
     const careful = workerWith(["backtest", "sleep"]);
     const open = workerWith(["backtest", "sleep", "script"]);
-    expect(fits(requirementFor("script"), careful, undefined)).toBe(false);
-    expect(fits(requirementFor("script"), open, undefined)).toBe(true);
-    expect(fits(requirementFor("rules"), careful, undefined)).toBe(true);
-    expect(fits(requirementFor("rules"), open, undefined)).toBe(true);
+    expect(fits(requirementFor("script"), careful, [undefined])).toBe(false);
+    expect(fits(requirementFor("script"), open, [undefined])).toBe(true);
+    expect(fits(requirementFor("rules"), careful, [undefined])).toBe(true);
+    expect(fits(requirementFor("rules"), open, [undefined])).toBe(true);
   });
 
   it("says what it waits for, with the cure", () => {
     const reason = (requirement: Requirement) =>
       waitingReason(
         requirement,
-        undefined,
+        [undefined],
         [workerWith(["backtest"])],
         () => true,
         () => true,

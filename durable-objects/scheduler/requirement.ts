@@ -6,6 +6,7 @@ import {
   allowanceOf,
   type DataRequest,
   type DatasetRef,
+  datasetsOf,
   type OperationSpec,
   type Requirements,
   SCRIPT_KIND,
@@ -22,11 +23,17 @@ export interface Requirement {
   readonly memoryBytes: number;
   /** How long to hold out for the first of `workerTypes`. */
   readonly preferWaitMs: number;
-  readonly dataset: Pick<DataRequest, "symbol" | "timeframe" | "sha256"> | null;
+  readonly datasets: readonly DatasetName[];
 }
+
+export type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
+
+/** What the store has of each of a requirement's datasets. */
+export type StoredDatasets = readonly (DatasetRef | undefined)[];
 
 const DEFAULT_WORKER_TYPES: Readonly<Record<OperationSpec["kind"], readonly WorkerType[]>> = {
   backtest: ["backtesting"],
+  portfolio: ["backtesting"],
   sleep: ["backtesting", "cpu_training", "gpu_host"],
 };
 
@@ -41,48 +48,47 @@ export function completeRequirements(spec: OperationSpec, asked: Partial<Require
 }
 
 export function requirementOf(spec: OperationSpec, requirements: Requirements): Requirement {
-  return { kind: allowanceOf(spec), ...requirements, dataset: spec.kind === "backtest" ? datasetOf(spec.data) : null };
+  return { kind: allowanceOf(spec), ...requirements, datasets: datasetsOf(spec).map(nameOf) };
 }
 
-function datasetOf(data: DataRequest): Requirement["dataset"] {
-  return {
-    symbol: data.symbol,
-    timeframe: data.timeframe,
-    ...(data.sha256 === undefined ? {} : { sha256: data.sha256 }),
-  };
+function nameOf({ symbol, timeframe, sha256 }: DataRequest): DatasetName {
+  return { symbol, timeframe, ...(sha256 === undefined ? {} : { sha256 }) };
 }
 
 /** Equal requirements give equal text: keys in a fixed order, labels sorted. */
 export function requirementKey(requirement: Requirement): string {
   const labels = Object.entries(requirement.labels).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  const { dataset } = requirement;
+  const datasets = requirement.datasets.map(({ symbol, timeframe, sha256 }) => [symbol, timeframe, sha256 ?? null]);
   return JSON.stringify([
     requirement.kind,
     requirement.workerTypes,
     labels,
     requirement.memoryBytes,
     requirement.preferWaitMs,
-    dataset === null ? null : [dataset.symbol, dataset.timeframe, dataset.sha256 ?? null],
+    // One dataset stands as it did when there could be no more.
+    datasets.length > 1 ? datasets : (datasets[0] ?? null),
   ]);
 }
 
 export function parseRequirementKey(key: string): Requirement {
-  const [kind, workerTypes, labels, memoryBytes, preferWaitMs, dataset] = JSON.parse(key);
+  const [kind, workerTypes, labels, memoryBytes, preferWaitMs, data] = JSON.parse(key);
+  const datasets: [string, string, string | null][] = data === null ? [] : Array.isArray(data[0]) ? data : [data];
   return {
     kind,
     workerTypes,
     labels: Object.fromEntries(labels),
     memoryBytes,
     preferWaitMs,
-    dataset:
-      dataset === null
-        ? null
-        : { symbol: dataset[0], timeframe: dataset[1], ...(dataset[2] === null ? {} : { sha256: dataset[2] }) },
+    datasets: datasets.map(([symbol, timeframe, sha256]) => ({
+      symbol,
+      timeframe,
+      ...(sha256 === null ? {} : { sha256 }),
+    })),
   };
 }
 
-/** Whether the worker, when free, could run operations of this class. `stored` is what the store has of its dataset. */
-export function fits(requirement: Requirement, worker: WorkerRecord, stored: DatasetRef | undefined): boolean {
+/** Whether the worker, when free, could run operations of this class. `stored` is what the store has of its datasets. */
+export function fits(requirement: Requirement, worker: WorkerRecord, stored: StoredDatasets): boolean {
   const { capabilities } = worker;
   if (!requirement.workerTypes.includes(worker.workerType)) return false;
   if (!capabilities.kinds.includes(requirement.kind)) return false;
@@ -90,12 +96,18 @@ export function fits(requirement: Requirement, worker: WorkerRecord, stored: Dat
   for (const [label, value] of Object.entries(requirement.labels)) {
     if (capabilities.labels[label] !== value) return false;
   }
-  return stored !== undefined || holdsData(requirement, worker, stored);
+  return requirement.datasets.every(
+    (dataset, index) => stored[index] !== undefined || holds(worker, dataset, stored[index]),
+  );
 }
 
-/** Whether the worker could start without a download. Where the store has the dataset, only that version counts. */
-export function holdsData({ dataset }: Requirement, worker: WorkerRecord, stored: DatasetRef | undefined): boolean {
-  if (dataset === null) return true;
+/** Whether the worker could start without a download. */
+export function holdsData({ datasets }: Requirement, worker: WorkerRecord, stored: StoredDatasets): boolean {
+  return datasets.every((dataset, index) => holds(worker, dataset, stored[index]));
+}
+
+/** Where the store has the dataset, only that version counts. */
+function holds(worker: WorkerRecord, dataset: DatasetName, stored: DatasetRef | undefined): boolean {
   const held = heldKeys(worker.capabilities.datasets);
   if (stored !== undefined) return held.has(stored.sha256);
   const name = `${dataset.symbol} ${dataset.timeframe}`;
@@ -122,7 +134,7 @@ function heldKeys(datasets: readonly DatasetRef[]): ReadonlySet<string> {
 /** Why nothing of this class is handed out now, with the cure. The first condition that no worker meets is the reason. */
 export function waitingReason(
   requirement: Requirement,
-  stored: DatasetRef | undefined,
+  stored: StoredDatasets,
   workers: readonly WorkerRecord[],
   canTake: (worker: WorkerRecord) => boolean,
   reachable: (worker: WorkerRecord) => boolean,
@@ -138,12 +150,17 @@ export function waitingReason(
       ? "no connected worker allows strategies in TypeScript; start one with `ktrdr node start --allow-scripts`"
       : `no connected worker allows operations of kind ${requirement.kind}`;
   }
-  const { dataset } = requirement;
-  const withData = stored === undefined ? ofKind.filter((worker) => holdsData(requirement, worker, undefined)) : ofKind;
-  if (dataset !== null && withData.length === 0) {
-    const version = dataset.sha256 === undefined ? "" : ` (sha256 ${dataset.sha256.slice(0, 12)}…)`;
-    const name = `${dataset.symbol} ${dataset.timeframe}`;
+  const unstored = requirement.datasets.filter((_, index) => stored[index] === undefined);
+  const missing = unstored.find((dataset) => !ofKind.some((worker) => holds(worker, dataset, undefined)));
+  if (missing !== undefined) {
+    const version = missing.sha256 === undefined ? "" : ` (sha256 ${missing.sha256.slice(0, 12)}…)`;
+    const name = `${missing.symbol} ${missing.timeframe}`;
     return `no connected worker has ${name}${version}; load it with \`ktrdr data load\` on a node, or give it to all with \`ktrdr data push ${name}\``;
+  }
+  const withData = ofKind.filter((worker) => unstored.every((dataset) => holds(worker, dataset, undefined)));
+  if (withData.length === 0) {
+    const [{ symbol, timeframe }] = unstored;
+    return `no connected worker has all of the ${unstored.length} datasets; give them to all with \`ktrdr data push\`, such as ${symbol} ${timeframe}`;
   }
   const fitting = withData.filter((worker) => fits(requirement, worker, stored));
   if (fitting.length === 0) return "no connected worker has the labels or the memory that it requires";

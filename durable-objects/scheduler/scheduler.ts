@@ -27,7 +27,7 @@ import type { RegistryConfig } from "./config.ts";
 import { greet, type Hello, hear, type LaterMessage, type Refusal } from "./conversation.ts";
 import { type Counter, count, counterValues } from "./counters.ts";
 import { publishDataset, withdrawDataset } from "./dataset-index.ts";
-import { dispatch, rankOf, storedDataset } from "./dispatch.ts";
+import { dispatch, rankOf, storedDatasets } from "./dispatch.ts";
 import { eventsAfter, logLinesAfter, recordEvent, writeEvents } from "./event-log.ts";
 import { checkHealth, type Heartbeats, nextDueAt, removeExpired } from "./health.ts";
 import { fallbackAt, finishStopped, heldLease, loseLease } from "./leases.ts";
@@ -474,7 +474,7 @@ export class Scheduler {
     const requirement = this.#state.classes.requirement(record.classId);
     const reason = waitingReason(
       requirement,
-      storedDataset(this.#state, requirement),
+      storedDatasets(this.#state, requirement),
       workers,
       (worker) => canTakeWork(worker, this.#config),
       (worker) => isReachable(worker, this.#config),

@@ -1,0 +1,248 @@
+/** From a portfolio's run to its result: statistics, contributions, benchmark, warnings. */
+import type { ResultWarning } from "../../protocol/backtest-result.ts";
+import type { PortfolioSpec } from "../../protocol/operations.ts";
+import {
+  PORTFOLIO_RESULT_FORMAT,
+  type PortfolioChart,
+  type PortfolioContribution,
+  type PortfolioResult,
+} from "../../protocol/portfolio-result.ts";
+import { barStatistics } from "../backtest/bar-statistics.ts";
+import { compareToBenchmark } from "../backtest/benchmark.ts";
+import { prepareMarket } from "../backtest/market.ts";
+import { chartSeries, listOf, monthlyReturns } from "../backtest/series.ts";
+import { computeStatistics, statisticOf } from "../backtest/statistics.ts";
+import { TradeLog } from "../backtest/trade-log.ts";
+import { undefinedFigures } from "../backtest/undefined-statistics.ts";
+import type { BarColumns } from "../market-data/bars.ts";
+import type { PortfolioCounts, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
+
+/** A symbol with what the result tells of it. */
+export interface ResultSymbol extends PortfolioSymbol {
+  readonly currency: string;
+  readonly sha256: string;
+}
+
+export interface ResultContext {
+  readonly spec: PortfolioSpec;
+  /** By name, as the run's slots are. */
+  readonly symbols: readonly ResultSymbol[];
+  readonly parameters: Readonly<Record<string, number>>;
+  readonly hashes: PortfolioResult["hashes"];
+  /** Actions before the first or after the last bar of their symbol. */
+  readonly actionsOutside: number;
+}
+
+export function portfolioResultOf(run: PortfolioRun, context: ResultContext): PortfolioResult {
+  const { spec, symbols, hashes } = context;
+  const held = heldTogether(run.clock, symbols, spec.settings.initialCapital);
+  const clock = clockBars(run.clock, held);
+  const statistics = {
+    ...computeStatistics(clock, { trades: logOf(run), equity: run.equity }, 0),
+    exposurePercent: statisticOf((run.positions.filter((count) => count > 0).length / clock.rows) * 100),
+  };
+  const { symbol: _none, ...benchmark } = compareToBenchmark("benchmark", held, run.equity, prepareMarket(clock));
+  const figures = { statistics, barStatistics: barStatistics(run.clock, run.equity) };
+  const named = { ...figures, benchmark: { symbol: "benchmark", ...benchmark } };
+  return {
+    format: PORTFOLIO_RESULT_FORMAT,
+    strategyName: spec.strategy.name,
+    timeframe: spec.data[0].timeframe,
+    accountCurrency: spec.accountCurrency,
+    bars: clock.rows,
+    symbolBars: symbols.reduce((sum, { bars }) => sum + bars.rows, 0),
+    parameters: { ...context.parameters },
+    settings: spec.settings,
+    hashes,
+    ...figures,
+    benchmark,
+    grossExposure: {
+      averagePercent: statisticOf((run.exposure.reduce((sum, value) => sum + value, 0) / clock.rows) * 100),
+      maxPercent: statisticOf(run.exposure.reduce((most, value) => Math.max(most, value), 0) * 100),
+    },
+    refusals: {
+      maxPositions: run.counts.refusals.max_positions,
+      noCash: run.counts.refusals.no_cash,
+      belowLot: run.counts.refusals.below_lot,
+      noRank: run.counts.refusals.no_rank,
+      noWeight: run.counts.refusals.no_weight,
+      noBar: run.counts.refusals.no_bar,
+    },
+    symbols: symbols.map((_, slot) => contributionOf(slot, run, context)),
+    monthlyReturns: monthlyReturns(run.clock, run.equity),
+    trades: tradesOf(run, symbols),
+    timeMs: listOf(run.clock),
+    equity: listOf(run.equity),
+    exposure: listOf(run.exposure),
+    positions: Array.from(run.positions),
+    chart: chartOf(clock, run, held),
+    warnings: [...warningsOf(run, context), ...undefinedFigures(named)],
+  };
+}
+
+/** Equity of one who puts equal money in every symbol at the close of its first bar, and keeps its dividends as cash. */
+function heldTogether(clock: Float64Array, symbols: readonly PortfolioSymbol[], capital: number): Float64Array {
+  const equity = new Float64Array(clock.length);
+  const part = capital / symbols.length;
+  for (const { bars, rates, actions } of symbols) {
+    const { timeMs, close } = bars;
+    let units = part / (close[0] * (rates?.close[0] ?? 1));
+    let [bar, cash, next, value] = [-1, 0, 0, part];
+    for (let moment = 0; moment < clock.length; moment++) {
+      if (bar + 1 < timeMs.length && timeMs[bar + 1] === clock[moment]) {
+        bar++;
+        if (actions[next]?.bar === bar) {
+          units *= actions[next].split;
+          cash += units * actions[next].dividend * (rates?.open[bar] ?? 1);
+          next++;
+        }
+        value = cash + units * close[bar] * (rates?.close[bar] ?? 1);
+      }
+      equity[moment] += value;
+    }
+  }
+  return equity;
+}
+
+/** The clock as bars whose price is the benchmark's equity, for the statistics that compare with a market. */
+function clockBars(timeMs: Float64Array, price: Float64Array): BarColumns {
+  const volume = new Float64Array(timeMs.length);
+  return { rows: timeMs.length, timeMs, open: price, high: price, low: price, close: price, volume };
+}
+
+/** What the statistics of trades read. */
+function logOf({ trades }: PortfolioRun): TradeLog {
+  const log = new TradeLog(trades.length);
+  for (const trade of trades) {
+    const row = log.append();
+    log.size[row] = trade.size;
+    log.entryBar[row] = trade.entryMoment;
+    log.exitBar[row] = trade.exitMoment;
+    log.pnl[row] = trade.pnl;
+    log.returnFraction[row] = trade.returnFraction;
+  }
+  return log;
+}
+
+function contributionOf(slot: number, run: PortfolioRun, { spec, symbols }: ResultContext): PortfolioContribution {
+  const { symbol, currency, sha256, bars } = symbols[slot];
+  const trades = run.trades.filter((trade) => trade.slot === slot);
+  const open = run.open.find((holding) => holding.slot === slot);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const profit = sum(trades.map(({ pnl }) => pnl)) + (open?.profit ?? 0);
+  const wins = trades.filter(({ pnl }) => pnl > 0).length;
+  return {
+    symbol,
+    currency,
+    sha256,
+    bars: bars.rows,
+    tradeCount: trades.length,
+    winRatePercent: statisticOf((wins / trades.length) * 100),
+    profit,
+    contributionPercent: (profit / spec.settings.initialCapital) * 100,
+    commission: sum(trades.map(({ commission }) => commission)) + (open?.commission ?? 0),
+    dividends: sum(trades.map(({ dividends }) => dividends)) + (open?.dividends ?? 0),
+    heldPercent: statisticOf((heldMoments(slot, run) / run.clock.length) * 100),
+    openSize: open?.size ?? 0,
+  };
+}
+
+/** Moments at whose end the symbol is held: of trades that overlap (parts of one position) each once. */
+function heldMoments(slot: number, { trades, open, clock }: PortfolioRun): number {
+  let [count, counted] = [0, 0];
+  const spans = trades.filter((trade) => trade.slot === slot).map((trade) => [trade.entryMoment, trade.exitMoment]);
+  for (const holding of open) if (holding.slot === slot) spans.push([holding.entryMoment, clock.length]);
+  for (const [from, to] of spans) {
+    count += Math.max(0, to - Math.max(from, counted));
+    counted = Math.max(counted, to);
+  }
+  return count;
+}
+
+function tradesOf({ trades, clock }: PortfolioRun, symbols: readonly PortfolioSymbol[]): PortfolioResult["trades"] {
+  const orNull = (value: number) => (Number.isNaN(value) ? null : value);
+  return trades.map((trade) => ({
+    symbol: symbols[trade.slot].symbol,
+    size: trade.size,
+    entryBar: trade.entryMoment,
+    exitBar: trade.exitMoment,
+    entryTimeMs: clock[trade.entryMoment],
+    exitTimeMs: clock[trade.exitMoment],
+    entryPrice: trade.entryPrice,
+    exitPrice: trade.exitPrice,
+    pnl: trade.pnl,
+    commission: trade.commission,
+    dividends: trade.dividends,
+    returnPercent: trade.returnFraction * 100,
+    stopLoss: orNull(trade.stopLoss),
+    takeProfit: orNull(trade.takeProfit),
+    exitReason: trade.exitReason,
+  }));
+}
+
+function chartOf(clock: BarColumns, run: PortfolioRun, held: Float64Array): PortfolioChart {
+  const { barsPerPoint, timeMs, equity, drawdownPercent, benchmark } = chartSeries(clock, run.equity, held);
+  const lastOf = (point: number) => Math.min((point + 1) * barsPerPoint, clock.rows) - 1;
+  const exposurePercent = timeMs.map((_, point) => run.exposure[lastOf(point)] * 100);
+  return { barsPerPoint, timeMs, equity, drawdownPercent, benchmark, exposurePercent };
+}
+
+function warningsOf({ counts, open }: PortfolioRun, { actionsOutside }: ResultContext): ResultWarning[] {
+  const { reducedEntries, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined } = counts;
+  const found: [string, number, string][] = [
+    ...refusalWarnings(counts),
+    [
+      "entry_reduced",
+      reducedEntries,
+      "Entries were made smaller than their weight because the free equity was used up.",
+    ],
+    [
+      "conflicting_entries",
+      conflictingEntries,
+      "Long and short entry held on the same bar while flat; the long one was taken.",
+    ],
+    [
+      "ambiguous_bar",
+      ambiguousBars,
+      "A bar touched both stop-loss and take-profit; the stop-loss was assumed to come first.",
+    ],
+    [
+      "never_decided",
+      neverDecided,
+      "Symbols have fewer bars than their indicators need, and never decided; widen the date range.",
+    ],
+    [
+      "ended_early",
+      endedEarly,
+      "Positions were held in symbols whose bars end before the others'; they stand at their last close to the end.",
+    ],
+    [
+      "action_outside",
+      actionsOutside,
+      "Corporate actions lie before the first or after the last bar of their symbol, and changed nothing.",
+    ],
+    [
+      "open_at_end",
+      open.length,
+      "Positions are open after the last bar; they count in the equity and are not among the trades.",
+    ],
+    ["ruin", isRuined ? 1 : 0, "The equity fell to nothing; every position was closed and the run ended there."],
+  ];
+  return found.filter(([, count]) => count > 0).map(([code, count, message]) => ({ code, message, count }));
+}
+
+function refusalWarnings({ refusals }: PortfolioCounts): [string, number, string][] {
+  const why = {
+    max_positions: "every place of max_positions was taken",
+    no_cash: "the free equity was used up",
+    below_lot: "their share of the equity is below a unit or lot; raise initial_capital or allow fractional_units",
+    no_rank: "rank_by had no value there",
+    no_weight: "their weight had no value above 0",
+    no_bar: "their symbol had no bar any more",
+  };
+  return Object.entries(why).map(([reason, because]) => [
+    `refused_${reason}`,
+    refusals[reason as keyof typeof why],
+    `Entries were refused because ${because}.`,
+  ]);
+}
