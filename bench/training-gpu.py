@@ -14,6 +14,7 @@ import time
 import torch
 
 INPUTS, CLASSES, BATCH_ROWS = 32, 3, 128
+# Name, hidden layers or (times, inputs, hidden) of an LSTM, members, batches.
 CASES = [
     ("32-64-64-3", [64, 64], 1, 1500),
     ("32-64-64-3", [64, 64], 16, 500),
@@ -21,11 +22,39 @@ CASES = [
     ("32-64-64-3", [64, 64], 1024, 100),
     ("32-512-512-3", [512, 512], 1, 500),
     ("32-512-512-3", [512, 512], 16, 100),
+    ("lstm 20x8-32", (20, 8, 32), 1, 200),
+    ("lstm 30x32-64", (30, 32, 64), 1, 200),
 ]
+
+
+class Recurrent:
+    """One torch.nn.LSTM, which is cuDNN's, and a linear head; windows are gathered from the rows on the GPU."""
+
+    def __init__(self, shape, device, capturable):
+        self.times, inputs, hidden = shape
+        self.members = 1
+        self.lstm = torch.nn.LSTM(inputs, hidden, batch_first=True).to(device)
+        self.head = torch.nn.Linear(hidden, CLASSES).to(device)
+        self.parameters = [*self.lstm.parameters(), *self.head.parameters()]
+        self.back = torch.arange(1 - self.times, 1, device=device)
+        cuda = device.type == "cuda"
+        self.optimiser = torch.optim.Adam(self.parameters, lr=1e-3, fused=cuda, capturable=capturable)
+
+    def step(self, features, labels, rows, losses, batch):
+        rows = rows.flatten() + self.times - 1
+        states, _ = self.lstm(features[rows.unsqueeze(1) + self.back])
+        loss = torch.nn.functional.cross_entropy(self.head(states[:, -1]), labels[rows])
+        self.optimiser.zero_grad(set_to_none=False)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimiser.step()
+        losses.index_copy_(0, batch, loss.detach().view(1))
 
 
 class Population:
     """`members` networks whose weights are [member, in, out]; one member trains as torch.nn would."""
+
+    times = 1
 
     def __init__(self, hidden, members, device, capturable):
         widths = [INPUTS, *hidden, CLASSES]
@@ -39,9 +68,9 @@ class Population:
         cuda = device.type == "cuda"
         self.optimiser = torch.optim.Adam(self.parameters, lr=1e-3, fused=cuda, capturable=capturable)
 
-    def step(self, features, labels, losses, batch):
-        """features [member, row, input], labels [member, row]; the mean loss of every member goes to losses[batch]."""
-        values = features
+    def step(self, features, labels, rows, losses, batch):
+        """`rows` [member, row]; the mean loss of every member goes to losses[batch]."""
+        values, labels = features[rows], labels[rows]
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases)):
             values = torch.baddbmm(bias, values, weight)
             if layer + 1 < len(self.weights):
@@ -69,10 +98,10 @@ def uniform(shape, bound, device):
 class Epoch:
     """One pass over the rows: batches are taken from the order by index, on the GPU."""
 
-    def __init__(self, population, batches, device):
+    def __init__(self, population, inputs, batches, device):
         self.population, self.batches, self.device = population, batches, device
         rows = batches * BATCH_ROWS
-        self.features = torch.rand((rows, INPUTS), device=device) * 2 - 1
+        self.features = torch.rand((rows + population.times - 1, inputs), device=device) * 2 - 1
         self.labels = ((self.features[:, 0] + self.features[:, 1] + 2) / 4 * CLASSES).floor().long()
         orders = [torch.randperm(rows, device=device) for _ in range(population.members)]
         self.orders = torch.stack(orders).view(population.members, batches, BATCH_ROWS)
@@ -82,7 +111,7 @@ class Epoch:
 
     def one(self):
         rows = self.orders.index_select(1, self.batch).squeeze(1)
-        self.population.step(self.features[rows], self.labels[rows], self.losses, self.batch)
+        self.population.step(self.features, self.labels, rows, self.losses, self.batch)
         self.batch += 1
 
     def capture(self):
@@ -109,7 +138,10 @@ class Epoch:
 def measure(case, variant, device, rounds, warm_up):
     name, hidden, members, batches = case
     torch.manual_seed(0)
-    epoch = Epoch(Population(hidden, members, device, variant == "graph"), batches, device)
+    if isinstance(hidden, tuple):
+        epoch = Epoch(Recurrent(hidden, device, variant == "graph"), hidden[1], batches, device)
+    else:
+        epoch = Epoch(Population(hidden, members, device, variant == "graph"), INPUTS, batches, device)
     if variant == "graph":
         epoch.capture()
     seconds, losses = [], []
@@ -145,7 +177,7 @@ def main():
     results = []
     for case in CASES:
         if flags.quick:
-            case = (case[0], case[1], min(3, case[2]), 3)
+            case = (case[0], case[1], min(2, case[2]), 2)
         for variant in ["eager"] if flags.cpu else ["eager", "graph"]:
             result = measure(case, variant, device, rounds, warm_up)
             results.append(result)

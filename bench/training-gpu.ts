@@ -1,7 +1,7 @@
 /**
  * Rows a second that the GPU backend trains: one network, and populations of them. A request is an epoch: the order of
  * the rows goes to the GPU, every batch's loss and gradient norm come back, and all of that is in the time.
- * Run: `node bench/training-gpu.ts [--json] [--quick] [--software] [--tilings]`; `training-gpu.py` is PyTorch's side.
+ * Run: `node bench/training-gpu.ts [--json] [--quick] [--only <name>] [--software] [--tilings]`; `training-gpu.py` is PyTorch's side.
  */
 import { parseArgs } from "node:util";
 import { type GpuBackend, openGpuBackend } from "../compute-node/training/gpu/index.ts";
@@ -9,6 +9,8 @@ import type { Tiling } from "../compute-node/training/gpu/plan.ts";
 import type {
   Member,
   MlpSpec,
+  NetworkSpec,
+  RecurrentSpec,
   TrainingOptions,
   TrainingSession,
   TrainingSet,
@@ -21,6 +23,8 @@ const { values: flags } = parseArgs({
     json: { type: "boolean", default: false },
     /** A few batches of everything: whether it works. */
     quick: { type: "boolean", default: false },
+    /** Only cases whose name has this in it. */
+    only: { type: "string", default: "" },
     /** Allows an adapter that computes on the CPU. */
     software: { type: "boolean", default: false },
     /** Compares ways to cut the work. */
@@ -30,13 +34,13 @@ const { values: flags } = parseArgs({
 
 interface Case {
   readonly name: string;
-  readonly hidden: readonly number[];
+  readonly network: NetworkSpec;
   readonly members: number;
   /** Batches in an epoch of each member. */
   readonly batches: number;
 }
 
-interface Measured extends Case {
+interface Measured extends Omit<Case, "network"> {
   readonly batchRows: number;
   readonly rowsPerSecond: number;
   /** Of all members together. */
@@ -46,19 +50,24 @@ interface Measured extends Case {
   readonly tiling: Partial<Tiling>;
 }
 
-const INPUTS = 32;
 const CLASSES = 3;
 const BATCH_ROWS = 128;
 const ROUNDS = flags.quick ? 1 : 5;
 const WARM_UP_ROUNDS = flags.quick ? 0 : 2;
 
+const SMALL = { name: "32-64-64-3", network: mlp([64, 64]) };
+const WIDE = { name: "32-512-512-3", network: mlp([512, 512]) };
+const LSTM = { name: "lstm 30x32-64", network: lstm(30, 32, 64) };
 const CASES: readonly Case[] = [
-  { name: "32-64-64-3", hidden: [64, 64], members: 1, batches: 1500 },
-  { name: "32-64-64-3", hidden: [64, 64], members: 16, batches: 500 },
-  { name: "32-64-64-3", hidden: [64, 64], members: 256, batches: 200 },
-  { name: "32-64-64-3", hidden: [64, 64], members: 1024, batches: 100 },
-  { name: "32-512-512-3", hidden: [512, 512], members: 1, batches: 500 },
-  { name: "32-512-512-3", hidden: [512, 512], members: 16, batches: 100 },
+  { ...SMALL, members: 1, batches: 1500 },
+  { ...SMALL, members: 16, batches: 500 },
+  { ...SMALL, members: 256, batches: 200 },
+  { ...SMALL, members: 1024, batches: 100 },
+  { ...WIDE, members: 1, batches: 500 },
+  { ...WIDE, members: 16, batches: 100 },
+  { name: "lstm 20x8-32", network: lstm(20, 8, 32), members: 1, batches: 200 },
+  { ...LSTM, members: 1, batches: 200 },
+  { ...LSTM, members: 16, batches: 50 },
 ];
 
 const OPTIONS: TrainingOptions = {
@@ -73,34 +82,35 @@ const OPTIONS: TrainingOptions = {
   seed: 0,
 };
 
-/** Features uniform in [-1, 1); the class follows from the first two, so that there is something to learn. */
-function makeSet(batches: number): TrainingSet {
-  const rows = batches * BATCH_ROWS;
-  const key = streamKey(7, "weights", 0);
-  const features = Float32Array.from({ length: rows * INPUTS }, (_, index) => draw32(key, index) / 2 ** 31 - 1);
-  const classOf = (_: unknown, row: number) =>
-    Math.floor(((features[row * INPUTS] + features[row * INPUTS + 1] + 2) / 4) * CLASSES);
-  const all = Uint32Array.from({ length: rows }, (_, row) => row);
-  const values = Uint8Array.from({ length: rows }, classOf);
-  return { features, inputs: INPUTS, labels: { kind: "classes", values }, training: all, validation: all, test: all };
+function mlp(hidden: readonly number[]): MlpSpec {
+  return { kind: "mlp", inputs: 32, hidden, outputs: CLASSES, activation: "relu", dropout: 0, batchNorm: false };
 }
 
-function membersOf({ hidden, members, batches }: Case, set: TrainingSet): Member[] {
-  const network: MlpSpec = {
-    kind: "mlp",
-    inputs: INPUTS,
-    hidden,
-    outputs: CLASSES,
-    activation: "relu",
-    dropout: 0,
-    batchNorm: false,
-  };
-  if (set.training.length !== batches * BATCH_ROWS) throw new Error("the set is of another size");
+function lstm(sequenceLength: number, inputs: number, hidden: number): RecurrentSpec {
+  return { kind: "lstm", inputs, hidden, layers: 1, outputs: CLASSES, dropout: 0, sequenceLength };
+}
+
+/** Features uniform in [-1, 1); the class follows from the first two, so that there is something to learn. */
+function makeSet(network: NetworkSpec, batches: number): TrainingSet {
+  const { inputs } = network;
+  const before = network.kind === "mlp" ? 0 : network.sequenceLength - 1;
+  const rows = before + batches * BATCH_ROWS;
+  const key = streamKey(7, "weights", 0);
+  const features = Float32Array.from({ length: rows * inputs }, (_, index) => draw32(key, index) / 2 ** 31 - 1);
+  const classOf = (_: unknown, row: number) =>
+    Math.floor(((features[row * inputs] + features[row * inputs + 1] + 2) / 4) * CLASSES);
+  const all = Uint32Array.from({ length: rows - before }, (_, row) => before + row);
+  const values = Uint8Array.from({ length: rows }, classOf);
+  return { features, inputs, labels: { kind: "classes", values }, training: all, validation: all, test: all };
+}
+
+function membersOf({ network, members }: Case, set: TrainingSet): Member[] {
   return Array.from({ length: members }, (_, seed) => ({ network, options: { ...OPTIONS, seed }, set }));
 }
 
 async function measure(backend: GpuBackend, one: Case, tiling: Partial<Tiling>): Promise<Measured> {
-  const set = makeSet(one.batches);
+  const { network, ...rest } = one;
+  const set = makeSet(network, one.batches);
   const sessions = await backend.createPopulation(membersOf(one, set));
   const orders = sessions.map((_, seed) => shuffleRows(set.training, seed, 0, new Uint32Array(set.training.length)));
   const seconds: number[] = [];
@@ -113,7 +123,7 @@ async function measure(backend: GpuBackend, one: Case, tiling: Partial<Tiling>):
   for (const session of sessions) session.dispose();
   const rows = one.members * one.batches * BATCH_ROWS;
   return {
-    ...one,
+    ...rest,
     batchRows: BATCH_ROWS,
     rowsPerSecond: rows / median(seconds),
     stepMicroseconds: (median(seconds) / one.batches) * 1e6,
@@ -143,7 +153,7 @@ const TILINGS: readonly Partial<Tiling>[] = [
 ];
 
 function caseOfRun(one: Case): Case {
-  return flags.quick ? { ...one, members: Math.min(3, one.members), batches: 3 } : one;
+  return flags.quick ? { ...one, members: Math.min(2, one.members), batches: 2 } : one;
 }
 
 const results: Measured[] = [];
@@ -152,7 +162,7 @@ for (const tiling of flags.tilings ? TILINGS : [{}]) {
   const backend = await openGpuBackend({ allowSoftware: flags.software, tiling });
   if (adapter === null && !flags.json) console.log(`${backend.name}\n`);
   adapter = backend.description;
-  for (const one of CASES.map(caseOfRun)) {
+  for (const one of CASES.filter(({ name }) => name.includes(flags.only)).map(caseOfRun)) {
     const result = await measure(backend, one, tiling);
     results.push(result);
     if (!flags.json) console.log(lineOf(result));
