@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { inspect } from "node:util";
-import { constants, createContext, Script } from "node:vm";
+import { type Context, constants, createContext, Script } from "node:vm";
 
 /** The name of a strategy's code in stack traces. */
 export const SCRIPT_FILE = "ktrdr-strategy.js";
@@ -49,15 +49,12 @@ export function evaluateModule(source: string, { onLog, timeoutMs }: SandboxOpti
 }
 
 /** `vm` limits the time of scripts alone, so a script calls. Throws Node's `ERR_SCRIPT_EXECUTION_TIMEOUT`. */
-function runWithin(timeoutMs: number, context: object, action: () => void): void {
-  const call = new Script("(action) => { globalThis.__ktrdrAction = action; }").runInContext(context) as (
-    action: () => void,
-  ) => void;
-  call(action);
+function runWithin(timeoutMs: number, context: Context, action: () => void): void {
+  context.ktrdrAction = action;
   try {
-    new Script("__ktrdrAction()").runInContext(context, { timeout: timeoutMs });
+    new Script("ktrdrAction()").runInContext(context, { timeout: timeoutMs });
   } finally {
-    new Script("delete globalThis.__ktrdrAction").runInContext(context);
+    delete context.ktrdrAction;
   }
 }
 
