@@ -1,0 +1,21 @@
+/** What a threaded backend and its threads say to each other. */
+import type { ProblemDetails } from "../../../protocol/problem.ts";
+import type { KernelMode } from "../kernels/kernels.ts";
+import type { BatchRequest, BatchResults, Evaluation, LearntState, Member } from "../network.ts";
+
+/** `session` numbers the sessions of a thread, `call` its questions. */
+export type ThreadRequest = { readonly session: number; readonly call: number } & (
+  | { readonly kind: "create"; readonly member: Member; readonly mode: KernelMode }
+  | { readonly kind: "train"; readonly request: BatchRequest }
+  | { readonly kind: "evaluate"; readonly rows: Uint32Array }
+  | { readonly kind: "getState" }
+  | { readonly kind: "setState"; readonly state: LearntState }
+  | { readonly kind: "dispose" }
+);
+
+export type ThreadValue = BatchResults | Evaluation | LearntState | null;
+
+export type ThreadAnswer = { readonly call: number } & (
+  | { readonly value: ThreadValue }
+  | { readonly problem: ProblemDetails }
+);
