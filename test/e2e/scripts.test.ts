@@ -1,8 +1,11 @@
 /** Strategies in TypeScript through the whole system: bundled by the command, run by a node that allows them. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { homePaths } from "../../cli/home.ts";
+import { startLocalSystem } from "../../cli/local-system.ts";
 import { runCommand } from "../../cli/program.ts";
 import { loadRunnable } from "../../cli/strategy-source.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
@@ -108,4 +111,29 @@ it("fails at once where the script throws, with bar, time and line", async () =>
   const operation = await reached(await submit(await specOf(file)), isOver);
   expect(operation).toMatchObject({ status: "failed", attempt: 1 });
   expect(operation.error?.detail).toBe("onBar failed at bar 9 (2000-01-14): planted (throws.ts:3:26)");
+});
+
+it("is allowed on the nodes that ktrdr up starts, unless the environment says no", async () => {
+  const home = homePaths(mkdtempSync(join(tmpdir(), "ktrdr-up-")));
+  const quiet = { tokenMade: () => {}, controlPlaneReady: () => {}, workerRegistered: () => {} };
+  try {
+    for (const [allowed, environment] of [
+      [true, {}],
+      [false, { KTRDR_ALLOW_SCRIPTS: "no" }],
+    ] as const) {
+      const system = await startLocalSystem({
+        ...{ home, port: 0, nodeCount: 1, workerType: "backtesting", isDevelopment: false, givenToken: undefined },
+        environment: { ...process.env, HEALTH_PORT: "0", ...environment },
+        on: quiet,
+      });
+      try {
+        const [{ capabilities }] = (await system.client.listWorkers()).workers;
+        expect(capabilities.kinds.includes("script")).toBe(allowed);
+      } finally {
+        await system.stop();
+      }
+    }
+  } finally {
+    rmSync(home.root, { recursive: true, force: true, maxRetries: 5 });
+  }
 });
