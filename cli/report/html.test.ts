@@ -1,7 +1,13 @@
 import { Script } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type BacktestResult, backtestResult, backtestStatistics, sideStatistics } from "../../protocol/index.ts";
+import {
+  type BacktestResult,
+  backtestResult,
+  backtestSettings,
+  backtestStatistics,
+  sideStatistics,
+} from "../../protocol/index.ts";
 import { excursionChart, ticksOf } from "./excursion-chart.ts";
 import { figureGroups, SIDE_ROWS } from "./figures.ts";
 import { renderBacktestReport } from "./index.ts";
@@ -92,6 +98,25 @@ describe("the sections of a result", () => {
     const count = Object.values(result.statistics).length + Object.values(result.barStatistics).length;
     expect(shown).toHaveLength(count + Object.values(benchmark).length);
     for (const value of Object.values(told)) expect(shown.map((row) => row.value)).toContain(value);
+  });
+
+  test("every setting that is in force is told", () => {
+    const settings = backtestSettings.parse({
+      commissionPerUnit: 0.01,
+      commissionMinimum: 1.5,
+      makerCommissionRate: -0.0001,
+      maintenanceMargin: 0.25,
+      shortBorrowRate: 0.03,
+      financingRate: 0.05,
+      tickSize: 0.25,
+      lotSize: 100,
+    });
+    const plain = withoutScripts(renderBacktestReport(resultFixture()));
+    const text = withoutScripts(renderBacktestReport({ ...resultFixture(), settings }));
+    for (const told of ["0.01 per unit", "1.5 per order", "−0.01 %", "25 %", "3 %", "5 %", "0.25", "100 units"]) {
+      expect(text).toContain(`<td>${told}</td>`);
+      expect(plain).not.toContain(`<td>${told}</td>`);
+    }
   });
 
   test("refusals are told when there are any, and each by its reason", () => {

@@ -205,11 +205,11 @@ function tradesSection(result: BacktestResult): Markup {
   );
 }
 
-/** Each setting as it reads on paper. Rates are fractions on the wire and percent here. */
+/** Each setting as it reads on paper; null for one that is not in force. Rates are fractions on the wire and percent here. */
 const SETTING_ROWS: readonly {
   key: keyof BacktestSettings;
   label: string;
-  text: (settings: BacktestSettings) => string;
+  text: (settings: BacktestSettings) => string | null;
 }[] = [
   { key: "initialCapital", label: "Initial capital", text: (settings) => formatNumber(settings.initialCapital, 2) },
   {
@@ -222,9 +222,41 @@ const SETTING_ROWS: readonly {
     label: "Commission, fixed",
     text: (settings) => `${formatExact(settings.commissionFixed)} per order`,
   },
+  {
+    key: "commissionPerUnit",
+    label: "Commission, by unit",
+    text: ({ commissionPerUnit }) => (commissionPerUnit === 0 ? null : `${formatExact(commissionPerUnit)} per unit`),
+  },
+  {
+    key: "commissionMinimum",
+    label: "Commission, least",
+    text: ({ commissionMinimum }) => (commissionMinimum === 0 ? null : `${formatExact(commissionMinimum)} per order`),
+  },
+  {
+    key: "makerCommissionRate",
+    label: "Commission of limit orders",
+    text: (settings) => rate(settings.makerCommissionRate),
+  },
   { key: "spreadRate", label: "Spread", text: (settings) => percent(settings.spreadRate) },
   { key: "slippageRate", label: "Slippage", text: (settings) => `${percent(settings.slippageRate)} of each fill` },
   { key: "margin", label: "Margin", text: (settings) => percent(settings.margin) },
+  {
+    key: "maintenanceMargin",
+    label: "Maintenance margin",
+    text: (settings) => rate(settings.maintenanceMargin),
+  },
+  { key: "shortBorrowRate", label: "Short borrow, a year", text: (settings) => rate(settings.shortBorrowRate) },
+  { key: "financingRate", label: "Financing, a year", text: (settings) => rate(settings.financingRate) },
+  {
+    key: "tickSize",
+    label: "Tick size",
+    text: ({ tickSize }) => (tickSize === undefined ? null : formatExact(tickSize)),
+  },
+  {
+    key: "lotSize",
+    label: "Lot size",
+    text: ({ lotSize }) => (lotSize === 0 ? null : `${formatExact(lotSize)} units`),
+  },
   { key: "fractionalUnits", label: "Units", text: (settings) => (settings.fractionalUnits ? "Fractional" : "Whole") },
   {
     key: "fillAt",
@@ -238,6 +270,11 @@ const SETTING_ROWS: readonly {
   },
 ];
 
+/** Null for a rate that was not given. */
+function rate(fraction: number | undefined): string | null {
+  return fraction === undefined ? null : percent(fraction);
+}
+
 function percent(rate: number): string {
   return `${formatExact(Number((rate * 100).toPrecision(12)))} %`;
 }
@@ -248,9 +285,10 @@ function setUpSection(result: BacktestResult): Markup {
     parameters.length === 0
       ? html`<p class="empty">The strategy has no parameters.</p>`
       : html`<table class="figures" id="parameters"><caption>Parameters</caption><tbody>${parameters.map(([name, value]) => html`<tr><th scope="row"><code>${name}</code></th><td>${formatExact(value)}</td></tr>`)}</tbody></table>`;
-  const settings = SETTING_ROWS.map(
-    (row) => html`<tr><th scope="row">${row.label}</th><td>${row.text(result.settings)}</td></tr>`,
-  );
+  const settings = SETTING_ROWS.flatMap((row) => {
+    const text = row.text(result.settings);
+    return text === null ? [] : html`<tr><th scope="row">${row.label}</th><td>${text}</td></tr>`;
+  });
   return section(
     "set-up",
     "Parameters and settings",

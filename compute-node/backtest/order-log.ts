@@ -87,20 +87,20 @@ export class OrderLog {
   /** Every row; what still waits has `lastBar` for its end. */
   list(lastBar: number): LoggedOrder[] {
     return Array.from({ length: this.count }, (_, row) => {
-      const [placedBar, side, kind, units, limit, stop, status, reason, ended, filledUnits, price] =
-        this.cells.subarray(row * FIELDS, (row + 1) * FIELDS);
+      const field = (index: number) => this.cells[row * FIELDS + index];
+      const ended = field(8);
       return {
-        placedBar,
-        side: side > 0 ? 1 : -1,
-        kind: ORDER_KINDS[kind],
-        units,
-        limit,
-        stop,
-        status: ORDER_STATUSES[status],
-        reason: ORDER_REASONS[reason],
+        placedBar: field(0),
+        side: field(1) > 0 ? 1 : -1,
+        kind: ORDER_KINDS[field(2)],
+        units: field(3),
+        limit: field(4),
+        stop: field(5),
+        status: ORDER_STATUSES[field(6)],
+        reason: ORDER_REASONS[field(7)],
         endedBar: Number.isNaN(ended) ? lastBar : ended,
-        filledUnits,
-        price,
+        filledUnits: field(9),
+        price: field(10),
       };
     });
   }
