@@ -2,7 +2,7 @@
  * The edge API: authenticate, validate, route. It keeps no state and moves artefacts as streams; decisions are the
  * registry's.
  */
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { problemResponse } from "../durable-objects/problem-response.ts";
 import { API_PREFIX, LIMITS, Problem } from "../protocol/index.ts";
@@ -19,14 +19,20 @@ import { workspaces } from "./routes/workspaces.ts";
 
 export { WorkerRegistry } from "../durable-objects/worker-registry.ts";
 
-const jsonLimit = bodyLimit({
-  maxSize: LIMITS.requestBodyBytes,
-  onError: () => {
-    throw new Problem("too-large", `The request body is over the limit of ${LIMITS.requestBodyBytes} bytes.`, {
-      cure: "Split it into several requests.",
-    });
-  },
-});
+const countingLimit = bodyLimit({ maxSize: LIMITS.requestBodyBytes, onError: refuseLargeBody });
+
+/** A body that says its length need not be counted; the runtime holds it to what it says. */
+const jsonLimit: MiddlewareHandler<Edge> = (context, next) => {
+  const length = Number(context.req.header("content-length") ?? Number.NaN);
+  if (Number.isNaN(length)) return countingLimit(context, next);
+  return length > LIMITS.requestBodyBytes ? refuseLargeBody() : next();
+};
+
+function refuseLargeBody(): never {
+  throw new Problem("too-large", `The request body is over the limit of ${LIMITS.requestBodyBytes} bytes.`, {
+    cure: "Split it into several requests.",
+  });
+}
 
 const app = new Hono<Edge>();
 
