@@ -40,7 +40,7 @@ export async function modelOutputs(
   const { strategy, network, features } = manifest;
   const matrix = computeFeatures(strategy, bars, { context, names: features.map(({ name }) => name) });
   requireFeatures(manifest, matrix.names);
-  const finite = finiteRows(matrix.columns, matrix.rows);
+  const finite = finiteRows(matrix);
   const scaled = new Float32Array(matrix.rows * network.inputs);
   fillRows(matrix.columns, features, finite, 0, scaled, 0);
   const rows = exampleEnds(finite, network);

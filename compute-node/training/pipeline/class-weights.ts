@@ -3,7 +3,7 @@
 /** How many of `rows` have each class. */
 export function countClasses(values: ArrayLike<number>, rows: Uint32Array, classes: number): number[] {
   const counts: number[] = Array.from({ length: classes }, () => 0);
-  for (const row of rows) counts[values[row]]++;
+  for (let index = 0; index < rows.length; index++) counts[values[rows[index]]]++;
   return counts;
 }
 

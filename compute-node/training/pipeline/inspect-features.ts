@@ -3,26 +3,26 @@ import type { V3Feature } from "../../strategy/index.ts";
 import type { TrainingSet } from "../network.ts";
 
 export interface FeatureFacts {
-  readonly lowest: number;
-  readonly highest: number;
-  /** Mean magnitude. */
+  /** The value on every training row; null where it varies. */
+  readonly constant: number | null;
+  /** Mean magnitude, on evenly spread rows. */
   readonly magnitude: number;
 }
 
-export function inspectFeatures({ features, inputs, training }: TrainingSet): FeatureFacts[] {
-  const lowest = new Float32Array(inputs).fill(Number.POSITIVE_INFINITY);
-  const highest = new Float32Array(inputs).fill(Number.NEGATIVE_INFINITY);
-  const sums = new Float64Array(inputs);
-  for (let index = 0; index < training.length; index++) {
-    const at = training[index] * inputs;
-    for (let k = 0; k < inputs; k++) {
-      const value = features[at + k];
-      if (value < lowest[k]) lowest[k] = value;
-      if (value > highest[k]) highest[k] = value;
-      sums[k] += Math.abs(value);
-    }
-  }
-  return Array.from(lowest, (low, k) => ({ lowest: low, highest: highest[k], magnitude: sums[k] / training.length }));
+export function inspectFeatures(set: TrainingSet): FeatureFacts[] {
+  const { features, inputs, training } = set;
+  const sample = sampleOf(training, COMPARED_ROWS);
+  return Array.from({ length: inputs }, (_, k) => {
+    const sum = sample.reduce((total, row) => total + Math.abs(features[row * inputs + k]), 0);
+    return { constant: constantOf(set, k), magnitude: sum / sample.length };
+  });
+}
+
+function constantOf({ features, inputs, training }: TrainingSet, k: number): number | null {
+  const first = features[training[0] * inputs + k];
+  for (let index = 1; index < training.length; index++)
+    if (features[training[index] * inputs + k] !== first) return null;
+  return first;
 }
 
 export interface DeadZone {

@@ -253,8 +253,8 @@ function featureFindings({ columns, scales, set }: Inspected): Finding[] {
     if (names.length > 0) findings.push({ severity: "warning", code, message, cure, names, rows: 0 });
   };
   const chosen = (test: (k: number) => boolean) => scales.flatMap(({ name }, k) => (test(k) ? [name] : []));
-  const isConstant = (k: number) => facts[k].lowest === facts[k].highest;
-  const dead = chosen((k) => features[k].fn !== null && facts[k].highest === 0 && facts[k].lowest === 0);
+  const isConstant = (k: number) => facts[k].constant !== null;
+  const dead = chosen((k) => features[k].fn !== null && facts[k].constant === 0);
   add(
     "dead-feature",
     dead,

@@ -130,7 +130,7 @@ function placeSymbols(
     const { matrix, labels, base } = of(symbol);
     const firstBar = matrix.firstRow;
     const rows = matrix.rows - firstBar;
-    const finite = finiteRows(matrix.columns, matrix.rows);
+    const finite = finiteRows(matrix);
     const placed = { symbol, firstRow, firstBar, rows, matrix, labels, timeMs: base.timeMs, finite };
     firstRow += rows;
     return placed;

@@ -1,5 +1,6 @@
 /** Raw features on a common scale. Fitted on training rows alone; a model keeps it and applies it ever after. */
 import { z } from "zod";
+import type { FeatureMatrix } from "../../strategy/index.ts";
 
 export const featureScale = z.strictObject({
   /** As `computeFeatures` names it. */
@@ -47,7 +48,7 @@ export function fitScale(name: string, kind: FeatureScale["kind"], columns: read
 }
 
 /** Rows that are copied at a time, so that a block of the matrix stays in the processor's cache. */
-const BLOCK_ROWS = 256;
+const BLOCK_ROWS = 128;
 
 /**
  * Columns → rows from bar `firstBar` on, scaled: [row, feature], row-major, into `matrix` from row `atRow` on. A bar that
@@ -87,11 +88,22 @@ function fillColumn(
   else for (let row = bar; row < end; row++, at += width) matrix[at] = (column[row] - offset) * factor;
 }
 
-/** 1 for each row at which every column is finite. */
-export function finiteRows(columns: readonly Float32Array[], rows: number): Uint8Array {
+/** 1 for each row at which every feature is finite. */
+export function finiteRows({ columns, features, rows }: FeatureMatrix): Uint8Array {
   const sums = new Float32Array(rows);
-  for (const column of columns) for (let row = 0; row < rows; row++) sums[row] += 0 * column[row];
+  for (const column of tellingColumns(features, columns))
+    for (let row = 0; row < rows; row++) sums[row] += 0 * column[row];
   const finite = new Uint8Array(rows);
   for (let row = 0; row < rows; row++) finite[row] = sums[row] === 0 ? 1 : 0;
   return finite;
+}
+
+/** One column for each value of an indicator: the raw one if it is there, since a membership of infinity is finite. */
+function tellingColumns(features: FeatureMatrix["features"], columns: FeatureMatrix["columns"]): Float32Array[] {
+  const byValue = new Map<string, Float32Array>();
+  for (const [k, { timeframe, indicator, output, fn }] of features.entries()) {
+    const value = `${timeframe} ${output} ${indicator.id}`;
+    if (fn === null || !byValue.has(value)) byValue.set(value, columns[k]);
+  }
+  return [...byValue.values()];
 }

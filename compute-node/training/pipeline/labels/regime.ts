@@ -5,6 +5,7 @@ import { rollingMean } from "../../../indicators/rolling-mean.ts";
 import type { BarColumns } from "../../../market-data/bars.ts";
 import { type ConfigOf, classNamesOf } from "./label-config.ts";
 import type { Labels } from "./labels.ts";
+import { median } from "./median.ts";
 import { type ZigzagExtremes, zigzagExtremes } from "./zigzag.ts";
 
 const [TRENDING_UP, TRENDING_DOWN, RANGING, VOLATILE] = [0, 1, 2, 3];
@@ -123,10 +124,4 @@ function volatileBars({ close, rows }: BarColumns, config: ConfigOf<"regime">): 
   for (let row = behind; row < rows - ahead; row++)
     if (past[row - 1] > 0 && future[row + ahead - 1] > ratio * past[row - 1]) volatile[row] = 1;
   return volatile;
-}
-
-function median(values: Float64Array): number {
-  const sorted = values.toSorted();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
