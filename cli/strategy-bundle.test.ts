@@ -149,7 +149,7 @@ describe("a strategy in TypeScript", () => {
 
   it("goes without its source map, with a warning, where that would be too large", async () => {
     const lines = Array.from({ length: 900 }, (_, index) => `  if (bar === ${index}) buy({ units: ${index + 1} });`);
-    const file = write("s.ts", `export default { onBar({ bar, buy }) {\n${lines.join("\n")}\n} };`);
+    const file = write("s.js", `export default { onBar({ bar, buy }) {\n${lines.join("\n")}\n} };`);
     const { strategy, warnings } = await loadRunnable(file);
     expect(JSON.stringify(strategy).length).toBeLessThan(LIMITS.operationSpecBytes);
     expect(strategy).not.toHaveProperty("sourceMap");

@@ -14,6 +14,7 @@ import { Problem, type ProblemIssue } from "../protocol/problem.ts";
 import type { RuleStrategy, StrategyParameter } from "../protocol/strategy-rules.ts";
 import type { ScriptSource } from "../protocol/strategy-script.ts";
 import { bundleStrategy, isScriptFile } from "./strategy-bundle.ts";
+import { typeFaults } from "./strategy-types.ts";
 
 /** What a backtest can run, whatever it was written in. */
 export interface RunnableStrategy {
@@ -27,9 +28,16 @@ const REST_OF_SPECIFICATION_BYTES = 4 * 1024;
 const LOADING_LIMIT_MS = 5_000;
 const LONGEST_NAME = 100;
 
-/** Rules or code, by the file's ending. Throws a `Problem` with every fault: the file's place, its syntax, its meaning. */
+/**
+ * Rules or code, by the file's ending. What the compiler objects to in code is a warning, since it runs all the same: a
+ * misspelt parameter is `undefined`, and compares as false. Throws a `Problem` with every fault: the file's place, its
+ * syntax, its meaning.
+ */
 export async function loadRunnable(file: string): Promise<RunnableStrategy> {
-  if (isScriptFile(file)) return loadScriptFile(file);
+  if (isScriptFile(file)) {
+    const [runnable, faults] = await Promise.all([loadScriptFile(file), typeFaults(file)]);
+    return { ...runnable, warnings: [...runnable.warnings, ...(faults ?? [])] };
+  }
   const { strategy, warnings } = await loadStrategy(file);
   return { strategy, parameters: strategy.parameters, warnings };
 }

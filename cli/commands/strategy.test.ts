@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";
 import { runCommand } from "../program.ts";
 import { testSurroundings } from "../testing/collector.ts";
 
@@ -95,6 +96,19 @@ describe("strategy validate of code", () => {
       [7, 5],
     ]);
     expect(errors[0]).toMatchObject({ file, message: expect.stringContaining("'fsat' does not exist") });
+  }, 20_000);
+
+  it("is a warning to a backtest, which runs all the same", async () => {
+    const file = write(
+      "typed.ts",
+      'import { defineStrategy } from "ktrdr/strategy";\nexport default defineStrategy({\n  parameters: { fast: 5 },\n  onBar({ parameters, bar, buy }) {\n    if (bar > parameters.fsat) buy();\n  },\n});\n',
+    );
+    const { bars } = await loadSample("SP500");
+    await new MarketDataStore(join(home, "data")).put(bars, { symbol: "SP500", timeframe: "1d", source: "sample" });
+    const surroundings = testSurroundings({ KTRDR_HOME: home });
+    const code = await runCommand(["backtest", file, "--local", "--symbol", "SP500"], surroundings);
+    expect(code, surroundings.stderr.text()).toBe(0);
+    expect(surroundings.stderr.text()).toContain(`warning: ${file}:5:26: Property 'fsat' does not exist`);
   }, 20_000);
 
   it("shows what cannot be bundled, and says of code that it has no features", async () => {
