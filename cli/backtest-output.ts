@@ -2,7 +2,8 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { decodeBacktestResult } from "../compute-node/backtest/index.ts";
-import { type BacktestResult, Problem } from "../protocol/index.ts";
+import { decodePortfolioResult, isPortfolioResult } from "../compute-node/portfolio/index.ts";
+import { type BacktestResult, PORTFOLIO_RESULT_FORMAT, type PortfolioResult, Problem } from "../protocol/index.ts";
 import type { HomePaths } from "./home.ts";
 
 /** Throws a `Problem` (`invalid-data`) when the bytes are not a backtest's result. `source` names them. */
@@ -36,10 +37,16 @@ export function reportPath(home: HomePaths, source: string): string {
 }
 
 /** Writes the self-contained HTML file, folders included, and answers its absolute path. */
-export async function writeReport(result: BacktestResult, file: string): Promise<string> {
-  const { renderBacktestReport } = await import("./report/index.ts");
+export async function writeReport(result: BacktestResult | PortfolioResult, file: string): Promise<string> {
+  const { renderBacktestReport, renderPortfolioReport } = await import("./report/index.ts");
   const path = resolve(file);
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, await renderBacktestReport(result));
+  const isPortfolio = result.format === PORTFOLIO_RESULT_FORMAT;
+  await writeFile(path, isPortfolio ? renderPortfolioReport(result) : await renderBacktestReport(result));
   return path;
+}
+
+/** Of one symbol or many, as the bytes say. Throws as `parseResult`. */
+export function parseAnyResult(bytes: Uint8Array, source: string): BacktestResult | PortfolioResult {
+  return isPortfolioResult(bytes) ? decodePortfolioResult(bytes) : parseResult(bytes, source);
 }

@@ -82,6 +82,20 @@ export function parseOverride(text: string, before: Readonly<Record<string, numb
   return { ...before, [name]: value };
 }
 
+/** `AAPL,MSFT` → the symbols. */
+export function parseSymbols(text: string): string[] {
+  const symbols = text.split(",").map((symbol) => symbol.trim());
+  if (symbols.includes("")) throw new InvalidArgumentError("It is a list with commas, such as AAPL,MSFT.");
+  return symbols;
+}
+
+/** Collects `SAP=EUR`; the last of a name counts. */
+export function parsePair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, name, value] = /^([^=]+)=([^=]+)$/.exec(text.trim()) ?? [];
+  if (name === undefined) throw new InvalidArgumentError("It is two names, such as SAP=EUR.");
+  return { ...before, [name]: value };
+}
+
 /** The settings that were given; the protocol's defaults stand for the rest. */
 export function settingsOf(options: RequestOptions): Record<string, number | boolean | string> {
   const preset = options.preset === undefined ? {} : SETTINGS_PRESETS[options.preset];

@@ -2,7 +2,14 @@
 import { writeFile } from "node:fs/promises";
 import { auditBacktest, auditedText, executeBacktest, findingText } from "../compute-node/backtest/index.ts";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
-import { type BacktestSpec, backtestResult, backtestSpec, type StrategyParameter, wire } from "../protocol/index.ts";
+import {
+  type BacktestSpec,
+  backtestResult,
+  backtestSpec,
+  type OperationSpec,
+  type StrategyParameter,
+  wire,
+} from "../protocol/index.ts";
 import { Problem } from "../protocol/problem.ts";
 import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
 import { chooseData, dataRequestOf, type KnownDataset, settingsOf } from "./backtest-request.ts";
@@ -13,6 +20,7 @@ import type { Context } from "./context.ts";
 import { durationText } from "./duration.ts";
 import { watchInterrupts } from "./interrupt.ts";
 import { placementOf } from "./placement-options.ts";
+import { isPortfolio, runPortfolioCommand } from "./portfolio-run.ts";
 import { issueText } from "./problem-text.ts";
 import { barText, createProgressView } from "./progress.ts";
 import { loadRunnable } from "./strategy-source.ts";
@@ -21,7 +29,7 @@ import { problemOf, watchOperation } from "./watch.ts";
 /** Ends the command as wrong usage. */
 export type RefuseUsage = (message: string, cure: string) => never;
 
-interface Finished {
+export interface Finished {
   readonly bytes: Uint8Array;
   /** Null for a run in this process. */
   readonly operationId: string | null;
@@ -37,6 +45,7 @@ export async function runBacktestCommand(
   for (const warning of warnings) context.note(`warning: ${issueText({ file, ...warning })}`);
   checkOverrides(options.set ?? {}, parameters, file);
   const client = options.local === true ? null : await context.client();
+  if (isPortfolio(options, strategy)) return runPortfolioCommand({ context, client, strategy, options, refuseUsage });
   const choice = chooseData(options, await knownDatasets(context, options, client));
   if (choice.kind === "unclear") return refuseUsage(choice.message, choice.cure);
   if (choice.note !== null) context.note(choice.note);
@@ -52,7 +61,8 @@ export async function runBacktestCommand(
     "backtest",
   );
   if (options.audit === true) await auditHere(context, spec);
-  const finished = client === null ? await runHere(context, spec) : await runOnFleet(context, client, spec, options);
+  const finished =
+    client === null ? await runHere(context, spec) : await runOnFleet(context, client, spec, options, spec.data.symbol);
   if (finished !== null) await show(context, finished, options);
 }
 
@@ -119,17 +129,19 @@ async function runHere(context: Context, spec: BacktestSpec): Promise<Finished> 
   return { bytes, operationId: null };
 }
 
-async function runOnFleet(
+/** `subject` stands in the operation's name, after the strategy's. Null when it was only submitted, or left running. */
+export async function runOnFleet(
   context: Context,
   client: Client,
-  spec: BacktestSpec,
+  spec: Extract<OperationSpec, { strategy: unknown }>,
   options: BacktestOptions,
+  subject: string,
 ): Promise<Finished | null> {
   const { operationId, status } = await client.submit({
     spec,
     priority: options.priority,
     ...placementOf(options, Date.now()),
-    name: options.name ?? `${spec.strategy.name} on ${spec.data.symbol}`.slice(0, 100),
+    name: options.name ?? `${spec.strategy.name} on ${subject}`.slice(0, 100),
   });
   if (options.detach === true) {
     context.answer(

@@ -1,17 +1,27 @@
 /** `ktrdr backtest`: one strategy on one series of prices, on the fleet or right here. */
 import { type Command, Option } from "commander";
+import { type HistoryAdjustment, historyAdjustment } from "../../protocol/portfolio.ts";
 import {
   parseAmount,
   parseEnd,
   parseFraction,
   parseOverride,
+  parsePair,
   parseStart,
+  parseSymbols,
   type RequestOptions,
 } from "../backtest-request.ts";
 import type { GetContext } from "../context.ts";
 import { addPlacementOptions, type PlacementOptions } from "../placement-options.ts";
 
 export interface BacktestOptions extends RequestOptions, PlacementOptions {
+  /** Several on one account. */
+  symbols?: readonly string[];
+  actions?: string;
+  adjust?: HistoryAdjustment;
+  accountCurrency?: string;
+  currency?: Readonly<Record<string, string>>;
+  convert?: Readonly<Record<string, string>>;
   local?: boolean;
   audit?: boolean;
   /** True without a file name. */
@@ -27,6 +37,7 @@ Examples:
   $ ktrdr backtest examples/strategies/sma-cross.yaml --symbol SP500
   $ ktrdr backtest sma.yaml --symbol AAPL --from 2015 --to 2017-06 --set fast_period=20 --report
   $ ktrdr backtest sma.yaml --symbol SP500 --commission 0.1% --local -o result.zip
+  $ ktrdr backtest momentum.yaml --symbols AAPL,IBM,SPY --timeframe 1d --actions actions.csv
   $ ktrdr backtest my-strategy.ts --symbol SP500 --set fast=10 --audit`;
 
 export function registerBacktestCommand(program: Command, getContext: GetContext): void {
@@ -34,6 +45,7 @@ export function registerBacktestCommand(program: Command, getContext: GetContext
     .description("run a strategy on prices and show what came out")
     .argument("<strategy>", "the strategy file: rules in YAML, or code in TypeScript or JavaScript")
     .option("--symbol <symbol>", "which prices; may be left out when there is one dataset")
+    .option("--symbols <list>", "several on one account, with commas, such as AAPL,MSFT", parseSymbols)
     .option("--timeframe <timeframe>", "their bar length, such as 1d or 5m")
     .option("--from <date>", "first day (or month, or year), inclusive", parseStart)
     .option("--to <date>", "last day (or month, or year), inclusive", parseEnd)
@@ -52,6 +64,15 @@ export function registerBacktestCommand(program: Command, getContext: GetContext
       new Option("--preset <system>", "costs and conventions of another system").choices(["ktrdr", "backtesting.py"]),
     )
     .addOption(new Option("--fill-at <moment>", "when signals fill").choices(["next_open", "close"]))
+    .option("--actions <file>", "splits and dividends of the symbols, as CSV: date,symbol,action,value")
+    .addOption(
+      new Option("--adjust <what>", "which of them the history that rules see is adjusted for").choices(
+        historyAdjustment.options,
+      ),
+    )
+    .option("--account-currency <currency>", "of the portfolio's account (USD)")
+    .option("--currency <symbol=currency>", "what a symbol is quoted in; repeat for more", parsePair)
+    .option("--convert <currency=symbol>", "the rate to the account's currency, such as EUR=EURUSD", parsePair)
     .option("--no-finalize", "leave open what is open at the last bar")
     .option("--local", "run in this process, on the prices in the ktrdr home; no server")
     .option("--audit", "first run on the data cut short, here, and stop when a signal sees a later bar")

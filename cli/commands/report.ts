@@ -16,13 +16,13 @@ export function registerReportCommand(program: Command, getContext: GetContext):
 }
 
 async function report(context: Context, source: string, output: string | undefined): Promise<void> {
-  const [{ operationId }, { parseResult, readResultFile, reportPath, writeReport }] = await Promise.all([
+  const [{ operationId }, { parseAnyResult, readResultFile, reportPath, writeReport }] = await Promise.all([
     import("../../protocol/index.ts"),
     import("../backtest-output.ts"),
   ]);
   const isOperation = operationId.safeParse(source).success;
   const bytes = isOperation ? await (await context.client()).result(source) : await readResultFile(source);
-  const result = parseResult(bytes, source);
+  const result = parseAnyResult(bytes, source);
   const file = output ?? reportPath(context.home, source);
   await writeReport(result, file);
   context.answer({ report: file }, () => `Report: ${file}`);
