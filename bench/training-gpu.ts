@@ -1,7 +1,7 @@
 /**
  * Rows a second that the GPU backend trains: one network, and populations of them. A request is an epoch: the order of
  * the rows goes to the GPU, every batch's loss and gradient norm come back, and all of that is in the time.
- * Run: `node bench/training-gpu.ts [--json] [--quick] [--only <name>] [--software] [--tilings]`; `training-gpu.py` is PyTorch's side.
+ * Run: `node bench/training-gpu.ts [--json] [--quick] [--only <name>] [--software] [--unchecked] [--tilings]`; `training-gpu.py` is PyTorch's side.
  */
 import { parseArgs } from "node:util";
 import { type GpuBackend, openGpuBackend } from "../compute-node/training/gpu/index.ts";
@@ -27,6 +27,8 @@ const { values: flags } = parseArgs({
     only: { type: "string", default: "" },
     /** Allows an adapter that computes on the CPU. */
     software: { type: "boolean", default: false },
+    /** Without Dawn's checks of indexes and commands. */
+    unchecked: { type: "boolean", default: false },
     /** Compares ways to cut the work. */
     tilings: { type: "boolean", default: false },
   },
@@ -159,7 +161,7 @@ function caseOfRun(one: Case): Case {
 const results: Measured[] = [];
 let adapter: unknown = null;
 for (const tiling of flags.tilings ? TILINGS : [{}]) {
-  const backend = await openGpuBackend({ allowSoftware: flags.software, tiling });
+  const backend = await openGpuBackend({ allowSoftware: flags.software, unchecked: flags.unchecked, tiling });
   if (adapter === null && !flags.json) console.log(`${backend.name}\n`);
   adapter = backend.description;
   for (const one of CASES.filter(({ name }) => name.includes(flags.only)).map(caseOfRun)) {

@@ -32,6 +32,8 @@ export interface FoundAdapter {
 export interface AdapterRequest {
   /** Takes an adapter that computes on the CPU; slower than the CPU backend, so for tests alone. */
   readonly allowSoftware?: boolean;
+  /** Leaves out Dawn's own checks (of indexes, commands and workgroup memory), to measure what they cost. */
+  readonly unchecked?: boolean;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface AdapterRequest {
  * software and `allowSoftware` is not set.
  */
 export async function findAdapter(request: AdapterRequest = {}): Promise<FoundAdapter> {
-  const gpu = await loadGpu();
+  const gpu = await loadGpu(request.unchecked === true ? UNCHECKED : []);
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (adapter === null) throw noAdapter();
   const description = await describeAdapter(adapter);
@@ -80,22 +82,27 @@ export async function requireGpu(request: AdapterRequest = {}): Promise<AdapterD
   }
 }
 
-/** Dawn lives as long as this does; one for the process, since each instance starts the drivers anew. */
-let instance: GPU | null = null;
+/** Names from Dawn's list of toggles, src/dawn/native/Toggles.cpp. */
+const UNCHECKED = ["enable-dawn-features=disable_robustness,disable_workgroup_init,skip_validation"];
+
+/** Dawn lives as long as these do; one for each list of options, since every instance starts the drivers anew. */
+const instances = new Map<string, GPU>();
 
 /** 132 MB on disk, so it is loaded by those who train on a GPU alone. */
-async function loadGpu(): Promise<GPU> {
-  if (instance !== null) return instance;
+async function loadGpu(options: string[]): Promise<GPU> {
+  const known = instances.get(options.join());
+  if (known !== undefined) return known;
   try {
     const { create } = await import("webgpu");
-    instance = create([]);
+    const instance = create(options);
+    instances.set(options.join(), instance);
+    return instance;
   } catch (cause) {
     throw new Problem("unavailable", `The package webgpu cannot be loaded: ${firstLine(cause)}`, {
       cure: "Run `npm install webgpu` in the folder of ktrdr.",
       cause,
     });
   }
-  return instance;
 }
 
 function firstLine(thrown: unknown): string {

@@ -1,10 +1,11 @@
 /** The GPU backend on SwiftShader, held to the float64 reference (which finite differences hold) and to the CPU backend. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Problem } from "../../../protocol/index.ts";
 import { cpuBackend } from "../cpu/backend.ts";
 import type { Member, MlpSpec, OptimiserSpec, TrainingBackend, TrainingSession } from "../network.ts";
 import { shuffleRows } from "../random.ts";
 import { ReferenceSession } from "../reference/backend.ts";
+import { TrainingRun, trainAll } from "../train.ts";
 import { findAdapter } from "./adapter.ts";
 import { backendOf, type GpuBackend } from "./backend.ts";
 import { GpuDevice } from "./device.ts";
@@ -121,6 +122,36 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
     await resumed.trainBatches({ order, firstBatch: 3, batchCount: 1, learningRate });
     expect(await resumed.getState()).toEqual(await whole.getState());
     for (const session of [whole, begun, resumed]) session.dispose();
+  });
+
+  it("hands a run over to the CPU by a checkpoint, and takes it back", async () => {
+    const member = smallMember({ dropout: 0.2, options: { epochs: 3 } });
+    const onCpu = await TrainingRun.create(cpuBackend(), member, "data");
+    const moved = await TrainingRun.create(gpu, member, "data");
+    await moved.advance(3);
+    const taken = await TrainingRun.create(cpuBackend(), member, "data", await moved.checkpoint());
+    await taken.advance(3);
+    const back = await TrainingRun.create(gpu, member, "data", await taken.checkpoint());
+    const [expected] = await trainAll([onCpu]);
+    const [trained] = await trainAll([back]);
+    expect(trained.end).toBe(expected.end);
+    expect(trained.bestEpoch).toBe(expected.bestEpoch);
+    expect(trained.history.map(({ validationAccuracy }) => validationAccuracy)).toEqual(
+      expected.history.map(({ validationAccuracy }) => validationAccuracy),
+    );
+    expect(distance(trained.parameters, expected.parameters) / norm(expected.parameters)).toBeLessThan(1e-3);
+    for (const run of [moved, back]) run.session.dispose();
+  });
+
+  it("trains a population in as few passes as its longest member needs alone", async () => {
+    const members = [1, 2, 3].map((seed) => smallMember({ options: { seed, epochs: 2 } }));
+    const runs = await TrainingRun.createPopulation(gpu, members, "data");
+    const submitted = vi.spyOn(device.device.queue, "submit");
+    await trainAll(runs);
+    // Two epochs, and for each: the batches, their results, the outputs, their copy, the best weights; then the end.
+    expect(submitted.mock.calls.length).toBeLessThanOrEqual(2 * 5 + 1);
+    submitted.mockRestore();
+    for (const run of runs) run.session.dispose();
   });
 
   it("stops at a loss that is not finite, and leaves the weights as they were before it", async () => {
