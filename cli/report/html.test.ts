@@ -108,12 +108,12 @@ describe("the sections of a result", () => {
       maintenanceMargin: 0.25,
       shortBorrowRate: 0.03,
       financingRate: 0.05,
-      tickSize: 0.25,
+      tickSize: 0.125,
       lotSize: 100,
     });
     const plain = withoutScripts(renderBacktestReport(resultFixture()));
     const text = withoutScripts(renderBacktestReport({ ...resultFixture(), settings }));
-    for (const told of ["0.01 per unit", "1.5 per order", "−0.01 %", "25 %", "3 %", "5 %", "0.25", "100 units"]) {
+    for (const told of ["0.01 per unit", "1.5 per order", "−0.01 %", "25 %", "3 %", "5 %", "0.125", "100 units"]) {
       expect(text).toContain(`<td>${told}</td>`);
       expect(plain).not.toContain(`<td>${told}</td>`);
     }

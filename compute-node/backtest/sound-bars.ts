@@ -19,7 +19,9 @@ export function requireSoundBars(bars: BarColumns, name: string): void {
   const { rows, timeMs, open, high, low, close } = bars;
   let previous = Number.NEGATIVE_INFINITY;
   for (let bar = 0; bar < rows; bar++) {
-    const [time, top, bottom] = [timeMs[bar], high[bar], low[bar]];
+    const time = timeMs[bar];
+    const top = high[bar];
+    const bottom = low[bar];
     // Written so that a NaN anywhere makes it false.
     const isSound =
       time > previous &&
@@ -49,10 +51,10 @@ export function requireFiniteResult({ equity, trades, monthlyReturns, chart }: O
   for (const { year, month, returnPercent } of monthlyReturns) {
     if (!Number.isFinite(returnPercent)) throw beyondNumbers(`return of ${year}-${month}`, returnPercent);
   }
-  for (const [index, trade] of trades.entries()) {
-    for (const name of TRADE_FIGURES) {
-      if (!Number.isFinite(trade[name])) throw beyondNumbers(`${name} of trade ${index + 1}`, trade[name]);
-    }
+  for (let index = 0; index < trades.length; index++) {
+    if (hasNumbers(trades[index])) continue;
+    const name = TRADE_FIGURES.find((figure) => !Number.isFinite(trades[index][figure])) ?? "pnl";
+    throw beyondNumbers(`${name} of trade ${index + 1}`, trades[index][name]);
   }
   const overflow = chart.benchmark.find((value) => !Number.isFinite(value));
   if (overflow !== undefined) throw beyondNumbers("benchmark", overflow);
@@ -70,6 +72,13 @@ const TRADE_FIGURES = [
   "adverseExcursion",
   "favourableExcursion",
 ] as const satisfies readonly (keyof Trade)[];
+
+function hasNumbers(trade: Trade): boolean {
+  const { size, entryPrice, exitPrice, pnl, commission, returnPercent, adverseExcursion, favourableExcursion } = trade;
+  const prices = 0 * size + 0 * entryPrice + 0 * exitPrice;
+  const money = 0 * pnl + 0 * commission + 0 * returnPercent;
+  return prices + money + 0 * adverseExcursion + 0 * favourableExcursion === 0;
+}
 
 function beyondNumbers(what: string, value: number): Problem {
   return new Problem(
