@@ -15,7 +15,10 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^(fetch|XMLHttpRequest|WebSocket) /, "A strategy has no network; import data at build time, or load it as prices."],
   [/^(setTimeout|setInterval|setImmediate|queueMicrotask) /, "A strategy has no timers; count bars in `onBar`."],
   [/^(performance|crypto|window|document|navigator) /, "A strategy sees prices and its parameters alone."],
-  [/^(Intl|WeakRef|FinalizationRegistry|SharedArrayBuffer|Atomics|WebAssembly) /, "It could differ between machines."],
+  [
+    /^(Temporal|Intl|WeakRef|FinalizationRegistry|SharedArrayBuffer|Atomics|WebAssembly) /,
+    "It could differ between machines.",
+  ],
 ];
 
 /**

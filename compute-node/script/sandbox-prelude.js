@@ -41,8 +41,16 @@
   for (const name of ["localeCompare", "toLocaleLowerCase", "toLocaleUpperCase"]) {
     refuse(String.prototype, name, name, locale);
   }
-  // What is left differs with the language, with the garbage collector or with other threads.
-  for (const name of ["Intl", "WeakRef", "FinalizationRegistry", "SharedArrayBuffer", "Atomics", "WebAssembly"]) {
+  // What is left differs with the clock, the language, the garbage collector or other threads.
+  for (const name of [
+    "Temporal",
+    "Intl",
+    "WeakRef",
+    "FinalizationRegistry",
+    "SharedArrayBuffer",
+    "Atomics",
+    "WebAssembly",
+  ]) {
     delete globalThis[name];
   }
   const say = (...words) => log(words);
