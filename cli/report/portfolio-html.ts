@@ -116,9 +116,13 @@ function contributions({ symbols }: PortfolioResult): Markup {
       const length = ((Math.abs(of.profit) / widest) * 100).toFixed(1);
       const isLoss = of.profit < 0;
       const bar = html`<span style="display:inline-block;height:.7em;width:${length}%;background:${isLoss ? "#d32f2f" : "#00897b"}"></span>`;
-      return html`<tr><th scope="row">${of.symbol}</th><td class="${isLoss ? "loss" : "gain"}">${formatNumber(of.profit, 2)}</td><td>${formatNumber(of.contributionPercent, 2)}</td><td>${formatNumber(of.tradeCount, 0)}</td><td>${formatFigure(of.winRatePercent, "percent")}</td><td>${formatNumber(of.dividends, 2)}</td><td>${formatNumber(of.commission, 2)}</td><td>${formatFigure(of.heldPercent, "percent")}</td><td>${of.currency}</td><td style="width:30%">${bar}</td></tr>`;
+      return html`<tr><th scope="row">${of.symbol}</th><td class="${isLoss ? "loss" : "gain"}">${formatNumber(of.profit, 2)}</td><td>${formatNumber(of.contributionPercent, 2)}</td><td>${formatNumber(of.tradeCount, 0)}</td><td>${formatFigure(of.winRatePercent, "percent")}</td><td>${formatNumber(of.dividends, 2)}</td><td>${formatNumber(of.commission, 2)}</td><td>${formatFigure(of.heldPercent, "percent")}</td><td>${of.currency}</td><td style="width:30%;text-align:left;padding-left:1em">${bar}</td></tr>`;
     });
-  return html`<div class="scroller" tabindex="0" role="region" aria-label="Contributions, scrollable"><table class="figures"><caption class="unseen">Contribution of each symbol</caption><thead><tr><th scope="col">Symbol</th><th scope="col">Profit</th><th scope="col">% of capital</th><th scope="col">Trades</th><th scope="col">Won %</th><th scope="col">Dividends</th><th scope="col">Commission</th><th scope="col">Held %</th><th scope="col">Currency</th><th scope="col"></th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  return html`<div class="scroller" tabindex="0" role="region" aria-label="Contributions, scrollable"><table class="figures"><caption class="unseen">Contribution of each symbol</caption><thead><tr><th scope="col">Symbol</th>${["Profit", "% of capital", "Trades", "Won %", "Dividends", "Commission", "Held %", "Currency"].map(columnHead)}<th scope="col"></th></tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+function columnHead(name: string): Markup {
+  return html`<th scope="col" style="text-align:right">${name}</th>`;
 }
 
 function statisticTables({ statistics }: PortfolioResult): Markup {
@@ -139,7 +143,7 @@ function tradeTable({ trades }: PortfolioResult): Markup {
   const rows = trades.slice(0, SHOWN_TRADES).map(tradeRow);
   const rest = trades.length - rows.length;
   const note = rest === 0 ? html`` : html`<p class="note">${formatNumber(rest, 0)} more stand in trades.parquet.</p>`;
-  return html`<div class="scroller" tabindex="0" role="region" aria-label="Trades, scrollable"><table class="figures" id="portfolio-trades"><caption class="unseen">Trades</caption><thead><tr><th scope="col">Symbol</th><th scope="col">Units</th><th scope="col">Entry</th><th scope="col">Price</th><th scope="col">Exit</th><th scope="col">Price</th><th scope="col">Profit</th><th scope="col">Return %</th><th scope="col">Reason</th></tr></thead><tbody>${rows}</tbody></table></div>${note}`;
+  return html`<div class="scroller" tabindex="0" role="region" aria-label="Trades, scrollable"><table class="figures" id="portfolio-trades"><caption class="unseen">Trades</caption><thead><tr><th scope="col">Symbol</th>${["Units", "Entry", "Price", "Exit", "Price", "Profit", "Return %", "Reason"].map(columnHead)}</tr></thead><tbody>${rows}</tbody></table></div>${note}`;
 }
 
 function tradeRow(trade: PortfolioTrade): Markup {
