@@ -16,5 +16,6 @@ export * from "./strategy-rules.ts";
 export * from "./strategy-script.ts";
 export * from "./strategy-v3.ts";
 export * from "./token.ts";
+export * from "./training.ts";
 export * from "./wire.ts";
 export * from "./workers.ts";

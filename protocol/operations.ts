@@ -6,6 +6,8 @@ import { corporateAction, currency, historyAdjustment, MAX_CORPORATE_ACTIONS } f
 import { problemDetails } from "./problem.ts";
 import { ruleStrategy } from "./strategy-rules.ts";
 import { scriptStrategy } from "./strategy-script.ts";
+import { v3Strategy } from "./strategy-v3.ts";
+import { modelName, trainingBackend } from "./training.ts";
 import { workerType } from "./workers.ts";
 
 /**
@@ -103,8 +105,41 @@ export const portfolioSpec = z.strictObject({
 });
 export type PortfolioSpec = z.infer<typeof portfolioSpec>;
 
+/** Trains the network of a v3 strategy. What it leaves is a model, the next version of its name. */
+export const trainSpec = z.strictObject({
+  kind: z.literal("train"),
+  model: modelName,
+  /** Its own `training.start_date` and `end_date` hold unless `data` says a range. */
+  strategy: v3Strategy,
+  /** Every symbol of the strategy in every timeframe. */
+  data: z.array(dataRequest).min(1).max(MAX_REQUESTED_SYMBOLS),
+  /** In place of the strategy's. */
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .optional(),
+  epochs: z.int().min(1).max(1_000_000).optional(),
+  backend: trainingBackend.default("auto"),
+  /** Relaxed SIMD on the CPU: faster, and not the same bits on every machine. */
+  fast: z.boolean().default(false),
+});
+export type TrainSpec = z.infer<typeof trainSpec>;
+
+/** A backtest of a trained model; its strategy is the one that it was trained with. */
+export const modelBacktestSpec = z.strictObject({
+  kind: z.literal("model_backtest"),
+  /** The content hash of the model's file; `name` and `version` are for people. */
+  model: z.strictObject({ sha256, name: z.string().max(100).optional(), version: z.int().min(1).optional() }),
+  /** One symbol, in every timeframe that the model reads; the range of the first counts. */
+  data: z.array(dataRequest).min(1).max(20),
+  settings: backtestSettings.prefault({}),
+});
+export type ModelBacktestSpec = z.infer<typeof modelBacktestSpec>;
+
 /** Every dataset that the operation reads, in the order in which its job gets them. */
 export function datasetsOf(spec: OperationSpec): DataRequest[] {
+  if (spec.kind === "train" || spec.kind === "model_backtest") return spec.data;
   if (spec.kind === "portfolio") return [...spec.data, ...spec.conversions.map(({ data }) => data)];
   return spec.kind === "backtest" ? [spec.data] : [];
 }
@@ -118,7 +153,13 @@ export const sleepSpec = z.strictObject({
 });
 export type SleepSpec = z.infer<typeof sleepSpec>;
 
-export const operationSpec = z.discriminatedUnion("kind", [backtestSpec, portfolioSpec, sleepSpec]);
+export const operationSpec = z.discriminatedUnion("kind", [
+  backtestSpec,
+  portfolioSpec,
+  trainSpec,
+  modelBacktestSpec,
+  sleepSpec,
+]);
 export type OperationSpec = z.infer<typeof operationSpec>;
 export type OperationKind = OperationSpec["kind"];
 

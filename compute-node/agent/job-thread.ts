@@ -59,6 +59,9 @@ function run(input: JobInput, flag: Int32Array): ThreadReply {
         return portfolio(input.spec, input, flag);
       case "backtest":
         return backtest(input.spec, input, flag);
+      case "train":
+      case "model_backtest":
+        throw new Error(`no thread runs ${input.spec.kind}`);
     }
   } catch (thrown) {
     if (thrown instanceof JobStopped) return { type: "stopped" };

@@ -34,6 +34,8 @@ export type StoredDatasets = readonly (DatasetRef | undefined)[];
 const DEFAULT_WORKER_TYPES: Readonly<Record<OperationSpec["kind"], readonly WorkerType[]>> = {
   backtest: ["backtesting"],
   portfolio: ["backtesting"],
+  train: ["gpu_host", "cpu_training"],
+  model_backtest: ["backtesting"],
   sleep: ["backtesting", "cpu_training", "gpu_host"],
 };
 
