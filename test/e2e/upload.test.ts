@@ -34,7 +34,7 @@ function greet(
       opened: () => {
         const { epoch } = node;
         const hello = { type: "hello" as const, protocolVersion: 1, epoch, softwareVersion: "test", draining: false };
-        opened.send([{ ...hello, leases, capabilities: { ...capabilities, kinds: ["sleep"] } }]);
+        opened.send([{ ...hello, leases, capabilities: { ...capabilities, kinds: ["sleep"] } }], false);
       },
       message: (message) => {
         if (message.type === "welcome") resolve();
@@ -74,7 +74,7 @@ it("an artefact of 40 MiB arrives whole, and no part twice, though the control p
   const { operationId } = await fleet.client.submit(submitRequest.parse({ spec: { kind: "sleep", durationMs: 1 } }));
   const lease = await assigned.promise;
   expect(lease).toEqual({ operationId, attempt: 1 });
-  line?.send([{ type: "accept", ...lease }]);
+  line?.send([{ type: "accept", ...lease }], false);
 
   const bytes = randomBytes(40 * MEBIBYTE);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
@@ -93,7 +93,7 @@ it("an artefact of 40 MiB arrives whole, and no part twice, though the control p
   expect(arrived).toEqual([LIMITS.uploadPartBytes, 2 * LIMITS.uploadPartBytes, bytes.length]);
 
   const result = { sha256, bytes: bytes.length, mediaType: "text/plain", summary: {} };
-  line?.send([{ type: "complete", ...lease, result }]);
+  line?.send([{ type: "complete", ...lease, result }], false);
   await until(
     10_000,
     "it is completed",
