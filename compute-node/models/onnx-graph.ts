@@ -9,7 +9,7 @@ export interface OnnxNode {
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** A number that is not whole is a float; `floats` names whole ones that are floats too. */
+  /** A tensor stands here as its values, and is only ever read. */
   readonly attributes: Readonly<Record<string, AttributeValue>>;
 }
 
@@ -34,7 +34,7 @@ export interface OnnxGraph {
 /** The file version that goes with opset 17 (ONNX 1.12). */
 const IR_VERSION = 8;
 const [FLOAT, INT64, DOUBLE] = [1, 7, 11];
-const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const;
+const ATTRIBUTE = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const;
 /** Attributes that are floats even where they are whole. */
 const FLOAT_ATTRIBUTES: readonly string[] = ["alpha", "beta", "epsilon", "momentum"];
 
@@ -116,12 +116,17 @@ export function readOnnx(bytes: Uint8Array): OnnxGraph {
     });
   const tensors = new Map<string, Tensor>();
   const integers = new Map<string, readonly number[]>();
-  for (const tensor of graph.messages(5)) readTensor(tensor, tensors, integers);
+  for (const tensor of graph.messages(5)) readTensor(tensor.text(8), tensor, tensors, integers);
+  const [constants, nodes] = partition(graph.messages(1), (node) => node.text(4) === "Constant");
+  for (const constant of constants) {
+    const [value] = constant.messages(5).flatMap((attribute) => attribute.messages(5));
+    if (value !== undefined) readTensor(constant.text(2), value, tensors, integers);
+  }
   const weights = new Set([...tensors.keys(), ...integers.keys()]);
   return {
     name: graph.text(2),
     opset: opset.integer(2) ?? 0,
-    nodes: graph.messages(1).map(readNode),
+    nodes: nodes.map(readNode),
     tensors,
     integers,
     // Before version 4 of the format weights are listed among the inputs.
@@ -140,32 +145,36 @@ function readNode(node: MessageReader): OnnxNode {
     const name = attribute.text(1);
     if (type === ATTRIBUTE.float) return [name, attribute.float(2) ?? 0];
     if (type === ATTRIBUTE.int) return [name, attribute.integer(3) ?? 0];
+    if (type === ATTRIBUTE.tensor) return [name, valuesOf(name, attribute.messages(5)[0])];
     return [name, type === ATTRIBUTE.ints ? attribute.integers(8) : attribute.text(4)];
   });
   const operator = node.text(4);
   return { operator, inputs: node.texts(1), outputs: node.texts(2), attributes: Object.fromEntries(attributes) };
 }
 
+function partition<Item>(items: readonly Item[], test: (item: Item) => boolean): [Item[], Item[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
+}
+
 function readTensor(
+  name: string,
   tensor: MessageReader,
   tensors: Map<string, Tensor>,
   integers: Map<string, readonly number[]>,
 ): void {
-  const name = tensor.text(8);
-  const shape = tensor.integers(1);
+  const values = valuesOf(name, tensor);
+  if (tensor.integer(2) === INT64) integers.set(name, values);
+  else tensors.set(name, { shape: tensor.integers(1), values: Float32Array.from(values) });
+}
+
+function valuesOf(name: string, tensor: MessageReader): number[] {
+  const count = tensor.integers(1).reduce((product, size) => product * size, 1);
   const type = tensor.integer(2) ?? 0;
-  const count = shape.reduce((product, size) => product * size, 1);
   const values = type === INT64 ? integersOf(tensor) : floatsOf(name, tensor, type);
-  if (values.length !== count)
-    throw new Problem(
-      "invalid-request",
-      `Tensor "${name}" of the ONNX model has ${values.length} of ${count} values.`,
-      {
-        cure: "Export the model with its weights inside the file, not beside it.",
-      },
-    );
-  if (type === INT64) integers.set(name, values);
-  else tensors.set(name, { shape, values: Float32Array.from(values) });
+  if (values.length === count) return values;
+  throw new Problem("invalid-request", `Tensor "${name}" of the ONNX model has ${values.length} of ${count} values.`, {
+    cure: "Export the model with its weights inside the file, not beside it.",
+  });
 }
 
 function integersOf(tensor: MessageReader): number[] {

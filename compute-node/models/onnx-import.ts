@@ -11,28 +11,18 @@ import { type ImportedNetwork, unknownNetwork } from "./imported-network.ts";
 import { parametersOf } from "./model-file.ts";
 import { GATE_ORDER, orderGates } from "./onnx-export.ts";
 import { type OnnxGraph, type OnnxNode, readOnnx } from "./onnx-graph.ts";
+import { isZero, pathOf, type Step } from "./onnx-path.ts";
 import type { Tensor } from "./safetensors.ts";
-
-/** Operators that only move values around; what they do follows from the network's kind. */
-const MOVES: readonly string[] = [
-  "Transpose",
-  "Squeeze",
-  "Unsqueeze",
-  "Identity",
-  "Dropout",
-  "Gather",
-  "Slice",
-  "Flatten",
-];
 
 /** Throws a `Problem` (`invalid-request`) for a damaged file, and for a graph that is another kind of network. */
 export function importOnnx(bytes: Uint8Array): ImportedNetwork {
   const graph = readOnnx(bytes);
   const reader = new ChainReader(graph);
   const scales = reader.takeScales();
-  const [first] = reader.nodes;
+  const [first] = reader.steps;
   if (first === undefined) throw unknownNetwork("its graph is empty");
-  const found = first.operator === "LSTM" || first.operator === "GRU" ? reader.recurrent() : reader.mlp();
+  const { operator } = first.node;
+  const found = operator === "LSTM" || operator === "GRU" ? reader.recurrent() : reader.mlp();
   const parameters = parametersOf(found.network, found.tensors);
   return { network: found.network, parameters, scales, featureNames: featureNamesOf(graph) };
 }
@@ -59,22 +49,23 @@ interface Linear {
 
 /** A graph without branches, node after node. */
 class ChainReader {
-  readonly nodes: OnnxNode[];
+  /** What is still to be read. */
+  readonly steps: Step[];
   readonly #graph: OnnxGraph;
 
   constructor(graph: OnnxGraph) {
     this.#graph = graph;
-    this.nodes = graph.nodes.filter(({ operator }) => !MOVES.includes(operator));
+    this.steps = pathOf(graph);
   }
 
   /** Takes a subtraction and a multiplication from the front. */
   takeScales(): ImportedNetwork["scales"] {
-    const [minus, times] = this.nodes;
+    const [minus, times] = this.steps.map(({ node }) => node);
     if (minus?.operator !== "Sub" || times?.operator !== "Mul") return null;
     const [offsets, factors] = [minus, times].map((node) => this.#weight(node, 1));
     if (offsets.values.length !== factors.values.length)
       throw unknownNetwork("its inputs are scaled in an unknown way");
-    this.nodes.splice(0, 2);
+    this.steps.splice(0, 2);
     return Array.from(offsets.values, (offset, k) => ({ offset, factor: factors.values[k] }));
   }
 
@@ -84,13 +75,13 @@ class ChainReader {
     const activations = new Set<Activation>();
     let norms = 0;
     let layer = 0;
-    while (this.nodes.length > 0) {
+    while (this.steps.length > 0) {
       const { weight, bias } = this.#takeLinear();
       tensors.set(`layers.${layer}.weight`, weight).set(`layers.${layer}.bias`, bias);
       if (layer === 0) widths.push(weight.shape[1]);
       widths.push(weight.shape[0]);
-      if (this.nodes.length === 0) break;
-      if (this.nodes[0].operator === "BatchNormalization") {
+      if (this.steps.length === 0) break;
+      if (this.#next() === "BatchNormalization") {
         this.#takeNorm(layer, tensors);
         norms++;
       }
@@ -108,30 +99,49 @@ class ChainReader {
   }
 
   recurrent(): Found {
-    const kind = this.nodes[0].operator === "LSTM" ? "lstm" : "gru";
+    const kind = this.#next() === "LSTM" ? "lstm" : "gru";
     const tensors = new Map<string, Tensor>();
     let [inputs, hidden, layers] = [0, 0, 0];
-    while (this.nodes[0]?.operator === kind.toUpperCase()) {
-      const cell = this.#take();
+    while (this.#next() === kind.toUpperCase()) {
+      const cell = this.#takeCell();
       const size = cell.attributes.hidden_size;
       if (typeof size !== "number" || (layers > 0 && size !== hidden))
         throw unknownNetwork("its layers differ in width");
-      const isPlain =
-        (cell.attributes.direction ?? "forward") === "forward" && cell.attributes.activations === undefined;
-      if (!isPlain || (kind === "gru" && cell.attributes.linear_before_reset !== 1))
-        throw unknownNetwork(`its ${cell.operator} is not PyTorch's one-way cell`);
       hidden = size;
       if (layers === 0) inputs = this.#weight(cell, 1).shape[2];
       this.#addCell(cell, { kind, hidden, inputs: layers === 0 ? inputs : hidden }, layers++, tensors);
     }
     const { weight, bias } = this.#takeLinear();
-    if (this.nodes.length > 0) throw unknownNetwork(`${this.nodes[0].operator} follows its head`);
+    if (this.steps.length > 0) throw unknownNetwork(`${this.#next()} follows its head`);
     tensors.set("head.weight", weight).set("head.bias", bias);
     const sequenceLength = this.#graph.inputs[0]?.shape.find((size, k) => k < 2 && typeof size === "number");
     if (typeof sequenceLength !== "number")
       throw unknownNetwork("its input does not say how many rows a window has (export it with a fixed length)");
     const network = { kind, inputs, hidden, layers, outputs: weight.shape[0], dropout: 0, sequenceLength } as const;
     return { network, tensors };
+  }
+
+  /** A cell that begins at zero and goes one way; the last of them gives its last state alone. */
+  #takeCell(): OnnxNode {
+    const [step] = this.steps;
+    const { node, output, takesLast } = step;
+    const { attributes, inputs, operator } = node;
+    this.steps.shift();
+    const isPlain =
+      (attributes.direction ?? "forward") === "forward" &&
+      (attributes.layout ?? 0) === 0 &&
+      ["activations", "clip", "input_forget"].every((name) => attributes[name] === undefined) &&
+      (operator === "LSTM" || attributes.linear_before_reset === 1) &&
+      (inputs[4] ?? "") === "" &&
+      (inputs[7] ?? "") === "";
+    if (!isPlain) throw unknownNetwork(`its ${operator} is not PyTorch's one-way cell`);
+    if (!isZero(inputs[5], this.#graph) || !isZero(inputs[6], this.#graph))
+      throw unknownNetwork(`its ${operator} does not begin at zero`);
+    const isLast = this.#next() !== operator;
+    const givesState = output === 1 || takesLast;
+    if (isLast !== givesState || output > 1)
+      throw unknownNetwork(`its ${operator} gives other rows than the next layer needs`);
+    return node;
   }
 
   #addCell(
@@ -166,7 +176,7 @@ class ChainReader {
     }
     if (node.operator !== "MatMul") throw unknownNetwork(`it has ${node.operator} where a linear layer should be`);
     const weight = transposed(this.#weight(node, 1));
-    if (this.nodes[0]?.operator !== "Add") return checkedLinear(weight, null);
+    if (this.#next() !== "Add") return checkedLinear(weight, null);
     const add = this.#take();
     return checkedLinear(weight, this.#graph.tensors.get(add.inputs[0]) ?? this.#weight(add, 1));
   }
@@ -192,9 +202,13 @@ class ChainReader {
   }
 
   #take(): OnnxNode {
-    const node = this.nodes.shift();
-    if (node === undefined) throw unknownNetwork("its graph ends too early");
-    return node;
+    const step = this.steps.shift();
+    if (step === undefined) throw unknownNetwork("its graph ends too early");
+    return step.node;
+  }
+
+  #next(): string | undefined {
+    return this.steps[0]?.node.operator;
   }
 
   #weight(node: OnnxNode, input: number): Tensor {

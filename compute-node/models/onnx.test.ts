@@ -14,7 +14,7 @@ import {
   networkOutputs,
 } from "./index.ts";
 import { tensorsOf } from "./model-file.ts";
-import { type OnnxGraph, writeOnnx } from "./onnx-graph.ts";
+import { type OnnxGraph, type OnnxNode, readOnnx, writeOnnx } from "./onnx-graph.ts";
 import { writeSafetensors } from "./safetensors.ts";
 import { anyNetwork, examplesFor, modelOf, strategyOf } from "./testing/models.ts";
 
@@ -151,10 +151,60 @@ describe("an ONNX file of another exporter", () => {
       { nodes: [{ operator: "Conv", inputs: ["x", "w"], outputs: ["y"], attributes: {} }] },
       /Conv where a linear layer/,
     ],
-    ["no nodes", { nodes: [] }, /graph is empty/],
-    ["a weight that is not there", { tensors: new Map() }, /input 1 of its MatMul is no weight/],
+    ["no nodes", { nodes: [] }, /nothing leads from its input to "y"/],
+    ["a weight that is not there", { tensors: new Map() }, /its graph branches/],
   ])("with %s is refused", (_, change, message) => {
     expect(() => importOnnx(graph(change))).toThrow(message);
+  });
+});
+
+describe("an ONNX file of a recurrent network", () => {
+  const GRU = { kind: "gru", inputs: 2, hidden: 3, layers: 2, outputs: 3, dropout: 0, sequenceLength: 4 } as const;
+  const exported = readOnnx(exportOnnx(modelOf(GRU)));
+  const withNodes = (change: (node: OnnxNode) => OnnxNode, rest: Partial<OnnxGraph> = {}) =>
+    writeOnnx({ ...exported, ...rest, nodes: exported.nodes.map(change) }, { name: "test", version: "1" });
+  const onCells = (change: (node: OnnxNode) => Partial<OnnxNode>) => (node: OnnxNode) =>
+    node.operator === "GRU" ? { ...node, ...change(node) } : node;
+  const attribute = (attributes: OnnxNode["attributes"]) =>
+    onCells((node) => ({ attributes: { ...node.attributes, ...attributes } }));
+
+  it.each<[string, Uint8Array, RegExp]>([
+    [
+      "the other order of the reset gate",
+      withNodes(attribute({ linear_before_reset: 0 })),
+      /not PyTorch's one-way cell/,
+    ],
+    ["both directions", withNodes(attribute({ direction: "bidirectional" })), /not PyTorch's one-way cell/],
+    ["other activations", withNodes(attribute({ activations: "Relu" })), /not PyTorch's one-way cell/],
+    [
+      "a beginning other than zero",
+      withNodes(
+        onCells((node) => ({ inputs: [...node.inputs, "", "start"] })),
+        { tensors: new Map([...exported.tensors, ["start", { shape: [1], values: Float32Array.of(1) }]]) },
+      ),
+      /does not begin at zero/,
+    ],
+    [
+      "every row at its head",
+      withNodes(onCells(({ outputs }) => ({ outputs: outputs.toReversed() }))),
+      /gives other rows than the next layer needs/,
+    ],
+    [
+      "windows of any length",
+      withNodes((node) => node, { inputs: [{ name: "features", shape: ["batch", "rows", 2] }] }),
+      /does not say how many rows a window has/,
+    ],
+    [
+      "another row than the last",
+      withNodes(
+        (node) =>
+          node.outputs.includes("rnn.last") ? { ...node, operator: "Gather", inputs: [node.inputs[0], "zero"] } : node,
+        { integers: new Map([...exported.integers, ["zero", [0]]]) },
+      ),
+      /picks other rows than the last one/,
+    ],
+  ])("with %s is refused", (_, file, message) => {
+    expect(() => importOnnx(file)).toThrow(message);
   });
 });
 
