@@ -20,6 +20,13 @@ export interface SymbolColumns extends SymbolRows {
   readonly timeMs: Float64Array;
   /** 1 for each bar at which every feature is finite. */
   readonly finite: Uint8Array;
+  /** The timeframe whose bars end first, and how many bars of the base timeframe come after; null where none does. */
+  readonly stale: StaleTimeframe | null;
+}
+
+export interface StaleTimeframe {
+  readonly timeframe: string;
+  readonly bars: number;
 }
 
 /** Bars that have features and a label that no later bar changes. */

@@ -24,6 +24,7 @@ export type FindingCode =
   | "unscaled-feature"
   | "undefined-features"
   | "unsettled-labels"
+  | "stale-timeframe"
   | "short-windows";
 
 /** One thing that the author of a run should know. An error makes the run pointless; a warning does not stop it. */
@@ -321,6 +322,17 @@ function droppedFindings(counts: DroppedRows, columns: readonly SymbolColumns[])
       names: [],
       rows: counts.shortWindows,
     });
+  for (const { symbol, stale } of columns) {
+    if (stale === null) continue;
+    findings.push({
+      severity: "warning",
+      code: "stale-timeframe",
+      message: `The ${stale.timeframe} bars of ${symbol} end before ${stale.bars} of its other bars, which keep their last values.`,
+      cure: `Load ${stale.timeframe} bars up to the same day, or train up to where they end.`,
+      names: [symbol, stale.timeframe],
+      rows: stale.bars,
+    });
+  }
   return findings;
 }
 

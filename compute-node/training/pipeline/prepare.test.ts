@@ -311,6 +311,16 @@ describe("the report before a run", () => {
     expect(report.findings.find(({ code }) => code === "symbol-without-rows")?.names).toEqual(["B"]);
   });
 
+  it("names a timeframe whose bars end long before the others", () => {
+    const early = { "1h": BARS.A["1h"], "4h": barsBetween(BARS.A["4h"], 0, 100) };
+    const stale = reportOf(undefined, { A: early, B: BARS.B }).findings.filter(
+      ({ code }) => code === "stale-timeframe",
+    );
+    expect(stale.map(({ names, rows }) => ({ names, rows }))).toEqual([
+      { names: ["A", "4h"], rows: 600 - 400 - 7 * 24 - 1 },
+    ]);
+  });
+
   it("refuses classes where the decisions take a return", () => {
     const report = reportOf((raw) => {
       raw.decisions = { output_format: "regression", cost_model: { round_trip_cost: 0.001, min_edge_multiplier: 1 } };

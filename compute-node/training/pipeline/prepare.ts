@@ -1,16 +1,23 @@
 /** From a strategy and bars to what a network learns from, with a report of what is wrong with it. */
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
+import { timeframeMs } from "../../market-data/timeframe.ts";
 import {
   type BarsByTimeframe,
   computeFeaturesOfSymbols,
-  type FeatureMatrix,
   type FeatureOptions,
   resolveV3,
 } from "../../strategy/index.ts";
 import type { Labels as SetLabels, TrainingSet } from "../network.ts";
 import { balancedClassWeights, countClasses, weightedRows } from "./class-weights.ts";
-import { completeWindows, findExamples, type Parts, type SymbolColumns, type SymbolRows } from "./examples.ts";
+import {
+  completeWindows,
+  findExamples,
+  type Parts,
+  type StaleTimeframe,
+  type SymbolColumns,
+  type SymbolRows,
+} from "./examples.ts";
 import { type LabelConfig, labelConfigOf } from "./labels/label-config.ts";
 import { type Labels, labelBars } from "./labels/labels.ts";
 import { inspect, type PreflightReport } from "./preflight.ts";
@@ -63,7 +70,12 @@ export function prepareTraining(request: PrepareRequest): PreparedTraining {
   const { baseTimeframe, symbols } = resolveV3(strategy);
   const columns = placeSymbols(symbols, (symbol) => {
     const base = bars[symbol][baseTimeframe];
-    return { matrix: matrices[symbol], labels: labelBars(config, base), base };
+    return {
+      matrix: matrices[symbol],
+      labels: labelBars(config, base),
+      base,
+      stale: staleTimeframe(bars[symbol], base),
+    };
   });
   const sequenceLength = sequenceLengthOf(strategy);
   const examples = findExamples(columns);
@@ -123,18 +135,32 @@ export function sequenceLengthOf({ model }: V3Strategy): number {
 
 function placeSymbols(
   symbols: readonly string[],
-  of: (symbol: string) => { matrix: FeatureMatrix; labels: Labels; base: BarColumns },
+  of: (symbol: string) => Pick<SymbolColumns, "matrix" | "labels" | "stale"> & { base: BarColumns },
 ): SymbolColumns[] {
   let firstRow = 0;
   return symbols.map((symbol) => {
-    const { matrix, labels, base } = of(symbol);
+    const { matrix, labels, stale, base } = of(symbol);
     const firstBar = matrix.firstRow;
     const rows = matrix.rows - firstBar;
     const finite = finiteRows(matrix);
-    const placed = { symbol, firstRow, firstBar, rows, matrix, labels, timeMs: base.timeMs, finite };
+    const placed = { symbol, firstRow, firstBar, rows, matrix, labels, stale, timeMs: base.timeMs, finite };
     firstRow += rows;
     return placed;
   });
+}
+
+/** A bar later than its timeframe's length is usual over nights, weekends and holidays; a week is not. */
+const STALE_MS = 7 * 86_400_000;
+
+/** Features of a timeframe whose bars end early stay what they were: bars after that learn from the past. */
+function staleTimeframe(bars: BarsByTimeframe, base: BarColumns): StaleTimeframe | null {
+  let stale: StaleTimeframe | null = null;
+  for (const [timeframe, { timeMs, rows }] of Object.entries(bars)) {
+    const lastMs = (timeMs[rows - 1] ?? Number.NEGATIVE_INFINITY) + timeframeMs(timeframe) + STALE_MS;
+    const count = base.timeMs.reduce((sum, time) => sum + Number(time > lastMs), 0);
+    if (count > (stale?.bars ?? 0)) stale = { timeframe, bars: count };
+  }
+  return stale;
 }
 
 function fitScales(columns: readonly SymbolColumns[], training: Uint32Array): FeatureScale[] {
