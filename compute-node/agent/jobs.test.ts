@@ -2,9 +2,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Lease, OperationSpec } from "../../protocol/index.ts";
+import { type Lease, type OperationSpec, portfolioSpec } from "../../protocol/index.ts";
 import { decodeBacktestResult, executeBacktest } from "../backtest/index.ts";
 import { loadSample, MarketDataStore } from "../market-data/index.ts";
+import { executePortfolio } from "../portfolio/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import { DatasetFetcher } from "./dataset-fetcher.ts";
 import { Jobs, type JobsOptions } from "./jobs.ts";
@@ -89,6 +90,34 @@ describe("a backtest job", () => {
   it("fails where its data went away after it was accepted", async () => {
     const outcome = await runJob(backtestOf("GONE"));
     expect(outcome).toMatchObject({ type: "failed", error: { detail: expect.stringContaining("GONE") } });
+  });
+});
+
+describe("a portfolio job", () => {
+  const spec = portfolioSpec.parse({
+    kind: "portfolio",
+    strategy: { kind: "rules", name: "up", entries: { long: "close > close[1]" }, exits: { long: "close < close[1]" } },
+    data: ["SP500", "AAPL"].map((symbol) => ({ symbol, timeframe: "1d" })),
+  });
+
+  it("gives the same bytes in a thread as in this one, on all of its datasets", async () => {
+    const datasets = [];
+    for (const name of ["SP500", "AAPL"] as const) {
+      const sample = await loadSample(name);
+      const { sha256 } = await store.put(sample.bars, sample);
+      datasets.push({ bars: await store.open(sha256), sha256 });
+    }
+    const outcome = await runJob(spec);
+    const expected = executePortfolio({ spec, datasets });
+    const { sha256, bytes } = expected;
+    expect(outcome).toMatchObject({ type: "result", result: { sha256, bytes: bytes.length } });
+  });
+
+  it("fails where one of its datasets is missing, and names it", async () => {
+    const sample = await loadSample("SP500");
+    await store.put(sample.bars, sample);
+    const outcome = await runJob(spec);
+    expect(outcome).toMatchObject({ type: "failed", error: { detail: expect.stringContaining("AAPL") } });
   });
 });
 

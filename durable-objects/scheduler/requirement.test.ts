@@ -3,6 +3,7 @@ import { type OperationSpec, operationSpec } from "../../protocol/index.ts";
 import {
   completeRequirements,
   fits,
+  holdsData,
   parseRequirementKey,
   type Requirement,
   requirementKey,
@@ -63,5 +64,51 @@ describe("a backtest of a script", () => {
     const requirement = requirementFor("script");
     expect(requirementKey(requirement)).not.toBe(requirementKey(requirementFor("rules")));
     expect(parseRequirementKey(requirementKey(requirement))).toEqual(requirement);
+  });
+});
+
+describe("a portfolio", () => {
+  const names = ["AAPL", "IBM"];
+  const spec = operationSpec.parse({
+    kind: "portfolio",
+    strategy: { kind: "rules", name: "up", entries: { long: "close > 1" } },
+    data: names.map((symbol) => ({ symbol, timeframe: "1d" })),
+  });
+  const requirement = requirementOf(spec, completeRequirements(spec, {}));
+  const refs = names.map((symbol, index) => ({ symbol, timeframe: "1d", sha256: String(index).repeat(64) }));
+  const holding = (count: number) =>
+    ({
+      ...workerWith(["portfolio"]),
+      capabilities: { slots: 1, kinds: ["portfolio"], labels: {}, datasets: refs.slice(0, count) },
+    }) as unknown as WorkerRecord;
+  const nothing = [undefined, undefined];
+
+  it("fits a worker that has every dataset, or finds what it lacks in the store", () => {
+    expect(fits(requirement, holding(2), nothing)).toBe(true);
+    expect(fits(requirement, holding(1), nothing)).toBe(false);
+    expect(fits(requirement, holding(1), [undefined, refs[1]])).toBe(true);
+    expect(holdsData(requirement, holding(1), [undefined, refs[1]])).toBe(false);
+    expect(holdsData(requirement, holding(2), refs)).toBe(true);
+  });
+
+  it("waits for the dataset that nobody has, by name", () => {
+    const reason = (workers: WorkerRecord[]) =>
+      waitingReason(
+        requirement,
+        nothing,
+        workers,
+        () => true,
+        () => true,
+      );
+    expect(reason([holding(1)])).toContain("no connected worker has IBM 1d");
+    const other = { ...holding(0), capabilities: { ...holding(0).capabilities, datasets: refs.slice(1) } };
+    expect(reason([holding(1), other as WorkerRecord])).toContain("no connected worker has all of the 2 datasets");
+  });
+
+  it("is told apart by its datasets, and a key says all of it", () => {
+    expect(parseRequirementKey(requirementKey(requirement))).toEqual(requirement);
+    const one = { ...requirement, datasets: [{ symbol: "IBM", timeframe: "1d", sha256: "1".repeat(64) }] };
+    expect(parseRequirementKey(requirementKey(one))).toEqual(one);
+    expect(requirementKey(one)).not.toBe(requirementKey(requirement));
   });
 });
