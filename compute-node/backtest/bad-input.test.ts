@@ -18,6 +18,17 @@ const EXAMPLES = ["sma-cross.yaml", "rsi-reversion.yaml", "ema-cross-brackets.ya
   (name) => readFileSync(new URL(`../../examples/strategies/${name}`, import.meta.url), "utf8"),
 );
 
+const SIZED = `name: sized
+parameters: { period: { default: 9, min: 2, max: 50 }, stop: 0.04 }
+indicators: { fast: { type: ema, period: period }, slow: { type: ema, period: 30, source: fast } }
+entries: { long: fast > slow, short: fast < slow }
+exits: { long: fast < slow, short: fast > slow }
+size: { volatility_target: 20%, window: 15 }
+stop_loss: stop
+`;
+const SIZES = [{ units: 3 }, { money: 1e4 }, { risk: "1%" }, { win_rate: 0.55, payoff: 1.4 }, "30%", 1e-9];
+const RULES = [...EXAMPLES, SIZED, ...SIZES.map((size) => stringify({ ...(parse(SIZED) as object), size }))];
+
 const hugeOrOdd = [Number.NaN, Infinity, -Infinity, 1e308, -1e308, 5e-324, -0, 1e15, 2 ** 53, 0.1, -1];
 const words = [
   "close",
@@ -44,10 +55,15 @@ const conditions = [
   "close crosses above close",
   "close >",
   "1 > 0",
-  `${"(".repeat(3000)}close > 1${")".repeat(3000)}`,
-  `${"not ".repeat(3000)}close > 1`,
-  `close > 1${" and close > 1".repeat(1000)}`,
-  `close ${"+ 1 ".repeat(2000)} > 1`,
+  // Within the 2,000 characters that a condition may have, and beyond them.
+  ...[480, 3000].flatMap((times) => [
+    `${"(".repeat(times)}close > 1${")".repeat(times)}`,
+    `${"not ".repeat(times)}close > 1`,
+    `${"-".repeat(times)}close > 1`,
+    `close > 1${" or close > 1".repeat(Math.floor(times / 4))}`,
+    `close ${"+ 1 ".repeat(times)} > 1`,
+    `${"abs(".repeat(Math.floor(times / 2))}close${")".repeat(Math.floor(times / 2))} > 1`,
+  ]),
 ];
 const deep = (levels: number): unknown => (levels === 0 ? 1 : { a: deep(levels - 1) });
 const junk = fc.oneof(
@@ -90,7 +106,7 @@ const changes = fc.array(fc.tuple(fc.nat(), fc.constantFrom("replace", "remove",
   maxLength: 3,
 });
 
-const mutatedRules = fc.tuple(fc.constantFrom(...EXAMPLES), changes).map(([example, list]) => {
+const mutatedRules = fc.tuple(fc.constantFrom(...RULES), changes).map(([example, list]) => {
   return stringify(list.reduce<unknown>((value, [pick, kind, by]) => changed(value, pick, kind, by), parse(example)));
 });
 
@@ -155,9 +171,24 @@ describe("rules with parts replaced, removed or added", () => {
         }),
         { numRuns: 600 },
       );
-      expect(ran).toBeGreaterThan(20);
+      expect(ran).toBeGreaterThan(10);
     },
     TIMEOUT_MS,
+  );
+});
+
+describe("an odd condition", () => {
+  it.each(conditions.map((condition) => [condition.slice(0, 50), condition]))(
+    "%s runs or is refused",
+    (_, condition) => {
+      const entered = (entries: object) => () => {
+        const odd = parseRuleStrategyFile(stringify({ ...(parse(EXAMPLES[0]) as object), entries }), "odd.yaml");
+        validateStrategy(odd);
+        return run(odd, bars);
+      };
+      outcome(entered({ long: condition }));
+      outcome(entered({ long: `not (${condition})`, short: condition }));
+    },
   );
 });
 
@@ -186,7 +217,15 @@ const oddBars = fc
     return odd;
   });
 
+const optional = <Value>(...values: Value[]) => fc.constantFrom(undefined, ...values);
+
 const settings = fc.record({
+  makerCommissionRate: optional(-0.01, 0.5),
+  shortBorrowRate: optional(0.1, 10),
+  financingRate: optional(0.1, 10),
+  maintenanceMargin: optional(1e-12, 0.4),
+  tickSize: optional(1e-300, 0.01, 50, 1e300),
+  spreadRate: fc.constantFrom(0, 0.001, 0.15),
   margin: fc.constantFrom(1, 0.5, 0.01, 1e-9),
   commissionRate: fc.constantFrom(0, 0.001, 0.5),
   commissionFixed: fc.constantFrom(0, 1, 1e12),
@@ -210,6 +249,7 @@ describe("prices of every kind", () => {
         { numRuns: 1500 },
       );
       expect(refused).toBeGreaterThan(100);
+      expect(1500 - refused).toBeGreaterThan(300);
     },
     TIMEOUT_MS,
   );
