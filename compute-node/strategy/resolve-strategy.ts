@@ -77,6 +77,12 @@ function resolvePortfolio(
     resolveFraction(written, ["portfolio", key], range, scope.parameters, faults);
   const rank = lowerRule(portfolio.rank_by, ["portfolio", "rank_by"], scope, faults, lowerNumber);
   if (portfolio.rank_by === undefined) faults.push(...faultsWithoutRank(portfolio));
+  else if (portfolio.rebalance?.weights === "rank" && portfolio.rank_order === "ascending")
+    faults.push({
+      message: "weights in proportion to the rank would be the least for the best, which ascending puts first",
+      cure: "Turn the rank round, such as rank_by: 1 / atr_14, and leave out rank_order.",
+      path: ["portfolio", "rebalance", "weights"],
+    });
   return {
     rank,
     weight: portfolio.weight === undefined ? null : share("weight", portfolio.weight),
