@@ -66,12 +66,10 @@ ${each((lane) => `  var sum${lane} = ${vector}(0);`)}
       var deltas = ${vector}(0);
       if (row < traceRows) {
         let traceRow = (firstRow * TIMES + row * apart + apart - 1u) * ${plan.traceStride}u;
-        for (var lane = 0u; lane < LANES; lane++) {
-          let input = tileInput + item % ${side}u * LANES + lane;
-          let output = tileOutput + item % ${side}u * LANES + lane;
-          if (input < inputs) { values[lane] = trace[traceRow + inputColumn + input]; }
-          if (output < outputs) { deltas[lane] = trace[traceRow + deltaColumn + output]; }
-        }
+        let input = tileInput + item % ${side}u * LANES;
+        let output = tileOutput + item % ${side}u * LANES;
+${each((lane) => `        if (input + ${lane}u < inputs) { values[${lane}] = trace[traceRow + inputColumn + input + ${lane}u]; }`)}
+${each((lane) => `        if (output + ${lane}u < outputs) { deltas[${lane}] = trace[traceRow + deltaColumn + output + ${lane}u]; }`)}
       }
       valueTile[item] = values;
       deltaTile[item] = deltas;
@@ -90,26 +88,18 @@ ${each((lane) => `      sum${lane} = fma(${vector}(deltas[${lane}]), values, sum
   let firstOutput = tileOutput + down * LANES;
   let parameters = member * ${plan.parameterCount}u;
 ${each(
-  (lane) => `  if (firstOutput + ${lane}u < outputs) {
-    let gradient = sum${lane} / totals.y;
-    for (var lane = 0u; lane < LANES; lane++) {
-      let input = firstInput + lane;
-      let output = firstOutput + ${lane}u;
-      if (input < inputs) {
-        gradients[parameters + weightOffset + output * inputs + input] = gradient[lane];
-        squares += gradient[lane] * gradient[lane];
-      }
-    }
+  (down) => `  if (firstOutput + ${down}u < outputs) {
+    let gradient = sum${down} / totals.y;
+    let place = parameters + weightOffset + (firstOutput + ${down}u) * inputs + firstInput;
+${each((across) => `    if (firstInput + ${across}u < inputs) { gradients[place + ${across}u] = gradient[${across}]; }`)}
+    // Beyond the matrix the values are zero, and so are these.
+    squares += dot(gradient, gradient);
   }`,
 )}
   if (firstInput == 0u) {
     let gradient = biasSum / totals.y;
-    for (var lane = 0u; lane < LANES; lane++) {
-      if (firstOutput + lane < outputs) {
-        gradients[parameters + biasOffset + firstOutput + lane] = gradient[lane];
-        squares += gradient[lane] * gradient[lane];
-      }
-    }
+${each((lane) => `    if (firstOutput + ${lane}u < outputs) { gradients[parameters + biasOffset + firstOutput + ${lane}u] = gradient[${lane}]; }`)}
+    squares += dot(gradient, gradient);
   }
   let total = sumOverThreads(thread, vec4f(squares, 0, 0, 0));
   if (thread == 0u) { partials[member * ${plan.gradientTiles}u + group.x] = total.x; }

@@ -1,5 +1,6 @@
 /** The losses of four rows and their derivatives by the outputs, as WGSL; the definitions are those of `LossSpec`. */
 import type { Plan } from "./plan.ts";
+import { ofFour } from "./rows-parts.ts";
 
 /**
  * `lossOfRows(member, quad, label, used)` replaces the outputs in the cells by the derivatives of the rows' losses,
@@ -33,8 +34,9 @@ function classification({ network: { outputs }, lossKind }: Plan): string {
     others += select(power, vec4f(0), right);
     chosen = select(chosen, output, right);
   }
-  var classWeight = vec4f(0);
-  for (var index = 0u; index < 4u; index++) { classWeight[index] = members[member].classWeights[label[index]]; }
+  let classWeight = vec4f(
+${ofFour((component) => `    members[member].classWeights[label.${component}],`)}
+  );
   let weight = used * classWeight;
   let logProbability = chosen - log(sum);
 ${lossKind === "focal" ? FOCAL : CROSS_ENTROPY}

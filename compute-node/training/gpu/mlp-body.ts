@@ -1,7 +1,7 @@
 /** The rows' kernel of an mlp: all layers' values stand in the cells side by side, and the deltas take their places. */
 import { type Activation, LEAKY_SLOPE } from "../network.ts";
 import type { MlpPlan } from "./plan.ts";
-import { backwardProduct, forwardProduct, keepFactor, productLoop, storeQuad } from "./rows-parts.ts";
+import { backwardProduct, forwardProduct, keepFactor, ofFour, productLoop, storeQuad } from "./rows-parts.ts";
 
 /** Values, and slopes by the value itself. Comparisons are such that NaN stays NaN. */
 const ACTIVATION: Readonly<Record<Activation, { value: string; slope: string }>> = {
@@ -27,10 +27,8 @@ export function mlpForward(plan: MlpPlan, training: boolean): string {
     let column = item % ${inputs}u;
     let quad = item / ${inputs}u;
     var values = vec4f(0);
-    for (var index = 0u; index < 4u; index++) {
-      let row = quad * 4u + index;
-      if (row < rowsHere) { values[index] = features[order[orderStart + row] * ${inputs}u + column]; }
-    }
+    let firstPlace = orderStart + quad * 4u;
+${ofFour((component, index) => `    if (quad * 4u + ${index}u < rowsHere) { values.${component} = features[order[firstPlace + ${index}u] * ${inputs}u + column]; }`)}
     cells[column * QUADS + quad] = values;
 ${training ? storeQuad("values", "column", "0u") : ""}
   }

@@ -5,15 +5,14 @@
  */
 import type { MatrixPlan, RecurrentPlan } from "./plan.ts";
 import { cellStateColumn, GATE_CELLS, recurrentCells } from "./plan.ts";
-import { backwardProduct, forwardProduct, keepFactor, productLoop, storeQuad } from "./rows-parts.ts";
+import { backwardProduct, forwardProduct, keepFactor, ofFour, productLoop, storeQuad } from "./rows-parts.ts";
 
 /** `begins` has the time at which each row's window begins, and TIMES for rows past the batch's end. */
 export function recurrentFunctions(training: boolean): string {
   const loadTrace = `fn loadTrace(member: u32, firstRow: u32, rows: u32, time: u32, column: u32) -> vec4f {
   var values = vec4f(0);
-  for (var index = 0u; index < min(rows, 4u); index++) {
-    values[index] = trace[traceAt(member, firstRow + index, time) + column];
-  }
+  let place = traceAt(member, firstRow, time) + column;
+${ofFour((component, index) => `  if (rows > ${index}u) { values.${component} = trace[place + ${index}u * ROW_FLOATS]; }`)}
   return values;
 }`;
   return `var<workgroup> begins: array<vec4u, QUADS>;
@@ -42,12 +41,14 @@ export function recurrentForward(plan: RecurrentPlan, training: boolean): string
     let unit = item % ${inputs}u;
     let quad = item / ${inputs}u;
     var values = vec4f(0);
-    for (var index = 0u; index < 4u; index++) {
-      if (time >= begins[quad][index]) {
-        let example = order[orderStart + quad * 4u + index];
-        values[index] = features[(example + time + 1u - TIMES) * ${inputs}u + unit];
-      }
-    }
+    let begin = begins[quad];
+    let firstPlace = orderStart + quad * 4u;
+${ofFour(
+  (component, index) => `    if (time >= begin.${component}) {
+      let example = order[firstPlace + ${index}u];
+      values.${component} = features[(example + time + 1u - TIMES) * ${inputs}u + unit];
+    }`,
+)}
     ${cell(cells.input)} = values;
 ${training ? storeQuad("values", "unit", "time") : ""}
   }
@@ -58,13 +59,11 @@ ${productLoop(plan, forwardProduct(head, cells.input), `    ${cell(cells.output)
 }
 
 function findBegins({ windows }: RecurrentPlan): string {
-  const begin = windows ? "TIMES - labels[members[member].windowsStart + order[orderStart + row]]" : "0u";
+  const begin = (index: number) =>
+    windows ? `TIMES - labels[members[member].windowsStart + order[orderStart + quad * 4u + ${index}u]]` : "0u";
   return `  for (var quad = thread; quad < QUADS; quad += THREADS) {
     var times = vec4u(TIMES);
-    for (var index = 0u; index < 4u; index++) {
-      let row = quad * 4u + index;
-      if (row < rowsHere) { times[index] = ${begin}; }
-    }
+${ofFour((component, index) => `    if (quad * 4u + ${index}u < rowsHere) { times.${component} = ${begin(index)}; }`)}
     begins[quad] = times;
   }`;
 }

@@ -8,7 +8,7 @@ import { lossFunction } from "./loss.ts";
 import { mlpBackward, mlpForward, mlpFunctions } from "./mlp-body.ts";
 import type { MlpPlan, Plan, RecurrentPlan } from "./plan.ts";
 import { recurrentBackward, recurrentForward, recurrentFunctions } from "./recurrent-body.ts";
-import { storeQuad } from "./rows-parts.ts";
+import { ofFour, storeQuad } from "./rows-parts.ts";
 
 interface Body {
   functions(training: boolean): string;
@@ -43,6 +43,7 @@ ${preamble(plan)}
 var<workgroup> batchShared: u32;
 ${dropoutFunctions(plan)}
 ${lossFunction(plan)}
+const ROW_FLOATS = ${plan.times * plan.traceStride}u;
 fn traceAt(member: u32, row: u32, time: u32) -> u32 {
   return ((member * ${mostBatchRows}u + row) * TIMES + time) * ${plan.traceStride}u;
 }
@@ -115,20 +116,18 @@ var<workgroup> cells: array<vec4f, ${(cellColumns * tiling.rowsPerGroup) / 4}>;`
 function dropoutFunctions({ dropout }: Plan): string {
   if (!dropout) return "";
   return `struct Dropout { step: u32, threshold: u32, scale: f32 }
-fn mix32(value: u32) -> u32 {
+fn mix32(value: u32) -> u32 { return mixFour(vec4u(value)).x; }
+fn mixFour(value: vec4u) -> vec4u {
   var bits = value;
-  bits = (bits ^ (bits >> 16u)) * 0x7feb352du;
-  bits = (bits ^ (bits >> 15u)) * 0x846ca68bu;
-  return bits ^ (bits >> 16u);
+  bits = (bits ^ (bits >> vec4u(16))) * 0x7feb352du;
+  bits = (bits ^ (bits >> vec4u(15))) * 0x846ca68bu;
+  return bits ^ (bits >> vec4u(16));
 }
 fn keep(dropout: Dropout, place: u32, row: u32, column: u32) -> vec4f {
-  let key = mix32(dropout.step ^ place);
-  var factors = vec4f(0);
-  for (var index = 0u; index < 4u; index++) {
-    let drawn = mix32(key + (((row + index) << 16u) | column) * 0x9e3779b1u);
-    factors[index] = select(0.0, dropout.scale, drawn >= dropout.threshold);
-  }
-  return factors;
+  let rows = vec4u(row, row + 1u, row + 2u, row + 3u);
+  let counters = (rows << vec4u(16)) | vec4u(column);
+  let drawn = mixFour(mix32(dropout.step ^ place) + counters * 0x9e3779b1u);
+  return select(vec4f(0), vec4f(dropout.scale), drawn >= vec4u(dropout.threshold));
 }`;
 }
 
@@ -147,21 +146,20 @@ function lossStep(plan: Plan, mostBatchRows: number): string {
   return `  for (var quad = thread; quad < QUADS; quad += THREADS) {
     var wanted = vec4u(0);
     var used = vec4f(0);
-    for (var index = 0u; index < 4u; index++) {
-      let row = quad * 4u + index;
-      if (row < rowsHere) {
-        wanted[index] = labels[order[orderStart + row]];
-        used[index] = 1.0;
-      }
-    }
+    let firstPlace = orderStart + quad * 4u;
+${ofFour(
+  (component, index) => `    if (quad * 4u + ${index}u < rowsHere) {
+      wanted.${component} = labels[order[firstPlace + ${index}u]];
+      used.${component} = 1.0;
+    }`,
+)}
     let result = lossOfRows(member, quad, wanted, used);
-    for (var index = 0u; index < 4u; index++) {
-      let row = quad * 4u + index;
-      if (row < rowsHere) {
-        rowStatistics[member * ${mostBatchRows}u + firstRow + row] =
-          vec4f(result.loss[index], result.weight[index], result.correct[index], 0.0);
-      }
-    }
+    let place = member * ${mostBatchRows}u + firstRow + quad * 4u;
+${ofFour(
+  (component, index) => `    if (quad * 4u + ${index}u < rowsHere) {
+      rowStatistics[place + ${index}u] = vec4f(result.loss.${component}, result.weight.${component}, result.correct.${component}, 0.0);
+    }`,
+)}
   }
   workgroupBarrier();
   for (var item = thread; item < ${head.outputs}u * QUADS; item += THREADS) {

@@ -1,14 +1,17 @@
 /** Pieces of WGSL that bodies of the rows' kernel are made of. */
 import type { MatrixPlan, Plan } from "./plan.ts";
 
+/** A line for each of four rows: compilers keep a vector in registers when its components are named. */
+export function ofFour(line: (component: string, index: number) => string): string {
+  return ["x", "y", "z", "w"].map(line).join("\n");
+}
+
 /** Writes four rows' values to a column of the trace; rows past the batch's end stay out. */
 export function storeQuad(values: string, column: string, time: string): string {
   return `    {
       let stored = ${values};
-      for (var index = 0u; index < 4u; index++) {
-        let row = quad * 4u + index;
-        if (row < rowsHere) { trace[traceAt(member, firstRow + row, ${time}) + ${column}] = stored[index]; }
-      }
+      let place = traceAt(member, firstRow + quad * 4u, ${time}) + ${column};
+${ofFour((component, index) => `      if (quad * 4u + ${index}u < rowsHere) { trace[place + ${index}u * ROW_FLOATS] = stored.${component}; }`)}
     }`;
 }
 
@@ -60,12 +63,31 @@ export function productLoop({ tiling }: Plan, product: Product, then: string): s
     let unit = item % ${product.units}u;
     let firstQuad = item / ${product.units}u * ${quads}u;
 ${each((quad) => `    var sum${quad} = vec4f(${product.start});`)}
-    for (var at = 0u; at < ${product.terms}u; at++) {
-      let weight = vec4f(weights[parameters + ${product.weight}]);
-      let source = (${product.source}) * QUADS + firstQuad;
-${each((quad) => `      sum${quad} = fma(weight, cells[source + ${quad}u], sum${quad});`)}
-    }
+${termLoops(product, each)}
 ${each((quad) => `    {\n    let quad = firstQuad + ${quad}u;\n    var sum = sum${quad};\n${then}\n    }`)}
   }
   workgroupBarrier();`;
+}
+
+/** Terms whose weights are asked for before the first is used, so that their ways from memory overlap. */
+const TERMS_TOGETHER = 8;
+
+function termLoops({ terms, weight, source }: Product, each: (line: (quad: number) => string) => string): string {
+  const together = terms - (terms % TERMS_TOGETHER);
+  const steps = Array.from({ length: TERMS_TOGETHER }, (_, step) => step);
+  const ask = (step: number) => `      let at${step} = first + ${step}u;
+      let weight${step} = weights[parameters + ${weight.replace(/\bat\b/g, `at${step}`)}];`;
+  const use = (
+    step: number,
+  ) => `      let source${step} = (${source.replace(/\bat\b/g, `at${step}`)}) * QUADS + firstQuad;
+${each((quad) => `      sum${quad} = fma(vec4f(weight${step}), cells[source${step} + ${quad}u], sum${quad});`)}`;
+  const groups = `    for (var first = 0u; first < ${together}u; first += ${TERMS_TOGETHER}u) {
+${steps.map(ask).join("\n")}
+${steps.map(use).join("\n")}
+    }`;
+  const rest = `    for (var first = ${together}u; first < ${terms}u; first++) {
+${ask(0)}
+${use(0)}
+    }`;
+  return `${together > 0 ? groups : ""}\n${terms > together ? rest : ""}`;
 }
