@@ -85,4 +85,4 @@ deploy-check: $(INSTALLED) ## bundle for Cloudflare without deploying
 	@wrangler deploy --dry-run --outdir dist/bundle
 
 clean: ## remove what was installed and made
-	rm -rf node_modules dist .wrangler .ktrdr
+	rm -rf node_modules dist .wrangler .ktrdr compute-node/training/kernels/build
