@@ -188,6 +188,20 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
     await expect(normed).rejects.toMatchObject({ cure: expect.stringContaining("CPU") });
     const wide = gpu.create({ network: { ...(network as MlpSpec), hidden: [5000] }, options, set });
     await expect(wide).rejects.toThrow("The network's layers hold 5008 values of a row at once");
+    const refused = gpu.refusal({ network: { ...(network as MlpSpec), batchNorm: true }, options, set });
+    expect(refused?.message).toContain("batch norm");
+    expect(gpu.refusal({ network, options, set })).toBeNull();
+  });
+
+  it("ends what is under way when a session is disposed of, and trains others on", async () => {
+    const member = smallMember();
+    const [closed, other] = [await gpu.create(member), await gpu.create(member)];
+    const request = { order: member.set.training, firstBatch: 0, batchCount: 3, learningRate: 0.01 };
+    const work = closed.trainBatches(request);
+    closed.dispose();
+    await expect(work).rejects.toThrow("The training on the GPU was closed");
+    expect((await other.trainBatches(request)).losses).toHaveLength(3);
+    other.dispose();
   });
 
   it("tells a state that is not this network's", async () => {

@@ -27,6 +27,8 @@ export interface GpuBackendRequest extends AdapterRequest {
 
 export interface GpuBackend extends TrainingBackend {
   readonly description: AdapterDescription;
+  /** Why it cannot train the member, for a caller that then takes the CPU and says so; null when it can. */
+  refusal(member: Member): Problem | null;
   /** Gives the device back; sessions that still work fail. */
   dispose(): void;
 }
@@ -63,6 +65,15 @@ export function backendOf(device: GpuDevice, tiling: Partial<Tiling>): GpuBacken
     description: device.description,
     create: async (member) => (await createPopulation([member]))[0],
     createPopulation,
+    refusal: (member) => {
+      try {
+        refuseUnsupported(member);
+        planOfGroup([member], device, tiling);
+        return null;
+      } catch (thrown) {
+        return Problem.from(thrown);
+      }
+    },
     dispose: () => device.destroy(),
   };
 }

@@ -1,4 +1,5 @@
 /** Members of one shape on a device: their buffers, and the three dispatches of a step for all of them at once. */
+import { Problem } from "../../../protocol/index.ts";
 import type { BatchResults, LearntState, Member } from "../network.ts";
 import { dropoutThreshold, streamSeed } from "../random.ts";
 import {
@@ -83,6 +84,8 @@ export class Population {
     const perSubmission = this.#stepsPerSubmission(requests.length);
     for (let done = 0; done < steps; done += perSubmission) {
       this.#device.check();
+      // A command with a buffer that is gone would take the whole device with it.
+      this.#buffer("weights");
       this.#submit(dispatches, Math.min(perSubmission, steps - done));
       // Whoever else lives on this thread gets a turn.
       await new Promise((resolve) => setImmediate(resolve));
@@ -168,6 +171,7 @@ export class Population {
     this.#steps[index] = steps;
   }
 
+  /** Requests that are under way end with a Problem. */
   dispose(): void {
     for (const buffer of this.#buffers.values()) buffer.destroy();
     this.#buffers.clear();
@@ -303,7 +307,7 @@ export class Population {
 
   #buffer(name: BufferName): GPUBuffer {
     const buffer = this.#buffers.get(name);
-    if (buffer === undefined) throw new Error(`the buffer ${name} does not exist`);
+    if (buffer === undefined) throw new Problem("unavailable", "The training on the GPU was closed.");
     return buffer;
   }
 
