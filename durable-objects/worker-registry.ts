@@ -11,6 +11,7 @@ import {
   HEARTBEAT_RESPONSE,
   type Lease,
   LIMITS,
+  type ModelVersion,
   makeToken,
   type NodeMessage,
   nodeMessage,
@@ -20,6 +21,7 @@ import {
   Problem,
   type ProblemDetails,
   type PublishDatasetRequest,
+  type PublishModelRequest,
   type RegisterRequest,
   type RegisterResponse,
   type Role,
@@ -369,6 +371,33 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   async withdrawDataset(tokenHash: string, sha256: string): Promise<Answer<void>> {
     return this.#answer(tokenHash, "researcher", (now) => this.#commit(this.#scheduler.withdrawDataset(sha256, now)));
+  }
+
+  // Models
+
+  async listModels(tokenHash: string, name: string | null): Promise<Answer<ModelVersion[]>> {
+    return this.#answer(tokenHash, "viewer", () => this.#scheduler.models(name));
+  }
+
+  async showModel(tokenHash: string, name: string, version: number | null): Promise<Answer<ModelVersion>> {
+    return this.#answer(tokenHash, "viewer", () => this.#scheduler.model(name, version));
+  }
+
+  async publishModel(
+    tokenHash: string,
+    name: string,
+    { sha256, summary }: PublishModelRequest,
+  ): Promise<Answer<ModelVersion>> {
+    return this.#answer(tokenHash, "researcher", (now) => {
+      this.#collection.requireSettled(sha256);
+      return this.#commit(this.#scheduler.publishModel({ name, sha256, operationId: null, summary }, now));
+    });
+  }
+
+  async removeModel(tokenHash: string, name: string, version: number | null): Promise<Answer<void>> {
+    return this.#answer(tokenHash, "researcher", (now) =>
+      this.#commit(this.#scheduler.removeModel(name, version, now)),
+    );
   }
 
   // Sockets

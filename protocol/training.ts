@@ -10,6 +10,9 @@ export const modelName = z
     "1 to 63 letters, digits, '.', '_' or '-', starting with a letter or digit",
   );
 
+/** The artefact that a training run leaves: safetensors with a manifest. */
+export const MODEL_MEDIA_TYPE = "application/vnd.ktrdr.model+safetensors";
+
 /** Where a training run computes: `auto` takes the node's GPU where it has one that the network suits, else the CPU. */
 export const trainingBackend = z.enum(["auto", "cpu", "gpu"]);
 

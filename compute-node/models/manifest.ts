@@ -2,6 +2,9 @@
 import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "../../protocol/identifiers.ts";
 import { v3Strategy } from "../../protocol/strategy-v3.ts";
+
+export { MODEL_MEDIA_TYPE } from "../../protocol/training.ts";
+
 import { wire } from "../../protocol/wire.ts";
 import type { EpochRecord } from "../training/checkpoint.ts";
 import { ACTIVATIONS, type NetworkSpec } from "../training/network.ts";
@@ -9,7 +12,6 @@ import { featureScale, labelConfig } from "../training/pipeline/index.ts";
 
 /** Raised with every change after which an older file cannot be read. */
 export const MODEL_FORMAT = "ktrdr.model.v1";
-export const MODEL_MEDIA_TYPE = "application/vnd.ktrdr.model+safetensors";
 
 const width = z.int().min(1).max(65_536);
 const dropout = z.number().min(0).lt(1);

@@ -72,7 +72,8 @@ export function releaseArtefact(sql: Sql, sha256: string, now: number): void {
   sql.run(
     `UPDATE artefacts SET referenced = 0, touched_at = ? WHERE sha256 = ?
        AND NOT EXISTS (SELECT 1 FROM operations WHERE artefact = artefacts.sha256)
-       AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.sha256 = artefacts.sha256)`,
+       AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.sha256 = artefacts.sha256)
+       AND NOT EXISTS (SELECT 1 FROM models WHERE models.sha256 = artefacts.sha256)`,
     now,
     sha256,
   );

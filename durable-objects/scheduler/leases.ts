@@ -4,10 +4,11 @@
  * Each function checks the fencing token first: an attempt that is not the operation's present one changes nothing.
  */
 import type { Lease, OperationResult, ProblemDetails } from "../../protocol/index.ts";
-import { Problem } from "../../protocol/index.ts";
+import { MODEL_MEDIA_TYPE, Problem } from "../../protocol/index.ts";
 import { keepArtefact, releaseArtefact } from "./artefact-index.ts";
 import { count } from "./counters.ts";
 import { recordEvent } from "./event-log.ts";
+import { publishModel } from "./model-index.ts";
 import type { Evidence, OperationRecord } from "./operation-store.ts";
 import type { State } from "./state.ts";
 import { recordWorkerMoment } from "./worker-history.ts";
@@ -104,7 +105,23 @@ export function completeLease(
   now: number,
 ): void {
   worker.leases.delete(lease.operationId);
+  if (result.mediaType === MODEL_MEDIA_TYPE && result.sha256 !== null)
+    nameModel(state, lease, result.sha256, result, now);
   finish(state, { ...lease, status: "running" }, { status: "completed", result, error: null }, now);
+}
+
+/** The model of a training run gets the name that was asked for. */
+function nameModel(
+  state: State,
+  { operationId }: LeaseRecord,
+  sha256: string,
+  { summary }: OperationResult,
+  now: number,
+): void {
+  const operation = state.operations.get(operationId)!;
+  if (operation.kind !== "train") return;
+  const { model } = JSON.parse(operation.specText) as { model: string };
+  publishModel(state.sql, { name: model, sha256, operationId, summary }, now);
 }
 
 /** Brings a running operation to its terminal status. */

@@ -10,6 +10,7 @@ import {
   type Lease,
   LIMITS,
   type LogLine,
+  type ModelVersion,
   type Operation,
   type OperationDetail,
   type OperationEvent,
@@ -31,6 +32,7 @@ import { dispatch, rankOf, storedDatasets } from "./dispatch.ts";
 import { eventsAfter, logLinesAfter, recordEvent, writeEvents } from "./event-log.ts";
 import { checkHealth, type Heartbeats, nextDueAt, removeExpired } from "./health.ts";
 import { fallbackAt, finishStopped, heldLease, loseLease } from "./leases.ts";
+import { findModel, listModels, type NewModel, publishModel, removeModel } from "./model-index.ts";
 import {
   describeOperation,
   describeOperationDetail,
@@ -230,6 +232,27 @@ export class Scheduler {
 
   datasets(): StoredDataset[] {
     return this.#state.datasets.list();
+  }
+
+  // Models
+
+  /** Gives stored bytes a name, as its next version. */
+  publishModel(model: NewModel, now: number): Outcome<ModelVersion> {
+    return this.#step((state) => publishModel(state.sql, model, now));
+  }
+
+  /** One version, or (null) all of a name. Operations that are handed out go on. */
+  removeModel(name: string, version: number | null, now: number): Outcome<void> {
+    return this.#step((state) => removeModel(state.sql, name, version, now));
+  }
+
+  models(name: string | null): ModelVersion[] {
+    return listModels(this.#sql, name);
+  }
+
+  /** The newest version where none is named. */
+  model(name: string, version: number | null): ModelVersion {
+    return findModel(this.#sql, name, version);
   }
 
   // Workers

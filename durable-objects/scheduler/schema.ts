@@ -147,6 +147,21 @@ const MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE workers ADD COLUMN lost_by_outage INTEGER NOT NULL DEFAULT 0
   `,
+  `
+  CREATE TABLE models (
+    name TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    operation_id TEXT,
+    created_at INTEGER NOT NULL,
+    summary TEXT NOT NULL,
+    PRIMARY KEY (name, version)
+  ) WITHOUT ROWID;
+  CREATE INDEX models_artefact ON models (sha256);
+  -- How many versions a name ever had, so that none is used twice.
+  CREATE TABLE model_names (name TEXT PRIMARY KEY, versions INTEGER NOT NULL) WITHOUT ROWID
+  `,
 ];
 
 /** Brings storage to the newest schema, one transaction a migration. */

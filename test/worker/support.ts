@@ -80,7 +80,7 @@ export class NodeStandIn {
   }
 
   /** Enrols (or goes on as `before` with the next epoch) and opens a socket, without a word. */
-  static async open(workerId: string, before?: NodeStandIn): Promise<NodeStandIn> {
+  static async open(workerId: string, before?: Pick<NodeStandIn, "credential" | "epoch">): Promise<NodeStandIn> {
     const { credential, epoch } = before ?? (await enrol(workerId));
     const response = await SELF.fetch(`http://plane/api/v1/workers/${workerId}/socket`, {
       headers: { upgrade: "websocket", authorization: `Bearer ${credential}`, "sec-websocket-protocol": "ktrdr.v1" },
