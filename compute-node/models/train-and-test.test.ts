@@ -36,7 +36,10 @@ function wave() {
   return bars;
 }
 
-function strategyOf(labels: object, decisions: object): V3Strategy {
+const MLP = { type: "mlp", architecture: { hidden_layers: [16], dropout: 0, batch_norm: true } };
+const GRU = { type: "gru", architecture: { hidden_size: 8, num_layers: 1, dropout: 0, sequence_length: 6 } };
+
+function strategyOf(labels: object, decisions: object, model: object = MLP): V3Strategy {
   const strategy = parseStrategyFile(
     JSON.stringify({
       name: "wave",
@@ -47,7 +50,7 @@ function strategyOf(labels: object, decisions: object): V3Strategy {
         { fuzzy_set: "level", timeframes: "all" },
         { raw_indicator: "speed", timeframes: "all", normalization: "zscore" },
       ],
-      model: { type: "mlp", architecture: { hidden_layers: [16], dropout: 0, batch_norm: true } },
+      model,
       decisions: { ...decisions, filters: { min_signal_separation: 0 } },
       training: { labels, epochs: 12, learning_rate: 0.02, data_split: { train: 0.5, validation: 0.2, test: 0.3 } },
     }),
@@ -126,6 +129,14 @@ describe("a strategy that is trained", () => {
     const answer = await session.run({ features: new Tensor("float32", raw, [1, set.inputs]) });
     for (let k = 0; k < 3; k++) expect(outputs[3 * bar + k]).toBeCloseTo(Number(answer.outputs.data[k]), 4);
     await session.release();
+  });
+
+  it("may be recurrent", async () => {
+    const { model, bars } = await train(strategyOf({ source: "zigzag", zigzag_threshold: 0.05 }, {}, GRU));
+    const { test } = model.manifest.metrics as { test: { accuracy: number } };
+    expect(test.accuracy).toBeGreaterThan(0.7);
+    const { outputs, firstRow } = await modelOutputs(decodeModel(encodeModel(model).bytes), { "1h": bars });
+    expect(outputs.subarray(3 * firstRow).every(Number.isFinite)).toBe(true);
   });
 
   it("may predict returns", async () => {
