@@ -84,6 +84,27 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
     expect(drawn.columns("drawdown", "drawdown")).toBeGreaterThan(0.5);
   });
 
+  test("draws the benchmark beside the equity, and a dot for each trade in both scatters", async () => {
+    const page = await open(real);
+    const drawn = await drawnPixels(page, { benchmark: "--pale-line" });
+    // Thin, so that only where it is level are its pixels of the plain colour.
+    expect(drawn.columns("equity", "benchmark")).toBeGreaterThan(0.1);
+    for (const scatter of await page.locator("#excursions svg").all()) {
+      expect(await scatter.locator("circle").count()).toBe(real.trades.length);
+      const frame = await scatter.boundingBox();
+      const last = await scatter.locator("circle").last().boundingBox();
+      expect(frame !== null && last !== null && last.x > frame.x && last.x < frame.x + frame.width).toBe(true);
+    }
+  });
+
+  test("sets long and short beside each other, with the figures of the result", async () => {
+    const page = await open(real);
+    const cells = await page.locator("#sides tbody tr").first().locator("td").allTextContents();
+    const { all, long, short } = real.tradeSides;
+    expect(cells).toEqual([all, long, short].map(({ tradeCount }) => String(tradeCount)));
+    expect(await page.locator("#sides thead th").allTextContents()).toEqual(["All", "Long", "Short"]);
+  });
+
   test("shows the statistics of the result, and its hashes", async () => {
     const page = await open(real);
     const shown = await page.$$eval("#statistics tr[data-statistic]", (rows) =>
