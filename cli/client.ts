@@ -15,13 +15,17 @@ import {
   eventPage,
   health,
   logPage,
+  modelList,
+  modelVersion,
   operation,
   operationDetail,
   operationList,
   Problem,
   type PublishDatasetRequest,
+  type PublishModelRequest,
   problemDetails,
   publishDatasetRequest,
+  publishModelRequest,
   type SubmitRequest,
   storedDataset,
   storedDatasetList,
@@ -47,6 +51,9 @@ const wires = {
   eventPage: wire(eventPage),
   health: wire(health),
   logPage: wire(logPage),
+  modelList: wire(modelList),
+  modelVersion: wire(modelVersion),
+  publishModelRequest: wire(publishModelRequest),
   operation: wire(operation),
   operationDetail: wire(operationDetail),
   operationList: wire(operationList),
@@ -174,6 +181,24 @@ export function createClient(connection: Connection) {
       }),
     async withdrawDataset(sha256: string): Promise<void> {
       await send("DELETE", api(`/datasets/${part(sha256)}`));
+    },
+
+    listModels: (name?: string) => call(wires.modelList, "GET", api("/models"), { query: { name } }),
+    /** The newest version where none is named. */
+    model: (name: string, version?: number) =>
+      call(wires.modelVersion, "GET", api(`/models/${part(name)}`), { query: { version } }),
+    /** Gives stored bytes a name, as its next version. */
+    publishModel: (name: string, request: PublishModelRequest) =>
+      call(wires.modelVersion, "PUT", api(`/models/${part(name)}`), {
+        body: wires.publishModelRequest.encode(request),
+      }),
+    /** One version, or all of the name. */
+    async deleteModel(name: string, version?: number): Promise<void> {
+      await send("DELETE", api(`/models/${part(name)}`), { query: { version } });
+    },
+    async artefact(sha256: string): Promise<Uint8Array<ArrayBuffer>> {
+      const response = await send("GET", api(`/artefacts/${part(sha256)}`));
+      return new Uint8Array(await response.arrayBuffer());
     },
 
     createWorkspace: (name: string) => call(wires.createdToken, "POST", api("/workspaces"), { body: { name } }),

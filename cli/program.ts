@@ -5,6 +5,7 @@ import { registerBacktestCommand } from "./commands/backtest.ts";
 import { registerBatchCommand } from "./commands/batch.ts";
 import { registerDataCommands } from "./commands/data.ts";
 import { registerEnrolCommand } from "./commands/enrol.ts";
+import { registerModelCommands } from "./commands/models.ts";
 import { registerNodeCommands } from "./commands/node.ts";
 import { registerOperationCommands } from "./commands/operations.ts";
 import { registerReportCommand } from "./commands/report.ts";
@@ -22,6 +23,7 @@ const ORDER = [
   registerStrategyCommands,
   registerBacktestCommand,
   registerBatchCommand,
+  registerModelCommands,
   registerOperationCommands,
   registerReportCommand,
   registerWorkerCommands,
