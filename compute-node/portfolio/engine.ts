@@ -137,7 +137,10 @@ class PortfolioLoop {
       if (quiet > moment) {
         this.equity.fill(this.account.cash, moment, quiet);
         moment = quiet;
-      } else this.step(moment++);
+      } else {
+        moment = this.coast(moment);
+        if (moment < moments) this.step(moment++);
+      }
       if (onProgress !== undefined && moment * width >= nextReport) {
         onProgress(moment * width);
         nextReport = moment * width + PROGRESS_BARS;
@@ -162,6 +165,49 @@ class PortfolioLoop {
     if (this.account.held.length > 0 || this.waiting.length > 0) return moment;
     const rebalance = this.rotates ? (this.rebalances[this.nextRebalance] ?? NEVER) : NEVER;
     return Math.max(moment, Math.min(this.earliestEntry, rebalance, this.clock.length));
+  }
+
+  /**
+   * Marks what is held while nothing happens: no order waits, no symbol enters, no rebalance is due, and no held one has an
+   * action, a touched level or an exit. Returns the first moment at which something may.
+   */
+  private coast(from: number): number {
+    const { account, bars, equity, exposure, positions } = this;
+    const { held, size, cost, mark, cash } = account;
+    if (this.waiting.length > 0 || held.length === 0) return from;
+    while (this.rebalances[this.nextRebalance] < from) this.nextRebalance++;
+    const until = Math.min(this.earliestEntry, this.rebalances[this.nextRebalance] ?? NEVER, this.clock.length);
+    for (let moment = from; moment < until; moment++) {
+      let [value, gross] = [cash, 0];
+      for (let index = 0; index < held.length; index++) {
+        const slot = held[index];
+        if (bars.advance(slot, moment)) {
+          if (this.needsStep(slot)) return moment;
+          mark[slot] = bars.closeOf(slot);
+        }
+        value += size[slot] * (mark[slot] - cost[slot]);
+        gross += Math.abs(size[slot]) * mark[slot];
+      }
+      if (value <= 0) return moment;
+      equity[moment] = value;
+      exposure[moment] = gross / value;
+      positions[moment] = held.length;
+    }
+    return Math.max(from, until);
+  }
+
+  /** Whether the newest bar of what is held has an action, touches a level or gives an exit. */
+  private needsStep(slot: number): boolean {
+    const { account } = this;
+    const { bars, signals } = this.symbols[slot];
+    const bar = this.bars.current(slot);
+    const isLong = account.size[slot] > 0;
+    const [stop, target] = [account.stop[slot], account.target[slot]];
+    if ((isLong ? signals.exitLong : signals.exitShort)[bar] !== 0) return true;
+    if (signals.reverse && (isLong ? signals.entryShort : signals.entryLong)[bar] !== 0) return true;
+    if (isLong ? bars.low[bar] <= stop : bars.high[bar] >= stop) return true;
+    if (isLong ? bars.high[bar] >= target : bars.low[bar] <= target) return true;
+    return this.bars.actionAt(slot) !== undefined;
   }
 
   private step(moment: number): void {

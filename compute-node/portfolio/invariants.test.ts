@@ -35,8 +35,10 @@ describe("the money of a portfolio", () => {
           signals: { ...of.signals, reverse: false, entryShort: new Uint8Array(of.bars.rows) },
         }));
         const slow = new ReferencePortfolio(symbols, random.plan, settings).run();
-        // A part of a unit carries a part of the fixed commission when it is sized, and all of it when it is paid.
-        const least = -settings.commissionFixed - 1e-9 * Math.max(settings.initialCapital, ...slow.equity);
+        // Sizes foresee commission on the price without the spread, and of the fixed part as much as a part of a unit is of one.
+        const scale = Math.max(settings.initialCapital, ...slow.equity);
+        const spreadCommission = settings.spreadRate * (1 + settings.slippageRate) * settings.commissionRate;
+        const least = -settings.commissionFixed - (1e-9 + spreadCommission) * scale;
         for (const free of slow.freeAfterEntries) expect(free).toBeGreaterThanOrEqual(least);
       }),
       { numRuns: 300 },

@@ -55,6 +55,13 @@ export class SlotBars {
     return this.symbols[slot].rates?.close[bar] ?? 1;
   }
 
+  /** Account money for a unit at the close of the newest bar. */
+  closeOf(slot: number): number {
+    const { bars, rates } = this.symbols[slot];
+    const bar = this.cursor[slot];
+    return rates === null ? bars.close[bar] : bars.close[bar] * rates.close[bar];
+  }
+
   /** The close of a bar in units of the next one: what levels measured at it stand on when the next bar fills them. */
   closeInNextUnits(slot: number, bar: number): number {
     const close = this.symbols[slot].bars.close[bar];
