@@ -13,6 +13,7 @@ import {
 } from "../indicators/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { closestName, suggestion } from "../strategy/closest-name.ts";
+import { ColumnScratch } from "./column-scratch.ts";
 import type { AnyScript } from "./script-api.ts";
 import { callScript } from "./script-fault.ts";
 
@@ -168,8 +169,16 @@ function fault(message: string, cure: string): Problem {
   return new Problem("invalid-strategy", message, { cure });
 }
 
-/** Each of them over the bars, by its name in the strategy; decisions begin after `warmupBars`. */
-export function indicatorColumns(bars: BarColumns, indicators: readonly ChosenIndicator[]) {
+/**
+ * Each of them over the bars, by its name in the strategy; decisions begin after `warmupBars`. The columns live in
+ * `scratch`, whose next run writes over them.
+ */
+export function indicatorColumns(
+  bars: BarColumns,
+  indicators: readonly ChosenIndicator[],
+  scratch = new ColumnScratch(),
+) {
+  scratch.clear();
   const columns: Record<string, Float64Array> = {};
   const computed = new Map<string, { outputs: readonly Float64Array[]; warmups: readonly number[] }>();
   let warmupBars = 0;
@@ -179,7 +188,7 @@ export function indicatorColumns(bars: BarColumns, indicators: readonly ChosenIn
       if (k > 0 || source === null) return bars[input];
       return "price" in source ? bars[source.price] : (before?.outputs[source.output] ?? bars[input]);
     };
-    const outputs = declaration.outputs.map(() => new Float64Array(bars.rows));
+    const outputs = declaration.outputs.map(() => scratch.take(bars.rows));
     computeIndicator(declaration, declaration.inputs.map(read), values, outputs);
     const delay = source !== null && "key" in source ? (before?.warmups[source.output] ?? 0) : 0;
     const warmups = declaration.outputs.map((candidate) => delay + candidate.firstIndex(values));

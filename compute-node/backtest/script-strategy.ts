@@ -4,6 +4,7 @@ import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { Broker, type BrokerState } from "./broker.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
+import type { ColumnScratch } from "./column-scratch.ts";
 import type { BarsDone } from "./engine.ts";
 import type { FinishedRun } from "./run-details.ts";
 import type { AnyScript, ParameterDeclarations, ScriptContext, ScriptStrategy } from "./script-api.ts";
@@ -17,6 +18,7 @@ const PROGRESS_BARS = 65_536;
  * Runs the strategy over the bars.
  *
  * @param overrides values of declared parameters
+ * @param scratch memory of the indicators, for many runs one after the other
  * @throws Problem `invalid-strategy` for an unknown parameter, indicator or output, for an order without sense, and for
  *   a look beyond the present bar; what `onBar` itself throws is wrapped, with the bar
  */
@@ -26,8 +28,9 @@ export function runScript<Parameters extends ParameterDeclarations, Names extend
   settings: BacktestSettings,
   overrides: Readonly<Record<string, number>> = {},
   onProgress?: BarsDone,
+  scratch?: ColumnScratch,
 ): FinishedRun {
-  const run = new ScriptRun(bars, strategy as unknown as AnyScript, settings, overrides);
+  const run = new ScriptRun(bars, strategy as unknown as AnyScript, settings, overrides, scratch);
   run.advance(bars.rows, onProgress);
   return run.finish(onProgress);
 }
@@ -57,13 +60,14 @@ export class ScriptRun {
     strategy: AnyScript,
     settings: BacktestSettings,
     overrides: Readonly<Record<string, number>> = {},
+    scratch?: ColumnScratch,
   ) {
     const parameters = parametersOf(strategy, overrides);
     this.bars = bars;
     this.strategy = strategy;
     this.settings = settings;
     this.broker = new Broker(bars, settings, strategy.options);
-    const { columns, warmupBars } = indicatorColumns(bars, indicatorsOf(strategy, parameters));
+    const { columns, warmupBars } = indicatorColumns(bars, indicatorsOf(strategy, parameters), scratch);
     this.warmupBars = warmupBars;
     this.context = new RunContext(parameters, stateOf(strategy, parameters), bars, columns, this.broker, this.clock);
   }
