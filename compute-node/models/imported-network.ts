@@ -4,7 +4,7 @@ import type { V3Strategy } from "../../protocol/strategy-v3.ts";
 import { resolveV3 } from "../strategy/index.ts";
 import type { NetworkSpec } from "../training/network.ts";
 import { classNamesOf, type FeatureScale, labelConfigOf } from "../training/pipeline/index.ts";
-import { MODEL_FORMAT } from "./manifest.ts";
+import { MODEL_FORMAT, type ModelManifest } from "./manifest.ts";
 import type { Model } from "./model-file.ts";
 
 export interface ImportedNetwork {
@@ -51,7 +51,7 @@ export function modelOfImport(imported: ImportedNetwork, strategy: V3Strategy, n
     const isPlain = offset === 0 && factor === 1;
     return { name: feature, kind: isPlain || normalization !== "none" ? normalization : "zscore", offset, factor };
   });
-  const manifest = {
+  const manifest: ModelManifest = {
     format: MODEL_FORMAT,
     name,
     strategy,
@@ -63,8 +63,8 @@ export function modelOfImport(imported: ImportedNetwork, strategy: V3Strategy, n
     split: null,
     training: null,
     metrics: {},
-  } as const;
-  return { manifest: structuredClone(manifest) as unknown as Model["manifest"], parameters: imported.parameters };
+  };
+  return { manifest, parameters: imported.parameters };
 }
 
 function unfit(why: string): Problem {

@@ -1,7 +1,7 @@
 /** Models as files: content-addressed, complete, and open to other tools. */
 export { auditModel } from "./audit-model.ts";
 export { type ImportedNetwork, modelOfImport } from "./imported-network.ts";
-export { MODEL_FORMAT, MODEL_MEDIA_TYPE, type ModelManifest, modelManifest, networkSpec } from "./manifest.ts";
+export { MODEL_FORMAT, MODEL_MEDIA_TYPE, type ModelManifest, modelManifest } from "./manifest.ts";
 export { executeModelBacktest, type ModelBacktestRequest } from "./model-backtest.ts";
 export { decodeModel, type EncodedModel, encodeModel, type Model, requireFeatures } from "./model-file.ts";
 export { type ModelOutputs, type ModelRunOptions, modelOutputs, modelSignals } from "./model-signals.ts";

@@ -36,7 +36,7 @@ const recurrentSpec = z.strictObject({
   sequenceLength: z.int().min(1).max(65_535),
 });
 
-export const networkSpec: z.ZodType<NetworkSpec> = z.discriminatedUnion("kind", [mlpSpec, recurrentSpec]);
+const networkSpec: z.ZodType<NetworkSpec> = z.discriminatedUnion("kind", [mlpSpec, recurrentSpec]);
 
 /** One series that the model learnt from. */
 const trainedData = z.strictObject({
@@ -64,7 +64,7 @@ export const modelManifest = z.strictObject({
   name: z.string().min(1).max(100),
   /** As it was when it was trained: indicators, sets and decisions of a backtest are these, whatever became of the file. */
   strategy: v3Strategy,
-  network: z.discriminatedUnion("kind", [mlpSpec, recurrentSpec]),
+  network: networkSpec,
   /** In the order of the network's inputs. */
   features: z.array(featureScale).min(1),
   /** In the order of the outputs; empty for a regression. */

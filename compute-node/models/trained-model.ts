@@ -48,7 +48,7 @@ export function trainedModel(outcome: TrainingOutcome): Model {
     format: MODEL_FORMAT,
     name,
     strategy,
-    network: structuredClone(plan.network) as ModelManifest["network"],
+    network: plan.network,
     features: [...features],
     classNames: [...classNames],
     labels,

@@ -5,7 +5,6 @@ export {
   classNamesOf,
   LABEL_SOURCES,
   type LabelConfig,
-  type LabelSource,
   labelConfig,
   labelConfigOf,
 } from "./labels/label-config.ts";
@@ -26,6 +25,6 @@ export {
   type PreflightReport,
   requirePreflight,
 } from "./preflight.ts";
-export { type PreparedTraining, type PrepareRequest, prepareTraining, sequenceLengthOf } from "./prepare.ts";
+export { type PreparedTraining, type PrepareRequest, prepareTraining } from "./prepare.ts";
 export { type FeatureScale, featureScale, fillRows, finiteRows } from "./scaling.ts";
 export { PARTS, type Part, type Split, type SplitFractions, splitExamples, splitFractionsOf } from "./split.ts";

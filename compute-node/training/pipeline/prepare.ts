@@ -127,7 +127,7 @@ function trainingWeights({ labels, training }: TrainingSet, classes: number): nu
 }
 
 /** Rows in a window of the strategy's network: 1 for an mlp. */
-export function sequenceLengthOf({ model }: V3Strategy): number {
+function sequenceLengthOf({ model }: V3Strategy): number {
   const architecture = (model.architecture ?? {}) as Readonly<Record<string, unknown>>;
   const isRecurrent = model.type === "lstm" || model.type === "gru";
   return isRecurrent && typeof architecture.sequence_length === "number" ? architecture.sequence_length : 1;

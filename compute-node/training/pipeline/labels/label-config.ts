@@ -145,5 +145,3 @@ function checkTogether(config: LabelConfig): void {
       { cure: "Make it the smaller one, such as 1 and 3." },
     );
 }
-
-export const labelConfigWire = codec;
