@@ -4,6 +4,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
 export WRANGLER_HIDE_BANNER := true
 export CLOUDFLARE_CF_FETCH_ENABLED := false
+# Its CPU library is in the package; what it would fetch besides is for CUDA, from a place that npm cannot reach for us.
+export ONNXRUNTIME_NODE_INSTALL := skip
 
 PACKAGES := node_modules/.ktrdr-installed
 INSTALLED := compute-node/training/kernels/build/exact.wasm
