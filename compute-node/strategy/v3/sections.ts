@@ -263,6 +263,8 @@ function checkLabels(labels: Mapping, findings: Findings): void {
 function checkLabel(key: string, value: unknown, path: readonly string[], findings: Findings): void {
   if (value === undefined) return;
   const isText = key === "vol_method";
+  if (isText && typeof value === "string" && value !== "atr" && value !== "close")
+    findings.warn("ignored-setting", path, `vol_method "${value.slice(0, 60)}" means close`, "Write atr or close.");
   const isSwitch = key === "compute_weights";
   const isCount = /horizon|period|span|lookback/.test(key);
   const fits = isText

@@ -107,6 +107,7 @@ it("what is misspelt under training is named with its place", () => {
       early_stopping: { patience: 0, patients: 3 },
       lr_scheduler: { gamma: 2 },
       loss: "mse",
+      labels: { source: "triple_barrier", vol_method: "returns" },
     },
   });
   const strategy = parseStrategyFile(text, "x.yaml");
@@ -118,5 +119,8 @@ it("what is misspelt under training is named with its place", () => {
     "training.lr_scheduler",
     "training.loss",
   ]);
-  expect(warnings.map(({ path }) => path.join("."))).toContain("training.early_stopping.patients");
+  expect(warnings.map(({ path }) => path.join("."))).toEqual([
+    "training.early_stopping.patients",
+    "training.labels.vol_method",
+  ]);
 });
