@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { CLOSE_CODES, type SleepSpec } from "../../protocol/index.ts";
+import { CLOSE_CODES, portfolioSpec, type SleepSpec } from "../../protocol/index.ts";
 import { decodeBacktestResult } from "../backtest/index.ts";
 import { BAR_COLUMN_NAMES, contentHash, loadSample, MarketDataStore } from "../market-data/index.ts";
 import type { Agent } from "./agent.ts";
@@ -48,7 +48,11 @@ describe("a node", () => {
   it("enrols, says hello, and runs what it is given to a complete", async () => {
     await startNode();
     const hello = await registry.next("hello");
-    expect(hello).toMatchObject({ epoch: 1, leases: [], capabilities: { slots: 1, kinds: ["backtest", "portfolio", "sleep"] } });
+    expect(hello).toMatchObject({
+      epoch: 1,
+      leases: [],
+      capabilities: { slots: 1, kinds: ["backtest", "portfolio", "sleep"] },
+    });
     assign(sleep(20));
     await registry.next("accept");
     const complete = await registry.next("complete");
@@ -267,6 +271,24 @@ describe("a dataset of the workspace's store", () => {
     expect(await registry.next("complete")).toMatchObject({ result: { summary: { data_sha256: sha256 } } });
     const { capabilities } = await registry.next("capabilities");
     expect(capabilities.datasets).toEqual([{ symbol: "SP500", timeframe: "1d", sha256 }]);
+  });
+
+  it("is fetched for a portfolio too, beside what the node has; what nobody has turns it down by name", async () => {
+    const [stored, held] = await Promise.all([loadSample("SP500"), loadSample("AAPL")]);
+    const sha256 = contentHash(stored.bars);
+    const columns = BAR_COLUMN_NAMES.map((name) => Buffer.from(Float64Array.from(stored.bars[name]).buffer));
+    registry.store.artefacts.set(sha256, Buffer.concat(columns));
+    await new MarketDataStore(join(folder.path, "data")).put(held.bars, held);
+    await startNode();
+    await registry.next("hello");
+    const { strategy } = backtestOf("SP500");
+    const data = ["SP500", "AAPL"].map((symbol) => ({ symbol, timeframe: "1d" }));
+    const spec = portfolioSpec.parse({ kind: "portfolio", strategy, data });
+    registry.say({ type: "assign", ...A, spec, checkpoint: null, datasets: [null, null] });
+    expect(await registry.next("reject")).toMatchObject({ reason: "no data SP500 1d" });
+    registry.say({ type: "assign", ...leaseFor(2), spec, checkpoint: null, datasets: [sha256, null] });
+    await registry.next("accept");
+    expect(await registry.next("complete")).toMatchObject({ result: { summary: { symbols: 2 } } });
   });
 
   it("is fetched no further when the operation is cancelled meanwhile", async () => {
