@@ -103,7 +103,7 @@ export const SIDE_ROWS: readonly SideRow[] = [
   { key: "averageLoss", label: "Average loss", measure: "money", signed: true },
   { key: "largestWin", label: "Largest win", measure: "money", signed: true },
   { key: "largestLoss", label: "Largest loss", measure: "money", signed: true },
-  { key: "averageBarsHeld", label: "Bars held", measure: "ratio" },
+  { key: "averageBarsHeld", label: "Bars held", measure: "average" },
   { key: "averageDurationMs", label: "Average length", measure: "duration" },
   { key: "averageWinDurationMs", label: "Length of wins", measure: "duration" },
   { key: "averageLossDurationMs", label: "Length of losses", measure: "duration" },

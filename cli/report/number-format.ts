@@ -1,14 +1,20 @@
 /** Figures as people read them. The same text on every machine: the locale is fixed. */
 
 /** How a figure is measured, which decides its digits and its unit. */
-export type Measure = "percent" | "money" | "ratio" | "count" | "duration" | "date";
+export type Measure = "percent" | "money" | "ratio" | "average" | "count" | "duration" | "date";
 
 /** A statistic as the wire has it: null is undefined, infinities are texts. */
 export type StatisticValue = number | "Infinity" | "-Infinity" | null;
 
 export const UNDEFINED_FIGURE = "–";
 const MINUS = "\u2212";
-const DIGITS: Record<Exclude<Measure, "duration" | "date">, number> = { percent: 2, money: 2, ratio: 3, count: 0 };
+const DIGITS: Record<Exclude<Measure, "duration" | "date">, number> = {
+  percent: 2,
+  money: 2,
+  ratio: 3,
+  average: 1,
+  count: 0,
+};
 /** From here on a figure is written with an exponent, since nobody counts so many digits. */
 const EXPONENT_FROM = 1e12;
 
