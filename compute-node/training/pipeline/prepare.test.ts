@@ -328,6 +328,16 @@ describe("the report before a run", () => {
     expect(codesOf(report)).toContain("labels-do-not-fit");
   });
 
+  it("refuses bars that end within the warm-up, a symbol without bars, and a strategy without symbols", () => {
+    const short = { A: market(swing(14, 0)), B: market(swing(14, 3)) };
+    expect(codesOf(reportOf(undefined, short))[0]).toBe("no-rows");
+    expect(() => reportOf(undefined, { A: BARS.A } as typeof BARS)).toThrow(/No bars of B are given/);
+    const criteria = { mode: "multi_symbol", selection_criteria: { liquidity_tier: "high" } };
+    expect(() => reportOf(({ training_data: data }) => Object.assign(data, { symbols: criteria }))).toThrow(
+      /names no symbols/,
+    );
+  });
+
   it("refuses labels of an unknown source with the valid ones", () => {
     expect(() => reportOf(({ training }) => Object.assign(training, { labels: { source: "sigzag" } }))).toThrow(
       /sigzag/,

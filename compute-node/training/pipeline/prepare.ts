@@ -1,4 +1,5 @@
 /** From a strategy and bars to what a network learns from, with a report of what is wrong with it. */
+import { Problem } from "../../../protocol/problem.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { timeframeMs } from "../../market-data/timeframe.ts";
@@ -68,6 +69,10 @@ export function prepareTraining(request: PrepareRequest): PreparedTraining {
   const config = labelConfigOf(strategy);
   const matrices = computeFeaturesOfSymbols(strategy, bars, context === undefined ? {} : { context });
   const { baseTimeframe, symbols } = resolveV3(strategy);
+  if (symbols.length === 0)
+    throw new Problem("invalid-strategy", "The strategy names no symbols to learn from.", {
+      cure: "List them under training_data.symbols: selection_criteria alone find none.",
+    });
   const columns = placeSymbols(symbols, (symbol) => {
     const base = bars[symbol][baseTimeframe];
     return {
