@@ -83,7 +83,10 @@ const TICK_TOLERANCE = 1e-9;
 
 /** `price` on the grid of `tickSize`, upwards for `direction` 1, at least one tick; as it is for a tick size of 0. */
 export function roundToTick(price: number, tickSize: number, direction: Side): number {
-  if (tickSize === 0 || !Number.isFinite(price)) return price;
+  return tickSize === 0 || !Number.isFinite(price) ? price : onGrid(price, tickSize, direction);
+}
+
+function onGrid(price: number, tickSize: number, direction: Side): number {
   const ticks = price / tickSize;
   const nearest = Math.round(ticks);
   const isOnGrid = Math.abs(ticks - nearest) <= TICK_TOLERANCE * Math.max(1, nearest);

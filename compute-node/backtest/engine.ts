@@ -18,7 +18,7 @@ import { EXIT_REASONS, type ResultWarning } from "../../protocol/backtest-result
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
-import type { ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
+import type { EntrySizing, ProtectiveLevel, StrategySignals } from "../strategy/signals.ts";
 import { type AccountRules, accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
 import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
 import { EquityCurve, type EquityRecorder } from "./equity-recorder.ts";
@@ -149,6 +149,8 @@ export class SignalRun {
   private readonly settings: BacktestSettings;
   private readonly fillsAtClose: boolean;
   private readonly wholeDemand: EntryDemand;
+  /** Of the entry at hand; one object for all of them. */
+  private readonly prices: { fill: number; entry: number; readonly rate: number };
   private readonly rules: AccountRules;
   private readonly bars: BarColumns;
 
@@ -204,6 +206,7 @@ export class SignalRun {
     this.signals = signals;
     this.settings = settings;
     this.fillsAtClose = settings.fillAt === "close";
+    this.prices = { fill: Number.NaN, entry: Number.NaN, rate: this.rules.takerRate };
     this.wholeDemand = { fraction: signals.sizeFraction, units: null, money: null };
     this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];
     this.cash = settings.initialCapital;
@@ -387,8 +390,10 @@ export class SignalRun {
     const { slippageRate, spreadRate } = this.settings;
     const fillPrice = price * (1 + side * slippageRate);
     const entryPrice = roundToTick(fillPrice * (1 + side * spreadRate), this.rules.tickSize, side);
-    const prices = { fill: fillPrice, entry: entryPrice, rate: this.rules.takerRate };
-    const demand = this.entryDemand();
+    const { prices } = this;
+    prices.fill = fillPrice;
+    prices.entry = entryPrice;
+    const demand = this.signals.sizing === undefined ? this.wholeDemand : this.sizedDemand(this.signals.sizing);
     const units = entryUnits(demand, this.cash, prices, this.settings);
     if (!(units > 0)) {
       this.refuse(side, fillBar, entryRefusal(demand, this.cash, prices, this.settings));
@@ -402,19 +407,19 @@ export class SignalRun {
     this.cash -= this.commission(entryPrice, this.rules.takerRate);
     const signalClose = this.close[this.signalBar];
     const { stopLoss, takeProfit } = this.signals;
-    const { tickSize } = this.rules;
-    const level = (rule: ProtectiveLevel | null, direction: Side) =>
-      rule === null
-        ? direction * Number.POSITIVE_INFINITY
-        : roundToTick(levelPrice(rule, direction, signalClose, entryPrice), tickSize, direction);
-    this.stop = level(stopLoss, side === 1 ? -1 : 1);
-    this.target = level(takeProfit, side);
+    this.stop = this.levelPrice(stopLoss, side === 1 ? -1 : 1, signalClose);
+    this.target = this.levelPrice(takeProfit, side, signalClose);
     this.isProtected = stopLoss !== null || takeProfit !== null;
   }
 
-  private entryDemand(): EntryDemand {
-    const { sizing } = this.signals;
-    if (sizing === undefined) return this.wholeDemand;
+  /** Infinite without a rule; `direction` 1 above the reference, -1 below it. */
+  private levelPrice(rule: ProtectiveLevel | null, direction: Side, signalClose: number): number {
+    if (rule === null) return direction * Number.POSITIVE_INFINITY;
+    const price = (rule.from === "fill" ? this.entryPrice : signalClose) * (1 + direction * rule.fraction);
+    return roundToTick(price, this.rules.tickSize, direction);
+  }
+
+  private sizedDemand(sizing: EntrySizing): EntryDemand {
     if (sizing.kind === "units") return { fraction: 1, units: sizing.units, money: null };
     if (sizing.kind === "money") return { fraction: 1, units: null, money: sizing.money };
     const volatility = annualVolatility(this.bars, this.signalBar, sizing.window);
@@ -504,9 +509,4 @@ export class SignalRun {
     this.nextSet[column] = found;
     return found;
   }
-}
-
-/** `direction` 1 above the reference, -1 below it. */
-function levelPrice(level: ProtectiveLevel, direction: number, signalClose: number, entryPrice: number): number {
-  return (level.from === "fill" ? entryPrice : signalClose) * (1 + direction * level.fraction);
 }
