@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
 export WRANGLER_HIDE_BANNER := true
 export CLOUDFLARE_CF_FETCH_ENABLED := false
-# Its CPU library is in the package; what it would fetch besides is for CUDA, from a place that npm cannot reach for us.
+# onnxruntime-node has its CPU library in the package; its install script would fetch CUDA libraries from NuGet.
 export ONNXRUNTIME_NODE_INSTALL := skip
 
 PACKAGES := node_modules/.ktrdr-installed
