@@ -28,7 +28,7 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
 
   beforeAll(async () => {
     device = await GpuDevice.open(await findAdapter({ allowSoftware: true }));
-    gpu = backendOf(device, {});
+    gpu = backendOf(device);
   }, COMPILE_MS);
 
   afterAll(() => gpu?.dispose());
@@ -48,7 +48,7 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
       const plain = { ...small, options: { optimiser: SGD, gradientClip: null } };
       const member = recurrent === undefined ? smallMember(plain) : smallRecurrentMember(recurrent, plain);
       const cut = { rowsPerGroup: 8, rowsPerThread: 8, gradientTile: 32, gradientRows: 16 };
-      const session = await (large ? backendOf(device, cut) : gpu).create(member);
+      const session = await (large ? backendOf(device, { tiling: cut }) : gpu).create(member);
       const before = { ...(await session.getState()), steps: 2 };
       // A step of length 1 leaves the gradient as the difference.
       await session.setState(before);
@@ -116,13 +116,17 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
     const learningRate = 0.01;
     const whole = await gpu.create(member);
     await whole.trainBatches({ order, firstBatch: 0, batchCount: 4, learningRate });
+    // One batch a slice.
+    const sliced = await backendOf(device, { sliceBytes: 64 }).create(member);
+    await sliced.trainBatches({ order, firstBatch: 0, batchCount: 4, learningRate });
+    expect(await sliced.getState()).toEqual(await whole.getState());
     const begun = await gpu.create(member);
     await begun.trainBatches({ order, firstBatch: 0, batchCount: 3, learningRate });
     const resumed = await gpu.create(smallMember({ dropout: 0.2 }));
     await resumed.setState(await begun.getState());
     await resumed.trainBatches({ order, firstBatch: 3, batchCount: 1, learningRate });
     expect(await resumed.getState()).toEqual(await whole.getState());
-    for (const session of [whole, begun, resumed]) session.dispose();
+    for (const session of [whole, sliced, begun, resumed]) session.dispose();
   });
 
   it("hands a run over to the CPU by a checkpoint, and takes it back", async () => {
@@ -159,7 +163,7 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
     const set = smallSet("classes");
     set.features.fill(Number.POSITIVE_INFINITY, 20 * set.inputs, 21 * set.inputs);
     const member = smallMember({ set });
-    const session = await gpu.create(member);
+    const session = await backendOf(device, { sliceBytes: 64 }).create(member);
     const request = { order: set.training, learningRate: 0.01 };
     await session.trainBatches({ ...request, firstBatch: 0, batchCount: 1 });
     const before = await session.getState();
@@ -212,7 +216,7 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
   });
 
   it("answers everything with a Problem once the device is lost", async () => {
-    const lost = backendOf(await GpuDevice.open(await findAdapter({ allowSoftware: true })), {});
+    const lost = backendOf(await GpuDevice.open(await findAdapter({ allowSoftware: true })));
     const session = await lost.create(smallMember());
     lost.dispose();
     const order = new Uint32Array(16);

@@ -16,14 +16,18 @@ import { type AdapterDescription, type AdapterRequest, adapterLine, findAdapter 
 import { GpuDevice } from "./device.ts";
 import { meanLoss } from "./mean-loss.ts";
 import { type Plan, planOf, type Tiling } from "./plan.ts";
-import { bytesPerMember, mostBatchRowsOf, Population } from "./population.ts";
+import { bytesPerMember, mostBatchRowsOf, Population, SLICE_BYTES } from "./population.ts";
 import { RequestQueue } from "./request-queue.ts";
-import type { OutputsRequest, TrainRequest } from "./slices.ts";
+import type { OutputsRequest, TrainRequest } from "./requests.ts";
 
-export interface GpuBackendRequest extends AdapterRequest {
-  /** How the work is cut, where the measured choice is not wanted. */
+/** How the work is cut, where the usual choice is not wanted. */
+export interface Cut {
   readonly tiling?: Partial<Tiling>;
+  /** How much of the rows' order goes to the GPU at once. */
+  readonly sliceBytes?: number;
 }
+
+export interface GpuBackendRequest extends AdapterRequest, Cut {}
 
 export interface GpuBackend extends TrainingBackend {
   readonly description: AdapterDescription;
@@ -36,15 +40,15 @@ export interface GpuBackend extends TrainingBackend {
 /** Opens the machine's GPU. Throws the Problems of `findAdapter`, and `unavailable` when it gives no device. */
 export async function openGpuBackend(request: GpuBackendRequest = {}): Promise<GpuBackend> {
   const device = await GpuDevice.open(await findAdapter(request));
-  return backendOf(device, request.tiling ?? {});
+  return backendOf(device, request);
 }
 
-export function backendOf(device: GpuDevice, tiling: Partial<Tiling>): GpuBackend {
+export function backendOf(device: GpuDevice, { tiling = {}, sliceBytes = SLICE_BYTES }: Cut = {}): GpuBackend {
   const createPopulation = async (members: readonly Member[]): Promise<TrainingSession[]> => {
     const sessions = new Map<Member, TrainingSession>();
     try {
       for (const group of groupsOf(members, device, tiling)) {
-        const population = await Population.create(device, group.plan, group.members);
+        const population = await Population.create(device, group.plan, group.members, sliceBytes);
         const shared = new SharedPopulation(population, group.members.length);
         for (const [index, member] of group.members.entries())
           sessions.set(member, new GpuSession(shared, index, member));

@@ -17,8 +17,8 @@ import {
 import { type BufferRequest, type GpuDevice, type Kernel, USAGE } from "./device.ts";
 import { gradientsKernel } from "./gradients-kernel.ts";
 import { type Plan, UPDATE_THREADS } from "./plan.ts";
+import { type OutputsRequest, partsOf, type TrainRequest } from "./requests.ts";
 import { outputsKernel, rowsKernel } from "./rows-kernel.ts";
-import { type OutputsRequest, partsOf, type TrainRequest, trainInSlices } from "./slices.ts";
 import { updateKernel } from "./update-kernel.ts";
 
 interface Dispatch {
@@ -32,16 +32,19 @@ const STATISTICS_FLOATS = 4;
 /** WebGPU's own limit in each direction of a dispatch. */
 const MOST_GROUPS = 65_535;
 /** A driver resets a GPU that is busy with one submission for seconds; so much work is far below that. */
-const SUBMISSION_FLOPS = 2e10;
+const SUBMISSION_FLOPS = 1e11;
 const MOST_STEPS_PER_SUBMISSION = 256;
-/** What goes up or comes down at once, about; populations on long histories would fill the memory otherwise. */
-const UPLOAD_BYTES = 64 * 1024 * 1024;
+/** Of the rows' order, what goes up at once: some milliseconds of a large population's work. */
+export const SLICE_BYTES = 8 * 1024 * 1024;
+/** What comes down at once, about; large populations on long histories would fill the memory otherwise. */
+const OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export class Population {
   readonly #device: GpuDevice;
   readonly #plan: Plan;
   readonly #members: readonly Member[];
   readonly #mostBatchRows: number;
+  readonly #sliceBytes: number;
   readonly #steps: number[];
   readonly #buffers = new Map<BufferName, GPUBuffer>();
   readonly #kernels = new Map<KernelName, Kernel>();
@@ -50,8 +53,13 @@ export class Population {
    * Compiles the kernels and uploads the members' features and labels, which all share; their weights come with
    * `writeState`. Throws `too-large` for what the adapter's buffers do not hold.
    */
-  static async create(device: GpuDevice, plan: Plan, members: readonly Member[]): Promise<Population> {
-    const population = new Population(device, plan, members);
+  static async create(
+    device: GpuDevice,
+    plan: Plan,
+    members: readonly Member[],
+    sliceBytes: number,
+  ): Promise<Population> {
+    const population = new Population(device, plan, members, sliceBytes);
     try {
       await population.#compile();
       await device.withinMemory(() => population.#allocate());
@@ -62,34 +70,36 @@ export class Population {
     return population;
   }
 
-  private constructor(device: GpuDevice, plan: Plan, members: readonly Member[]) {
+  private constructor(device: GpuDevice, plan: Plan, members: readonly Member[], sliceBytes: number) {
     this.#device = device;
     this.#plan = plan;
     this.#members = members;
     this.#mostBatchRows = mostBatchRowsOf(members);
+    this.#sliceBytes = sliceBytes;
     this.#steps = members.map(() => 0);
   }
 
-  /** Runs the requests side by side; one request a member at most. */
-  train(requests: readonly TrainRequest[]): Promise<BatchResults[]> {
-    const rowsPerStep = requests.reduce((sum, { index }) => sum + this.#members[index].options.batchRows, 0);
-    const most = Math.max(1, Math.floor(UPLOAD_BYTES / BYTES_PER_FLOAT / rowsPerStep));
-    return trainInSlices(requests, most, (slice) => this.#trainSlice(slice));
-  }
-
-  async #trainSlice(requests: readonly TrainRequest[]): Promise<BatchResults[]> {
-    const starts = this.#prepareTraining(requests);
-    const dispatches = this.#stepDispatches();
+  /**
+   * Runs the requests side by side; one request a member at most. The rows' order goes up in slices, each while the GPU
+   * trains on the one before.
+   */
+  async train(requests: readonly TrainRequest[]): Promise<BatchResults[]> {
+    const starts = this.#startTraining(requests);
     const steps = requests.reduce((most, { batchCount }) => Math.max(most, batchCount), 0);
-    const perSubmission = this.#stepsPerSubmission(requests.length);
-    for (let done = 0; done < steps; done += perSubmission) {
-      this.#device.check();
-      // A command with a buffer that is gone would take the whole device with it.
-      this.#buffer("weights");
-      this.#submit(dispatches, Math.min(perSubmission, steps - done));
-      // Whoever else lives on this thread gets a turn.
-      await new Promise((resolve) => setImmediate(resolve));
+    const rowsPerStep = requests.reduce((sum, { index }) => sum + this.#members[index].options.batchRows, 0);
+    const perSlice = Math.max(1, Math.floor(this.#sliceBytes / BYTES_PER_FLOAT / rowsPerStep));
+    let sliceBefore: Promise<undefined> = Promise.resolve(undefined);
+    for (let done = 0; done < steps; done += perSlice) {
+      const count = Math.min(perSlice, steps - done);
+      this.#writeSlice(requests, starts, done, count);
+      await this.#submitSteps(count, requests.length);
+      const slice = this.#device.settle(this.#device.device.queue.onSubmittedWorkDone());
+      // Whoever waits for it meets its failure, unless the slice before has failed already.
+      slice.catch(() => {});
+      await sliceBefore;
+      sliceBefore = slice;
     }
+    await sliceBefore;
     return this.#readResults(requests, starts);
   }
 
@@ -97,20 +107,19 @@ export class Population {
   async outputs(requests: readonly OutputsRequest[]): Promise<Float32Array[]> {
     const bytesOf = ({ rows }: OutputsRequest) => rows.length * this.#plan.network.outputs * BYTES_PER_FLOAT;
     const answers: Float32Array[] = [];
-    for (const part of partsOf(requests, bytesOf, UPLOAD_BYTES)) answers.push(...(await this.#outputsPart(part)));
+    for (const part of partsOf(requests, bytesOf, OUTPUT_BYTES)) answers.push(...(await this.#outputsPart(part)));
     return answers;
   }
 
   async #outputsPart(requests: readonly OutputsRequest[]): Promise<Float32Array[]> {
     const { network, tiling } = this.#plan;
     const { outputs } = network;
-    const starts = startsOf(requests.map(({ rows }) => rows.length));
+    const starts = this.#writeOrders(requests.map(({ rows }) => rows));
     const settings = this.#idleSettings();
     for (const [at, { index, rows }] of requests.entries()) {
       settings[index] = { ...settings[index], orderStart: starts[at], exampleCount: rows.length };
     }
     this.#write("members", packMembers(this.#plan, settings));
-    this.#writeOrders(requests.map(({ rows }) => rows));
     const total = starts[requests.length];
     this.#grow("outputs", total * outputs * BYTES_PER_FLOAT);
     const most = requests.reduce((longest, { rows }) => Math.max(longest, rows.length), 0);
@@ -206,39 +215,60 @@ export class Population {
     for (const name of ["order", "corrections", "statistics", "outputs"] as const) this.#create(name, 0);
   }
 
-  /** Settings, orders and corrections of the requests; answers where each one's statistics start, in batches. */
-  #prepareTraining(requests: readonly TrainRequest[]): number[] {
+  /** What lasts for the requests; answers where each one's statistics start, in batches. */
+  #startTraining(requests: readonly TrainRequest[]): number[] {
     const starts = startsOf(requests.map(({ batchCount }) => batchCount));
-    const orders = requests.map(({ index, order, firstBatch, batchCount }) => {
-      const { batchRows } = this.#members[index].options;
-      return order.subarray(firstBatch * batchRows, (firstBatch + batchCount) * batchRows);
-    });
-    const orderStarts = startsOf(orders.map(({ length }) => length));
-    const settings = this.#idleSettings();
     const corrections = new Float32Array(2 * starts[requests.length]);
-    for (const [at, { index, batchCount, learningRate }] of requests.entries()) {
-      settings[index] = {
-        ...settings[index],
-        orderStart: orderStarts[at],
-        exampleCount: orders[at].length,
-        batchCount,
-        statisticsStart: starts[at],
-        firstStep: this.#steps[index],
-        learningRate,
-      };
-      fillCorrections(
-        corrections.subarray(2 * starts[at], 2 * starts[at + 1]),
-        this.#members[index],
-        this.#steps[index],
-      );
+    for (const [at, { index }] of requests.entries()) {
+      const part = corrections.subarray(2 * starts[at], 2 * starts[at + 1]);
+      fillCorrections(part, this.#members[index], this.#steps[index]);
     }
-    this.#write("members", packMembers(this.#plan, settings));
     this.#write("control", new Uint8Array(CONTROL_BYTES * this.#members.length));
-    this.#writeOrders(orders);
     this.#grow("corrections", corrections.byteLength);
     this.#write("corrections", corrections);
     this.#grow("statistics", starts[requests.length] * STATISTICS_FLOATS * BYTES_PER_FLOAT);
     return starts;
+  }
+
+  /** Settings and orders for `count` batches after the first `done`; batches are counted through the whole request. */
+  #writeSlice(requests: readonly TrainRequest[], starts: readonly number[], done: number, count: number): void {
+    const orders = requests.map(({ index, order, firstBatch, batchCount }) => {
+      const { batchRows } = this.#members[index].options;
+      const end = firstBatch + Math.min(batchCount, done + count);
+      return order.subarray((firstBatch + done) * batchRows, Math.max(end, firstBatch + done) * batchRows);
+    });
+    const orderStarts = this.#writeOrders(orders);
+    const settings = this.#idleSettings();
+    for (const [at, { index, order, firstBatch, batchCount, learningRate }] of requests.entries()) {
+      const { batchRows } = this.#members[index].options;
+      const end = Math.min(order.length, (firstBatch + batchCount) * batchRows);
+      settings[index] = {
+        ...settings[index],
+        // Where the request's first row would stand; 32 bits wrap around there and here alike.
+        orderStart: orderStarts[at] - done * batchRows,
+        exampleCount: end - firstBatch * batchRows,
+        batchCount: Math.min(batchCount, done + count),
+        statisticsStart: starts[at],
+        firstStep: this.#steps[index],
+        learningRate,
+      };
+    }
+    this.#write("members", packMembers(this.#plan, settings));
+  }
+
+  /** Hands over so many steps, some at a time. */
+  async #submitSteps(steps: number, members: number): Promise<void> {
+    const dispatches = this.#stepDispatches();
+    const flopsPerStep = 6 * members * this.#mostBatchRows * this.#plan.times * this.#plan.parameterCount;
+    const most = Math.max(1, Math.min(MOST_STEPS_PER_SUBMISSION, Math.floor(SUBMISSION_FLOPS / flopsPerStep)));
+    for (let done = 0; done < steps; done += most) {
+      this.#device.check();
+      // A command with a buffer that is gone would take the whole device with it.
+      this.#buffer("weights");
+      this.#submit(dispatches, Math.min(most, steps - done));
+      // Whoever else lives on this thread gets a turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   #stepDispatches(): Dispatch[] {
@@ -269,11 +299,6 @@ export class Population {
     this.#device.device.queue.submit([encoder.finish()]);
   }
 
-  #stepsPerSubmission(members: number): number {
-    const flopsPerStep = 6 * members * this.#mostBatchRows * this.#plan.parameterCount;
-    return Math.max(1, Math.min(MOST_STEPS_PER_SUBMISSION, Math.floor(SUBMISSION_FLOPS / flopsPerStep)));
-  }
-
   async #readResults(requests: readonly TrainRequest[], starts: readonly number[]): Promise<BatchResults[]> {
     const byteLength = starts[requests.length] * STATISTICS_FLOATS * BYTES_PER_FLOAT;
     const [bytes] = await this.#device.read([{ buffer: this.#buffer("statistics"), offset: 0, byteLength }]);
@@ -291,12 +316,14 @@ export class Population {
     return this.#members.map((member) => settingsOf(member));
   }
 
-  #writeOrders(orders: readonly Uint32Array[]): void {
+  /** Side by side; answers where each starts. */
+  #writeOrders(orders: readonly Uint32Array[]): number[] {
     const starts = startsOf(orders.map(({ length }) => length));
     this.#grow("order", starts[orders.length] * BYTES_PER_FLOAT);
     const all = new Uint32Array(starts[orders.length]);
     for (const [at, order] of orders.entries()) all.set(order, starts[at]);
     this.#write("order", all);
+    return starts;
   }
 
   #kernel(name: KernelName): Kernel {

@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let failed = control[member].failed == 1u || (bitcast<u32>(norm) & 0x7f800000u) == 0x7f800000u;
   if (group.x == 0u && thread == 0u) {
     statistics[members[member].statisticsStart + batch].w = norm;
-    control[member].batch = select(batch + 1u, members[member].batchCount, failed);
+    control[member].batch = select(batch + 1u, 0xffffffffu, failed);
   }
   if (failed) { return; }
   let place = group.x * THREADS + thread;
