@@ -67,6 +67,14 @@ describe("actions on bars", () => {
   });
 });
 
+describe("a dividend above the price", () => {
+  it("is an error that names both", () => {
+    const bars = pricesOf([10, 10, 10]);
+    const place = () => placeActions([{ symbol: "A", exMs: DAY_MS, action: "dividend", amount: 12 }], bars);
+    expect(place).toThrow(/A pays 12 on 1970-01-02, and its last price before is 10/);
+  });
+});
+
 describe("a split", () => {
   const bars = pricesOf([100, 100, 100, 50, 55, 55]);
   const actions: BarAction[] = [{ bar: 3, split: 2, dividend: 0 }];

@@ -137,7 +137,10 @@ export interface PlacedActions {
   readonly outside: number;
 }
 
-/** Each action at the first bar at or after its moment. Every split of a bar comes before its dividends. */
+/**
+ * Each action at the first bar at or after its moment. Every split of a bar comes before its dividends.
+ * @throws Problem `invalid-data` for a dividend that is not below the close before it
+ */
 export function placeActions(actions: readonly CorporateAction[], bars: BarColumns): PlacedActions {
   const byBar = new Map<number, { bar: number; split: number; dividend: number }>();
   let outside = 0;
@@ -152,5 +155,16 @@ export function placeActions(actions: readonly CorporateAction[], bars: BarColum
     else placed.dividend += action.amount;
     byBar.set(bar, placed);
   }
+  for (const { bar, split, dividend } of byBar.values()) {
+    const close = bars.close[bar - 1] / split;
+    if (dividend > 0 && dividend >= close) throw tooHigh(actions[0].symbol, bars.timeMs[bar], dividend, close);
+  }
   return { actions: [...byBar.values()].sort((a, b) => a.bar - b.bar), outside };
+}
+
+function tooHigh(symbol: string, timeMs: number, dividend: number, close: number): Problem {
+  const day = new Date(timeMs).toISOString().slice(0, 10);
+  return new Problem("invalid-data", `${symbol} pays ${dividend} on ${day}, and its last price before is ${close}.`, {
+    cure: "Give dividends for one unit after a split of the same day, and prices as they were traded.",
+  });
 }

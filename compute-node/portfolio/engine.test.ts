@@ -22,7 +22,7 @@ describe("a portfolio of one", () => {
       }),
       { numRuns: 3000 },
     );
-  });
+  }, 120_000);
 });
 
 describe("the fast portfolio engine and the slow reference engine", () => {

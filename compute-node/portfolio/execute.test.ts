@@ -87,6 +87,25 @@ describe("a portfolio backtest", () => {
     expect(run).toThrow(message);
   });
 
+  it("of prices at zero and below buys nothing there, and every figure is a number or told as undefined", () => {
+    const bars = randomBars(60, 1, 0.02);
+    const low = (price: number) => ({
+      ...bars,
+      open: constant(bars, price),
+      high: constant(bars, price),
+      low: constant(bars, price),
+      close: constant(bars, price),
+    });
+    const strategy = { kind: "rules", name: "always", entries: { long: "close < 1", short: "close > 1" } };
+    for (const price of [0, -5]) {
+      const datasets = [low(price), low(price)].map((of) => ({ bars: of, sha256: "0".repeat(64) }));
+      const { result } = executePortfolio({ spec: specOf(["A", "B"], { strategy }), datasets });
+      expect(result.trades).toEqual([]);
+      expect(result.equity.every((money) => money === 100_000)).toBe(true);
+      expect(wire(portfolioResult).parse(wire(portfolioResult).encode(result), "result")).toEqual(result);
+    }
+  });
+
   it("pays a symbol in another currency at the rates of the moments", () => {
     const [{ bars }] = datasetsOf(1);
     const flat = {

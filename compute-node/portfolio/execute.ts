@@ -86,6 +86,7 @@ export function executePortfolio({ spec, datasets, onProgress }: PortfolioReques
       bars: Math.min(done, total),
     }),
   );
+  requireFinite(run.equity);
   report("statistics", total);
   const hashes = {
     spec: portfolioSpecHash(spec),
@@ -96,6 +97,15 @@ export function executePortfolio({ spec, datasets, onProgress }: PortfolioReques
   report("encoding", total);
   const bytes = encodePortfolioResult(result);
   return { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
+}
+
+/** Only prices, rates or settings of an absurd size lead beyond numbers. */
+function requireFinite(equity: Float64Array): void {
+  const bad = equity.findIndex((money) => !Number.isFinite(money));
+  if (bad < 0) return;
+  throw new Problem("invalid-data", `The equity at moment ${bad} is ${equity[bad]}, which no result can hold.`, {
+    cure: "Look for prices, rates, splits or settings of an absurd size.",
+  });
 }
 
 /** Each symbol once, one timeframe, and nothing that names a symbol or currency that is not there. */

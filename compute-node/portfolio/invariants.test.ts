@@ -1,11 +1,13 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { backtestSettings } from "../../protocol/operations.ts";
 import { randomBars } from "../backtest/random-cases.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { runPortfolio } from "./engine.ts";
 import { type RandomPortfolio, randomPortfolio } from "./random-portfolios.ts";
 import { ReferencePortfolio } from "./reference-engine.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 function run({ symbols, plan, settings }: RandomPortfolio) {
   return runPortfolio(symbols, plan, settings);

@@ -80,14 +80,18 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
   };
 }
 
-/** Equity of one who puts equal money in every symbol at the close of its first bar, and keeps its dividends as cash. */
+/**
+ * Equity of one who puts equal money in every symbol at the close of its first bar, and keeps its dividends as cash. What
+ * costs nothing or less cannot be bought: its part stays cash.
+ */
 function heldTogether(clock: Float64Array, symbols: readonly PortfolioSymbol[], capital: number): Float64Array {
   const equity = new Float64Array(clock.length);
   const part = capital / symbols.length;
   for (const { bars, rates, actions } of symbols) {
     const { timeMs, close } = bars;
-    let units = part / (close[0] * (rates?.close[0] ?? 1));
-    let [bar, cash, next, value] = [-1, 0, 0, part];
+    const price = close[0] * (rates?.close[0] ?? 1);
+    let units = price > 0 ? part / price : 0;
+    let [bar, cash, next, value] = [-1, price > 0 ? 0 : part, 0, part];
     for (let moment = 0; moment < clock.length; moment++) {
       if (bar + 1 < timeMs.length && timeMs[bar + 1] === clock[moment]) {
         bar++;
