@@ -110,19 +110,19 @@ function about(
     return false;
   }
   const { operationId, attempt } = message;
-  const isRefused = message.type === "complete" && !resultIsStored(state, message.result);
   // The end of an attempt says all that an acceptance would have said.
-  const isEnd = ENDINGS.includes(message.type) && !isRefused;
-  if (!lease.accepted && !isEnd && message.type !== "reject") {
+  if (!lease.accepted && !ENDINGS.includes(message.type) && message.type !== "reject") {
     lease.accepted = true;
     state.operations.update({ operationId, status: "running" }, { accepted: true });
     recordEvent(state, operationId, "accepted", now, { worker_id: worker.workerId, attempt });
   }
   if (message.type === "accept") return false;
-  if (isRefused) {
-    const reason = `the artefact of operation ${operationId} is not stored; upload it first`;
-    sendTo(state, worker, { type: "refused", reason });
-    return false;
+  if (message.type === "complete" && !resultIsStored(state, message.result)) {
+    // Nobody has the bytes any more: they were collected while the node was away, or never sent. It runs again.
+    count(state.sql, "messages_refused");
+    loseLease(state, worker, operationId, "lost: the result's bytes are not in the store", now);
+    sendTo(state, worker, { type: "stale", operationId, attempt });
+    return true;
   }
   if (message.type === "complete") {
     completeLease(state, worker, lease, message.result, now);

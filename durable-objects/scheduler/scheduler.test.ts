@@ -241,13 +241,15 @@ describe("the registry's scheduler", () => {
       }
     });
 
-    it("refuses a completion whose artefact was never stored, and keeps the lease", () => {
+    it("runs an operation again whose result's bytes nobody has any more, as often as it may be tried", () => {
       registry.connect("a");
-      const id = registry.submit();
+      const id = registry.submit({ maxAttempts: 2 });
+      const result = { ...done, sha256: "f".repeat(64) };
       registry.take("a");
-      registry.say("a", { type: "complete", operationId: id, attempt: 1, result: { ...done, sha256: "f".repeat(64) } });
-      expect(registry.take("a")[0]).toMatchObject({ type: "refused" });
-      expect(registry.status(id)).toBe("running");
+      registry.say("a", { type: "complete", operationId: id, attempt: 1, result });
+      expect(registry.take("a")).toMatchObject([{ type: "stale" }, { type: "assign", operationId: id, attempt: 2 }]);
+      registry.say("a", { type: "complete", operationId: id, attempt: 2, result });
+      expect(registry.scheduler.operation(id)).toMatchObject({ status: "failed", result: null });
     });
 
     it("fails at once for an error that another machine would meet too", () => {
