@@ -13,33 +13,56 @@ export const enum Activation {
 }
 
 /**
+ * Numbers that the polynomials need, in memory: V8 builds a vector constant anew at each use, out of four instructions,
+ * and repeats a number from memory in one.
+ */
+const numbers = memory.data<f32>([
+  // exponential: bounds, 1/ln 2, 1.5 x 2^23, ln 2 in two parts, coefficients from the highest power on
+  -87.3, 88, 1.44269504, 12582912, 0.693359375, -2.1219444e-4, 1.98756915e-4, 1.39819995e-3, 8.33345191e-3,
+  4.16657959e-2, 1.66666655e-1, 5.00000012e-1, 1,
+  // tanh: bounds, coefficients above and below
+  -7.90531111, 7.90531111, -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-8,
+  1.48572235717979e-5, 6.37261928875436e-4, 4.89352455891786e-3, 1.19825839466702e-6, 1.18534705686654e-4,
+  2.268434632439e-3, 4.89352518554385e-3,
+]);
+
+/** All lanes the number at this place. */
+// @ts-ignore: decorator
+@inline
+function number(index: i32): v128 {
+  return v128.load32_splat(numbers + (<usize>index << 2));
+}
+
+/**
  * e to the power of each lane, to 2 units in the last place, from -87.3 to 88; beyond that the nearer end's value.
  * The Cephes polynomial (expf.c): e^x = 2^n e^r with |r| <= ln(2)/2.
  */
 // @ts-ignore: decorator
 @inline
 export function exponential(x: v128): v128 {
-  const bounded = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-87.3)), f32x4.splat(88));
+  const bounded = f32x4.pmin(f32x4.pmax(x, number(0)), number(1));
   // Adding 1.5 x 2^23 rounds to an integer and leaves it in the lowest bits.
-  const shifted = f32x4.add(f32x4.mul(bounded, f32x4.splat(1.44269504)), f32x4.splat(12582912));
-  const count = f32x4.sub(shifted, f32x4.splat(12582912));
-  let r = f32x4.sub(bounded, f32x4.mul(count, f32x4.splat(0.693359375)));
-  r = f32x4.sub(r, f32x4.mul(count, f32x4.splat(-2.1219444e-4)));
-  let sum = f32x4.splat(1.98756915e-4);
-  sum = multiplyAdd(sum, r, f32x4.splat(1.39819995e-3));
-  sum = multiplyAdd(sum, r, f32x4.splat(8.33345191e-3));
-  sum = multiplyAdd(sum, r, f32x4.splat(4.16657959e-2));
-  sum = multiplyAdd(sum, r, f32x4.splat(1.66666655e-1));
-  sum = multiplyAdd(sum, r, f32x4.splat(5.00000012e-1));
-  sum = f32x4.add(multiplyAdd(f32x4.mul(r, r), sum, r), f32x4.splat(1));
-  const power = i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(0x3f800000));
+  const rounder = number(3);
+  const shifted = f32x4.add(f32x4.mul(bounded, number(2)), rounder);
+  const count = f32x4.sub(shifted, rounder);
+  let r = f32x4.sub(bounded, f32x4.mul(count, number(4)));
+  r = f32x4.sub(r, f32x4.mul(count, number(5)));
+  let sum = multiplyAdd(number(6), r, number(7));
+  sum = multiplyAdd(sum, r, number(8));
+  sum = multiplyAdd(sum, r, number(9));
+  sum = multiplyAdd(sum, r, number(10));
+  sum = multiplyAdd(sum, r, number(11));
+  const one = number(12);
+  sum = f32x4.add(multiplyAdd(f32x4.mul(r, r), sum, r), one);
+  // The bits of 1 are the exponent's bias at its place.
+  const power = i32x4.add(i32x4.shl(shifted, 23), one);
   return f32x4.mul(sum, power);
 }
 
 // @ts-ignore: decorator
 @inline
 export function sigmoid(x: v128): v128 {
-  const one = f32x4.splat(1);
+  const one = number(12);
   return f32x4.div(one, f32x4.add(one, exponential(f32x4.neg(x))));
 }
 
@@ -50,19 +73,17 @@ export function sigmoid(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function hyperbolicTangent(value: v128): v128 {
-  const x = f32x4.pmin(f32x4.pmax(value, f32x4.splat(-7.90531111)), f32x4.splat(7.90531111));
+  const x = f32x4.pmin(f32x4.pmax(value, number(13)), number(14));
   const square = f32x4.mul(x, x);
-  let above = f32x4.splat(-2.76076847742355e-16);
-  above = multiplyAdd(above, square, f32x4.splat(2.00018790482477e-13));
-  above = multiplyAdd(above, square, f32x4.splat(-8.60467152213735e-11));
-  above = multiplyAdd(above, square, f32x4.splat(5.12229709037114e-8));
-  above = multiplyAdd(above, square, f32x4.splat(1.48572235717979e-5));
-  above = multiplyAdd(above, square, f32x4.splat(6.37261928875436e-4));
-  above = multiplyAdd(above, square, f32x4.splat(4.89352455891786e-3));
-  let below = f32x4.splat(1.19825839466702e-6);
-  below = multiplyAdd(below, square, f32x4.splat(1.18534705686654e-4));
-  below = multiplyAdd(below, square, f32x4.splat(2.268434632439e-3));
-  below = multiplyAdd(below, square, f32x4.splat(4.89352518554385e-3));
+  let above = multiplyAdd(number(15), square, number(16));
+  above = multiplyAdd(above, square, number(17));
+  above = multiplyAdd(above, square, number(18));
+  above = multiplyAdd(above, square, number(19));
+  above = multiplyAdd(above, square, number(20));
+  above = multiplyAdd(above, square, number(21));
+  let below = multiplyAdd(number(22), square, number(23));
+  below = multiplyAdd(below, square, number(24));
+  below = multiplyAdd(below, square, number(25));
   return f32x4.div(f32x4.mul(x, above), below);
 }
 
