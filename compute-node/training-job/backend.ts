@@ -1,0 +1,74 @@
+/** On what a run trains: the node's GPU where it has one that takes the network, else its processor. */
+import type { TrainSpec } from "../../protocol/operations.ts";
+import { Problem } from "../../protocol/problem.ts";
+import { cpuBackend, type Member, type TrainingBackend } from "../training/index.ts";
+
+/** Of a node that has a GPU; null without one. */
+export interface NodeGpu {
+  /** An adapter that computes on the CPU counts as one. */
+  readonly allowSoftware: boolean;
+}
+
+export interface OpenBackend {
+  readonly backend: TrainingBackend;
+  /** Gives the device back. */
+  close(): void;
+}
+
+type Log = (lines: string[]) => void;
+
+/** Throws a `Problem` where a GPU is asked for and there is none; says so where it was not asked for. */
+export async function openBackend(
+  { backend, fast }: Pick<TrainSpec, "backend" | "fast">,
+  gpu: NodeGpu | null,
+  onLog: Log,
+): Promise<OpenBackend> {
+  const cpu = cpuBackend(fast ? "fast" : "exact");
+  if (backend === "cpu") return { backend: cpu, close: () => {} };
+  if (gpu === null) {
+    if (backend === "gpu") throw noGpu();
+    onLog(["this node has no GPU: training on the CPU"]);
+    return { backend: cpu, close: () => {} };
+  }
+  try {
+    // Dawn is 132 MB, which nobody else loads.
+    const { openGpuBackend } = await import("../training/gpu/index.ts");
+    const opened = await openGpuBackend({ allowSoftware: gpu.allowSoftware });
+    onLog([`training on ${opened.name}`]);
+    const chosen = backend === "gpu" ? opened : withFallback(opened, cpu, onLog);
+    return { backend: chosen, close: () => opened.dispose() };
+  } catch (thrown) {
+    if (backend === "gpu") throw thrown;
+    onLog([`the GPU cannot be used (${Problem.from(thrown).message}): training on the CPU`]);
+    return { backend: cpu, close: () => {} };
+  }
+}
+
+/** `first`, or `second` where the first refuses a network; its name is of the one that was taken last. */
+export function withFallback(first: TrainingBackend, second: TrainingBackend, onLog: Log): TrainingBackend {
+  let taken = first;
+  const attempt = async <T>(create: (backend: TrainingBackend) => Promise<T>): Promise<T> => {
+    try {
+      taken = first;
+      return await create(first);
+    } catch (thrown) {
+      if (!(thrown instanceof Problem)) throw thrown;
+      onLog([`${thrown.message} Training on the CPU.`]);
+      taken = second;
+      return create(second);
+    }
+  };
+  return {
+    get name() {
+      return taken.name;
+    },
+    create: (member: Member) => attempt((backend) => backend.create(member)),
+    createPopulation: (members: readonly Member[]) => attempt((backend) => backend.createPopulation(members)),
+  };
+}
+
+function noGpu(): Problem {
+  return new Problem("unavailable", "This run asks for a GPU, and this node has none.", {
+    cure: "Submit it with --worker-type gpu_host, or with --backend auto.",
+  });
+}

@@ -1,0 +1,212 @@
+/**
+ * @file A training run from its specification to the model's bytes: what a job thread and `--local` call. It has no
+ * clock and does no I/O; who calls it decides between batches whether to save, to report or to stop.
+ */
+import { createHash } from "node:crypto";
+import { type TrainSpec, trainSpec } from "../../protocol/operations.ts";
+import { Problem } from "../../protocol/problem.ts";
+import type { V3Strategy } from "../../protocol/strategy-v3.ts";
+import { encodeModel, type Model, measureParts, trainedModel } from "../models/index.ts";
+import { resolveV3 } from "../strategy/index.ts";
+import {
+  decodeCheckpoint,
+  type Member,
+  parameterLayout,
+  runIdentity,
+  type TrainingBackend,
+  type TrainingOptions,
+  TrainingRun,
+  type TrainingSet,
+} from "../training/index.ts";
+import { type PreparedTraining, prepareTraining, requirePreflight, trainingPlan } from "../training/pipeline/index.ts";
+import { summaryOf, type TrainingSummary } from "./summary.ts";
+import { type TrainingData, type TrainingDataset, trainingData } from "./training-data.ts";
+
+/** Raised with every change after which the same specification and data give other weights. */
+const TRAINING_VERSION = "ktrdr-training-1";
+
+export interface TrainingProgress {
+  readonly phase: "features" | "training" | "evaluation";
+  /** Of the whole run, 0 to 1. */
+  readonly fraction: number;
+  /** The one that runs, from 1; 0 before the first. */
+  readonly epoch: number;
+  /** Training loss and accuracy of the epoch that runs, so far; null before its first batch. */
+  readonly loss: number | null;
+  readonly accuracy: number | null;
+  /** Of the newest complete epoch. */
+  readonly validationLoss: number | null;
+  readonly validationAccuracy: number | null;
+  /** Examples that this call has trained on. */
+  readonly rows: number;
+}
+
+export interface TrainingRequest {
+  readonly spec: TrainSpec;
+  /** In the order of the specification's data. */
+  readonly datasets: readonly TrainingDataset[];
+  readonly backend: TrainingBackend;
+  /** Where an earlier attempt was; one that does not fit is refused with a log line. */
+  readonly checkpoint?: Uint8Array;
+  readonly onLog?: (lines: string[]) => void;
+  /** Throwing from it ends the run. */
+  readonly onProgress?: (progress: TrainingProgress) => void;
+  /** Called between batches; `save` makes a checkpoint of this moment. Throwing from it ends the run. */
+  readonly onTurn?: (save: () => Promise<Uint8Array<ArrayBuffer>>) => Promise<void>;
+  /** Batches between two turns; some tens of milliseconds of them by default. The result does not depend on it. */
+  readonly turnBatches?: number;
+}
+
+export interface TrainingArtefact {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly sha256: string;
+  readonly summary: TrainingSummary;
+  readonly model: Model;
+}
+
+/** Where training begins and ends within the whole run. */
+const [TRAINING_START, TRAINING_END] = [0.02, 0.98];
+/** Operations between two turns: some tens of milliseconds on one core. */
+const TURN_OPERATIONS = 1e9;
+/** Of each weight and example: forward, backward and gradient take two each. */
+const OPERATIONS_PER_WEIGHT = 6;
+
+/**
+ * The same specification and data give the same bytes on the CPU's exact kernels, also when the run is cut and resumed
+ * from any of its checkpoints. Throws a `Problem`: what `prepareTraining`, `requirePreflight` and `TrainingRun` throw,
+ * and for data that does not fit the strategy.
+ */
+export async function executeTraining(request: TrainingRequest): Promise<TrainingArtefact> {
+  const { spec, datasets, backend, onLog = () => {}, onProgress } = request;
+  onProgress?.({ ...NOTHING_YET, phase: "features", fraction: 0 });
+  const strategy = overridden(spec);
+  const data = trainingData({ strategy, data: spec.data }, datasets);
+  const prepared = prepareTraining({ strategy, bars: data.bars });
+  requirePreflight(prepared.report);
+  onLog([...strategyLines(strategy), ...preflightLines(prepared)]);
+  const plan = trainingPlan(strategy, prepared);
+  const run = await startRun(request, { ...plan, set: prepared.set }, dataHash(strategy, data), onLog);
+  try {
+    await train(run, prepared, plan, request);
+    onProgress?.({ ...progressOf(run, prepared.set, plan.options, 0), phase: "evaluation", fraction: TRAINING_END });
+    const trained = await run.finish();
+    const model = trainedModel({
+      name: spec.model,
+      strategy,
+      prepared,
+      plan,
+      trained,
+      metrics: await measureParts(prepared, run.session),
+      data: data.learnt,
+      specSha256: sha256Of(JSON.stringify(trainSpec.parse(spec))),
+      codeVersion: TRAINING_VERSION,
+      backend: backend.name,
+    });
+    return { ...encodeModel(model), summary: summaryOf(model.manifest, prepared.report.findings), model };
+  } finally {
+    run.session.dispose();
+  }
+}
+
+/** The strategy with what the specification says in its place; the model keeps it like that. */
+function overridden({ strategy, seed, epochs }: TrainSpec): V3Strategy {
+  const changes = { ...(seed === undefined ? {} : { seed }), ...(epochs === undefined ? {} : { epochs }) };
+  return { ...strategy, training: { ...strategy.training, ...changes } };
+}
+
+/** Names all that the rows of the set follow from, and the code that makes them. */
+function dataHash(strategy: V3Strategy, { learnt }: TrainingData): string {
+  return sha256Of(JSON.stringify([TRAINING_VERSION, strategy, learnt]));
+}
+
+/** From the checkpoint where there is one that fits. */
+function startRun(
+  { backend, checkpoint }: TrainingRequest,
+  member: Member,
+  hash: string,
+  onLog: (lines: string[]) => void,
+): Promise<TrainingRun> {
+  if (checkpoint === undefined) return TrainingRun.create(backend, member, hash);
+  try {
+    const { identity, position } = decodeCheckpoint(checkpoint);
+    if (identity !== runIdentity(member, hash)) throw foreign();
+    onLog([`goes on from a checkpoint: ${position.epochs} epochs and ${position.batches} batches are done`]);
+  } catch (thrown) {
+    onLog([`warning: ${Problem.from(thrown).message} The run starts from its beginning.`]);
+    return TrainingRun.create(backend, member, hash);
+  }
+  return TrainingRun.create(backend, member, hash, checkpoint);
+}
+
+function foreign(): Problem {
+  return new Problem("conflict", "The checkpoint is of another strategy, other data or another version.");
+}
+
+async function train(
+  run: TrainingRun,
+  { set }: PreparedTraining,
+  { network, options }: Pick<Member, "network" | "options">,
+  { onProgress, onTurn, turnBatches: asked }: TrainingRequest,
+): Promise<void> {
+  const windowRows = network.kind === "mlp" ? 1 : network.sequenceLength;
+  const perBatch = OPERATIONS_PER_WEIGHT * parameterLayout(network).length * windowRows * options.batchRows;
+  const turnBatches = asked ?? Math.max(1, Math.floor(TURN_OPERATIONS / perBatch));
+  let rows = 0;
+  while (!run.isFinished) {
+    const { epochs, batches } = run.position;
+    await run.advance(turnBatches);
+    const isEpochEnd = run.position.epochs > epochs;
+    const last = isEpochEnd ? run.batchesPerEpoch : run.position.batches;
+    rows += Math.min(set.training.length, last * options.batchRows) - batches * options.batchRows;
+    onProgress?.(progressOf(run, set, options, rows));
+    await onTurn?.(() => run.checkpoint());
+  }
+}
+
+const NOTHING_YET = {
+  epoch: 0,
+  loss: null,
+  accuracy: null,
+  validationLoss: null,
+  validationAccuracy: null,
+  rows: 0,
+} as const;
+
+function progressOf(run: TrainingRun, set: TrainingSet, options: TrainingOptions, rows: number): TrainingProgress {
+  const { epochs, batches, lossSum, correct, history } = run.position;
+  const done = (epochs + batches / run.batchesPerEpoch) / options.epochs;
+  const newest = history.at(-1);
+  const examples = Math.min(set.training.length, batches * options.batchRows);
+  const soFar = examples === 0 ? null : { loss: lossSum / examples, accuracy: correct / examples };
+  return {
+    phase: "training",
+    fraction: TRAINING_START + (TRAINING_END - TRAINING_START) * done,
+    epoch: batches === 0 ? epochs : epochs + 1,
+    loss: soFar?.loss ?? newest?.trainingLoss ?? null,
+    accuracy: soFar?.accuracy ?? newest?.trainingAccuracy ?? null,
+    validationLoss: newest?.validationLoss ?? null,
+    validationAccuracy: newest?.validationAccuracy ?? null,
+    rows,
+  };
+}
+
+/** What the strategy says that has no effect. */
+function strategyLines(strategy: V3Strategy): string[] {
+  return resolveV3(strategy).warnings.map(({ message, cure }) => `warning: ${message}. ${cure}`);
+}
+
+function preflightLines({ set, report, classNames }: PreparedTraining): string[] {
+  const { training, validation, test } = set;
+  const counts = report.parts.training.classCounts;
+  const shares =
+    counts === null ? "a predicted return" : classNames.map((name, k) => `${counts[k]} ${name}`).join(", ");
+  return [
+    `${training.length} training, ${validation.length} validation and ${test.length} test examples of ${set.inputs} features`,
+    `training labels: ${shares}`,
+    ...report.findings.map(({ message, cure }) => `warning: ${message} ${cure}`),
+  ];
+}
+
+function sha256Of(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

@@ -1,0 +1,84 @@
+/** The bars that a training run learns from: cut to its range, by symbol and timeframe. */
+import type { DataRequest, TrainSpec } from "../../protocol/operations.ts";
+import { Problem } from "../../protocol/problem.ts";
+import { testedBars } from "../backtest/index.ts";
+import type { BarColumns } from "../market-data/bars.ts";
+import type { ModelManifest } from "../models/index.ts";
+import { type BarsByTimeframe, resolveV3 } from "../strategy/index.ts";
+
+export interface TrainingDataset {
+  /** The whole dataset; the range is cut here. */
+  readonly bars: BarColumns;
+  readonly sha256: string;
+}
+
+export interface TrainingData {
+  readonly bars: Readonly<Record<string, BarsByTimeframe>>;
+  /** What the model says that it learnt from, in the order of the specification. */
+  readonly learnt: ModelManifest["data"];
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * `datasets` in the order of the specification's data. A range of the data wins over the strategy's `start_date` and
+ * `end_date`, both inclusive. Throws a `Problem`: `invalid-request` for data that the strategy does not read or that is
+ * named twice, `data-not-found` for a range without bars, `invalid-strategy` for a date that is none.
+ */
+export function trainingData(
+  { strategy, data }: Pick<TrainSpec, "strategy" | "data">,
+  datasets: readonly TrainingDataset[],
+): TrainingData {
+  const { symbols, timeframes } = resolveV3(strategy);
+  const range = strategyRange(strategy.training_data);
+  const bars: Record<string, Record<string, BarColumns>> = {};
+  const learnt = data.map((asked, index) => {
+    requireRead(asked, symbols, timeframes);
+    const { symbol, timeframe } = asked;
+    if (bars[symbol]?.[timeframe] !== undefined) throw namedTwice(asked);
+    const cut = testedBars(datasets[index].bars, { ...range, ...asked });
+    bars[symbol] = { ...bars[symbol], [timeframe]: cut };
+    const [startMs, endMs] = [cut.timeMs[0], cut.timeMs[cut.rows - 1]];
+    return { symbol, timeframe, sha256: datasets[index].sha256, startMs, endMs, bars: cut.rows };
+  });
+  return { bars, learnt };
+}
+
+function requireRead(
+  { symbol, timeframe }: DataRequest,
+  symbols: readonly string[],
+  timeframes: readonly string[],
+): void {
+  if (symbols.includes(symbol) && timeframes.includes(timeframe)) return;
+  throw new Problem("invalid-request", `The strategy does not read ${symbol} ${timeframe}.`, {
+    cure: `Give ${symbols.join(", ")} in ${timeframes.join(", ")}, or add it to the strategy's training_data.`,
+  });
+}
+
+function namedTwice({ symbol, timeframe }: DataRequest): Problem {
+  return new Problem("invalid-request", `The data names ${symbol} ${timeframe} twice.`, {
+    cure: "Remove one of them.",
+  });
+}
+
+type Dates = Pick<TrainSpec["strategy"]["training_data"], "start_date" | "end_date">;
+
+function strategyRange({ start_date: start, end_date: end }: Dates): Pick<DataRequest, "startMs" | "endMs"> {
+  return {
+    ...(start === undefined ? {} : { startMs: dayOf("start_date", start) }),
+    // The last day counts whole; a time of day is meant as it stands.
+    ...(end === undefined ? {} : { endMs: dayOf("end_date", end) + (end.includes("T") ? 0 : DAY_MS - 1) }),
+  };
+}
+
+/** Milliseconds of a day's start, or of an ISO time. */
+function dayOf(name: string, text: string): number {
+  const isShaped = /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text);
+  const timeMs = isShaped ? Date.parse(text) : Number.NaN;
+  // Date.parse takes February 30 for March 1.
+  const isReal = text.includes("T") || (timeMs >= 0 && new Date(timeMs).toISOString().startsWith(text));
+  if (timeMs >= 0 && isReal) return timeMs;
+  throw new Problem("invalid-strategy", `training_data.${name} is ${JSON.stringify(text)}, and that is no date.`, {
+    cure: `Write a day, such as ${name}: "2020-01-31".`,
+  });
+}
