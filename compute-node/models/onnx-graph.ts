@@ -145,7 +145,7 @@ function readNode(node: MessageReader): OnnxNode {
     const name = attribute.text(1);
     if (type === ATTRIBUTE.float) return [name, attribute.float(2) ?? 0];
     if (type === ATTRIBUTE.int) return [name, attribute.integer(3) ?? 0];
-    if (type === ATTRIBUTE.tensor) return [name, valuesOf(name, attribute.messages(5)[0])];
+    if (type === ATTRIBUTE.tensor) return [name, attribute.messages(5).flatMap((tensor) => valuesOf(name, tensor))];
     return [name, type === ATTRIBUTE.ints ? attribute.integers(8) : attribute.text(4)];
   });
   const operator = node.text(4);
