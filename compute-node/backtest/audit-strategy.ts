@@ -18,6 +18,7 @@ import {
   seriesKnownAt,
 } from "../strategy/index.ts";
 import { type AuditedColumn, type AuditReport, audit, auditSlowly } from "./audit.ts";
+import { runBacktest } from "./engine.ts";
 import type { OrderLog } from "./order-log.ts";
 import type { AnyScript, ParameterDeclarations, ScriptStrategy } from "./script-api.ts";
 import { indicatorColumns, indicatorsOf, parametersOf } from "./script-indicators.ts";
@@ -29,26 +30,36 @@ export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport
   const tested = sliceBars(bars, spec.data.startMs, spec.data.endMs);
   const { strategy, parameters, settings } = spec;
   if (strategy.kind === "rules")
-    return auditRules(compileRules(strategy, parameters), tested, ruleSeries(strategy, parameters));
+    return auditRules(compileRules(strategy, parameters), tested, ruleSeries(strategy, parameters), settings);
   return withPlaces(strategy, () => auditScript(tested, () => loadScript(strategy), settings, parameters));
 }
 
-/** The four signals of compiled rules, and the series (`ruleSeries`) that lead to them. */
+/**
+ * The signals of compiled rules, the series (`ruleSeries`) that lead to them and, with settings, the account that follows:
+ * sizes too are decided from the past alone.
+ */
 export function auditRules(
   compiled: Pick<CompiledRules, "signals">,
   bars: BarColumns,
   series: (bars: BarColumns) => readonly NamedSeries[] = () => [],
+  settings: BacktestSettings | null = null,
 ): AuditReport {
   return audit(bars.timeMs, (rows) => {
     const cut = barsBetween(bars, 0, rows);
-    return [...series(cut), ...signalColumns(compiled.signals(cut))];
+    const signals = compiled.signals(cut);
+    const columns = [...series(cut), ...signalColumns(signals)];
+    if (settings === null) return columns;
+    const { equity } = runBacktest(cut, signals, { ...settings, finalizeTrades: false });
+    return [...columns, { kind: "equity", name: "equity", values: equity }];
   });
 }
 
 const SIGNALS = ["entryLong", "exitLong", "entryShort", "exitShort"] as const;
 
-function signalColumns(signals: Pick<StrategySignals, (typeof SIGNALS)[number]>): AuditedColumn[] {
-  return SIGNALS.map((name) => ({ kind: "signal", name, values: signals[name] }));
+/** Entries, exits and, where the strategy ranks, its rank. */
+function signalColumns(signals: Pick<StrategySignals, (typeof SIGNALS)[number] | "rank">): AuditedColumn[] {
+  const columns = SIGNALS.map((name): AuditedColumn => ({ kind: "signal", name, values: signals[name] }));
+  return signals.rank === undefined ? columns : [...columns, { kind: "signal", name: "rank", values: signals.rank }];
 }
 
 /**

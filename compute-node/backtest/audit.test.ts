@@ -117,6 +117,23 @@ describe("the audit of rules", () => {
     expect(findings.map(({ kind, name }) => `${kind} ${name}`)).toEqual(["series close@1d"]);
   });
 
+  it("follows the account too, whose sizes are measured from the past", () => {
+    const sized = ruleStrategy.parse({ ...rules, size: { volatility_target: 0.2, window: 30 } });
+    const report = auditRules(compileRules(sized), bars, ruleSeries(sized), settings);
+    expect(report.findings).toEqual([]);
+    expect(report.columns.equity).toBe(1);
+    let runs = 0;
+    const leaking = {
+      signals(cut: BarColumns) {
+        const signals = compileRules(sized).signals(cut);
+        const target = runs++ === 0 ? 0.2 : 0.1;
+        return { ...signals, sizing: { kind: "volatility" as const, target, window: 30 } };
+      },
+    };
+    const { findings } = auditRules(leaking, bars, undefined, settings);
+    expect(findings.map(({ kind }) => kind)).toEqual(["equity"]);
+  });
+
   it("finds an indicator that nothing reads yet", () => {
     plant(findIndicator("rsi"), centredWindow);
     expect(auditOfRules().findings.map(({ name }) => name)).toEqual(["unused"]);
