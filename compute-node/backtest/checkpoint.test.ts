@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backtestSettings, Problem } from "../../protocol/index.ts";
+import { backtestSettings, backtestSpec, Problem } from "../../protocol/index.ts";
 import { CHECKPOINT_VERSION, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
 import { type EngineResult, runBacktest } from "./engine.ts";
+import { executeBacktest } from "./execute.ts";
 import { randomBars, randomCase, randomSettings } from "./random-cases.ts";
 import { type OrderScript, randomScript, SCRIPT_BARS } from "./random-orders.ts";
 import { ResumableBacktest } from "./resumable-backtest.ts";
@@ -111,6 +112,51 @@ describe("a script", () => {
     const strategy = defineStrategy({ state: () => ({ now: () => 1 }), onBar: () => undefined });
     const run = new ScriptRun(randomBars(5, 1, 0.01), strategy as unknown as AnyScript, backtestSettings.parse({}));
     expect(() => run.checkpoint(INPUTS)).toThrow(/state cannot be kept/);
+  });
+});
+
+describe("a job", () => {
+  const bars = randomBars(200_000, 4, 0.002);
+  const spec = backtestSpec.parse({
+    kind: "backtest",
+    strategy: {
+      kind: "rules",
+      name: "cross",
+      indicators: { fast: { type: "sma", period: 5 }, slow: { type: "sma", period: 20 } },
+      entries: { long: "fast > slow" },
+      exits: { long: "fast <= slow" },
+    },
+    data: { symbol: "TEST", timeframe: "1d" },
+  });
+  const request = { spec, bars, dataSha256: "d".repeat(64) };
+
+  it("that goes on from its last checkpoint gives the same artefact, byte for byte", () => {
+    const saved: Uint8Array[] = [];
+    const stopped = { from: null, isDue: () => true, save: (bytes: Uint8Array) => void saved.push(bytes) };
+    const stop = ({ bars: done }: { bars: number }) => {
+      if (done > 100_000) throw new Error("the machine went away");
+    };
+    expect(() => executeBacktest({ ...request, checkpoints: stopped, onProgress: stop })).toThrow("went away");
+    const from = saved[saved.length - 1];
+    const seen: number[] = [];
+    const resumed = executeBacktest({
+      ...request,
+      checkpoints: { from, isDue: () => false, save: () => undefined },
+      onProgress: ({ bars: done }) => void seen.push(done),
+    });
+    expect(resumed.sha256).toBe(executeBacktest(request).sha256);
+    expect(Math.min(...seen.filter((done) => done > 0))).toBeGreaterThan(100_000);
+  });
+
+  it("of other data does not take a checkpoint", () => {
+    const saved: Uint8Array[] = [];
+    executeBacktest({
+      ...request,
+      checkpoints: { from: null, isDue: () => true, save: (kept) => void saved.push(kept) },
+    });
+    const checkpoints = { from: saved[0], isDue: () => false, save: () => undefined };
+    const other = { ...request, dataSha256: "e".repeat(64), checkpoints };
+    expect(() => executeBacktest(other)).toThrow("The checkpoint is of other inputs.");
   });
 });
 

@@ -17,6 +17,15 @@ const LENGTH_AT = 12;
 const HASH_AT = 16;
 const PAYLOAD_AT = 48;
 
+/** How a run is kept and taken up again. */
+export interface RunCheckpoints {
+  /** The checkpoint to go on from; null to begin. */
+  readonly from: Uint8Array | null;
+  /** Asked between stretches of bars, tens of thousands apart: true for a checkpoint now. */
+  readonly isDue: () => boolean;
+  readonly save: (checkpoint: Uint8Array) => void;
+}
+
 export type CheckpointKind = "signals" | "script";
 
 interface Payload {

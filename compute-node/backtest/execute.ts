@@ -11,6 +11,7 @@ import {
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
 import { encodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
+import type { RunCheckpoints } from "./checkpoint.ts";
 import { prepareStrategy } from "./prepare-strategy.ts";
 import { type FinishedRun, runDetails } from "./run-details.ts";
 import { listOf } from "./series.ts";
@@ -32,6 +33,8 @@ export interface BacktestRequest {
   readonly onProgress?: (progress: BacktestProgress) => void;
   /** Takes each line that a strategy in TypeScript prints. */
   readonly onLog?: (line: string) => void;
+  /** Without it a run cannot be taken up again. A script takes part where it declares its state. */
+  readonly checkpoints?: RunCheckpoints;
 }
 
 export interface BacktestProgress {
@@ -60,25 +63,34 @@ const PHASE_START = { signals: 0, bars: 0.2, statistics: 0.5, encoding: 0.6 } as
  * Bars before the range are not seen, also not by indicators.
  *
  * @throws Problem `data-not-found` for a range without bars; `invalid-data` for bars that the store would not take, and for
- *   figures beyond what a number holds; `invalid-strategy` for what the strategy gets wrong
+ *   figures beyond what a number holds; `invalid-strategy` for what the strategy gets wrong; as `decodeCheckpoint`
  */
-export function executeBacktest({ spec, bars, dataSha256, onProgress, onLog }: BacktestRequest): BacktestArtefact {
+export function executeBacktest({
+  spec,
+  bars,
+  dataSha256,
+  onProgress,
+  onLog,
+  checkpoints,
+}: BacktestRequest): BacktestArtefact {
   const report = (phase: BacktestProgress["phase"], done: number) =>
     onProgress?.({ phase, fraction: PHASE_START[phase], bars: done });
   const { parameters, run: runOn } = prepareStrategy(spec, onLog);
   const tested = testedBars(bars, spec.data);
   report("signals", 0);
   const barsShare = PHASE_START.statistics - PHASE_START.bars;
-  const run = runOn(tested, (done) =>
-    onProgress?.({ phase: "bars", fraction: PHASE_START.bars + (barsShare * done) / tested.rows, bars: done }),
-  );
+  const hashes = { spec: specificationHash(spec), data: dataSha256, engine: engineHash() };
+  const onBars = (done: number) =>
+    onProgress?.({ phase: "bars", fraction: PHASE_START.bars + (barsShare * done) / tested.rows, bars: done });
+  const inputs = `${hashes.spec} ${hashes.data} ${hashes.engine}`;
+  const run = runOn(tested, onBars, checkpoints === undefined ? undefined : { ...checkpoints, inputs });
   const { symbol, timeframe } = spec.data;
   return artefactOf({
     asked: { strategyName: spec.strategy.name, symbol, timeframe, settings: spec.settings },
     bars: tested,
     run,
     parameters: { ...parameters },
-    hashes: { spec: specificationHash(spec), data: dataSha256, engine: engineHash() },
+    hashes,
     ...(onProgress === undefined ? {} : { onProgress }),
   });
 }

@@ -18,7 +18,7 @@ export {
   type NeuralAudit,
 } from "./audit-strategy.ts";
 export { Broker, type BrokerOptions } from "./broker.ts";
-export { CHECKPOINT_VERSION } from "./checkpoint.ts";
+export { CHECKPOINT_VERSION, type RunCheckpoints } from "./checkpoint.ts";
 export { ColumnScratch } from "./column-scratch.ts";
 export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
 export {

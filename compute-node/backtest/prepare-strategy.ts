@@ -1,18 +1,30 @@
 /** Each kind of strategy behind one door: checked first, run on bars afterwards. */
-import type { BacktestSpec } from "../../protocol/operations.ts";
+import type { BacktestSettings, BacktestSpec } from "../../protocol/operations.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileRules } from "../strategy/index.ts";
-import { type BarsDone, runBacktest } from "./engine.ts";
+import type { StrategySignals } from "../strategy/signals.ts";
+import type { RunCheckpoints } from "./checkpoint.ts";
+import { type BarsDone, type EngineResult, runBacktest } from "./engine.ts";
+import { ResumableBacktest } from "./resumable-backtest.ts";
 import type { FinishedRun } from "./run-details.ts";
 import { parametersOf } from "./script-indicators.ts";
 import { loadScript, withPlaces } from "./script-source.ts";
-import { runScript } from "./script-strategy.ts";
+import { runScript, ScriptRun } from "./script-strategy.ts";
 
 export interface PreparedStrategy {
   /** Every parameter with the value in force. */
   readonly parameters: Readonly<Record<string, number>>;
-  /** `onBars` is called with 0 once signals are there, and then now and then. */
-  run(bars: BarColumns, onBars: BarsDone): FinishedRun;
+  /**
+   * `onBars` is called with 0 once signals are there, and then now and then.
+   *
+   * @throws Problem as `decodeCheckpoint` for a checkpoint that is not of this run
+   */
+  run(bars: BarColumns, onBars: BarsDone, checkpoints?: NamedCheckpoints): FinishedRun;
+}
+
+export interface NamedCheckpoints extends RunCheckpoints {
+  /** Names what the run depends on: specification, data, engine. */
+  readonly inputs: string;
 }
 
 /**
@@ -25,18 +37,59 @@ export function prepareStrategy(spec: BacktestSpec, onLog?: (line: string) => vo
     const script = loadScript(strategy, onLog === undefined ? {} : { onLog });
     return {
       parameters: parametersOf(script, parameters),
-      run: (bars, onBars) => withPlaces(strategy, () => runScript(bars, script, settings, parameters, onBars)),
+      run: (bars, onBars, checkpoints) =>
+        withPlaces(strategy, () => {
+          // What a script without a declared state remembers is nowhere to be kept: it begins anew.
+          if (checkpoints === undefined || script.state === undefined)
+            return runScript(bars, script, settings, parameters, onBars);
+          const { from, inputs } = checkpoints;
+          const run =
+            from === null
+              ? new ScriptRun(bars, script, settings, parameters)
+              : ScriptRun.resume(bars, script, settings, parameters, from, inputs);
+          run.advance(bars.rows, saving(run, onBars, checkpoints));
+          return run.finish(onBars);
+        }),
     };
   }
   const compiled = compileRules(strategy, parameters);
   return {
     parameters: { ...compiled.parameters },
-    run(bars, onBars) {
+    run(bars, onBars, checkpoints) {
       const signals = compiled.signals(bars);
       onBars(0);
-      const result = runBacktest(bars, signals, settings, onBars);
+      const result = runSignals(bars, signals, settings, onBars, checkpoints);
       const openLots = result.openPosition === null ? [] : [result.openPosition];
       return { ...result, warmupBars: signals.warmupBars, openLots, signals };
     },
+  };
+}
+
+function runSignals(
+  bars: BarColumns,
+  signals: StrategySignals,
+  settings: BacktestSettings,
+  onBars: BarsDone,
+  checkpoints: NamedCheckpoints | undefined,
+): EngineResult {
+  if (checkpoints === undefined) return runBacktest(bars, signals, settings, onBars);
+  const { from, inputs } = checkpoints;
+  const run =
+    from === null
+      ? new ResumableBacktest(bars, signals, settings)
+      : ResumableBacktest.resume(bars, signals, settings, from, inputs);
+  run.advance(bars.rows, saving(run, onBars, checkpoints));
+  return run.finish(onBars);
+}
+
+/** Saves first, so that a run that is told to stop has kept what it did. */
+function saving(
+  run: Pick<ResumableBacktest, "checkpoint">,
+  onBars: BarsDone,
+  { inputs, isDue, save }: NamedCheckpoints,
+): BarsDone {
+  return (bars) => {
+    if (isDue()) save(run.checkpoint(inputs));
+    onBars(bars);
   };
 }
