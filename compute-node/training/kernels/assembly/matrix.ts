@@ -6,7 +6,8 @@
  * A tile of a result is 4 rows by 8 columns: eight accumulators, two vectors of the right matrix and one repeated value
  * of the left one, which is what x86's sixteen registers hold.
  */
-import { activationSlope, Activation } from "./activation";
+import { Activation, activationSlope } from "./activation";
+import { Constant, constant } from "./constants";
 
 /** What becomes of a tile before it is written. */
 export const enum Finish {
@@ -31,7 +32,7 @@ export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
 @inline
 function finishTile(value: v128, at: usize, values: usize, finish: Finish): v128 {
   if (finish == Finish.relu) return f32x4.pmax(value, f32x4.splat(0));
-  if (finish == Finish.leakyRelu) return f32x4.pmax(value, f32x4.mul(value, f32x4.splat(0.01)));
+  if (finish == Finish.leakyRelu) return f32x4.pmax(value, f32x4.mul(value, constant(Constant.leakySlope)));
   if (finish == Finish.add) return f32x4.add(value, v128.load(at));
   if (finish >= Finish.slope) return activationSlope(value, v128.load(values), finish - Finish.slope);
   return value;

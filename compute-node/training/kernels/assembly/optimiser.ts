@@ -2,6 +2,7 @@
  * One pass over all weights. Lengths are in floats and multiples of four; `clip` multiplies each gradient before
  * anything else. Formulas as in torch.optim.
  */
+import { Bits, bits, Constant, constant } from "./constants";
 
 /**
  * Zero in place of what is too small to matter. A moment that only fades would end among the denormal numbers, where
@@ -10,7 +11,7 @@
 // @ts-ignore: decorator
 @inline
 function flushed(moment: v128): v128 {
-  return v128.and(moment, f32x4.gt(f32x4.abs(moment), f32x4.splat(1e-30)));
+  return v128.and(moment, f32x4.gt(v128.and(moment, bits(Bits.magnitude)), constant(Constant.faded)));
 }
 
 /** The sum of squares, in double precision. */

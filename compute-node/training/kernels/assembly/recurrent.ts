@@ -6,6 +6,7 @@
  * `starts`, if not 0, has for each row the time at which its window begins: before that its states stay zero.
  */
 import { hyperbolicTangent, sigmoid } from "./activation";
+import { Constant, constant } from "./constants";
 import { multiplyAdd } from "./matrix";
 
 // @ts-ignore: decorator
@@ -80,7 +81,7 @@ export function lstmBackward(
   time: i32,
 ): void {
   const gateBytes = <usize>(columns >> 3) * (<usize>stride << 5);
-  const one = f32x4.splat(1);
+  const one = constant(Constant.one);
   for (let column = 0; column < columns; column += 8) {
     for (let row = 0; row < rows; row++) {
       const begun = hasBegun(starts, row, time);
@@ -177,7 +178,7 @@ export function gruBackward(
   time: i32,
 ): void {
   const gateBytes = <usize>(columns >> 3) * (<usize>stride << 5);
-  const one = f32x4.splat(1);
+  const one = constant(Constant.one);
   for (let column = 0; column < columns; column += 8) {
     for (let row = 0; row < rows; row++) {
       const begun = hasBegun(starts, row, time);
