@@ -7,6 +7,7 @@ export { decodeModel, type EncodedModel, encodeModel, type Model, requireFeature
 export { type ModelOutputs, type ModelRunOptions, modelOutputs, modelSignals } from "./model-signals.ts";
 export { exportOnnx, ONNX_OPSET } from "./onnx-export.ts";
 export { importOnnx } from "./onnx-import.ts";
+export { type ModelBacktestInput, runModelBacktest } from "./run-model-backtest.ts";
 export { networkOutputs } from "./run-network.ts";
 export { importHints, importSafetensors } from "./safetensors-import.ts";
 export { measureParts, type TrainedMetrics, type TrainingOutcome, trainedModel } from "./trained-model.ts";

@@ -135,6 +135,11 @@ describe("a backtest of a model", () => {
     );
   });
 
+  it("without the bars that it decides on is refused", async () => {
+    const given = { ...request(modelOf(MLP)), bars: { "4h": bars } };
+    await expect(executeModelBacktest(given)).rejects.toThrow(/decides on 1h bars, and none of X are given/);
+  });
+
   it("warns of bars that the model was trained on", async () => {
     const model = modelOf(MLP);
     const learnt = { ...model.manifest.data[0], startMs: 0, endMs: 99 * HOUR_MS };

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { BacktestResult, ResultWarning } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
+import { Problem } from "../../protocol/problem.ts";
 import { canonicalJson } from "../backtest/canonical-json.ts";
 import {
   artefactOf,
@@ -51,7 +52,16 @@ export async function executeModelBacktest(request: ModelBacktestRequest): Promi
     ...(startMs === undefined ? {} : { startMs }),
     ...(endMs === undefined ? {} : { endMs }),
   };
-  const tested = testedBars(request.bars[baseTimeframe], range);
+  const base = request.bars[baseTimeframe];
+  if (base === undefined)
+    throw new Problem(
+      "data-not-found",
+      `The model decides on ${baseTimeframe} bars, and none of ${symbol} are given.`,
+      {
+        cure: `Load ${symbol} ${baseTimeframe} first.`,
+      },
+    );
+  const tested = testedBars(base, range);
   const used = Object.fromEntries(
     timeframes
       .filter((name) => request.bars[name] !== undefined)
