@@ -31,7 +31,8 @@ export interface Clock {
 export function clockOf(times: readonly Float64Array[]): Clock {
   let timeMs: Float64Array = new Float64Array(0);
   for (const column of times) if (!isSame(timeMs, column)) timeMs = merge(timeMs, column);
-  const whole = Int32Array.from({ length: timeMs.length }, (_, moment) => moment);
+  const whole = new Int32Array(timeMs.length);
+  for (let moment = 0; moment < whole.length; moment++) whole[moment] = moment;
   return {
     timeMs,
     momentsOf: times.map((column) => (column.length === timeMs.length ? whole : momentsIn(timeMs, column))),

@@ -269,14 +269,18 @@ class PortfolioLoop {
     for (const order of due) {
       if (order.exits) account.close(order.slot, quoteOf(order), order.isRotation ? "rebalance" : "signal");
     }
-    const resized = due.filter(({ resizes }) => resizes);
-    const before = account.equity();
-    for (const order of resized) account.resize(order.slot, quoteOf(order), order.share, before, false);
+    if (this.plan.rebalance !== null) {
+      const before = account.equity();
+      for (const order of due)
+        if (order.resizes) account.resize(order.slot, quoteOf(order), order.share, before, false);
+    }
+    // Orders that only leave may have no rank to sort by.
     const growing = due.filter(({ enters, resizes }) => enters !== 0 || resizes).sort(this.order);
     const equity = account.equity();
     for (const order of growing) {
       if (order.enters !== 0) this.enter(order, quoteOf(order), equity);
-      else if (account.size[order.slot] !== 0) account.resize(order.slot, quoteOf(order), order.share, equity, true);
+      else if (order.resizes && account.size[order.slot] !== 0)
+        account.resize(order.slot, quoteOf(order), order.share, equity, true);
     }
   }
 

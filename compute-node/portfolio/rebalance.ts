@@ -70,10 +70,12 @@ export function byRank({ rankOrder }: PortfolioPlan) {
     a.rank === b.rank ? a.slot - b.slot : sign * (a.rank - b.rank);
 }
 
+const NO_SPLITS: ReadonlyMap<number, number> = new Map();
+
 /** Standard deviation (n − 1) of the last `count` returns of the close, over splits, without dividends; NaN without as many. */
 function volatility({ bars: { close }, actions }: PortfolioSymbol, bar: number, count: number): number {
   if (bar < count) return Number.NaN;
-  const splits = new Map(actions.map((action) => [action.bar, action.split]));
+  const splits = actions.length === 0 ? NO_SPLITS : new Map(actions.map((action) => [action.bar, action.split]));
   const returns = new Float64Array(count);
   let sum = 0;
   for (let back = 0; back < count; back++) {
