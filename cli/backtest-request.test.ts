@@ -80,6 +80,14 @@ describe("settings", () => {
       fillAt: "close",
       fractionalUnits: true,
     });
+    const costs = { makerCommission: -0.0001, maintenanceMargin: 0.25, shortBorrow: 0.03, financing: 0.05, tick: 0.01 };
+    expect(settingsOf(costs)).toEqual({
+      makerCommissionRate: -0.0001,
+      maintenanceMargin: 0.25,
+      shortBorrowRate: 0.03,
+      financingRate: 0.05,
+      tickSize: 0.01,
+    });
   });
 
   it("leave the range open where no date was given", () => {

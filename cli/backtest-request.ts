@@ -15,9 +15,14 @@ export interface RequestOptions {
   commissionFixed?: number;
   commissionPerUnit?: number;
   commissionMinimum?: number;
+  makerCommission?: number;
   spread?: number;
   slippage?: number;
   margin?: number;
+  maintenanceMargin?: number;
+  shortBorrow?: number;
+  financing?: number;
+  tick?: number;
   fractional?: boolean;
   lot?: number;
   preset?: PresetName;
@@ -107,9 +112,14 @@ export function settingsOf(options: RequestOptions): Record<string, number | boo
       commissionFixed: options.commissionFixed,
       commissionPerUnit: options.commissionPerUnit,
       commissionMinimum: options.commissionMinimum,
+      makerCommissionRate: options.makerCommission,
       spreadRate: options.spread,
       slippageRate: options.slippage,
       margin: options.margin,
+      maintenanceMargin: options.maintenanceMargin,
+      shortBorrowRate: options.shortBorrow,
+      financingRate: options.financing,
+      tickSize: options.tick,
       fractionalUnits: options.fractional,
       lotSize: options.lot,
       fillAt: options.fillAt,
