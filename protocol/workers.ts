@@ -43,6 +43,7 @@ export const registerRequest = z.strictObject({
   endpointUrl: z.string().max(300).default(""),
   softwareVersion: z.string().max(40).default("unknown"),
   capabilities: capabilities.prefault({}),
+  /** Shown to people; but `instance` tells one process from the next, so that a request that comes late harms nobody. */
   metadata: z.record(z.string().max(63), z.unknown()).default({}),
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;

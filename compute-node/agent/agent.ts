@@ -2,6 +2,7 @@
  * The shell around the pure state machine of state.ts: sockets, timers, threads, uploads. It turns what happens into
  * events, one at a time, and carries out the effects; it decides nothing itself.
  */
+import { randomUUID } from "node:crypto";
 import { cpus, totalmem } from "node:os";
 import {
   type Capabilities,
@@ -67,6 +68,8 @@ const UPLOADS_AT_ONCE = 2;
 export class Agent {
   readonly #options: AgentOptions;
   readonly #state: AgentState;
+  /** Tells this process from an earlier one of the same worker. */
+  readonly #instance = randomUUID();
   readonly #jobs: Jobs;
   readonly #queue: AgentEvent[] = [];
   readonly #uploads = new Map<string, AbortController>();
@@ -249,7 +252,12 @@ export class Agent {
       endpointUrl: this.#health?.url ?? "",
       softwareVersion,
       capabilities: this.#state.capabilities,
-      metadata: { platform: process.platform, architecture: process.arch, node: process.version },
+      metadata: {
+        instance: this.#instance,
+        platform: process.platform,
+        architecture: process.arch,
+        node: process.version,
+      },
     };
   }
 

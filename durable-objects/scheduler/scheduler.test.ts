@@ -514,6 +514,30 @@ describe("the registry's scheduler", () => {
       expect(registry.scheduler.workers().map((worker) => worker.workerId)).toEqual(["a"]);
     });
 
+    it("leaves a connection alone when a registration of the same process comes late", () => {
+      const register = (instance: string) => {
+        const worker = registry.scheduler.worker("a");
+        const { workerType, endpointUrl, softwareVersion, capabilities } = worker;
+        const request = {
+          workerId: "a",
+          workerType,
+          endpointUrl,
+          softwareVersion,
+          capabilities,
+          metadata: { instance },
+        };
+        return registry.scheduler.register(request, "hash of a", registry.now);
+      };
+      registry.connect("a");
+      register("first");
+      registry.connect("a");
+      const { epoch } = registry.scheduler.worker("a");
+      expect(register("first").effects).toEqual([]);
+      expect(registry.scheduler.worker("a")).toMatchObject({ epoch, connected: true });
+      expect(register("second").effects).toMatchObject([{ type: "close", code: CLOSE_CODES.superseded }]);
+      expect(registry.scheduler.worker("a").epoch).toBeGreaterThan(epoch);
+    });
+
     it("tells a node that it does not know to enrol again", () => {
       registry.connect("a");
       const { epoch } = registry.scheduler.worker("a");

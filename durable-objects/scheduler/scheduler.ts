@@ -270,6 +270,8 @@ export class Scheduler {
           },
         );
       }
+      // A request that its own process gave up on, and that arrives behind its successor: the connection in use stays.
+      const isLate = present?.connected === true && isSameProcess(present.metadata, request.metadata);
       const worker: WorkerRecord = {
         workerId: request.workerId,
         workerType: request.workerType,
@@ -278,9 +280,9 @@ export class Scheduler {
         capabilities: request.capabilities,
         metadata: request.metadata,
         credentialHash,
-        epoch: nextRegistration(state.sql) * EPOCHS_PER_REGISTRATION,
+        epoch: isLate ? present.epoch : nextRegistration(state.sql) * EPOCHS_PER_REGISTRATION,
         connected: present?.connected ?? false,
-        draining: false,
+        draining: isLate && present.draining,
         registeredAt: present?.registeredAt ?? now,
         lastSeenAt: present?.lastSeenAt == null ? null : now,
         lastHealthCheckAt: present?.lastHealthCheckAt ?? null,
@@ -290,7 +292,7 @@ export class Scheduler {
         lastSelectedAt: present?.lastSelectedAt ?? null,
         leases: present?.leases ?? new Map(),
       };
-      if (present?.connected) {
+      if (present?.connected && !isLate) {
         closeConnection(state, present, CLOSE_CODES.superseded, "the worker registered again");
         worker.connected = false;
         worker.disconnectedAt = now;
@@ -504,6 +506,10 @@ export class Scheduler {
     );
     return last === undefined ? reason : `${reason} (attempt ${last.attempt} on ${last.workerId} ${last.reason})`;
   }
+}
+
+function isSameProcess(left: WorkerRecord["metadata"], right: WorkerRecord["metadata"]): boolean {
+  return typeof left.instance === "string" && left.instance === right.instance;
 }
 
 /** The operations that a step handed out. */

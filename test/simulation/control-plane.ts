@@ -154,12 +154,23 @@ export class ControlPlane {
   }
 
   /** The stored credential where it is still good, otherwise a new one for the enrolment token. */
-  register(node: SimulatedNode, capabilities: Capabilities): { credential: string; epoch: number } | undefined {
+  register(
+    node: SimulatedNode,
+    capabilities: Capabilities,
+    instance: string,
+  ): { credential: string; epoch: number } | undefined {
     return this.#serve((scheduler) => {
       const { workerId, workerType } = node;
       const known = node.credential !== null && scheduler.credentialHash(workerId) === node.credential;
       const credential = known && node.credential !== null ? node.credential : `credential-${++this.#credentials}`;
-      const request = { workerId, workerType, endpointUrl: "", softwareVersion: "1", capabilities, metadata: {} };
+      const request = {
+        workerId,
+        workerType,
+        endpointUrl: "",
+        softwareVersion: "1",
+        capabilities,
+        metadata: { instance },
+      };
       const worker = this.#commit("register", workerId, (now) => scheduler.register(request, credential, now));
       return { credential, epoch: worker.epoch };
     });

@@ -24,6 +24,7 @@ export class NodeProcess {
   readonly #world: World;
   readonly #startedAt: number;
   /** Thousandths by which this machine's clock runs fast. */
+  readonly #instance: string;
   readonly #driftPerMille: number;
   /** Jobs whose threads run, by lease. */
   readonly #jobs = new Set<string>();
@@ -41,6 +42,7 @@ export class NodeProcess {
     this.#world = world;
     this.node = node;
     this.#startedAt = world.queue.now;
+    this.#instance = `${node.workerId} since ${world.queue.now}`;
     this.#driftPerMille = world.chance.between(-50, 50);
     const config = { workerId: node.workerId, softwareVersion: "simulated", canEnrolAgain: true };
     this.state = createAgentState(config, capabilities);
@@ -160,7 +162,7 @@ export class NodeProcess {
     const { node } = this;
     this.#world.network.request(
       `register ${node.workerId}`,
-      () => this.#world.plane.register(node, this.state.capabilities),
+      () => this.#world.plane.register(node, this.state.capabilities, this.#instance),
       (answer) => {
         if (!this.alive) return;
         if (answer.arrived) {
