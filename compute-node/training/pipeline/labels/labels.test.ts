@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Problem } from "../../../../protocol/problem.ts";
+import { Problem } from "../../../../protocol/problem.ts";
 import type { V3Strategy } from "../../../../protocol/strategy-v3.ts";
+import { toSnakeCase } from "../../../../protocol/wire.ts";
 import { type BarColumns, barsBetween } from "../../../market-data/bars.ts";
 import { cusumEvents, cusumThreshold } from "./cusum.ts";
 import { FirstCrossing } from "./first-crossing.ts";
@@ -278,6 +279,22 @@ describe("a label configuration", () => {
     );
     expect(fault({ source: "context", bullish_threshold: -1 }).message).toMatch(/bearish_threshold/);
     expect(fault([1]).message).toMatch(/not a mapping/);
+  });
+
+  it("is taken or refused with a cure, whatever stands there", () => {
+    const value = fc.oneof(fc.constantFrom<unknown>(null, true, "atr", [], {}), fc.double(), fc.integer());
+    const keys = labelConfig.options.flatMap((option) => Object.keys(option.shape).map(toSnakeCase));
+    const fields = fc.dictionary(fc.constantFrom(...keys.filter((key) => key !== "source"), "other"), value);
+    fc.assert(
+      fc.property(fc.constantFrom<unknown>(...LABEL_SOURCES, "no", 1), fields, (source, given) => {
+        try {
+          expect(labelConfig.safeParse(of({ ...given, source })).success).toBe(true);
+        } catch (error) {
+          expect(error).toBeInstanceOf(Problem);
+          expect((error as Problem).cure).toBeTruthy();
+        }
+      }),
+    );
   });
 
   it("refuses fewer bars than the labels span", () => {
