@@ -56,18 +56,25 @@ export function adam(
   const kept2 = f32x4.splat(<f32>beta2);
   const fresh1 = f32x4.splat(<f32>(1 - beta1));
   const fresh2 = f32x4.splat(<f32>(1 - beta2));
+  // Out of the loop by hand: V8 would repeat them at each turn.
+  const clips = f32x4.splat(clip);
+  const decays = f32x4.splat(decay);
+  const shrinks = f32x4.splat(shrink);
+  const rates = f32x4.splat(rate);
+  const rootScales = f32x4.splat(rootScale);
+  const epsilons = f32x4.splat(epsilon);
   while (weights < stop) {
     const weight = v128.load(weights);
-    let gradient = f32x4.mul(v128.load(gradients), f32x4.splat(clip));
-    gradient = f32x4.add(gradient, f32x4.mul(weight, f32x4.splat(decay)));
+    let gradient = f32x4.mul(v128.load(gradients), clips);
+    gradient = f32x4.add(gradient, f32x4.mul(weight, decays));
     const mean = flushed(f32x4.add(f32x4.mul(v128.load(first), kept1), f32x4.mul(gradient, fresh1)));
     const square = f32x4.mul(f32x4.mul(gradient, gradient), fresh2);
     const squares = flushed(f32x4.add(f32x4.mul(v128.load(second), kept2), square));
     v128.store(first, mean);
     v128.store(second, squares);
-    const below = f32x4.add(f32x4.mul(f32x4.sqrt(squares), f32x4.splat(rootScale)), f32x4.splat(epsilon));
-    const step = f32x4.div(f32x4.mul(mean, f32x4.splat(rate)), below);
-    v128.store(weights, f32x4.sub(f32x4.mul(weight, f32x4.splat(shrink)), step));
+    const below = f32x4.add(f32x4.mul(f32x4.sqrt(squares), rootScales), epsilons);
+    const step = f32x4.div(f32x4.mul(mean, rates), below);
+    v128.store(weights, f32x4.sub(f32x4.mul(weight, shrinks), step));
     weights += 16;
     gradients += 16;
     first += 16;
