@@ -10,6 +10,7 @@ import {
   EXIT_REASONS,
   monthlyReturn,
   resultWarning,
+  sideStatistics,
   statistic,
 } from "./backtest-result.ts";
 import { sha256, symbol, timeframe, timestampMs } from "./identifiers.ts";
@@ -48,6 +49,9 @@ export const portfolioTrade = z.strictObject({
   stopLoss: z.number().nullable(),
   takeProfit: z.number().nullable(),
   exitReason: z.enum(PORTFOLIO_EXIT_REASONS),
+  /** How far the price went against the trade, at most 0, and with it, at least 0; of the entry price. */
+  adverseExcursionPercent: z.number(),
+  favourableExcursionPercent: z.number(),
 });
 export type PortfolioTrade = z.infer<typeof portfolioTrade>;
 
@@ -101,6 +105,7 @@ export const portfolioResult = z.strictObject({
   statistics: backtestStatistics,
   barStatistics,
   benchmark: benchmarkComparison.omit({ symbol: true }),
+  tradeSides: z.strictObject({ all: sideStatistics, long: sideStatistics, short: sideStatistics }),
   /** Mean and highest of Σ |value| of the positions over the equity. */
   grossExposure: z.strictObject({ averagePercent: statistic, maxPercent: statistic }),
   refusals: z.strictObject({

@@ -113,6 +113,8 @@ const NUMBER_COLUMNS: readonly [name: string, field: NumberField, type: "double"
   ["return_percent", "returnPercent", "double"],
   ["stop_loss", "stopLoss", "double"],
   ["take_profit", "takeProfit", "double"],
+  ["adverse_excursion_percent", "adverseExcursionPercent", "double"],
+  ["favourable_excursion_percent", "favourableExcursionPercent", "double"],
 ];
 
 function tradesTable(trades: readonly PortfolioTrade[]): ParquetTable {

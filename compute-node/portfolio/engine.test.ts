@@ -2,7 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
 import { runBacktest } from "../backtest/engine.ts";
+import { tradeExcursions } from "../backtest/excursions.ts";
 import { runPortfolio } from "./engine.ts";
+import { portfolioExcursions } from "./excursions.ts";
 import type { PortfolioPlan, PortfolioRun } from "./portfolio-model.ts";
 import { randomPortfolio, supportedCase } from "./random-portfolios.ts";
 import { ReferencePortfolio } from "./reference-engine.ts";
@@ -14,10 +16,14 @@ describe("a portfolio of one", () => {
     fc.assert(
       fc.property(supportedCase, ({ bars, signals, settings }) => {
         const one = runBacktest(bars, signals, settings);
-        const portfolio = runPortfolio([{ symbol: "A", bars, signals, actions: [], rates: null }], ALONE, settings);
+        const symbols = [{ symbol: "A", bars, signals, actions: [], rates: null }];
+        const portfolio = runPortfolio(symbols, ALONE, settings);
         expect(tradesOf(portfolio)).toEqual(tradesOfOne(one));
         expect(portfolio.equity).toEqual(one.equity);
         expect(portfolio.cash).toBe(one.cash);
+        expect(portfolioExcursions(portfolio, symbols, settings.fillAt)).toEqual(
+          tradeExcursions(bars, one, settings.fillAt),
+        );
         expect(portfolio.open[0]?.size ?? 0).toBe(one.openPosition?.size ?? 0);
       }),
       { numRuns: 3000 },

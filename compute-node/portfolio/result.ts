@@ -9,12 +9,15 @@ import {
 } from "../../protocol/portfolio-result.ts";
 import { barStatistics } from "../backtest/bar-statistics.ts";
 import { compareToBenchmark } from "../backtest/benchmark.ts";
+import type { Excursions } from "../backtest/excursions.ts";
 import { prepareMarket } from "../backtest/market.ts";
 import { chartSeries, listOf, monthlyReturns } from "../backtest/series.ts";
+import { tradeSides } from "../backtest/side-statistics.ts";
 import { computeStatistics, statisticOf } from "../backtest/statistics.ts";
 import { TradeLog } from "../backtest/trade-log.ts";
 import { undefinedFigures } from "../backtest/undefined-statistics.ts";
 import type { BarColumns } from "../market-data/bars.ts";
+import { portfolioExcursions } from "./excursions.ts";
 import type { PortfolioCounts, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
 
 /** A symbol with what the result tells of it. */
@@ -37,8 +40,10 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
   const { spec, symbols, hashes } = context;
   const held = heldTogether(run.clock, symbols, spec.settings.initialCapital);
   const clock = clockBars(run.clock, held);
+  const log = logOf(run);
+  const excursions = portfolioExcursions(run, symbols, spec.settings.fillAt);
   const statistics = {
-    ...computeStatistics(clock, { trades: logOf(run), equity: run.equity }, 0),
+    ...computeStatistics(clock, { trades: log, equity: run.equity }, 0),
     exposurePercent: statisticOf((run.positions.filter((count) => count > 0).length / clock.rows) * 100),
   };
   const { symbol: _none, ...benchmark } = compareToBenchmark("benchmark", held, run.equity, prepareMarket(clock));
@@ -56,6 +61,7 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
     hashes,
     ...figures,
     benchmark,
+    tradeSides: tradeSides(log, excursions, run.clock),
     grossExposure: {
       averagePercent: statisticOf((run.exposure.reduce((sum, value) => sum + value, 0) / clock.rows) * 100),
       maxPercent: statisticOf(run.exposure.reduce((most, value) => Math.max(most, value), 0) * 100),
@@ -70,7 +76,7 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
     },
     symbols: symbols.map((_, slot) => contributionOf(slot, run, context)),
     monthlyReturns: monthlyReturns(run.clock, run.equity),
-    trades: tradesOf(run, symbols),
+    trades: tradesOf(run, symbols, excursions),
     timeMs: listOf(run.clock),
     equity: listOf(run.equity),
     exposure: listOf(run.exposure),
@@ -123,6 +129,7 @@ function logOf({ trades }: PortfolioRun): TradeLog {
     log.entryBar[row] = trade.entryMoment;
     log.exitBar[row] = trade.exitMoment;
     log.pnl[row] = trade.pnl;
+    log.commission[row] = trade.commission;
     log.returnFraction[row] = trade.returnFraction;
   }
   return log;
@@ -163,9 +170,13 @@ function heldMoments(slot: number, { trades, open, clock }: PortfolioRun): numbe
   return count;
 }
 
-function tradesOf({ trades, clock }: PortfolioRun, symbols: readonly PortfolioSymbol[]): PortfolioResult["trades"] {
+function tradesOf(
+  { trades, clock }: PortfolioRun,
+  symbols: readonly PortfolioSymbol[],
+  { adverse, favourable }: Excursions,
+): PortfolioResult["trades"] {
   const orNull = (value: number) => (Number.isNaN(value) ? null : value);
-  return trades.map((trade) => ({
+  return trades.map((trade, row) => ({
     symbol: symbols[trade.slot].symbol,
     size: trade.size,
     entryBar: trade.entryMoment,
@@ -181,6 +192,8 @@ function tradesOf({ trades, clock }: PortfolioRun, symbols: readonly PortfolioSy
     stopLoss: orNull(trade.stopLoss),
     takeProfit: orNull(trade.takeProfit),
     exitReason: trade.exitReason,
+    adverseExcursionPercent: adverse[row] * 100,
+    favourableExcursionPercent: favourable[row] * 100,
   }));
 }
 
