@@ -5,7 +5,7 @@ import { decodeCheckpoint } from "./checkpoint.ts";
 import { cpuBackend } from "./cpu/backend.ts";
 import type { Member, MlpSpec, TrainingOptions } from "./network.ts";
 import { exampleMember } from "./testing.ts";
-import { TrainingRun, trainAll } from "./train.ts";
+import { TrainingRun, trainAll, trainPopulation } from "./train.ts";
 
 const NETWORK: MlpSpec = {
   kind: "mlp",
@@ -166,6 +166,23 @@ describe("A population", () => {
     const runs = await TrainingRun.createPopulation(BACKEND, members, DATA);
     const together = await trainAll(runs);
     for (const [index, member] of members.entries()) expect((await train(member)).outcome).toEqual(together[index]);
+  });
+});
+
+describe("A member of a population that explodes", () => {
+  it("ends alone, and the others have what they would have had", async () => {
+    const loss = { kind: "mse" } as const;
+    const optimiser = { kind: "sgd", momentum: 0.9, weightDecay: 0 } as const;
+    const options = { loss, optimiser, gradientClip: null };
+    const network = { dropout: 0, batchNorm: false, outputs: 1 };
+    const calm = memberWith({ ...options, learningRate: 0.001 }, network);
+    const wild = memberWith({ ...options, learningRate: 1e5 }, network);
+    const runs = await TrainingRun.createPopulation(BACKEND, [calm, wild, calm], DATA);
+    const [first, second, third] = await trainPopulation(runs);
+    expect(first).toEqual((await train(calm)).outcome);
+    expect(second).toBeInstanceOf(Problem);
+    expect(third).toEqual(first);
+    await expect(trainAll(runs)).rejects.toThrow("became");
   });
 });
 

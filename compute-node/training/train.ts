@@ -237,11 +237,25 @@ export class TrainingRun {
 /** Batches that one member of a population trains before the next has its turn. */
 const TURN_BATCHES = 64;
 
-/** Trains to the end, several runs in turns. */
+/** Trains to the end, several runs in turns; throws the Problem of the first one that failed. */
 export async function trainAll(runs: readonly TrainingRun[]): Promise<TrainedNetwork[]> {
-  while (runs.some((run) => !run.isFinished)) {
+  const outcomes = await trainPopulation(runs);
+  return outcomes.map((outcome) => {
+    if (outcome instanceof Problem) throw outcome;
+    return outcome;
+  });
+}
+
+/** Trains to the end, several runs in turns; one that fails has its Problem as outcome, and the others go on. */
+export async function trainPopulation(runs: readonly TrainingRun[]): Promise<(TrainedNetwork | Problem)[]> {
+  const problems = new Map<TrainingRun, Problem>();
+  const isLearning = (run: TrainingRun) => !run.isFinished && !problems.has(run);
+  for (let learning = runs.filter(isLearning); learning.length > 0; learning = learning.filter(isLearning)) {
     // Asked for together, so that a backend that trains a population as one gets every member's batches at once.
-    await Promise.all(runs.map((run) => run.advance(TURN_BATCHES)));
+    const turns = await Promise.allSettled(learning.map((run) => run.advance(TURN_BATCHES)));
+    for (const [index, turn] of turns.entries()) {
+      if (turn.status === "rejected") problems.set(learning[index], Problem.from(turn.reason));
+    }
   }
-  return Promise.all(runs.map((run) => run.finish()));
+  return Promise.all(runs.map((run) => problems.get(run) ?? run.finish()));
 }
