@@ -1,5 +1,6 @@
 /** The report of a portfolio as one HTML file that needs nothing else, not even a script. */
 import type { PortfolioResult, PortfolioTrade } from "../../protocol/index.ts";
+import { SIDE_ROWS, SIDES } from "./figures.ts";
 import { html, type Markup, trustedMarkup } from "./markup.ts";
 import { monthlyTable } from "./monthly-table.ts";
 import { formatExact, formatFigure, formatNumber, formatTime, unitOf } from "./number-format.ts";
@@ -37,6 +38,7 @@ ${headlines(result)}
 ${charts(result)}
 ${section("contributions", "What each symbol gave", contributions(result))}
 ${section("statistics", "Statistics", statisticTables(result))}
+${section("sides", "Long and short", sides(result))}
 ${section("months", "Monthly returns", html`<p class="note">In percent of the equity at the month's start.</p>${monthlyTable(result.monthlyReturns)}`)}
 ${section("trades", "Trades", tradeTable(result))}
 ${section("hashes", "Reproducing it", hashes(result))}
@@ -136,6 +138,19 @@ function statisticTables({ statistics }: PortfolioResult): Markup {
 `;
   });
   return html`<div class="tables">${tables}</div>`;
+}
+
+function sides({ tradeSides, trades }: PortfolioResult): Markup {
+  if (trades.length === 0) return html`<p class="empty">The strategy made no trade.</p>`;
+  const rows = SIDE_ROWS.map(({ key: figure, label, measure }) => {
+    const cells = SIDES.map(({ key }) => {
+      const value = tradeSides[key][figure];
+      return html`<td>${formatFigure(value, measure)}${typeof value === "number" ? unitOf(measure) : ""}</td>`;
+    });
+    return html`<tr><th scope="row">${label}</th>${cells}</tr>`;
+  });
+  const heads = SIDES.map(({ label }) => html`<th scope="col">${label}</th>`);
+  return html`<div class="scroller whole" tabindex="0" role="region" aria-label="Long and short, scrollable"><table class="figures sides"><caption class="unseen">Trades by their side</caption><thead><tr><td></td>${heads}</tr></thead><tbody>${rows}</tbody></table></div>`;
 }
 
 function tradeTable({ trades }: PortfolioResult): Markup {

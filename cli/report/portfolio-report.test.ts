@@ -18,7 +18,7 @@ describe("the report of a portfolio", () => {
   const page = renderPortfolioReport(resultOf(2));
 
   it("shows equity, drawdown, exposure, each symbol, months and trades, and the same text each time", () => {
-    for (const id of ["equity", "drawdown", "exposure", "contributions", "months", "trades", "hashes"])
+    for (const id of ["equity", "drawdown", "exposure", "contributions", "sides", "months", "trades", "hashes"])
       expect(page).toContain(`<section id="${id}"`);
     expect(page.match(/<polyline/g)).toHaveLength(4);
     for (const symbol of ["S0", "S1"]) expect(page).toContain(`<th scope="row">${symbol}</th>`);
