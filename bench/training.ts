@@ -4,7 +4,7 @@
  * All train the same network from the same weights on the same batches in the same order: cross entropy, Adam, no
  * dropout, no clipping. They take turns, batch group by batch group, and each is timed by the processor time of its
  * own process, since a busy machine stretches the clock; the ratio is the median over the turns.
- * `node bench/training.ts [--rounds 9] [--json]`; `KTRDR_BENCH_PYTHON` names the Python that has PyTorch. What matrix
+ * `node bench/training.ts [--rounds 9] [--batches 10] [--json]`; `KTRDR_BENCH_PYTHON` names the Python that has PyTorch. What matrix
  * library that uses is printed, since it decides most of its speed: OpenBLAS is many times Debian's default.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -15,6 +15,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CpuSession } from "../compute-node/training/cpu/session.ts";
+import type { KernelMode } from "../compute-node/training/kernels/kernels.ts";
 import type { Member, NetworkSpec } from "../compute-node/training/network.ts";
 import { initialParameters } from "../compute-node/training/random.ts";
 import { exampleMember } from "../compute-node/training/testing.ts";
@@ -143,74 +144,97 @@ function describeToTorch(folder: string, { network, options, set }: Member): obj
   };
 }
 
-/** What trains, by name: each call trains once on all batches and returns the seconds. */
-function variantsOf(workload: Workload, member: Member) {
-  const { network, set, options } = member;
-  const { batches, models } = workload;
-  const order = set.training;
+interface Variant {
+  /** Trains once on all batches, and returns the seconds. */
+  train(): number | Promise<number>;
+  /** Over all training rows. */
+  loss(): Promise<number>;
+}
+
+/** As many sessions as there are models, one after the other. */
+function kernels(mode: KernelMode, { batches, models }: Workload, member: Member): Variant {
+  const sessions = Array.from({ length: models }, () => new CpuSession(member, mode));
+  const { training: order } = member.set;
   const request = { order, firstBatch: 0, batchCount: batches, learningRate: LEARNING_RATE };
-  const sessions = (mode: "exact" | "fast") => Array.from({ length: models }, () => new CpuSession(member, mode));
-  const [exact, fast] = [sessions("exact"), sessions("fast")];
-  const train = (trained: readonly CpuSession[]) => () =>
-    processorSeconds(() => {
-      for (const session of trained) session.trainBatchesNow(request);
-    }) / models;
-  const variants: Record<string, () => number> = { ktrdr: train(exact), "ktrdr --fast": train(fast) };
-  const isSmall = network.kind === "mlp" && Math.max(...network.hidden) <= 64 && models === 1;
-  if (isSmall && set.labels.kind === "classes") {
-    const plain = new PlainMlp(
-      [network.inputs, ...network.hidden, network.outputs],
-      initialParameters(network, options.seed),
-    );
-    const { values } = set.labels;
-    variants["plain JavaScript"] = () =>
+  return {
+    train: () =>
+      processorSeconds(() => {
+        for (const session of sessions) session.trainBatchesNow(request);
+      }) / models,
+    loss: async () => (await sessions[0].evaluate(order)).loss,
+  };
+}
+
+/** Plain loops, for a small mlp. */
+function plainJavaScript({ batches }: Workload, { network, set, options }: Member): Variant | null {
+  if (network.kind !== "mlp" || Math.max(...network.hidden) > 64 || set.labels.kind !== "classes") return null;
+  const widths = [network.inputs, ...network.hidden, network.outputs];
+  const plain = new PlainMlp(widths, initialParameters(network, options.seed));
+  const { values } = set.labels;
+  return {
+    train: () =>
       processorSeconds(() => {
         for (let batch = 0; batch < batches; batch++) {
           plain.trainBatch(set.features, values, batch * BATCH_ROWS, BATCH_ROWS, LEARNING_RATE);
         }
-      });
-  }
-  return { variants, exact: exact[0], fast: fast[0] };
+      }),
+    loss: async () => plain.meanLoss(set.features, values, batches * BATCH_ROWS),
+  };
+}
+
+async function variantsOf(workload: Workload, torch: Torch | null, folder: string): Promise<Record<string, Variant>> {
+  const member = memberOf(workload);
+  const variants: Record<string, Variant> = {
+    ktrdr: kernels("exact", workload, member),
+    "ktrdr --fast": kernels("fast", workload, member),
+  };
+  const plain = workload.models === 1 ? plainJavaScript(workload, member) : null;
+  if (plain !== null) variants["plain JavaScript"] = plain;
+  if (torch === null) return variants;
+  await torch.ask(describeToTorch(folder, member));
+  variants.PyTorch = {
+    train: async () => (await torch.ask<{ seconds: number }>(workload.batches)).seconds,
+    loss: async () => (await torch.ask<{ loss: number }>(0)).loss,
+  };
+  return variants;
+}
+
+async function lossesOf(variants: Readonly<Record<string, Variant>>): Promise<Record<string, number>> {
+  const losses: Record<string, number> = {};
+  for (const [name, variant] of Object.entries(variants)) losses[name] = await variant.loss();
+  return losses;
 }
 
 async function measure(workload: Workload, rounds: number, torch: Torch | null, folder: string): Promise<Result> {
-  const member = memberOf(workload);
-  const { variants, exact, fast } = variantsOf(workload, member);
-  await torch?.ask(describeToTorch(folder, member));
-  const seconds: Record<string, number[]> = {};
-  const note = (name: string, value: number) => {
-    seconds[name] = [...(seconds[name] ?? []), value];
-  };
-  const lossesNow = async () => ({
-    ktrdr: (await exact.evaluate(member.set.training)).loss,
-    "ktrdr --fast": (await fast.evaluate(member.set.training)).loss,
-    ...(torch === null ? {} : { PyTorch: (await torch.ask<{ loss: number }>(0)).loss }),
-  });
+  const variants = await variantsOf(workload, torch, folder);
+  const seconds = new Map(Object.keys(variants).map((name) => [name, [] as number[]]));
   // One more turn, which warms up and does not count.
   for (let round = 0; round <= rounds; round++) {
-    for (const [name, train] of Object.entries(variants)) note(name, train());
-    if (torch !== null) note("PyTorch", (await torch.ask<{ seconds: number }>(workload.batches)).seconds);
-    if (round === 0) checkAgreement(workload.name, await lossesNow());
+    for (const [name, variant] of Object.entries(variants)) {
+      const taken = await variant.train();
+      if (round > 0) seconds.get(name)?.push(taken);
+    }
+    if (round === 0) checkAgreement(workload.name, await lossesOf(variants));
   }
-  const counted = Object.entries(seconds).map(([name, values]) => [name, values.slice(1)] as const);
-  const ours = seconds.ktrdr.slice(1);
+  const ours = seconds.get("ktrdr") ?? [];
   const examples = workload.batches * BATCH_ROWS;
+  const timed = [...seconds];
   return {
     name: workload.name,
     goal: workload.goal,
-    losses: await lossesNow(),
-    rates: Object.fromEntries(counted.map(([name, values]) => [name, examples / median(values)])),
+    losses: await lossesOf(variants),
+    rates: Object.fromEntries(timed.map(([name, values]) => [name, examples / median(values)])),
     ratios: Object.fromEntries(
-      counted.map(([name, values]) => [name, median(values.map((value, round) => value / ours[round]))]),
+      timed.map(([name, values]) => [name, median(values.map((value, round) => value / ours[round]))]),
     ),
   };
 }
 
-/** Throws when a loss is not PyTorch's: then one of the two did other work. */
+/** Throws when a loss is not ours: then one of the two did other work. */
 function checkAgreement(name: string, losses: Readonly<Record<string, number>>): void {
   for (const [variant, loss] of Object.entries(losses)) {
-    if (!("PyTorch" in losses) || Math.abs(loss - losses.PyTorch) <= LOSS_AGREEMENT) continue;
-    throw new Error(`${name}: after one turn the loss of ${variant} is ${loss} and PyTorch's ${losses.PyTorch}.`);
+    if (Math.abs(loss - losses.ktrdr) <= LOSS_AGREEMENT) continue;
+    throw new Error(`${name}: after one turn the loss of ${variant} is ${loss} and ours ${losses.ktrdr}.`);
   }
 }
 
@@ -218,14 +242,19 @@ function print({ name, rates, ratios, losses, goal }: Result): void {
   console.log(`\n${name}`);
   for (const [variant, rate] of Object.entries(rates)) {
     const ratio = variant === "ktrdr" ? "" : `ktrdr is ${ratios[variant].toPrecision(3)} times as fast`;
-    const loss = variant in losses ? `loss ${losses[variant].toFixed(6)}` : "";
+    const loss = `loss ${losses[variant].toFixed(6)}`;
     const wanted = variant === "PyTorch" ? `(goal: ${goal})` : "";
-    console.log(`  ${variant.padEnd(18)}${rate.toExponential(2)}/s  ${loss.padEnd(15)} ${ratio} ${wanted}`.trimEnd());
+    console.log(`  ${variant.padEnd(18)}${rate.toExponential(2)}/s  ${loss}   ${ratio} ${wanted}`.trimEnd());
   }
 }
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string", default: "9" }, json: { type: "boolean", default: false } },
+  options: {
+    rounds: { type: "string", default: "9" },
+    /** In place of each workload's own. */
+    batches: { type: "string" },
+    json: { type: "boolean", default: false },
+  },
 });
 const torch = new Torch(process.env.KTRDR_BENCH_PYTHON ?? "python3");
 const folder = mkdtempSync(join(tmpdir(), "ktrdr-bench-"));
@@ -235,7 +264,8 @@ try {
   const peer = isThere ? `PyTorch ${hello.version}, matrices by ${hello.blas}` : "PyTorch is not installed";
   if (!values.json) console.log(`examples per second of processor time, batches of ${BATCH_ROWS}; ${peer}`);
   const results: Result[] = [];
-  for (const workload of WORKLOADS) {
+  for (const { batches, ...rest } of WORKLOADS) {
+    const workload = { ...rest, batches: Number(values.batches ?? batches) };
     const result = await measure(workload, Number(values.rounds), isThere ? torch : null, folder);
     results.push(result);
     if (!values.json) print(result);

@@ -48,6 +48,20 @@ export class PlainMlp {
     this.#update(learningRate);
   }
 
+  meanLoss(features: Float32Array, classes: Uint8Array, count: number): number {
+    const inputs = this.#values[0].length;
+    let loss = 0;
+    for (let row = 0; row < count; row++) {
+      this.#values[0].set(features.subarray(row * inputs, (row + 1) * inputs));
+      this.#forward();
+      const scores = [...this.#values[this.#values.length - 1]];
+      const largest = Math.max(...scores);
+      const sum = scores.reduce((total, score) => total + Math.exp(score - largest), 0);
+      loss += Math.log(sum) - (scores[classes[row]] - largest);
+    }
+    return loss / count;
+  }
+
   #forward(): void {
     for (const [index, { inputs, outputs, weights, biases }] of this.#layers.entries()) {
       const [from, to] = [this.#values[index], this.#values[index + 1]];
