@@ -147,12 +147,14 @@ describe("a dividend", () => {
 describe.skipIf(!existsSync(new URL("AAPL_1d_raw.csv", DATA)))(
   "Apple from 1998 to 2021 (skipped without ../shared/data)",
   () => {
-    const read = (name: string) => readFileSync(new URL(name, DATA));
-    const { bars } = parseCsv(read("AAPL_1d_raw.csv"), "AAPL_1d_raw.csv");
-    const text = read("AAPL_corporate_actions.csv").toString("utf8");
+    // What a skipped block holds is evaluated all the same.
+    const read = (name: string) => (existsSync(new URL(name, DATA)) ? readFileSync(new URL(name, DATA)) : null);
+    const prices = read("AAPL_1d_raw.csv");
+    const bars = prices === null ? allocateBars(0) : parseCsv(prices, "AAPL_1d_raw.csv").bars;
+    const text = read("AAPL_corporate_actions.csv")?.toString("utf8") ?? "date,action,value";
     const { actions } = placeActions(parseCorporateActions(text, "AAPL_corporate_actions.csv", "AAPL"), bars);
     const settings = backtestSettings.parse({ fractionalUnits: true, finalizeTrades: false });
-    const signals = signalsAt(bars.rows, { entryLong: [0, 1] });
+    const signals = signalsAt(Math.max(2, bars.rows), { entryLong: [0, 1] });
     const returnOf = (of: BarColumns, with_: readonly BarAction[], plan = ALONE) => {
       const { equity } = runPortfolio(
         [{ symbol: "AAPL", bars: of, signals, actions: with_, rates: null }],
