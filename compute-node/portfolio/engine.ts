@@ -26,31 +26,13 @@ import type { OpenHolding, PortfolioCounts, PortfolioPlan, PortfolioRun, Portfol
 import { byRank, type Candidate, rebalanceMoments, type Weighted, weigh } from "./rebalance.ts";
 import { checkPortfolioSettings } from "./settings.ts";
 import { SlotBars } from "./slot-bars.ts";
+import { LEAVES, NOTHING, type Waiting } from "./waiting-order.ts";
 
 /** Bars, of all symbols together, between two calls of `onProgress`, at least. */
 const PROGRESS_BARS = 65_536;
 const NEVER = 0x7fffffff;
 /** A symbol without a bar for longer, and none since the last rebalance, is not chosen by one. */
 const STALE_MS = 7 * 86_400_000;
-
-/** What waits for a symbol's next bar. */
-interface Waiting {
-  readonly slot: number;
-  /** The bar whose close gave the order. */
-  readonly bar: number;
-  readonly exits: boolean;
-  /** Leaves because it was not chosen. */
-  readonly isRotation: boolean;
-  /** The side to enter; 0 for none. */
-  readonly enters: Side | 0;
-  /** The fraction of the equity that the entry uses, or to which what is held is brought. */
-  readonly share: number;
-  readonly resizes: boolean;
-  readonly rank: number;
-}
-
-const NOTHING = { exits: false, isRotation: false, enters: 0, share: 0, resizes: false } as const;
-const LEAVES = { exits: true, isRotation: true } as const;
 
 /**
  * Pure: the same arguments give the same bits on every machine, and the order of `symbols` does not matter.
