@@ -51,7 +51,7 @@ describe("a node", () => {
     expect(hello).toMatchObject({
       epoch: 1,
       leases: [],
-      capabilities: { slots: 1, kinds: ["backtest", "portfolio", "sleep"] },
+      capabilities: { slots: 1, kinds: ["backtest", "portfolio", "train", "model_backtest", "sleep"] },
     });
     assign(sleep(20));
     await registry.next("accept");

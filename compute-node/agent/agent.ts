@@ -2,7 +2,7 @@
  * The shell around the pure state machine of state.ts: sockets, timers, threads, uploads. It turns what happens into
  * events, one at a time, and carries out the effects; it decides nothing itself.
  */
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { cpus, totalmem } from "node:os";
 import {
   type Capabilities,
@@ -14,6 +14,7 @@ import {
   type RegisterRequest,
   SCRIPT_KIND,
 } from "../../protocol/index.ts";
+import { CHECKPOINT_MEDIA_TYPE } from "../training-job/media-type.ts";
 import { DatasetFetcher } from "./dataset-fetcher.ts";
 import type { Source } from "./download.ts";
 import { type Enrolled, EnrolmentFailure, enrol } from "./enrolment.ts";
@@ -92,9 +93,15 @@ export class Agent {
       ...(jobProgram === undefined ? {} : { program: jobProgram }),
       marketData,
       fetcher: new DatasetFetcher(marketData, () => this.#source()),
+      source: () => this.#source(),
+      training: {
+        gpu: options.gpu === undefined ? null : { allowSoftware: settings.allowSoftwareGpu },
+        checkpointIntervalMs: settings.checkpointIntervalMs,
+      },
       dataCacheBytes: settings.dataCacheMb * MEGABYTE,
       onProgress: (lease, progress) => this.#dispatch({ type: "progress", lease, progress }),
       onLog: (lease, lines) => this.#dispatch({ type: "log", lease, lines }),
+      onCheckpoint: (lease) => this.#dispatch({ type: "checkpoint-made", lease }),
       onEnded: (lease, outcome) => this.#dispatch({ type: "job-ended", lease, outcome }),
     });
     const config = { ...timing, workerId: settings.workerId, softwareVersion, canEnrolAgain: settings.token !== null };
@@ -127,7 +134,7 @@ export class Agent {
     return this.#end.promise;
   }
 
-  /** Gives everything back to the registry and leaves within about two seconds. */
+  /** Gives everything back to the registry and leaves within about two seconds; six where a training run saves first. */
   shutDown(): void {
     this.#dispatch({ type: "shutdown" });
   }
@@ -200,10 +207,13 @@ export class Agent {
         return;
       case "start-job":
         this.#options.log.info({ ...effect.lease, kind: effect.spec.kind }, "job starts");
-        this.#jobs.start(effect.lease, effect.spec, effect.dataset, effect.datasets);
+        this.#jobs.start(effect.lease, effect.spec, effect.dataset, effect.datasets, effect.checkpoint);
         return;
       case "stop-job":
-        this.#jobs.stop(effect.lease);
+        this.#jobs.stop(effect.lease, effect.save);
+        return;
+      case "upload-checkpoint":
+        void this.#uploadCheckpoint(effect.lease, this.#jobs.newestCheckpoint(effect.lease));
         return;
       case "upload":
         void this.#upload(effect);
@@ -285,6 +295,19 @@ export class Agent {
       if (!signal.aborted) throw error;
     } finally {
       if (this.#uploads.get(leaseKey(lease)) === controller) this.#uploads.delete(leaseKey(lease));
+    }
+  }
+
+  async #uploadCheckpoint(lease: Lease, bytes: Uint8Array): Promise<void> {
+    const { signal } = this.#leaving;
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    const request = { ...this.#source(), lease, sha256, mediaType: CHECKPOINT_MEDIA_TYPE, bytes };
+    try {
+      const outcome = await this.#uploadGate.pass(signal, () => uploadArtefact(request, signal));
+      const checkpoint = { sha256, bytes: bytes.byteLength };
+      if (!signal.aborted) this.#dispatch({ type: "checkpoint-uploaded", lease, checkpoint, outcome });
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 

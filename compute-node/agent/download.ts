@@ -1,6 +1,6 @@
 /**
- * Datasets from the store: `GET /api/v1/artefacts/{sha256}` straight into the shared memory that jobs read. A download
- * that is cut goes on where it was; the hash of what arrived decides whether it is the dataset.
+ * Artefacts from the store: `GET /api/v1/artefacts/{sha256}`, datasets straight into the shared memory that jobs read. A
+ * download that is cut goes on where it was; the hash of what arrived decides whether it is what was asked for.
  */
 import { createHash, type Hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,19 +41,50 @@ interface Arrived {
  * the store does not have it, `unavailable` when it could not be fetched, `invalid-data` when it is not a dataset.
  */
 export async function downloadDataset(options: DownloadOptions): Promise<BarColumns> {
+  return columnsOn(await download(options, DATASET));
+}
+
+/**
+ * The bytes of a model or a checkpoint. Rejects as `downloadDataset` does. `what` names it in problems, such as `model`.
+ */
+export async function downloadArtefact(options: DownloadOptions, what: string): Promise<Uint8Array> {
+  return download(options, { what, cure: `Publish the ${what} again.`, allocate: (bytes) => new Uint8Array(bytes) });
+}
+
+/** What is fetched, and where its bytes go. */
+interface Wanted {
+  readonly what: string;
+  /** What helps where the store does not have it. */
+  readonly cure: string;
+  /** Throws a `Problem` for a size that it cannot have. */
+  allocate(bytes: number, sha256: string): Uint8Array;
+}
+
+const DATASET: Wanted = {
+  what: "dataset",
+  cure: "Push it again with ktrdr data push, and submit the operation again.",
+  allocate(bytes, sha256) {
+    if (bytes < DATASET_BYTES_PER_BAR || bytes % DATASET_BYTES_PER_BAR !== 0) {
+      throw new Problem("invalid-data", `Artefact ${sha256} has ${bytes} bytes, and no number of bars takes that.`);
+    }
+    return new Uint8Array(new SharedArrayBuffer(bytes));
+  },
+};
+
+async function download(options: DownloadOptions, wanted: Wanted): Promise<Uint8Array> {
   const { sha256, signal, backoff = RECONNECT_BACKOFF, patience = PATIENCE } = options;
   let arrived: Arrived | null = null;
   for (let failures = 0; ; ) {
     const before: number = arrived?.bytes ?? 0;
-    let { fault, arrived: now } = await fetchRest(options, arrived);
+    let { fault, arrived: now } = await fetchRest(options, wanted, arrived);
     if (now !== null && now.bytes === now.target.byteLength) {
-      if (now.hash.digest("hex") === sha256) return columnsOn(now.target);
+      if (now.hash.digest("hex") === sha256) return now.target;
       fault = "its bytes were damaged on the way";
       now = null;
     }
     failures = (now?.bytes ?? 0) > before ? 0 : failures + 1;
     arrived = now;
-    if (failures >= patience) throw unreachable(sha256, fault, patience);
+    if (failures >= patience) throw unreachable(wanted, sha256, fault, patience);
     await sleep(fullJitterMs(failures, Math.random, backoff), undefined, { signal });
   }
 }
@@ -61,6 +92,7 @@ export async function downloadDataset(options: DownloadOptions): Promise<BarColu
 /** One request for what is missing. Ends with what has arrived by then, and why it was not more. */
 async function fetchRest(
   { source, sha256, signal, onProgress }: DownloadOptions,
+  wanted: Wanted,
   before: Arrived | null,
 ): Promise<{ arrived: Arrived | null; fault: string }> {
   const { url, credential } = source();
@@ -76,9 +108,9 @@ async function fetchRest(
       signal: AbortSignal.any([signal, silence.signal]),
       redirect: "error",
     });
-    if (response.status === 404) throw notInStore(sha256);
+    if (response.status === 404) throw notInStore(wanted, sha256);
     if (!response.ok || response.body === null) return { arrived, fault: `status ${response.status}` };
-    arrived = response.status === 206 && before !== null ? before : begin(response, sha256);
+    arrived = response.status === 206 && before !== null ? before : begin(response, wanted, sha256);
     for await (const chunk of response.body) {
       timer.refresh();
       take(arrived, chunk);
@@ -94,15 +126,16 @@ async function fetchRest(
   }
 }
 
-function begin(response: Response, sha256: string): Arrived {
+function begin(response: Response, wanted: Wanted, sha256: string): Arrived {
   const bytes = Number(response.headers.get("content-length"));
-  if (!Number.isInteger(bytes) || bytes < DATASET_BYTES_PER_BAR || bytes % DATASET_BYTES_PER_BAR !== 0) {
-    throw new Problem("invalid-data", `Artefact ${sha256} has ${bytes} bytes, and no number of bars takes that.`);
+  if (!Number.isInteger(bytes) || bytes < 1) {
+    throw new Problem("invalid-data", `The store does not say how many bytes the ${wanted.what} ${sha256} has.`);
   }
   if (bytes > LIMITS.artefactBytes) {
-    throw new Problem("too-large", `Dataset ${sha256} has ${bytes} bytes; the limit is ${LIMITS.artefactBytes}.`);
+    const message = `The ${wanted.what} ${sha256} has ${bytes} bytes; the limit is ${LIMITS.artefactBytes}.`;
+    throw new Problem("too-large", message);
   }
-  return { target: new Uint8Array(new SharedArrayBuffer(bytes)), bytes: 0, hash: createHash("sha256") };
+  return { target: wanted.allocate(bytes, sha256), bytes: 0, hash: createHash("sha256") };
 }
 
 /** A server that sends more than it said is cut off at the end; the hash tells. */
@@ -117,14 +150,12 @@ function columnsOn(target: Uint8Array): BarColumns {
   return barsOn(target.buffer, target.byteLength / DATASET_BYTES_PER_BAR);
 }
 
-function notInStore(sha256: string): Problem {
-  return new Problem("data-not-found", `The dataset ${sha256} is no longer in the store.`, {
-    cure: "Push it again with ktrdr data push, and submit the operation again.",
-  });
+function notInStore({ what, cure }: Wanted, sha256: string): Problem {
+  return new Problem("data-not-found", `The ${what} ${sha256} is no longer in the store.`, { cure });
 }
 
-function unreachable(sha256: string, fault: string, patience: number): Problem {
-  return new Problem("unavailable", `The dataset ${sha256} could not be fetched in ${patience} tries: ${fault}.`, {
+function unreachable({ what }: Wanted, sha256: string, fault: string, patience: number): Problem {
+  return new Problem("unavailable", `The ${what} ${sha256} could not be fetched in ${patience} tries: ${fault}.`, {
     cure: "Look at the network between the node and the control plane.",
   });
 }

@@ -8,7 +8,7 @@ import {
   type Progress,
   SCRIPT_KIND,
 } from "../../protocol/index.ts";
-import { GO_ON, type JobInput, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
+import { GO_ON, type JobInput, SAVE_AND_STOP, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
 import { watchMemory } from "./memory-watch.ts";
 
 /** How a job came to its end, with the bytes of its result. */
@@ -31,12 +31,16 @@ export interface JobPoolOptions {
 export interface JobListener {
   readonly onProgress: (progress: Progress) => void;
   readonly onLog: (lines: readonly string[]) => void;
+  /** Training runs make them. */
+  readonly onCheckpoint?: (bytes: Uint8Array) => void;
 }
 
 export interface RunningJob {
   /** Settles once, never rejects. */
   readonly ended: Promise<JobEnd>;
   stop(): void;
+  /** Asks for a last checkpoint before it stops, and sets no limit of time. */
+  saveAndStop(): void;
 }
 
 interface JobThread {
@@ -49,6 +53,7 @@ interface ThreadJob {
   readonly flag: Int32Array;
   readonly listener: JobListener;
   readonly end: (end: JobEnd) => void;
+  isAskedToSave: boolean;
   stopTimer: NodeJS.Timeout | undefined;
   unwatch: (() => void) | undefined;
 }
@@ -77,11 +82,21 @@ export class JobPool {
     const flag = new Int32Array(new SharedArrayBuffer(4));
     Atomics.store(flag, 0, GO_ON);
     const { promise, resolve } = Promise.withResolvers<JobEnd>();
-    const job: ThreadJob = { flag, listener, end: resolve, stopTimer: undefined, unwatch: undefined };
+    const job: ThreadJob = {
+      ...{ flag, listener, end: resolve },
+      ...{ isAskedToSave: false, stopTimer: undefined, unwatch: undefined },
+    };
     thread.job = job;
     if (allowanceOf(input.spec) === SCRIPT_KIND) job.unwatch = this.#watch(thread, job);
     thread.worker.postMessage({ input, flag } satisfies ThreadRequest);
-    return { ended: promise, stop: () => this.#stop(thread, job) };
+    return {
+      ended: promise,
+      stop: () => this.#stop(thread, job),
+      saveAndStop: () => {
+        job.isAskedToSave = true;
+        Atomics.store(flag, 0, SAVE_AND_STOP);
+      },
+    };
   }
 
   /** Kills every thread; jobs end as stopped. */
@@ -125,13 +140,15 @@ export class JobPool {
   #receive(thread: JobThread, message: ThreadReply): void {
     if (message.type === "progress") thread.job?.listener.onProgress(message.progress);
     else if (message.type === "log") thread.job?.listener.onLog(message.lines);
+    else if (message.type === "checkpoint") thread.job?.listener.onCheckpoint?.(message.bytes);
     else if (message.type !== "ready") endJob(thread, message);
   }
 
   #threadEnded(thread: JobThread, code: number): void {
     this.#threads.delete(thread);
     const wasRunning = thread.job !== null;
-    if (this.#closed || thread.job?.stopTimer !== undefined) endJob(thread, { type: "stopped" });
+    if (this.#closed || thread.job?.stopTimer !== undefined || thread.job?.isAskedToSave === true)
+      endJob(thread, { type: "stopped" });
     else endJob(thread, crashOf(thread.error, code, this.#options.memoryMb));
     // A thread that dies without a job would only die again; the next job finds out, and is told why.
     if (wasRunning && !this.#closed) this.#startThread();

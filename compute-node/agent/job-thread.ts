@@ -8,15 +8,19 @@ import {
   BACKTEST_RESULT_MEDIA_TYPE,
   type BacktestResult,
   type BacktestSpec,
+  MODEL_MEDIA_TYPE,
+  type ModelBacktestSpec,
   PORTFOLIO_RESULT_MEDIA_TYPE,
   type PortfolioSpec,
   Problem,
   type ProblemDetails,
   type SleepSpec,
+  type TrainSpec,
 } from "../../protocol/index.ts";
 import { type BacktestArtefact, type BacktestProgress, executeBacktest } from "../backtest/index.ts";
 import { executePortfolio } from "../portfolio/index.ts";
-import { GO_ON, type JobInput, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
+import type { TrainingProgress } from "../training-job/index.ts";
+import { GO_ON, type JobInput, SAVE_AND_STOP, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
 
 const PROGRESS_INTERVAL_MS = 200;
 /** Below the agent's own, so that the agent gets the processor first where there is none to spare. */
@@ -39,19 +43,19 @@ if (port === null) throw new Error("job-thread.ts runs as a worker thread of the
 
 // Linux gives each thread its own niceness; elsewhere this would slow the agent down too.
 if (process.platform === "linux") setPriority(JOB_NICENESS);
-port.on("message", ({ input, flag }: ThreadRequest) => reply(run(input, flag)));
+port.on("message", ({ input, flag }: ThreadRequest) => void run(input, flag).then(reply));
 reply({ type: "ready" });
 
 function reply(message: ThreadReply): void {
   // The copy that structured cloning makes is spared: nobody here reads the bytes again.
-  const bytes = message.type === "result" ? message.bytes : null;
+  const bytes = message.type === "result" || message.type === "checkpoint" ? message.bytes : null;
   const owned = bytes !== null && bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength;
   port?.postMessage(message, owned ? [bytes.buffer as ArrayBuffer] : []);
 }
 
-function run(input: JobInput, flag: Int32Array): ThreadReply {
+async function run(input: JobInput, flag: Int32Array): Promise<ThreadReply> {
   try {
-    if (Atomics.load(flag, 0) === STOP) return { type: "stopped" };
+    if (isStopping(flag)) return { type: "stopped" };
     switch (input.spec.kind) {
       case "sleep":
         return sleep(input.spec, flag);
@@ -59,9 +63,10 @@ function run(input: JobInput, flag: Int32Array): ThreadReply {
         return portfolio(input.spec, input, flag);
       case "backtest":
         return backtest(input.spec, input, flag);
-      case "train":
       case "model_backtest":
-        throw new Error(`no thread runs ${input.spec.kind}`);
+        return await modelBacktest(input.spec, input, flag);
+      case "train":
+        return await train(input.spec, input, flag);
     }
   } catch (thrown) {
     if (thrown instanceof JobStopped) return { type: "stopped" };
@@ -82,29 +87,107 @@ function portfolio(spec: PortfolioSpec, { datasets }: JobInput, flag: Int32Array
   return engineRun(flag, PORTFOLIO_RESULT_MEDIA_TYPE, (onProgress) => executePortfolio({ spec, datasets, onProgress }));
 }
 
-/** How long things took goes into the log alone: an artefact has the same bytes on every machine. */
+async function modelBacktest(
+  spec: ModelBacktestSpec,
+  { datasets, model }: JobInput,
+  flag: Int32Array,
+): Promise<ThreadReply> {
+  if (datasets === undefined || model === undefined) throw new Error("a model's backtest was started without input");
+  // Networks and their kernels: a thread that never needs them does not load them.
+  const { runModelBacktest } = await import("../models/index.ts");
+  const engine = beginEngine(flag, BACKTEST_RESULT_MEDIA_TYPE);
+  return engine.end(await runModelBacktest({ spec, datasets, model, onProgress: engine.onProgress }));
+}
+
 function engineRun(
   flag: Int32Array,
   mediaType: string,
   execute: (onProgress: (progress: BacktestProgress) => void) => EngineArtefact,
 ): ThreadReply {
+  const engine = beginEngine(flag, mediaType);
+  return engine.end(execute(engine.onProgress));
+}
+
+/** How long things took goes into the log alone: an artefact has the same bytes on every machine. */
+function beginEngine(flag: Int32Array, mediaType: string) {
   const startedAt = performance.now();
   const report = progressReporter(flag);
   const phases = phaseLog("compile");
-  const artefact = execute(({ phase, fraction, bars: done }) => {
+  const onProgress = ({ phase, fraction, bars: done }: BacktestProgress): void => {
     phases.enter(phase);
     const seconds = (performance.now() - startedAt) / 1000;
     report(phase, fraction, seconds > 0 ? { barsPerSecond: Math.round(done / seconds) } : {});
-  });
-  const tookMs = performance.now() - startedAt;
-  const { bars, statistics, warnings } = artefact.result;
-  log([
-    phases.text(),
-    `done in ${tookMs.toFixed(1)} ms: ${bars} bars, ${statistics.tradeCount} trades`,
-    ...warnings.map(({ code, message, count }) => `warning: ${message} (${code}, ${count} times)`),
-  ]);
-  const { bytes, sha256, summary } = artefact;
-  return { type: "result", bytes, result: { sha256, bytes: bytes.byteLength, mediaType, summary } };
+  };
+  const end = ({ result, bytes, sha256, summary }: EngineArtefact): ThreadReply => {
+    const tookMs = performance.now() - startedAt;
+    const { bars, statistics, warnings } = result;
+    log([
+      phases.text(),
+      `done in ${tookMs.toFixed(1)} ms: ${bars} bars, ${statistics.tradeCount} trades`,
+      ...warnings.map(({ code, message, count }) => `warning: ${message} (${code}, ${count} times)`),
+    ]);
+    return { type: "result", bytes, result: { sha256, bytes: bytes.byteLength, mediaType, summary } };
+  };
+  return { onProgress, end };
+}
+
+async function train(spec: TrainSpec, { datasets, training }: JobInput, flag: Int32Array): Promise<ThreadReply> {
+  if (datasets === undefined || training === undefined) throw new Error("a training run was started without its input");
+  const { executeTraining, openBackend } = await import("../training-job/index.ts");
+  const startedAt = performance.now();
+  const { backend, close } = await openBackend(spec, training.gpu, log);
+  try {
+    const { bytes, sha256, summary } = await executeTraining({
+      ...{ spec, datasets, backend, onLog: log },
+      ...(training.checkpoint === null ? {} : { checkpoint: training.checkpoint }),
+      onProgress: trainingReporter(flag),
+      onTurn: turnKeeper(flag, training.checkpointIntervalMs),
+    });
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    log([`trained in ${seconds} s on ${backend.name}: ${summary.epochs} epochs, the best is ${summary.best_epoch}`]);
+    const result = { sha256, bytes: bytes.byteLength, mediaType: MODEL_MEDIA_TYPE, summary };
+    return { type: "result", bytes, result };
+  } finally {
+    close();
+  }
+}
+
+/** Figures of a run as progress; the speed is of the time since the first batch. */
+function trainingReporter(flag: Int32Array): (progress: TrainingProgress) => void {
+  const report = progressReporter(flag);
+  let startedAt: number | null = null;
+  return ({ phase, fraction, epoch, loss, accuracy, validationLoss, rows }) => {
+    const now = performance.now();
+    const seconds = (now - (startedAt ?? now)) / 1000;
+    if (phase === "training") startedAt ??= now;
+    report(phase, fraction, {
+      ...(epoch === 0 ? {} : { epoch }),
+      ...(loss === null ? {} : { loss }),
+      ...(validationLoss === null ? {} : { validationLoss }),
+      ...(accuracy === null ? {} : { accuracy }),
+      ...(seconds > 0 && phase === "training" ? { rowsPerSecond: Math.round(rows / seconds) } : {}),
+    });
+  };
+}
+
+/** Between batches: a checkpoint now and then, and a last one where that is asked for. */
+function turnKeeper(flag: Int32Array, intervalMs: number) {
+  let savedAt = performance.now();
+  return async (save: () => Promise<Uint8Array>): Promise<void> => {
+    const asked = Atomics.load(flag, 0);
+    if (asked === STOP) throw new JobStopped();
+    if (asked === SAVE_AND_STOP || performance.now() - savedAt >= intervalMs) {
+      reply({ type: "checkpoint", bytes: await save() });
+      savedAt = performance.now();
+    }
+    if (asked === SAVE_AND_STOP) throw new JobStopped();
+    // Messages of this thread leave it, and are taken in, between two turns.
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+}
+
+function isStopping(flag: Int32Array): boolean {
+  return Atomics.load(flag, 0) !== GO_ON;
 }
 
 function sleep(spec: SleepSpec, flag: Int32Array): ThreadReply {

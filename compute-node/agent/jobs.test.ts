@@ -30,6 +30,8 @@ afterEach(async () => {
   folder.remove();
 });
 
+const nowhere = () => ({ url: "http://127.0.0.1:1", credential: "none" });
+
 /** Runs one job to its end; `program` is a stand-in for the job thread. */
 function runJob(spec: OperationSpec, change: Partial<JobsOptions> = {}, lease: Lease = A): Promise<JobOutcome> {
   return new Promise((resolve) => {
@@ -40,7 +42,10 @@ function runJob(spec: OperationSpec, change: Partial<JobsOptions> = {}, lease: L
       dataCacheBytes: 1e8,
       onProgress: () => {},
       onLog: () => {},
-      fetcher: new DatasetFetcher(store, () => ({ url: "http://127.0.0.1:1", credential: "none" })),
+      onCheckpoint: () => {},
+      fetcher: new DatasetFetcher(store, nowhere),
+      source: nowhere,
+      training: { gpu: null, checkpointIntervalMs: 60_000 },
       onEnded: (_, outcome) => resolve(outcome),
       ...change,
     });
@@ -163,7 +168,10 @@ describe("a job thread", () => {
       program: mortal,
       onProgress: () => {},
       onLog: () => {},
-      fetcher: new DatasetFetcher(store, () => ({ url: "http://127.0.0.1:1", credential: "none" })),
+      onCheckpoint: () => {},
+      fetcher: new DatasetFetcher(store, nowhere),
+      source: nowhere,
+      training: { gpu: null, checkpointIntervalMs: 60_000 },
       onEnded: (_, outcome) => {
         ends.push(outcome);
         if (ends.length === 2) settled.resolve();

@@ -12,7 +12,8 @@ import {
 import type { BarColumns, DatasetManifest, ImportDetails } from "../market-data/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import type { DatasetFetcher } from "./dataset-fetcher.ts";
-import type { JobDataset, JobInput } from "./job-messages.ts";
+import { downloadArtefact, type Source } from "./download.ts";
+import type { JobDataset, JobInput, TrainingSurroundings } from "./job-messages.ts";
 import { type JobEnd, type JobListener, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
 import { type JobOutcome, leaseKey } from "./model.ts";
 
@@ -30,8 +31,13 @@ export interface JobsOptions extends JobPoolOptions {
   /** Brings datasets of the workspace's store into `marketData`. */
   readonly fetcher: DatasetFetcher;
   readonly dataCacheBytes: number;
+  /** Where models and checkpoints are; the store answers with the node's credential. */
+  readonly source: () => Source;
+  readonly training: Omit<TrainingSurroundings, "checkpoint">;
   readonly onProgress: (lease: Lease, progress: Progress) => void;
   readonly onLog: (lease: Lease, lines: readonly string[]) => void;
+  /** `newestCheckpoint` has its bytes. */
+  readonly onCheckpoint: (lease: Lease) => void;
   /** Called once for each started job. */
   readonly onEnded: (lease: Lease, outcome: JobOutcome) => void;
 }
@@ -44,6 +50,10 @@ export class Jobs {
   readonly #running = new Map<string, RunningJob | AbortController>();
   /** Bytes of finished results, by lease. In memory: a node that dies loses them, and the registry runs the job again. */
   readonly #outbox = new Map<string, Uint8Array>();
+  /** The newest of each training run, by lease. */
+  readonly #checkpoints = new Map<string, Uint8Array>();
+  /** Runs were told to save and stop: their checkpoints go out after they have ended. */
+  #isLeaving = false;
 
   constructor(options: JobsOptions) {
     this.#options = options;
@@ -53,25 +63,37 @@ export class Jobs {
 
   /**
    * `dataset` is what the store has of the bars that the spec asks for, `datasets` of each where it asks for several; they
-   * are fetched where they are not here.
+   * are fetched where they are not here. `checkpoint` names where the attempt before was.
    */
   start(
     lease: Lease,
     spec: OperationSpec,
     dataset: DatasetRef | null,
     datasets: readonly (string | null)[] = [dataset?.sha256 ?? null],
+    checkpoint: string | null = null,
   ): void {
     const preparation = new AbortController();
     this.#running.set(leaseKey(lease), preparation);
-    void this.#run(lease, spec, datasets, preparation.signal).then((end) => this.#ended(lease, end));
+    const given = { spec, stored: datasets, checkpoint };
+    void this.#run(lease, given, preparation.signal).then((end) => this.#ended(lease, end));
   }
 
-  stop(lease: Lease): void {
+  /** With `save`, a training run makes a last checkpoint before it ends, however long that takes. */
+  stop(lease: Lease, save = false): void {
+    if (save) this.#isLeaving = true;
     const job = this.#running.get(leaseKey(lease));
     if (job instanceof AbortController) {
       job.abort();
       this.#ended(lease, { type: "stopped" });
-    } else job?.stop();
+    } else if (save) job?.saveAndStop();
+    else job?.stop();
+  }
+
+  /** The bytes of a training run's newest checkpoint. Throws for a lease that has none. */
+  newestCheckpoint(lease: Lease): Uint8Array {
+    const bytes = this.#checkpoints.get(leaseKey(lease));
+    if (bytes === undefined) throw new Error(`no checkpoint is kept of ${leaseKey(lease)}`);
+    return bytes;
   }
 
   /** The bytes of a finished result. Throws for a lease that has none. */
@@ -91,18 +113,17 @@ export class Jobs {
     return this.#pool.close();
   }
 
-  async #run(
-    lease: Lease,
-    spec: OperationSpec,
-    stored: readonly (string | null)[],
-    preparation: AbortSignal,
-  ): Promise<JobEnd> {
+  async #run(lease: Lease, given: Given, preparation: AbortSignal): Promise<JobEnd> {
     const listener: JobListener = {
       onProgress: (progress) => this.#options.onProgress(lease, progress),
       onLog: (lines) => this.#options.onLog(lease, lines),
+      onCheckpoint: (bytes) => {
+        this.#checkpoints.set(leaseKey(lease), bytes);
+        this.#options.onCheckpoint(lease);
+      },
     };
     try {
-      const input = await this.#inputOf(spec, stored, listener, preparation);
+      const input = await this.#inputOf(given, listener, preparation);
       if (preparation.aborted) return { type: "stopped" };
       const job = this.#pool.run(input, listener);
       this.#running.set(leaseKey(lease), job);
@@ -114,19 +135,41 @@ export class Jobs {
     }
   }
 
-  async #inputOf(
-    spec: OperationSpec,
-    stored: readonly (string | null)[],
-    listener: JobListener,
-    signal: AbortSignal,
-  ): Promise<JobInput> {
+  async #inputOf({ spec, stored, checkpoint }: Given, listener: JobListener, signal: AbortSignal): Promise<JobInput> {
     const asked = datasetsOf(spec);
     const datasets = await Promise.all(
       asked.map((data, index) => this.#dataset(data, stored[index] ?? null, listener, signal)),
     );
-    if (spec.kind === "portfolio") return { spec, bars: null, dataSha256: null, datasets };
-    const [{ bars, sha256 } = { bars: null, sha256: null }] = datasets;
-    return { spec, bars, dataSha256: sha256 };
+    const several = { spec, bars: null, dataSha256: null, datasets };
+    switch (spec.kind) {
+      case "portfolio":
+        return several;
+      case "train": {
+        const before = checkpoint === null ? null : await this.#checkpoint(checkpoint, listener, signal);
+        return { ...several, training: { ...this.#options.training, checkpoint: before } };
+      }
+      case "model_backtest":
+        return { ...several, model: await this.#artefact(spec.model.sha256, "model", signal) };
+      default: {
+        const [{ bars, sha256 } = { bars: null, sha256: null }] = datasets;
+        return { spec, bars, dataSha256: sha256 };
+      }
+    }
+  }
+
+  #artefact(sha256: string, what: string, signal: AbortSignal): Promise<Uint8Array> {
+    return downloadArtefact({ source: this.#options.source, sha256, signal }, what);
+  }
+
+  /** Null, with a log line, for one that is not there any more: the run begins anew. */
+  async #checkpoint(sha256: string, { onLog }: JobListener, signal: AbortSignal): Promise<Uint8Array | null> {
+    try {
+      return await this.#artefact(sha256, "checkpoint", signal);
+    } catch (thrown) {
+      if (!(thrown instanceof Problem) || thrown.retryable) throw thrown;
+      onLog([`warning: ${thrown.message} The run starts from its beginning.`]);
+      return null;
+    }
   }
 
   async #dataset(
@@ -164,10 +207,19 @@ export class Jobs {
 
   #ended(lease: Lease, end: JobEnd): void {
     if (!this.#running.delete(leaseKey(lease))) return;
+    if (!this.#isLeaving) this.#checkpoints.delete(leaseKey(lease));
     const checked = withinLimits(end);
     if (checked.type === "result" && checked.bytes !== null) this.#outbox.set(leaseKey(lease), checked.bytes);
     this.#options.onEnded(lease, outcomeOf(checked));
   }
+}
+
+/** What a job starts from. */
+interface Given {
+  readonly spec: OperationSpec;
+  /** What the store has of each dataset that the spec asks for. */
+  readonly stored: readonly (string | null)[];
+  readonly checkpoint: string | null;
 }
 
 function outcomeOf(end: JobEnd): JobOutcome {

@@ -1,6 +1,7 @@
 /** What happens to a lease on the node: see `Stage` in model.ts for its life. */
 import { allowanceOf, datasetsOf, type Lease, type Progress, type RegistryMessage } from "../../protocol/index.ts";
 import { fullJitterMs } from "./backoff.ts";
+import { tellCheckpoint } from "./checkpoints.ts";
 import { addLines, emptyLog, isEmptyLog, takeLines } from "./job-log.ts";
 import {
   type AgentState,
@@ -9,6 +10,7 @@ import {
   type JobOutcome,
   leaseKey,
   leaseOf,
+  type Stage,
   type Turn,
   type UploadOutcome,
 } from "./model.ts";
@@ -16,6 +18,8 @@ import {
 /** More than any fleet needs; `hello` must list them all. */
 const HOLDINGS_LIMIT = 1_000;
 const FORGOTTEN_LIMIT = 4_096;
+
+const OCCUPYING: ReadonlySet<Stage["name"]> = new Set(["running", "stopping", "parting"]);
 
 type Assignment = Extract<RegistryMessage, { type: "assign" }>;
 
@@ -26,7 +30,7 @@ export function heldLeases(state: AgentState): Lease[] {
 
 /** Jobs that occupy a slot: running, or told to stop and not ended. */
 export function occupiedSlots(state: AgentState): number {
-  return countHoldings(state, ({ stage }) => stage.name === "running" || stage.name === "stopping");
+  return countHoldings(state, ({ stage }) => OCCUPYING.has(stage.name));
 }
 
 /** At least half of the slots are taken as the registry sees it, which counts what has ended and is not acknowledged. */
@@ -62,6 +66,8 @@ export function assign(turn: Turn, assignment: Assignment): void {
     spec: assignment.spec,
     dataset: assignment.dataset ?? null,
     ...(assignment.datasets === undefined ? {} : { datasets: assignment.datasets }),
+    checkpoint: assignment.checkpoint,
+    checkpoints: { uploading: false, newer: false, untold: null },
     stage: { name: "waiting" },
     unsentProgress: null,
     progressAt: turn.now,
@@ -92,6 +98,7 @@ export function cancel(turn: Turn, lease: Lease): void {
   }
   switch (holding.stage.name) {
     case "running":
+    case "parting":
       holding.stage = { name: "stopping", report: true };
       turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
       return;
@@ -115,8 +122,8 @@ export function abandon(turn: Turn, lease: Lease): void {
   const holding = state.holdings.get(leaseKey(lease));
   if (holding === undefined) return;
   remember(state, lease);
-  if (holding.stage.name === "running" || holding.stage.name === "stopping") {
-    if (holding.stage.name === "running") turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
+  if (OCCUPYING.has(holding.stage.name)) {
+    if (holding.stage.name !== "stopping") turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
     holding.stage = { name: "stopping", report: false };
     return;
   }
@@ -141,6 +148,7 @@ export function reconcile(turn: Turn, reported: ReadonlySet<string>, live: reado
     if (reported.has(key) && !liveKeys.has(key) && isHeld(holding)) abandon(turn, holding);
   }
   for (const holding of turn.state.holdings.values()) {
+    tellCheckpoint(turn, holding);
     if (holding.stage.name !== "ended") continue;
     holding.stage.sends = 0;
     sendReport(turn, holding, holding.stage);
@@ -171,6 +179,10 @@ export function jobEnded(turn: Turn, lease: Lease, outcome: JobOutcome): void {
     else turn.state.holdings.delete(leaseKey(holding));
   } else if (stage.name === "running") {
     finish(turn, holding, outcome);
+  } else if (stage.name === "parting") {
+    if (outcome.type === "result") turn.effects.push({ type: "discard", lease: leaseOf(holding) });
+    stage.jobEnded = true;
+    partIfDone(turn, lease);
   }
   startWaiting(turn);
 }
@@ -203,16 +215,27 @@ export function uploadEnded(turn: Turn, lease: Lease, outcome: UploadOutcome): v
   }
 }
 
-/** Reports everything that has not ended as stopped; its jobs end with the process. */
-export function shutDownLeases(turn: Turn): void {
+/**
+ * Reports everything that has not ended as stopped; its jobs end with the process. Training runs save first: answers
+ * whether there is one.
+ */
+export function shutDownLeases(turn: Turn): boolean {
+  let isAwaited = false;
   for (const holding of turn.state.holdings.values()) {
     const { stage } = holding;
     if (stage.name === "ended" || (stage.name === "stopping" && !stage.report)) continue;
+    if (stage.name === "running" && holding.spec.kind === "train" && turn.state.connection.phase === "connected") {
+      holding.stage = { name: "parting", until: turn.now + turn.state.config.lastCheckpointMs, jobEnded: false };
+      turn.effects.push({ type: "stop-job", lease: leaseOf(holding), save: true });
+      isAwaited = true;
+      continue;
+    }
     if (stage.name === "running") turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
     if (stage.name === "uploading") turn.effects.push({ type: "discard", lease: leaseOf(holding) });
     const reason = stage.name === "stopping" ? "cancelled" : "shutdown";
     end(turn, holding, { type: "stopped", ...leaseOf(holding), reason });
   }
+  return isAwaited;
 }
 
 /** What is due: progress and log lines that were held back, reports to repeat, uploads to retry. */
@@ -222,6 +245,7 @@ export function leasesTick(turn: Turn): void {
     const { stage } = holding;
     if (advances(holding)) sendProgress(turn, holding);
     if (isConnected && hasLinesToSend(holding) && turn.now >= holding.log.sendAt) sendLines(turn, holding);
+    if (stage.name === "parting" && turn.now >= stage.until) part(turn, holding);
     if (stage.name === "ended" && turn.now >= stage.resendAt) sendReport(turn, holding, stage);
     if (stage.name === "uploading" && stage.retryAt !== null && turn.now >= stage.retryAt) {
       stage.retryAt = null;
@@ -236,6 +260,7 @@ export function leasesWakeAt(state: AgentState): number {
   for (const holding of state.holdings.values()) {
     const { stage, unsentProgress, progressAt, log } = holding;
     if (stage.name === "uploading" && stage.retryAt !== null) earliest = Math.min(earliest, stage.retryAt);
+    if (stage.name === "parting") earliest = Math.min(earliest, stage.until);
     if (state.connection.phase !== "connected") continue;
     if (stage.name === "ended") earliest = Math.min(earliest, stage.resendAt);
     if (hasLinesToSend(holding)) earliest = Math.min(earliest, log.sendAt);
@@ -247,6 +272,17 @@ export function leasesWakeAt(state: AgentState): number {
 /** Whether the registry would hear a message: it had our `hello`. */
 export function canSpeak(state: AgentState): boolean {
   return state.connection.phase === "connected" || state.connection.phase === "greeting";
+}
+
+/** A parting run is done when it has ended and nothing of it is on its way. */
+export function partIfDone(turn: Turn, lease: Lease): void {
+  const holding = turn.state.holdings.get(leaseKey(lease));
+  if (holding?.stage.name !== "parting") return;
+  if (holding.stage.jobEnded && !holding.checkpoints.uploading) part(turn, holding);
+}
+
+function part(turn: Turn, holding: Holding): void {
+  end(turn, holding, { type: "stopped", ...leaseOf(holding), reason: "shutdown" });
 }
 
 function finish(turn: Turn, holding: Holding, outcome: JobOutcome): void {
@@ -330,7 +366,8 @@ function isFull(state: AgentState): boolean {
 
 /** The lease counts against the slots; a job that was lost only does so until its thread has stopped. */
 function takesSlot({ stage }: Holding): boolean {
-  return stage.name === "waiting" || stage.name === "running" || (stage.name === "stopping" && stage.report);
+  if (stage.name === "stopping") return stage.report;
+  return stage.name === "waiting" || OCCUPYING.has(stage.name);
 }
 
 /** Its job, or the upload of its result, makes progress. */
@@ -365,9 +402,10 @@ function startWaiting(turn: Turn): void {
     if (free <= 0) return;
     if (holding.stage.name !== "waiting") continue;
     holding.stage = { name: "running" };
-    const { spec, dataset, datasets } = holding;
+    const { spec, dataset, datasets, checkpoint } = holding;
     const several = datasets === undefined ? {} : { datasets };
-    turn.effects.push({ type: "start-job", lease: leaseOf(holding), spec, dataset, ...several });
+    const before = checkpoint === null ? {} : { checkpoint };
+    turn.effects.push({ type: "start-job", lease: leaseOf(holding), spec, dataset, ...several, ...before });
     free--;
   }
 }

@@ -56,6 +56,8 @@ export type NextTry = { type: "connect" } | { type: "enrol"; fresh: boolean };
  * - `running`: a job thread works on it.
  * - `stopping`: the thread was told to stop; it holds its slot until it has ended. `report` says what follows: the
  *   registry is told `stopped`, or (false) nobody, since the lease was lost.
+ * - `parting`: the node shuts down, and the training run was told to save and stop. Ends as `stopped` once the run has
+ *   ended and its checkpoint is told, or at `until`. Holds its slot.
  * - `uploading`: the job ended well; its bytes are on their way. Holds no slot. `retryAt` is null during an attempt.
  * - `ended`: `report` (`complete`, `fail` or `stopped`) is sent, and sent again after each reconnect and at `resendAt`,
  *   until the registry acknowledges it or calls it stale.
@@ -66,8 +68,23 @@ export type Stage =
   | { name: "waiting" }
   | { name: "running" }
   | { name: "stopping"; report: boolean }
+  | { name: "parting"; until: number; jobEnded: boolean }
   | { name: "uploading"; result: OperationResult; failures: number; retryAt: number | null }
   | { name: "ended"; report: EndReport; sends: number; resendAt: number };
+
+/** A training run's checkpoints on their way: at most one is uploaded at a time, and only the newest counts. */
+export interface CheckpointTraffic {
+  uploading: boolean;
+  /** A newer one was made since the upload began. */
+  newer: boolean;
+  /** Stored, and not told to the registry, since nobody would have heard. */
+  untold: CheckpointRef | null;
+}
+
+export interface CheckpointRef {
+  readonly sha256: string;
+  readonly bytes: number;
+}
 
 export type EndReport = Extract<NodeMessage, { type: "complete" | "fail" | "stopped" }>;
 
@@ -77,6 +94,9 @@ export interface Holding extends Lease {
   readonly dataset: DatasetRef | null;
   /** Of an operation that reads several: what the store has of each, in the order of the spec. */
   readonly datasets?: readonly (string | null)[];
+  /** Where the attempt before this one was. */
+  readonly checkpoint: string | null;
+  readonly checkpoints: CheckpointTraffic;
   stage: Stage;
   /** Newest progress, not sent yet. */
   unsentProgress: Progress | null;
@@ -104,6 +124,8 @@ export interface AgentConfig {
   readonly resend: BackoffRange;
   /** How long a shutdown waits for acknowledgements. */
   readonly shutdownMs: number;
+  /** How long it waits before that for the last checkpoints of training runs. */
+  readonly lastCheckpointMs: number;
 }
 
 export interface AgentState {
@@ -153,6 +175,9 @@ export type AgentEvent =
   | { type: "datasets"; datasets: readonly DatasetRef[] }
   | { type: "progress"; lease: Lease; progress: Progress }
   | { type: "log"; lease: Lease; lines: readonly string[] }
+  /** A training run made a checkpoint; the shell keeps the bytes of its newest. */
+  | { type: "checkpoint-made"; lease: Lease }
+  | { type: "checkpoint-uploaded"; lease: Lease; checkpoint: CheckpointRef; outcome: UploadOutcome }
   | { type: "job-ended"; lease: Lease; outcome: JobOutcome }
   | { type: "uploaded"; lease: Lease; outcome: UploadOutcome }
   | { type: "drain"; draining: boolean; exitWhenDrained: boolean }
@@ -173,9 +198,13 @@ export type AgentEffect =
       spec: OperationSpec;
       dataset: DatasetRef | null;
       datasets?: readonly (string | null)[];
+      /** Where the attempt before was: fetched first as well. */
+      checkpoint?: string;
     }
-  /** Answered by `job-ended`, within the shell's grace. */
-  | { type: "stop-job"; lease: Lease }
+  /** Answered by `job-ended`, within the shell's grace; with `save` after a last checkpoint, whenever that is made. */
+  | { type: "stop-job"; lease: Lease; save?: true }
+  /** Upload the newest checkpoint; answered by `checkpoint-uploaded`. */
+  | { type: "upload-checkpoint"; lease: Lease }
   /** Upload the bytes of the job's result; answered by `uploaded`. */
   | { type: "upload"; lease: Lease; result: OperationResult }
   /** The bytes and any upload of this lease are of no use any more. */

@@ -55,7 +55,7 @@ describe("a node's settings", () => {
       token: null,
       workerType: "backtesting",
       healthPort: 5003,
-      kinds: ["backtest", "portfolio", "sleep"],
+      kinds: ["backtest", "portfolio", "train", "model_backtest", "sleep"],
       allowScripts: false,
     });
     expect(settings.workerId).toBe(workerIdOfHost(hostname()));

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { LIMITS, Problem, type ProblemIssue, type WorkerType, workerId, workerType } from "../../protocol/index.ts";
 import { suggestion } from "../strategy/closest-name.ts";
 
-const KINDS = ["backtest", "portfolio", "sleep"] as const;
+const KINDS = ["backtest", "portfolio", "train", "model_backtest", "sleep"] as const;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const MEGABYTE = 1024 * 1024;
 
@@ -70,7 +70,7 @@ export const SETTINGS = {
     flag: "--slots <count>",
     environment: "WORKER_SLOTS",
     key: "slots",
-    description: "jobs at once (default: one a processor)",
+    description: "jobs at once (default: one a processor; one on a node for training)",
   },
   kinds: {
     schema: listOf(z.enum(KINDS)),
@@ -121,6 +121,13 @@ export const SETTINGS = {
     key: "job_memory_mb",
     description: "heap of one job thread",
   },
+  checkpointIntervalMs: {
+    schema: wholeNumber(0),
+    flag: "--checkpoint-interval-ms <ms>",
+    environment: "WORKER_CHECKPOINT_INTERVAL_MS",
+    key: "checkpoint_interval_ms",
+    description: "how often a training run is saved, to go on elsewhere (default: 60000)",
+  },
   dataCacheMb: {
     schema: wholeNumber(0),
     flag: "--data-cache-mb <mb>",
@@ -157,6 +164,7 @@ export interface NodeSettings {
   /** 0 for any, null for no endpoint. */
   readonly healthPort: number | null;
   readonly jobMemoryMb: number;
+  readonly checkpointIntervalMs: number;
   readonly dataCacheMb: number;
   readonly logLevel: string;
 }
@@ -220,7 +228,8 @@ function pick(name: SettingName, given: Given): { value: unknown; source: string
 function withDefaults(values: Record<string, unknown>): NodeSettings {
   const checked = values as Partial<Omit<NodeSettings, "healthPort">> & { healthPort?: number | false };
   const type = checked.workerType ?? "backtesting";
-  const slots = checked.slots ?? Math.min(LIMITS.workerSlots, availableParallelism());
+  const usualSlots = type === "backtesting" ? Math.min(LIMITS.workerSlots, availableParallelism()) : 1;
+  const slots = checked.slots ?? usualSlots;
   const memoryMb = Math.floor(totalmem() / MEGABYTE);
   return {
     url: checked.url ?? "http://127.0.0.1:8787",
@@ -235,6 +244,7 @@ function withDefaults(values: Record<string, unknown>): NodeSettings {
     home: resolve(checked.home ?? join(homedir(), ".ktrdr")),
     healthPort: checked.healthPort === false ? null : (checked.healthPort ?? HEALTH_PORTS[type]),
     jobMemoryMb: checked.jobMemoryMb ?? Math.max(256, Math.floor((memoryMb * 0.5) / slots)),
+    checkpointIntervalMs: checked.checkpointIntervalMs ?? 60_000,
     dataCacheMb: checked.dataCacheMb ?? Math.floor(memoryMb * 0.25),
     logLevel: checked.logLevel ?? "info",
   };

@@ -5,6 +5,7 @@
  */
 import type { Capabilities, RegistryMessage } from "../../protocol/index.ts";
 import { RECONNECT_BACKOFF } from "./backoff.ts";
+import { checkpointMade, checkpointUploaded } from "./checkpoints.ts";
 import {
   closed,
   connectionTick,
@@ -31,6 +32,7 @@ import {
   leasesTick,
   leasesWakeAt,
   occupiedSlots,
+  partIfDone,
   shutDownLeases,
   uploadEnded,
 } from "./leases.ts";
@@ -47,6 +49,7 @@ export const AGENT_DEFAULTS = {
   logIntervalMs: 250,
   resend: { firstMs: 5_000, longestMs: 60_000 },
   shutdownMs: 1_500,
+  lastCheckpointMs: 4_000,
 } as const;
 
 /** A node that was just started: it holds nothing and is connected to nothing. */
@@ -134,6 +137,13 @@ function handle(turn: Turn, event: AgentEvent): void {
     case "log":
       jobLogged(turn, event.lease, event.lines);
       return;
+    case "checkpoint-made":
+      checkpointMade(turn, event.lease);
+      return;
+    case "checkpoint-uploaded":
+      checkpointUploaded(turn, event);
+      partIfDone(turn, event.lease);
+      return;
     case "job-ended":
       jobEnded(turn, event.lease, event.outcome);
       return;
@@ -186,10 +196,10 @@ function isCurrent(turn: Turn, epoch: number): boolean {
 function shutDown(turn: Turn): void {
   const { state } = turn;
   if (state.leaveAt !== null) return;
-  state.leaveAt = turn.now + state.config.shutdownMs;
   state.draining = true;
   turn.outgoing.push({ type: "drain", draining: true });
-  shutDownLeases(turn);
+  const waitsMs = shutDownLeases(turn) ? state.config.lastCheckpointMs : 0;
+  state.leaveAt = turn.now + waitsMs + state.config.shutdownMs;
 }
 
 function leaveIfDone(turn: Turn): void {
