@@ -86,10 +86,16 @@ export function inLots({ lotSize, fractionalUnits }: BacktestSettings, units: nu
   return fractionalUnits ? units : Math.floor(units);
 }
 
-/** How often `step` fits: the rounded quotient, put right by trying. */
+/** How often `step` fits into `amount`, as exact fractions: 40 holds the double 0.1, a little above a tenth, 399 times. */
 function wholeSteps(amount: number, step: number): number {
-  let steps = Math.round(amount / step);
-  while (steps > 0 && steps * step > amount) steps--;
-  while ((steps + 1) * step <= amount) steps++;
-  return steps;
+  const [dividend, dividendPower] = asFraction(amount);
+  const [divisor, divisorPower] = asFraction(step);
+  return Number((dividend << divisorPower) / (divisor << dividendPower));
+}
+
+/** A positive number as an integer over a power of two. */
+function asFraction(value: number): [numerator: bigint, power: bigint] {
+  let [numerator, power] = [value, 0n];
+  for (; !Number.isInteger(numerator); power++) numerator *= 2;
+  return [BigInt(numerator), power];
 }
