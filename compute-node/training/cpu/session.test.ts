@@ -164,6 +164,38 @@ describe("The kernels of an lstm and a gru", () => {
   });
 });
 
+describe("The kernels' gradient", () => {
+  const deep = { inputs: 6, hidden: 9, layers: 2, outputs: 3, dropout: 0.2, sequenceLength: 5 } as const;
+  const networks: readonly NetworkSpec[] = [
+    { kind: "mlp", inputs: 6, hidden: [12, 9], outputs: 3, activation: "tanh", dropout: 0.2, batchNorm: true },
+    { ...deep, kind: "lstm" },
+    { ...deep, kind: "gru" },
+  ];
+  for (const network of networks) {
+    it(`equals finite differences of the kernels' own loss along any direction: ${network.kind}`, async () => {
+      const member = exampleMember(network);
+      const { cpu } = await sessions(member);
+      const rows = member.set.training.subarray(0, 16);
+      const { parameters, ...rest } = await cpu.getState();
+      const { gradient } = cpu.gradientOf(rows);
+      const lossAt = async (direction: Float32Array, step: number) => {
+        const moved = parameters.map((value, at) => value + step * (direction[at] ?? 0));
+        await cpu.setState({ ...rest, parameters: moved });
+        return cpu.gradientOf(rows).loss;
+      };
+      for (const seed of [11, 12, 13]) {
+        const direction = uniform(gradient.length, seed);
+        const slope = gradient.reduce((sum, value, at) => sum + value * direction[at], 0);
+        const step = 5e-3;
+        const difference = (await lossAt(direction, step)) - (await lossAt(direction, -step));
+        expect(Math.abs(difference / (2 * step) - slope)).toBeLessThan(
+          2e-3 * Math.hypot(...gradient) * Math.hypot(...direction),
+        );
+      }
+    });
+  }
+});
+
 describe("A session", () => {
   const network = { kind: "mlp", inputs: 6, hidden: [8], outputs: 3, activation: "relu", dropout: 0.2 } as const;
   const member = exampleMember({ ...network, batchNorm: false });
