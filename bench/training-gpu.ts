@@ -151,6 +151,8 @@ const TILINGS: readonly Partial<Tiling>[] = [
     [64, 128, 256].map((rowThreads) => ({ rowsPerGroup, rowThreads, rowsPerThread: Math.min(8, rowsPerGroup) })),
   ),
   { rowsPerThread: 4 },
+  { layered: true },
+  { layered: false },
   ...[16, 32].flatMap((gradientTile) => [16, 32, 64].map((gradientRows) => ({ gradientTile, gradientRows }))),
 ];
 

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Problem } from "../../../protocol/index.ts";
 import { cpuBackend } from "../cpu/backend.ts";
-import type { Member, MlpSpec, OptimiserSpec, TrainingBackend, TrainingSession } from "../network.ts";
+import type { Member, MlpSpec, OptimiserSpec, RecurrentSpec, TrainingBackend, TrainingSession } from "../network.ts";
 import { shuffleRows } from "../random.ts";
 import { ReferenceSession } from "../reference/backend.ts";
 import { TrainingRun, trainAll } from "../train.ts";
@@ -190,8 +190,9 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
     const normed = gpu.create({ network: { ...(network as MlpSpec), batchNorm: true }, options, set });
     await expect(normed).rejects.toThrow("does not train with batch norm");
     await expect(normed).rejects.toMatchObject({ cure: expect.stringContaining("CPU") });
-    const wide = gpu.create({ network: { ...(network as MlpSpec), hidden: [5000] }, options, set });
-    await expect(wide).rejects.toThrow("The network's layers hold 5008 values of a row at once");
+    const member = smallRecurrentMember("gru");
+    const wide = gpu.create({ ...member, network: { ...(member.network as RecurrentSpec), hidden: 1000 } });
+    await expect(wide).rejects.toThrow("The network holds 9003 values of a row at once");
     const refused = gpu.refusal({ network: { ...(network as MlpSpec), batchNorm: true }, options, set });
     expect(refused?.message).toContain("batch norm");
     expect(gpu.refusal({ network, options, set })).toBeNull();

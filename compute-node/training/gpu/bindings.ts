@@ -57,6 +57,8 @@ export const KERNEL_BUFFERS = {
     writes: ["weights", "moments", "control", "statistics"],
   },
   outputs: { reads: ["members", "weights", "features", "labels", "order"], writes: ["outputs"] },
+  layer: { reads: ["members", "weights", "features", "order"], writes: ["trace", "control", "outputs"] },
+  loss: { reads: ["members", "labels", "order"], writes: ["trace", "rowStatistics", "control"] },
 } as const satisfies Record<string, KernelBuffers>;
 export type KernelName = keyof typeof KERNEL_BUFFERS;
 

@@ -4,7 +4,7 @@ import type { MlpPlan } from "./plan.ts";
 import { backwardProduct, forwardProduct, keepFactor, ofFour, productLoop, storeQuad } from "./rows-parts.ts";
 
 /** Values, and slopes by the value itself. Comparisons are such that NaN stays NaN. */
-const ACTIVATION: Readonly<Record<Activation, { value: string; slope: string }>> = {
+export const ACTIVATION: Readonly<Record<Activation, { value: string; slope: string }>> = {
   relu: { value: "return select(x, vec4f(0), x < vec4f(0));", slope: "select(vec4f(0), vec4f(1), value > vec4f(0))" },
   leaky_relu: {
     value: `return select(x, ${LEAKY_SLOPE} * x, x < vec4f(0));`,

@@ -35,6 +35,8 @@ export interface MatrixPlan {
 
 /** How work is cut; the results are the same to rounding. */
 export interface Tiling {
+  /** Of an mlp, whether each layer is a kernel of its own. */
+  readonly layered: boolean;
   /** Rows of a batch in one workgroup; a multiple of 4. */
   readonly rowsPerGroup: number;
   /** Of those, rows that one thread computes together; a multiple of 4. */
@@ -86,10 +88,12 @@ export const UPDATE_THREADS = 256;
 const BYTES_PER_FLOAT = 4;
 /** Workgroups that keep a large GPU busy: two for each of its 132 or so processors. */
 const ENOUGH_GROUPS = 264;
+/** From such a width on, reading the weights once for a few rows takes longer than more kernels. */
+const WIDE_UNITS = 512;
 
 /**
  * Cuts the work of `shape` for an adapter. `asked` overrides the choice, for measuring.
- * Throws `too-large` when four rows' values do not fit into the adapter's workgroup memory.
+ * Throws `too-large` when four rows' values of a recurrent network do not fit into the adapter's workgroup memory.
  */
 export function planOf(shape: Shape, limits: AdapterLimits, asked: Partial<Tiling> = {}): Plan {
   const { network } = shape;
@@ -243,18 +247,19 @@ function placeMatrices(network: NetworkSpec, columns: readonly MatrixColumns[], 
 }
 
 function chooseTiling(
-  { members }: Shape,
+  { members, network }: Shape,
   { cellColumns, widest }: Columns,
   limits: AdapterLimits,
   asked: Partial<Tiling>,
 ): Tiling {
   const fitting = Math.floor(limits.workgroupMemoryBytes / BYTES_PER_FLOAT / (cellColumns * 4)) * 4;
-  if (fitting < 4) {
+  const layered = network.kind === "mlp" && (fitting < 4 || (asked.layered ?? widest >= WIDE_UNITS));
+  if (fitting < 4 && !layered) {
     // Four rows, and a little for what threads tell each other.
     const most = Math.floor(limits.workgroupMemoryBytes / BYTES_PER_FLOAT / 4);
     throw new Problem(
       "too-large",
-      `The network's layers hold ${cellColumns} values of a row at once; this GPU has room for ${most}.`,
+      `The network holds ${cellColumns} values of a row at once; this GPU has room for ${most}.`,
       { cure: "Make the hidden layers narrower, or train on the CPU." },
     );
   }
@@ -267,6 +272,7 @@ function chooseTiling(
   const usefulThreads = widest * (rowsPerGroup / rowsPerThread);
   const rowThreads = asked.rowThreads ?? (usefulThreads <= 64 ? 64 : usefulThreads <= 128 ? 128 : 256);
   return {
+    layered,
     rowsPerGroup,
     rowsPerThread: rowsPerGroup % rowsPerThread === 0 ? rowsPerThread : 4,
     rowThreads: Math.min(rowThreads, limits.workgroupThreads),

@@ -15,16 +15,18 @@ import {
   packMembers,
 } from "./bindings.ts";
 import { type BufferRequest, type GpuDevice, type Kernel, USAGE } from "./device.ts";
-import { gradientsKernel } from "./gradients-kernel.ts";
-import { type Plan, UPDATE_THREADS } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import { evaluationPrograms, type Program, trainingPrograms } from "./programs.ts";
 import { type OutputsRequest, partsOf, type TrainRequest } from "./requests.ts";
-import { outputsKernel, rowsKernel } from "./rows-kernel.ts";
-import { updateKernel } from "./update-kernel.ts";
+
+interface CompiledProgram extends Program {
+  readonly compiled: Kernel;
+}
 
 interface Dispatch {
-  readonly kernel: Kernel;
+  readonly pipeline: GPUComputePipeline;
   readonly bindings: GPUBindGroup;
-  readonly groups: number;
+  readonly groups: readonly [number, number, number];
 }
 
 const BYTES_PER_FLOAT = 4;
@@ -47,7 +49,8 @@ export class Population {
   readonly #sliceBytes: number;
   readonly #steps: number[];
   readonly #buffers = new Map<BufferName, GPUBuffer>();
-  readonly #kernels = new Map<KernelName, Kernel>();
+  #training: readonly CompiledProgram[] = [];
+  #evaluation: readonly CompiledProgram[] = [];
 
   /**
    * Compiles the kernels and uploads the members' features and labels, which all share; their weights come with
@@ -92,7 +95,7 @@ export class Population {
     for (let done = 0; done < steps; done += perSlice) {
       const count = Math.min(perSlice, steps - done);
       this.#writeSlice(requests, starts, done, count);
-      await this.#submitSteps(count, requests.length);
+      await this.#submitSteps(this.#training, count, requests.length);
       const slice = this.#device.settle(this.#device.device.queue.onSubmittedWorkDone());
       // Whoever waits for it meets its failure, unless the slice before has failed already.
       slice.catch(() => {});
@@ -112,28 +115,40 @@ export class Population {
   }
 
   async #outputsPart(requests: readonly OutputsRequest[]): Promise<Float32Array[]> {
-    const { network, tiling } = this.#plan;
-    const { outputs } = network;
+    const { outputs } = this.#plan.network;
     const starts = this.#writeOrders(requests.map(({ rows }) => rows));
     const settings = this.#idleSettings();
     for (const [at, { index, rows }] of requests.entries()) {
-      settings[index] = { ...settings[index], orderStart: starts[at], exampleCount: rows.length };
+      settings[index] = {
+        ...settings[index],
+        orderStart: starts[at],
+        exampleCount: rows.length,
+        batchRows: this.#mostBatchRows,
+        batchCount: Math.ceil(rows.length / this.#mostBatchRows),
+      };
     }
     this.#write("members", packMembers(this.#plan, settings));
     const total = starts[requests.length];
     this.#grow("outputs", total * outputs * BYTES_PER_FLOAT);
-    const most = requests.reduce((longest, { rows }) => Math.max(longest, rows.length), 0);
-    const groups = Math.ceil(most / tiling.rowsPerGroup);
-    const encoder = this.#device.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(this.#kernel("outputs").pipeline);
-    pass.setBindGroup(0, this.#bind("outputs"));
-    pass.dispatchWorkgroups(Math.min(groups, MOST_GROUPS), this.#members.length, Math.ceil(groups / MOST_GROUPS));
-    pass.end();
-    this.#device.device.queue.submit([encoder.finish()]);
+    await this.#submitEvaluation(requests);
     const range = { buffer: this.#buffer("outputs"), offset: 0, byteLength: total * outputs * BYTES_PER_FLOAT };
     const [bytes] = await this.#device.read([range]);
     return requests.map((_, at) => new Float32Array(bytes).slice(starts[at] * outputs, starts[at + 1] * outputs));
+  }
+
+  async #submitEvaluation(requests: readonly OutputsRequest[]): Promise<void> {
+    const most = requests.reduce((longest, { rows }) => Math.max(longest, rows.length), 0);
+    if (this.#plan.tiling.layered) {
+      this.#write("control", new Uint8Array(CONTROL_BYTES * this.#members.length));
+      await this.#submitSteps(this.#evaluation, Math.ceil(most / this.#mostBatchRows), requests.length);
+      return;
+    }
+    const groups = Math.ceil(most / this.#plan.tiling.rowsPerGroup);
+    const inAll = [Math.min(groups, MOST_GROUPS), this.#members.length, Math.ceil(groups / MOST_GROUPS)] as const;
+    this.#submit(
+      this.#dispatches(this.#evaluation).map((dispatch) => ({ ...dispatch, groups: inAll })),
+      1,
+    );
   }
 
   async readStates(indexes: readonly number[]): Promise<LearntState[]> {
@@ -187,16 +202,14 @@ export class Population {
   }
 
   async #compile(): Promise<void> {
-    const code: Record<KernelName, string> = {
-      rows: rowsKernel(this.#plan, this.#mostBatchRows),
-      gradients: gradientsKernel(this.#plan, this.#mostBatchRows),
-      update: updateKernel(this.#plan),
-      outputs: outputsKernel(this.#plan),
+    const compile = async (program: Program): Promise<CompiledProgram> => {
+      const { kernel, code } = program;
+      return { ...program, compiled: await this.#device.compile(kernel, code, bindGroupLayoutEntries(kernel)) };
     };
-    const compile = async (name: KernelName): Promise<void> => {
-      this.#kernels.set(name, await this.#device.compile(name, code[name], bindGroupLayoutEntries(name)));
-    };
-    await Promise.all((Object.keys(code) as KernelName[]).map(compile));
+    const training = trainingPrograms(this.#plan, this.#mostBatchRows).map(compile);
+    const evaluation = evaluationPrograms(this.#plan, this.#mostBatchRows).map(compile);
+    this.#training = await Promise.all(training);
+    this.#evaluation = await Promise.all(evaluation);
   }
 
   #allocate(): void {
@@ -257,8 +270,8 @@ export class Population {
   }
 
   /** Hands over so many steps, some at a time. */
-  async #submitSteps(steps: number, members: number): Promise<void> {
-    const dispatches = this.#stepDispatches();
+  async #submitSteps(programs: readonly CompiledProgram[], steps: number, members: number): Promise<void> {
+    const dispatches = this.#dispatches(programs);
     const flopsPerStep = 6 * members * this.#mostBatchRows * this.#plan.times * this.#plan.parameterCount;
     const most = Math.max(1, Math.min(MOST_STEPS_PER_SUBMISSION, Math.floor(SUBMISSION_FLOPS / flopsPerStep)));
     for (let done = 0; done < steps; done += most) {
@@ -271,17 +284,11 @@ export class Population {
     }
   }
 
-  #stepDispatches(): Dispatch[] {
-    const { tiling, gradientTiles, parameterCount } = this.#plan;
-    const groups = {
-      rows: Math.ceil(this.#mostBatchRows / tiling.rowsPerGroup),
-      gradients: gradientTiles,
-      update: Math.ceil(parameterCount / UPDATE_THREADS),
-    };
-    return (["rows", "gradients", "update"] as const).map((name) => ({
-      kernel: this.#kernel(name),
-      bindings: this.#bind(name),
-      groups: groups[name],
+  #dispatches(programs: readonly CompiledProgram[]): Dispatch[] {
+    return programs.map(({ kernel, compiled, groups }) => ({
+      pipeline: compiled.pipeline,
+      bindings: this.#bind(kernel, compiled.layout),
+      groups: [groups, this.#members.length, 1],
     }));
   }
 
@@ -289,10 +296,10 @@ export class Population {
     const encoder = this.#device.device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (let step = 0; step < steps; step++) {
-      for (const { kernel, bindings, groups } of dispatches) {
-        pass.setPipeline(kernel.pipeline);
+      for (const { pipeline, bindings, groups } of dispatches) {
+        pass.setPipeline(pipeline);
         pass.setBindGroup(0, bindings);
-        pass.dispatchWorkgroups(groups, this.#members.length);
+        pass.dispatchWorkgroups(...groups);
       }
     }
     pass.end();
@@ -326,12 +333,6 @@ export class Population {
     return starts;
   }
 
-  #kernel(name: KernelName): Kernel {
-    const kernel = this.#kernels.get(name);
-    if (kernel === undefined) throw new Error(`the kernel ${name} was not compiled`);
-    return kernel;
-  }
-
   #buffer(name: BufferName): GPUBuffer {
     const buffer = this.#buffers.get(name);
     if (buffer === undefined) throw new Problem("unavailable", "The training on the GPU was closed.");
@@ -358,13 +359,13 @@ export class Population {
     this.#device.device.queue.writeBuffer(this.#buffer(name), offset, plain as GPUAllowSharedBufferSource);
   }
 
-  #bind(kernel: KernelName): GPUBindGroup {
+  #bind(kernel: KernelName, layout: GPUBindGroupLayout): GPUBindGroup {
     const { reads, writes }: KernelBuffers = KERNEL_BUFFERS[kernel];
     const entries = [...reads, ...writes].map((name) => ({
       binding: BUFFERS.indexOf(name),
       resource: { buffer: this.#buffer(name) },
     }));
-    return this.#device.device.createBindGroup({ layout: this.#kernel(kernel).layout, entries });
+    return this.#device.device.createBindGroup({ layout, entries });
   }
 }
 

@@ -5,23 +5,25 @@
  */
 import type { MatrixPlan, RecurrentPlan } from "./plan.ts";
 import { cellStateColumn, GATE_CELLS, recurrentCells } from "./plan.ts";
-import { backwardProduct, forwardProduct, keepFactor, ofFour, productLoop, storeQuad } from "./rows-parts.ts";
+import {
+  backwardProduct,
+  forwardProduct,
+  keepFactor,
+  loadTraceFunction,
+  ofFour,
+  productLoop,
+  storeQuad,
+} from "./rows-parts.ts";
 
 /** `begins` has the time at which each row's window begins, and TIMES for rows past the batch's end. */
 export function recurrentFunctions(training: boolean): string {
-  const loadTrace = `fn loadTrace(member: u32, firstRow: u32, rows: u32, time: u32, column: u32) -> vec4f {
-  var values = vec4f(0);
-  let place = traceAt(member, firstRow, time) + column;
-${ofFour((component, index) => `  if (rows > ${index}u) { values.${component} = trace[place + ${index}u * ROW_FLOATS]; }`)}
-  return values;
-}`;
   return `var<workgroup> begins: array<vec4u, QUADS>;
 fn activeAt(quad: u32, time: u32) -> vec4f {
   return select(vec4f(0), vec4f(1), vec4u(time) >= begins[quad]);
 }
 fn logistic(x: vec4f) -> vec4f { return 1.0 / (1.0 + exp(-x)); }
 fn hyperbolic(x: vec4f) -> vec4f { return select(tanh(x), sign(x), abs(x) > vec4f(10)); }
-${training ? loadTrace : ""}`;
+${training ? loadTraceFunction() : ""}`;
 }
 
 /** WGSL for one cell: `cell(column)` is the four rows' vector in a column that adds `unit`. */

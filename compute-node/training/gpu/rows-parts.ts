@@ -91,3 +91,87 @@ ${use(0)}
     }`;
   return `${together > 0 ? groups : ""}\n${terms > together ? rest : ""}`;
 }
+
+/** From one row of the trace to the next example's; and where a row's columns begin. */
+export function traceFunction({ times, traceStride }: Plan, mostBatchRows: number): string {
+  return `const ROW_FLOATS = ${times * traceStride}u;
+fn traceAt(member: u32, row: u32, time: u32) -> u32 {
+  return ((member * ${mostBatchRows}u + row) * ${times}u + time) * ${traceStride}u;
+}`;
+}
+
+/** `loadTrace` reads a column of four rows; of those that are not among the next `rows`, zero. */
+export function loadTraceFunction(): string {
+  return `fn loadTrace(member: u32, firstRow: u32, rows: u32, time: u32, column: u32) -> vec4f {
+  var values = vec4f(0);
+  let place = traceAt(member, firstRow, time) + column;
+${ofFour((component, index) => `  if (rows > ${index}u) { values.${component} = trace[place + ${index}u * ROW_FLOATS]; }`)}
+  return values;
+}`;
+}
+
+/** Four rows are one vec4f: `cells[column * QUADS + quad]` is a column of rows 4 quad to 4 quad + 3. */
+export function preamble({ tiling, cellColumns, times }: Plan): string {
+  return `const ROWS = ${tiling.rowsPerGroup}u;
+const QUADS = ${tiling.rowsPerGroup / 4}u;
+const THREADS = ${tiling.rowThreads}u;
+const TIMES = ${times}u;
+var<workgroup> cells: array<vec4f, ${(cellColumns * tiling.rowsPerGroup) / 4}>;`;
+}
+
+/** The same numbers as `dropoutKeeps` in random.ts: for four rows, what a kept value is multiplied by, else zero. */
+export function dropoutFunctions({ dropout }: Plan): string {
+  if (!dropout) return "";
+  return `struct Dropout { step: u32, threshold: u32, scale: f32 }
+fn mix32(value: u32) -> u32 { return mixFour(vec4u(value)).x; }
+fn mixFour(value: vec4u) -> vec4u {
+  var bits = value;
+  bits = (bits ^ (bits >> vec4u(16))) * 0x7feb352du;
+  bits = (bits ^ (bits >> vec4u(15))) * 0x846ca68bu;
+  return bits ^ (bits >> vec4u(16));
+}
+fn keep(dropout: Dropout, place: u32, row: u32, column: u32) -> vec4f {
+  let rows = vec4u(row, row + 1u, row + 2u, row + 3u);
+  let counters = (rows << vec4u(16)) | vec4u(column);
+  let drawn = mixFour(mix32(dropout.step ^ place) + counters * 0x9e3779b1u);
+  return select(vec4f(0), vec4f(dropout.scale), drawn >= vec4u(dropout.threshold));
+}`;
+}
+
+export function dropoutSettings({ dropout }: Plan): string {
+  if (!dropout) return "";
+  return `  let dropout = Dropout(
+    mix32(members[member].dropoutSeed ^ (members[member].firstStep + batch)),
+    members[member].dropoutThreshold,
+    members[member].keepScale,
+  );`;
+}
+
+/** Rows' losses to the statistics; the outputs' deltas over the outputs, and to the trace. */
+export function lossStep(plan: Plan, mostBatchRows: number): string {
+  const head = plan.matrices[plan.matrices.length - 1];
+  return `  for (var quad = thread; quad < QUADS; quad += THREADS) {
+    var wanted = vec4u(0);
+    var used = vec4f(0);
+    let firstPlace = orderStart + quad * 4u;
+${ofFour(
+  (component, index) => `    if (quad * 4u + ${index}u < rowsHere) {
+      wanted.${component} = labels[order[firstPlace + ${index}u]];
+      used.${component} = 1.0;
+    }`,
+)}
+    let result = lossOfRows(member, quad, wanted, used);
+    let place = member * ${mostBatchRows}u + firstRow + quad * 4u;
+${ofFour(
+  (component, index) => `    if (quad * 4u + ${index}u < rowsHere) {
+      rowStatistics[place + ${index}u] = vec4f(result.loss.${component}, result.weight.${component}, result.correct.${component}, 0.0);
+    }`,
+)}
+  }
+  workgroupBarrier();
+  for (var item = thread; item < ${head.outputs}u * QUADS; item += THREADS) {
+    let unit = item % ${head.outputs}u;
+    let quad = item / ${head.outputs}u;
+${storeQuad(`cells[(${plan.outputCell}u + unit) * QUADS + quad]`, `${head.deltaColumn}u + unit`, "TIMES - 1u")}
+  }`;
+}

@@ -36,6 +36,7 @@ const recurrent: fc.Arbitrary<RecurrentSpec> = fc.record({
   sequenceLength: fc.constantFrom(1, 2, 5),
 });
 const tiling: fc.Arbitrary<Tiling> = fc.record({
+  layered: fc.boolean(),
   rowsPerGroup: fc.constantFrom(8, 16, 32),
   rowsPerThread: fc.constantFrom(4, 8),
   rowThreads: fc.constantFrom(32, 64, 128, 256),
