@@ -53,6 +53,7 @@ import {
 } from "./scheduler/artefact-index.ts";
 import { registryConfig } from "./scheduler/config.ts";
 import type { OperationFilter } from "./scheduler/operation-store.ts";
+import type { RegistryMetrics } from "./scheduler/registry-metrics.ts";
 import { type AcceptedOperation, type Outcome, Scheduler } from "./scheduler/scheduler.ts";
 import type { Sql } from "./scheduler/sql.ts";
 import { type TokenRecord, TokenStore } from "./tokens.ts";
@@ -62,11 +63,7 @@ const messageWire = wire(nodeMessage);
 /** Messages in one connection that cannot be understood before it is closed. */
 const FAULTS_ALLOWED = 20;
 
-export interface RegistryMetrics {
-  readonly workers: Worker[];
-  readonly operations: ReturnType<Scheduler["operationCounts"]>;
-  readonly counters: ReturnType<Scheduler["counters"]>;
-}
+const STORED_BYTES_MS = 60_000;
 
 /** Errors lose their fields on the way over RPC, so an answer carries its problem as a value. */
 export type Answer<T> =
@@ -84,6 +81,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   readonly #workspace: string;
   #alarmAt: number | null = null;
   #checkedAt = 0;
+  #storedBytesSeen = { bytes: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(context: DurableObjectState, environment: Environment) {
     super(context, environment);
@@ -211,9 +209,19 @@ export class WorkerRegistry extends DurableObject<Environment> {
       return {
         workers: this.#scheduler.workers(),
         operations: this.#scheduler.operationCounts(),
-        counters: this.#scheduler.counters(),
+        ...this.#scheduler.counters(),
+        queue: this.#scheduler.queue(now),
+        storedBytes: this.#storedBytes(now),
       };
     });
+  }
+
+  /** At most every minute: it reads a row for each artefact, and rows read are what a scrape costs. */
+  #storedBytes(now: number): number {
+    if (Math.abs(now - this.#storedBytesSeen.at) >= STORED_BYTES_MS) {
+      this.#storedBytesSeen = { bytes: this.#scheduler.storedBytes(), at: now };
+    }
+    return this.#storedBytesSeen.bytes;
   }
 
   // Workspaces

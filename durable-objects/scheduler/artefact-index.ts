@@ -38,6 +38,10 @@ export function artefactBytes(sql: Sql, sha256: string): number | undefined {
   return first<{ bytes: number }>(sql, "SELECT bytes FROM artefacts WHERE sha256 = ?", sha256)?.bytes;
 }
 
+export function storedBytes(sql: Sql): number {
+  return first<{ bytes: number }>(sql, "SELECT COALESCE(SUM(bytes), 0) AS bytes FROM artefacts")!.bytes;
+}
+
 /** Whether it is stored; if so, it stays for at least the next hour. */
 export function touchArtefact(sql: Sql, sha256: string, now: number): boolean {
   if (!hasArtefact(sql, sha256)) return false;

@@ -1,10 +1,15 @@
 /** Counts that only rise, for the metrics: they survive restarts, as Prometheus expects of a counter. */
-import type { Sql } from "./sql.ts";
+import { first, type Sql } from "./sql.ts";
 
 export const COUNTERS = [
   "operations_submitted",
+  "operations_completed",
+  "operations_failed",
+  "operations_cancelled",
   "operations_requeued",
+  "operations_retried",
   "leases_lost",
+  "leases_expired",
   "leases_rejected",
   "messages_refused",
   "messages_stale",
@@ -15,6 +20,7 @@ export const COUNTERS = [
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 
+/** For what is rare; what happens to every operation goes through the tally. */
 export function count(sql: Sql, name: Counter, by = 1): void {
   sql.run(
     "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
@@ -23,9 +29,21 @@ export function count(sql: Sql, name: Counter, by = 1): void {
   );
 }
 
-export function counterValues(sql: Sql): Record<Counter, number> {
-  const rows = sql.all<{ name: Counter; value: number }>("SELECT name, value FROM counters");
-  const values = Object.fromEntries(COUNTERS.map((name) => [name, 0])) as Record<Counter, number>;
-  for (const row of rows) values[row.name] = row.value;
-  return values;
+/** `WHERE true`: without it SQLite takes the `ON` for that of a join. */
+export function addToCounters(sql: Sql, values: ReadonlyMap<string, number>): void {
+  sql.run(
+    `INSERT INTO counters (name, value) SELECT value ->> 0, value ->> 1 FROM json_each(?) WHERE true
+     ON CONFLICT (name) DO UPDATE SET value = value + excluded.value`,
+    JSON.stringify([...values]),
+  );
+}
+
+export function counterValue(sql: Sql, name: Counter): number {
+  return first<{ value: number }>(sql, "SELECT value FROM counters WHERE name = ?", name)?.value ?? 0;
+}
+
+/** All of them, also the buckets of the tally. */
+export function readCounters(sql: Sql): Map<string, number> {
+  const rows = sql.all<{ name: string; value: number }>("SELECT name, value FROM counters");
+  return new Map(rows.map((row) => [row.name, row.value]));
 }

@@ -12,6 +12,7 @@ import { recordEvent } from "./event-log.ts";
 import type { OperationRecord, QueuedHead } from "./operation-store.ts";
 import { fits, holdsData, type Requirement, type StoredDatasets } from "./requirement.ts";
 import type { State } from "./state.ts";
+import { observeDispatch } from "./tally.ts";
 import { canTakeWork, freeSlots, type WorkerRecord } from "./worker-record.ts";
 
 const specWire = wire(operationSpec);
@@ -142,6 +143,7 @@ function handOut(state: State, lane: Lane, head: QueuedHead, worker: WorkerRecor
     checkpoint: operation.checkpoint,
   });
   state.workers.putSelected(worker, now);
+  if (operation.startedAt === null) observeDispatch(state.observations, now - operation.createdAt);
   state.effects.push(assignment(worker, operation, attempt, lane.stored));
   recordEvent(state, operation.operationId, "assigned", now, { worker_id: worker.workerId, attempt });
 }

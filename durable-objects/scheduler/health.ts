@@ -67,6 +67,7 @@ function expireLeases(state: State, worker: WorkerRecord, now: number): void {
     if (leaseExpiresAt(worker, lease, state.config) > now) continue;
     const reason = worker.connected ? "lost: no heartbeat" : "lost: the connection closed and did not come back";
     loseLease(state, worker, lease.operationId, reason, now);
+    state.observations.push(["leases_expired", 1]);
     if (worker.connected) sendStale(state, worker, lease);
   }
 }

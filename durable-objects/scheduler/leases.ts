@@ -132,6 +132,7 @@ function finish(
   now: number,
 ): void {
   state.operations.update(operation, { ...end, artefact: end.result?.sha256 ?? undefined, finishedAt: now });
+  state.observations.push([`operations_${end.status}`, 1]);
   if (end.result?.sha256 != null) keepArtefact(state.sql, end.result.sha256);
   if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
   recordEvent(state, operation.operationId, end.status, now, dataOf(end, operation));
@@ -166,6 +167,7 @@ function lose(
   const { retryDelayMs, retryDelayMaxMs } = state.config;
   const delayMs = failures === 1 ? 0 : Math.min(retryDelayMaxMs, retryDelayMs * 2 ** (failures - 2));
   requeue(state, operation, { failures, evidence, notBefore: now + delayMs }, now);
+  state.observations.push(["operations_retried", 1]);
 }
 
 function quarantine(evidence: readonly Evidence[], failures: number, error: ProblemDetails | null): ProblemDetails {

@@ -123,7 +123,7 @@ export interface QueuedHead {
 /** What a hand-out needs of the operation. */
 export type HandedOut = Pick<
   OperationRecord,
-  "operationId" | "status" | "attempt" | "startedAt" | "specText" | "checkpoint"
+  "operationId" | "status" | "attempt" | "createdAt" | "startedAt" | "specText" | "checkpoint"
 >;
 
 export interface OperationFilter {
@@ -235,9 +235,11 @@ export class OperationStore {
 
   /** The few columns of a hand-out: reading all of them, and their JSON, costs several times as much. */
   queuedAt(sequence: number): HandedOut | undefined {
-    const row = first<Pick<OperationRow, "operation_id" | "status" | "attempt" | "started_at" | "spec" | "checkpoint">>(
+    const row = first<
+      Pick<OperationRow, "operation_id" | "status" | "attempt" | "created_at" | "started_at" | "spec" | "checkpoint">
+    >(
       this.#sql,
-      "SELECT operation_id, status, attempt, started_at, spec, checkpoint FROM operations WHERE sequence = ?",
+      "SELECT operation_id, status, attempt, created_at, started_at, spec, checkpoint FROM operations WHERE sequence = ?",
       sequence,
     );
     if (row === undefined) return undefined;
@@ -245,6 +247,7 @@ export class OperationStore {
       operationId: row.operation_id,
       status: row.status,
       attempt: row.attempt,
+      createdAt: row.created_at,
       startedAt: row.started_at,
       specText: row.spec,
       checkpoint: row.checkpoint,

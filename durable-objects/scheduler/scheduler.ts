@@ -24,9 +24,10 @@ import {
   type WorkerHistoryEntry,
   wire,
 } from "../../protocol/index.ts";
+import { storedBytes } from "./artefact-index.ts";
 import type { RegistryConfig } from "./config.ts";
 import { greet, type Hello, hear, type LaterMessage, type Refusal } from "./conversation.ts";
-import { type Counter, count, counterValues } from "./counters.ts";
+import { COUNTERS, type Counter, count, counterValue } from "./counters.ts";
 import { publishDataset, withdrawDataset } from "./dataset-index.ts";
 import { dispatch, rankOf, storedDatasets } from "./dispatch.ts";
 import { eventsAfter, logLinesAfter, recordEvent, writeEvents } from "./event-log.ts";
@@ -39,10 +40,12 @@ import {
   type OperationFilter,
   type OperationRecord,
 } from "./operation-store.ts";
+import { type QueueMetrics, queueMetrics } from "./queue-metrics.ts";
 import { completeRequirements, requirementOf, waitingReason } from "./requirement.ts";
 import { migrate } from "./schema.ts";
 import type { Sql } from "./sql.ts";
 import { closeConnection, type Effect, loadState, type State, sendTo } from "./state.ts";
+import { type LatencyHistogram, latencyHistogram, Tally } from "./tally.ts";
 import { recordWorkerMoment, workerMoments } from "./worker-history.ts";
 import { canTakeWork, describeWorker, isReachable, type WorkerRecord } from "./worker-record.ts";
 
@@ -68,12 +71,14 @@ export interface Submission {
 export class Scheduler {
   readonly #sql: Sql;
   readonly #config: RegistryConfig;
+  readonly #tally: Tally;
   #state: State;
 
   constructor(sql: Sql, config: RegistryConfig) {
     this.#sql = sql;
     this.#config = config;
     migrate(sql);
+    this.#tally = new Tally(sql);
     this.#state = loadState(sql, config);
   }
 
@@ -201,8 +206,20 @@ export class Scheduler {
     return logLinesAfter(this.#sql, operationId, afterId);
   }
 
-  counters(): ReturnType<typeof counterValues> {
-    return counterValues(this.#sql);
+  /** What was counted since the beginning: the counters, and the time from submission to the first hand-out. */
+  counters(): { counters: Record<Counter, number>; dispatchLatency: LatencyHistogram } {
+    const values = this.#tally.values();
+    const counters = Object.fromEntries(COUNTERS.map((name) => [name, values.get(name) ?? 0]));
+    return { counters: counters as Record<Counter, number>, dispatchLatency: latencyHistogram(values) };
+  }
+
+  queue(now: number): QueueMetrics[] {
+    return queueMetrics(this.#state, now);
+  }
+
+  /** The stored artefacts' size; walks all of them. */
+  storedBytes(): number {
+    return storedBytes(this.#sql);
   }
 
   /** For what the shell alone sees, such as a message that is not JSON. */
@@ -439,6 +456,7 @@ export class Scheduler {
 
   /** What time alone changes. The shell calls it from the alarm, and before it shows workers. */
   tick(heartbeats: Heartbeats, now: number): Outcome<void> {
+    this.#tally.flush();
     return this.#step((state) => {
       state.operations.forgetMoments();
       checkHealth(state, heartbeats, now);
@@ -457,12 +475,14 @@ export class Scheduler {
   #step<T>(work: (state: State) => T): Outcome<T> {
     const state = this.#state;
     state.effects = [];
+    state.observations = [];
     try {
       const value = this.#sql.transaction(() => {
         const result = work(state);
         writeEvents(this.#sql, state.effects);
         return result;
       });
+      this.#tally.add(state.observations);
       return { value, effects: state.effects };
     } catch (error) {
       this.#state = loadState(this.#sql, this.#config);
@@ -524,7 +544,7 @@ function assignedBy(effects: readonly Effect[]): Set<string> {
 /** Counted over all workers and for ever: a worker that was removed and comes back goes on above its old epochs. */
 function nextRegistration(sql: Sql): number {
   count(sql, "registrations");
-  return counterValues(sql).registrations;
+  return counterValue(sql, "registrations");
 }
 
 /** A registration leaves room for as many connections before the next registration's epochs begin. */

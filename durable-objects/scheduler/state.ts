@@ -6,6 +6,7 @@ import { DatasetIndex } from "./dataset-index.ts";
 import { nextEventId } from "./event-log.ts";
 import { OperationStore } from "./operation-store.ts";
 import type { Sql } from "./sql.ts";
+import type { Observation } from "./tally.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 import { WorkerStore } from "./worker-store.ts";
 
@@ -31,6 +32,8 @@ export interface State {
   readonly classes: ClassIndex;
   readonly datasets: DatasetIndex;
   effects: Effect[];
+  /** What the step counts; the scheduler takes it over once the step is committed. */
+  observations: Observation[];
   nextEventId: number;
 }
 
@@ -45,6 +48,7 @@ export function loadState(sql: Sql, config: RegistryConfig): State {
     classes: new ClassIndex(sql, operations.queuedByClass()),
     datasets: new DatasetIndex(sql),
     effects: [],
+    observations: [],
     nextEventId: nextEventId(sql),
   };
 }
