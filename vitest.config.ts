@@ -15,6 +15,8 @@ export default defineConfig({
             "{protocol,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
             "test/golden/**/*.test.ts",
           ],
+          // Property tests share the machine with others; a hang is found all the same.
+          testTimeout: 30_000,
         },
       },
       "./test/worker/vitest.config.ts",

@@ -38,6 +38,7 @@ describe("the example strategies", () => {
     expect(files.sort()).toEqual([
       "donchian-breakout.yaml",
       "ema-cross-brackets.yaml",
+      "momentum-rotation.yaml",
       "neural-rsi-macd.yaml",
       "rsi-reversion.yaml",
       "sma-cross.yaml",
