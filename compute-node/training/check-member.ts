@@ -89,12 +89,18 @@ function checkSet(network: NetworkSpec, set: TrainingSet, report: Report): void 
     return;
   }
   if (set.training.length === 0) report("training", "No row is for training.");
-  const bad = set.features.findIndex((value) => !Number.isFinite(value));
+  const bad = firstNotFinite(set.features);
   if (bad >= 0) {
     const row = Math.floor(bad / set.inputs);
     report("features", `Feature ${bad % set.inputs} of row ${row} is ${set.features[bad]}.`);
   }
   for (const part of ["training", "validation", "test"] as const) checkExamples(part, network, set, rowCount, report);
+}
+
+/** -1 when all are finite. A plain loop: a callback for each of millions of values takes five times as long. */
+function firstNotFinite(values: Float32Array): number {
+  for (let at = 0; at < values.length; at++) if (!Number.isFinite(values[at])) return at;
+  return -1;
 }
 
 function checkExamples(
