@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { registerBacktestCommand } from "./commands/backtest.ts";
 import { registerBatchCommand } from "./commands/batch.ts";
+import { registerConfigCommands } from "./commands/config.ts";
 import { registerDataCommands } from "./commands/data.ts";
 import { registerEnrolCommand } from "./commands/enrol.ts";
 import { registerModelCommands } from "./commands/models.ts";
@@ -30,6 +31,7 @@ const ORDER = [
   registerEnrolCommand,
   registerTokenCommands,
   registerWorkspaceCommands,
+  registerConfigCommands,
 ];
 
 /** Runs one command line (without `node` and the script) and returns its exit code; never throws, never exits. */
