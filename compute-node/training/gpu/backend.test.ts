@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Problem } from "../../../protocol/index.ts";
 import { cpuBackend } from "../cpu/backend.ts";
-import type { Member, MlpSpec, OptimiserSpec, RecurrentSpec, TrainingBackend, TrainingSession } from "../network.ts";
+import type { Member, OptimiserSpec, RecurrentSpec, TrainingBackend, TrainingSession } from "../network.ts";
 import { shuffleRows } from "../random.ts";
 import { ReferenceSession } from "../reference/backend.ts";
 import { TrainingRun, trainAll } from "../train.ts";
@@ -70,15 +70,16 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
 
   describe("trains as the CPU does", () => {
     const adam: OptimiserSpec = { kind: "adam", beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2 };
-    const runs: readonly { title: string; optimiser: OptimiserSpec; recurrent?: "lstm" | "gru" }[] = [
+    const runs: readonly (SmallMember & { title: string; optimiser: OptimiserSpec; recurrent?: "lstm" | "gru" })[] = [
       { title: "adam", optimiser: adam },
+      { title: "adam, batch norm", optimiser: adam, batchNorm: true },
       { title: "adam, an lstm", optimiser: adam, recurrent: "lstm" },
       { title: "adamw", optimiser: { kind: "adamw", beta1: 0.9, beta2: 0.99, epsilon: 1e-8, weightDecay: 1e-1 } },
       { title: "sgd with momentum", optimiser: { kind: "sgd", momentum: 0.9, weightDecay: 1e-2 } },
       { title: "rmsprop", optimiser: { kind: "rmsprop", alpha: 0.9, epsilon: 1e-6, weightDecay: 1e-2 } },
     ];
-    it.for(runs)("with $title, clipping and dropout", async ({ optimiser, recurrent }) => {
-      const small = { dropout: 0.2, options: { optimiser, gradientClip: 0.3 } };
+    it.for(runs)("with $title, clipping and dropout", async ({ optimiser, recurrent, batchNorm = false }) => {
+      const small = { batchNorm, dropout: 0.2, options: { optimiser, gradientClip: 0.3 } };
       const member = recurrent === undefined ? smallMember(small) : smallRecurrentMember(recurrent, small);
       const [onGpu, onCpu] = [await trainEpochs(gpu, member), await trainEpochs(cpuBackend(), member)];
       for (const [index, loss] of onCpu.losses.entries()) expect(onGpu.losses[index]).toBeCloseTo(loss, 4);
@@ -185,17 +186,13 @@ describe.skipIf(!available)("the GPU backend", { timeout: COMPILE_MS }, () => {
     expect(first).toEqual(second);
   });
 
-  it("refuses what it cannot train, and sends it to the CPU", async () => {
-    const { network, options, set } = smallMember();
-    const normed = gpu.create({ network: { ...(network as MlpSpec), batchNorm: true }, options, set });
-    await expect(normed).rejects.toThrow("does not train with batch norm");
-    await expect(normed).rejects.toMatchObject({ cure: expect.stringContaining("CPU") });
+  it("refuses what does not fit into a workgroup's memory, and says so beforehand", async () => {
     const member = smallRecurrentMember("gru");
-    const wide = gpu.create({ ...member, network: { ...(member.network as RecurrentSpec), hidden: 1000 } });
-    await expect(wide).rejects.toThrow("The network holds 9003 values of a row at once");
-    const refused = gpu.refusal({ network: { ...(network as MlpSpec), batchNorm: true }, options, set });
-    expect(refused?.message).toContain("batch norm");
-    expect(gpu.refusal({ network, options, set })).toBeNull();
+    const wide = { ...member, network: { ...(member.network as RecurrentSpec), hidden: 1000 } };
+    await expect(gpu.create(wide)).rejects.toThrow("The network holds 9003 values of a row at once");
+    await expect(gpu.create(wide)).rejects.toMatchObject({ cure: expect.stringContaining("CPU") });
+    expect(gpu.refusal(wide)?.kind).toBe("too-large");
+    expect(gpu.refusal(member)).toBeNull();
   });
 
   it("ends what is under way when a session is disposed of, and trains others on", async () => {

@@ -71,7 +71,6 @@ export function backendOf(device: GpuDevice, { tiling = {}, sliceBytes = SLICE_B
     createPopulation,
     refusal: (member) => {
       try {
-        refuseUnsupported(member);
         planOfGroup([member], device, tiling);
         return null;
       } catch (thrown) {
@@ -91,7 +90,6 @@ interface Group {
 function groupsOf(members: readonly Member[], device: GpuDevice, tiling: Partial<Tiling>): Group[] {
   const alike: Member[][] = [];
   for (const member of members) {
-    refuseUnsupported(member);
     const place = alike.find(([first]) => areAlike(first, member));
     if (place === undefined) alike.push([member]);
     else place.push(member);
@@ -140,13 +138,6 @@ function mostMembers(plan: Plan, group: readonly Member[], device: GpuDevice): n
   const { bufferBytes, storageBindingBytes } = device.description.limits;
   const largest = Math.max(...Object.values(bytesPerMember(plan, mostBatchRowsOf(group))));
   return Math.max(1, Math.floor(Math.min(bufferBytes, storageBindingBytes) / largest));
-}
-
-function refuseUnsupported({ network }: Member): void {
-  const cure = "Train it on the CPU: leave gpu_host out of the requirements' worker types.";
-  if (network.kind === "mlp" && network.batchNorm) {
-    throw new Problem("invalid-request", "The GPU backend does not train with batch norm.", { cure });
-  }
 }
 
 type RequestKind = "train" | "outputs" | "state";

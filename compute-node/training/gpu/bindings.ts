@@ -58,6 +58,7 @@ export const KERNEL_BUFFERS = {
   },
   outputs: { reads: ["members", "weights", "features", "labels", "order"], writes: ["outputs"] },
   layer: { reads: ["members", "weights", "features", "order"], writes: ["trace", "control", "outputs"] },
+  norm: { reads: ["members", "rowStatistics"], writes: ["trace", "control", "weights", "gradients", "partials"] },
   loss: { reads: ["members", "labels", "order"], writes: ["trace", "rowStatistics", "control"] },
 } as const satisfies Record<string, KernelBuffers>;
 export type KernelName = keyof typeof KERNEL_BUFFERS;

@@ -102,7 +102,7 @@ ${each((lane) => `    if (firstOutput + ${lane}u < outputs) { gradients[paramete
     squares += dot(gradient, gradient);
   }
   let total = sumOverThreads(thread, vec4f(squares, 0, 0, 0));
-  if (thread == 0u) { partials[member * ${plan.gradientTiles}u + group.x] = total.x; }
+  if (thread == 0u) { partials[member * ${plan.squareTiles}u + group.x] = total.x; }
 }
 `;
 }

@@ -3,10 +3,12 @@
  * each layer, forward and back, so that all of the GPU works on one layer. Values and deltas stand in the trace, as
  * they do for the gradients' kernel. A workgroup has 32 rows and 32 units, a thread four by four of them.
  */
+
+import { BATCH_NORM_EPSILON } from "../network.ts";
 import { declarations } from "./bindings.ts";
 import { lossFunction } from "./loss.ts";
 import { ACTIVATION, mlpFunctions } from "./mlp-body.ts";
-import type { MatrixPlan, MlpPlan, Plan } from "./plan.ts";
+import type { MatrixPlan, MlpPlan, NormPlan, Plan } from "./plan.ts";
 import {
   dropoutFunctions,
   dropoutSettings,
@@ -46,11 +48,15 @@ export function forwardKernel(plan: MlpPlan, layer: number, mostBatchRows: numbe
         outputs[(orderStart + quad * 4u + ${index}u) * ${matrix.outputs}u + unit] = sum.${component};
       }`,
   );
-  const hidden = `      let value = activate(sum)${drop};
+  const norm: NormPlan | undefined = plan.norms[layer];
+  const hidden = `      let value = activate(${norm === undefined ? "sum" : byRunning(norm)})${drop};
 ${storeQuad("value", `${matrix.inputColumn + matrix.inputs}u + unit`, "0u")}`;
+  const linear = storeQuad("sum", `${matrix.deltaColumn}u + unit`, "0u");
+  // Batch norm goes on from the linear part, as the loss does.
+  const stopsAtLinear = training && (last || norm !== undefined);
   return productKernel(plan, mostBatchRows, {
     first,
-    step: training && plan.dropout,
+    step: training && plan.dropout && plan.norms.length === 0,
     countsBatches: last && !training,
     units: matrix.outputs,
     terms: matrix.inputs,
@@ -58,11 +64,18 @@ ${storeQuad("value", `${matrix.inputColumn + matrix.inputs}u + unit`, "0u")}`;
     weights: matrix.transposedOffset,
     source,
     keepSource: first && training ? `${matrix.inputColumn}u + column` : null,
-    finish: !last ? hidden : training ? storeQuad("sum", `${matrix.deltaColumn}u + unit`, "0u") : toOutputs,
+    finish: stopsAtLinear ? linear : last ? toOutputs : hidden,
   });
 }
 
-/** From a layer's deltas to those of the layer before. */
+/** In evaluation, batch norm by what it has kept. */
+function byRunning({ scaleOffset, shiftOffset, meanOffset, varianceOffset }: NormPlan): string {
+  const read = (offset: number) => `weights[parameters + ${offset}u + unit]`;
+  const normalised = `(sum - ${read(meanOffset)}) / sqrt(${read(varianceOffset)} + ${BATCH_NORM_EPSILON})`;
+  return `${normalised} * ${read(scaleOffset)} + ${read(shiftOffset)}`;
+}
+
+/** From a layer's deltas to those of the layer before; with batch norm, to the derivatives by what went in. */
 export function backwardKernel(plan: MlpPlan, layer: number, mostBatchRows: number): string {
   const matrix = plan.matrices[layer];
   const before: MatrixPlan = plan.matrices[layer - 1];
@@ -70,7 +83,7 @@ export function backwardKernel(plan: MlpPlan, layer: number, mostBatchRows: numb
   const load = `loadTrace(member, firstRow + quad * 4u, rowsHere - min(rowsHere, quad * 4u), 0u, ${matrix.inputColumn}u + unit)`;
   return productKernel(plan, mostBatchRows, {
     first: false,
-    step: plan.dropout,
+    step: plan.dropout && plan.norms.length === 0,
     countsBatches: false,
     units: matrix.inputs,
     terms: matrix.outputs,
@@ -78,7 +91,10 @@ export function backwardKernel(plan: MlpPlan, layer: number, mostBatchRows: numb
     weights: matrix.weightOffset,
     source: (index) => `trace[traceAt(member, firstRow + quad * 4u + ${index}u, 0u) + ${matrix.deltaColumn}u + column]`,
     keepSource: null,
-    finish: `      let value = ${load}${plan.dropout ? " / dropout.scale" : ""};
+    finish:
+      plan.norms.length > 0
+        ? storeQuad("sum", `${before.deltaColumn}u + unit`, "0u")
+        : `      let value = ${load}${plan.dropout ? " / dropout.scale" : ""};
       let delta = sum * (${slope})${plan.dropout ? ` * ${keepFactor(`${layer - 1}u`)}` : ""};
 ${storeQuad("delta", `${before.deltaColumn}u + unit`, "0u")}`,
   });
@@ -215,7 +231,7 @@ ${lossStep(alone, mostBatchRows)}
 `;
 }
 
-function batchPrologue(first: boolean): string {
+export function batchPrologue(first: boolean): string {
   const begin = "if (group.x == 0u && thread == 0u) { control[member].current = batch; }";
   return `var<workgroup> batchShared: u32;
 @compute @workgroup_size(THREADS)

@@ -6,6 +6,7 @@ import {
   type MlpSpec,
   type NetworkSpec,
   type OptimiserSpec,
+  type ParameterTensor,
   parameterLayout,
   type RecurrentSpec,
 } from "../network.ts";
@@ -31,6 +32,21 @@ export interface MatrixPlan {
   readonly firstTile: number;
   readonly tilesAcross: number;
   readonly tilesDown: number;
+}
+
+/** Batch norm after a hidden layer's matrix. */
+export interface NormPlan {
+  readonly units: number;
+  /** In the member's parameters: what is trained, then what is kept. */
+  readonly scaleOffset: number;
+  readonly shiftOffset: number;
+  readonly meanOffset: number;
+  readonly varianceOffset: number;
+  /** Columns of the trace; of the inverse deviations, only a batch's first row is used. */
+  readonly normalisedColumn: number;
+  readonly inverseColumn: number;
+  /** Among the sums of squares. */
+  readonly firstTile: number;
 }
 
 /** How work is cut; the results are the same to rounding. */
@@ -65,18 +81,24 @@ export interface Shape<Network extends NetworkSpec = NetworkSpec> {
 export interface Plan<Network extends NetworkSpec = NetworkSpec> extends Shape<Network> {
   /** In the order in which values go through them. */
   readonly matrices: readonly MatrixPlan[];
+  /** One a hidden layer, or none. */
+  readonly norms: readonly NormPlan[];
   /** Times in a window. */
   readonly times: number;
   /** Where the outputs stand in the cells: the workgroup's memory of `cellColumns` columns, [column, row]. */
   readonly outputCell: number;
   readonly cellColumns: number;
-  /** Floats of one member's parameters, without the transposed copies. */
+  /** Floats of one member that the optimiser changes. */
   readonly parameterCount: number;
+  /** And with what batch norm keeps. */
+  readonly keptCount: number;
   /** Floats of one member in the weights' buffer: parameters, then every weight matrix transposed. */
   readonly weightStride: number;
   /** Floats of one row of the trace. */
   readonly traceStride: number;
   readonly gradientTiles: number;
+  /** Sums of squares that the gradient's norm consists of: one a tile, and those of batch norm. */
+  readonly squareTiles: number;
   readonly tiling: Tiling;
 }
 
@@ -85,6 +107,7 @@ export type RecurrentPlan = Plan<RecurrentSpec>;
 
 export const GRADIENT_THREADS = 64;
 export const UPDATE_THREADS = 256;
+export const NORM_THREADS = 64;
 const BYTES_PER_FLOAT = 4;
 /** Workgroups that keep a large GPU busy: two for each of its 132 or so processors. */
 const ENOUGH_GROUPS = 264;
@@ -101,16 +124,24 @@ export function planOf(shape: Shape, limits: AdapterLimits, asked: Partial<Tilin
   const tiling = chooseTiling(shape, columns, limits, asked);
   const matrices = placeMatrices(network, columns.matrices, tiling.gradientTile);
   const last = matrices[matrices.length - 1];
+  const gradientTiles = last.firstTile + last.tilesAcross * last.tilesDown;
+  const norms =
+    network.kind === "mlp" && network.batchNorm ? placeNorms(network, columns.traceStride, gradientTiles) : [];
+  const normUnits = norms.reduce((sum, { units }) => sum + units, 0);
+  const { trainableLength, length } = parameterLayout(network);
   return {
     ...shape,
     matrices,
+    norms,
     times: network.kind === "mlp" ? 1 : network.sequenceLength,
     outputCell: columns.outputCell,
     cellColumns: columns.cellColumns,
-    parameterCount: parameterLayout(network).trainableLength,
+    parameterCount: trainableLength,
+    keptCount: length,
     weightStride: last.transposedOffset + last.inputs * last.outputs,
-    traceStride: columns.traceStride,
-    gradientTiles: last.firstTile + last.tilesAcross * last.tilesDown,
+    traceStride: columns.traceStride + 2 * normUnits,
+    gradientTiles,
+    squareTiles: gradientTiles + norms.reduce((sum, { units }) => sum + normGroups(units), 0),
     tiling,
   };
 }
@@ -218,13 +249,8 @@ function recurrentColumns(network: RecurrentSpec): Columns {
 }
 
 function placeMatrices(network: NetworkSpec, columns: readonly MatrixColumns[], tile: number): MatrixPlan[] {
-  const { tensors, trainableLength } = parameterLayout(network);
-  const find = (name: string) => {
-    const tensor = tensors.find((one) => one.name === name);
-    if (tensor === undefined) throw new Error(`the layout has no ${name}`);
-    return tensor;
-  };
-  let transposedOffset = trainableLength;
+  const find = tensorFinder(network);
+  let transposedOffset = parameterLayout(network).length;
   let firstTile = 0;
   return columns.map(({ weight, bias, ...rest }) => {
     const { offset, shape } = find(weight);
@@ -246,6 +272,42 @@ function placeMatrices(network: NetworkSpec, columns: readonly MatrixColumns[], 
   });
 }
 
+/** Workgroups that go through so many units. */
+export function normGroups(units: number): number {
+  return Math.ceil(units / NORM_THREADS);
+}
+
+function placeNorms(network: MlpSpec, firstColumn: number, firstSquare: number): NormPlan[] {
+  const find = tensorFinder(network);
+  let column = firstColumn;
+  let firstTile = firstSquare;
+  return network.hidden.map((units, layer) => {
+    const offset = (name: string) => find(`norms.${layer}.${name}`).offset;
+    const norm: NormPlan = {
+      units,
+      scaleOffset: offset("weight"),
+      shiftOffset: offset("bias"),
+      meanOffset: offset("running_mean"),
+      varianceOffset: offset("running_var"),
+      normalisedColumn: column,
+      inverseColumn: column + units,
+      firstTile,
+    };
+    column += 2 * units;
+    firstTile += normGroups(units);
+    return norm;
+  });
+}
+
+function tensorFinder(network: NetworkSpec): (name: string) => ParameterTensor {
+  const { tensors } = parameterLayout(network);
+  return (name) => {
+    const tensor = tensors.find((one) => one.name === name);
+    if (tensor === undefined) throw new Error(`the layout has no ${name}`);
+    return tensor;
+  };
+}
+
 function chooseTiling(
   { members, network }: Shape,
   { cellColumns, widest }: Columns,
@@ -253,7 +315,9 @@ function chooseTiling(
   asked: Partial<Tiling>,
 ): Tiling {
   const fitting = Math.floor(limits.workgroupMemoryBytes / BYTES_PER_FLOAT / (cellColumns * 4)) * 4;
-  const layered = network.kind === "mlp" && (fitting < 4 || (asked.layered ?? widest >= WIDE_UNITS));
+  // Batch norm needs every row of a layer before the next.
+  const layered =
+    network.kind === "mlp" && (network.batchNorm || fitting < 4 || (asked.layered ?? widest >= WIDE_UNITS));
   if (fitting < 4 && !layered) {
     // Four rows, and a little for what threads tell each other.
     const most = Math.floor(limits.workgroupMemoryBytes / BYTES_PER_FLOAT / 4);

@@ -152,12 +152,12 @@ export class Population {
   }
 
   async readStates(indexes: readonly number[]): Promise<LearntState[]> {
-    const { parameterCount, weightStride, moments } = this.#plan;
+    const { parameterCount, keptCount, weightStride, moments } = this.#plan;
     const ranges = indexes.flatMap((index) => [
       {
         buffer: this.#buffer("weights"),
         offset: index * weightStride * BYTES_PER_FLOAT,
-        byteLength: parameterCount * BYTES_PER_FLOAT,
+        byteLength: keptCount * BYTES_PER_FLOAT,
       },
       {
         buffer: this.#buffer("moments"),
@@ -377,7 +377,7 @@ export function bytesPerMember(plan: Plan, mostBatchRows: number) {
     weights: plan.weightStride * BYTES_PER_FLOAT,
     gradients: plan.parameterCount * BYTES_PER_FLOAT,
     moments: plan.moments * plan.parameterCount * BYTES_PER_FLOAT,
-    partials: plan.gradientTiles * BYTES_PER_FLOAT,
+    partials: plan.squareTiles * BYTES_PER_FLOAT,
     trace: mostBatchRows * plan.times * plan.traceStride * BYTES_PER_FLOAT,
     rowStatistics: mostBatchRows * STATISTICS_FLOATS * BYTES_PER_FLOAT,
   } satisfies Partial<Record<BufferName, number>>;

@@ -2,7 +2,8 @@
 import type { KernelName } from "./bindings.ts";
 import { gradientsKernel } from "./gradients-kernel.ts";
 import { backwardKernel, forwardKernel, lossKernel, lossRows, productGroups } from "./layered-kernels.ts";
-import { type MlpPlan, type Plan, UPDATE_THREADS } from "./plan.ts";
+import { normBackwardKernel, normForwardKernel } from "./norm-kernels.ts";
+import { type MlpPlan, normGroups, type Plan, UPDATE_THREADS } from "./plan.ts";
 import { outputsKernel, rowsKernel } from "./rows-kernel.ts";
 import { updateKernel } from "./update-kernel.ts";
 
@@ -29,16 +30,27 @@ export function trainingPrograms(plan: Plan, mostBatchRows: number): Program[] {
 }
 
 function layeredPrograms(plan: MlpPlan, mostBatchRows: number): Program[] {
-  const forward = plan.matrices.map(({ outputs }, layer): Program => {
+  const { matrices, norms } = plan;
+  const forward = matrices.flatMap(({ outputs }, layer): Program[] => {
     const code = forwardKernel(plan, layer, mostBatchRows, true);
-    return { kernel: "layer", code, groups: productGroups(mostBatchRows, outputs) };
+    const product: Program = { kernel: "layer", code, groups: productGroups(mostBatchRows, outputs) };
+    if (layer >= norms.length) return [product];
+    return [
+      product,
+      { kernel: "norm", code: normForwardKernel(plan, layer, mostBatchRows), groups: normGroups(outputs) },
+    ];
   });
-  const backward = plan.matrices.slice(1).map(({ inputs }, index): Program => {
-    const code = backwardKernel(plan, index + 1, mostBatchRows);
-    return { kernel: "layer", code, groups: productGroups(mostBatchRows, inputs) };
+  const backward = matrices.slice(1).map(({ inputs }, before): Program[] => {
+    const code = backwardKernel(plan, before + 1, mostBatchRows);
+    const product: Program = { kernel: "layer", code, groups: productGroups(mostBatchRows, inputs) };
+    if (before >= norms.length) return [product];
+    return [
+      product,
+      { kernel: "norm", code: normBackwardKernel(plan, before, mostBatchRows), groups: normGroups(inputs) },
+    ];
   });
   const loss = { code: lossKernel(plan, mostBatchRows), groups: Math.ceil(mostBatchRows / lossRows(plan)) };
-  return [...forward, { kernel: "loss", ...loss }, ...backward.toReversed()];
+  return [...forward, { kernel: "loss", ...loss }, ...backward.toReversed().flat()];
 }
 
 /** Outputs of all examples at once; or, of wide layers, of one batch a step. */

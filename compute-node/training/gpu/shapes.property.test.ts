@@ -26,7 +26,7 @@ const mlp: fc.Arbitrary<MlpSpec> = fc.record({
   kind: fc.constant("mlp"),
   hidden: fc.constantFrom([], [1], [8], [17, 33], [64, 3, 9]),
   activation: fc.constantFrom("relu", "leaky_relu", "tanh", "sigmoid"),
-  batchNorm: fc.constant(false),
+  batchNorm: fc.boolean(),
 });
 const recurrent: fc.Arbitrary<RecurrentSpec> = fc.record({
   ...shared,

@@ -20,8 +20,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let batch = workgroupUniformLoad(&batchShared);
   if (batch >= members[member].batchCount) { return; }
   var squares = 0.0;
-  for (var tile = thread; tile < ${plan.gradientTiles}u; tile += THREADS) {
-    squares += partials[member * ${plan.gradientTiles}u + tile];
+  for (var tile = thread; tile < ${plan.squareTiles}u; tile += THREADS) {
+    squares += partials[member * ${plan.squareTiles}u + tile];
   }
   sums[thread] = squares;
   for (var half = THREADS / 2u; half > 0u; half /= 2u) {

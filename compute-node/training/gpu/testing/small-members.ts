@@ -15,6 +15,7 @@ export interface SmallMember {
   readonly activation?: Activation;
   readonly hidden?: readonly number[];
   readonly dropout?: number;
+  readonly batchNorm?: boolean;
   readonly loss?: LossSpec;
   readonly options?: Partial<TrainingOptions>;
   readonly set?: TrainingSet;
@@ -54,7 +55,7 @@ export function smallMember(small: SmallMember = {}): Member {
     outputs: regression ? 1 : CLASSES,
     activation: small.activation ?? "tanh",
     dropout: small.dropout ?? 0,
-    batchNorm: false,
+    batchNorm: small.batchNorm ?? false,
   };
   const options: TrainingOptions = {
     loss,
