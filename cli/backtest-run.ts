@@ -2,14 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { auditBacktest, auditedText, executeBacktest, findingText } from "../compute-node/backtest/index.ts";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
-import {
-  type BacktestSpec,
-  backtestResult,
-  backtestSpec,
-  type OperationSpec,
-  type StrategyParameter,
-  wire,
-} from "../protocol/index.ts";
+import { type BacktestSpec, backtestResult, backtestSpec, type StrategyParameter, wire } from "../protocol/index.ts";
 import { Problem } from "../protocol/problem.ts";
 import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
 import { chooseData, dataRequestOf, type KnownDataset, settingsOf } from "./backtest-request.ts";
@@ -18,29 +11,26 @@ import type { Client } from "./client.ts";
 import type { BacktestOptions } from "./commands/backtest.ts";
 import type { Context } from "./context.ts";
 import { durationText } from "./duration.ts";
-import { watchInterrupts } from "./interrupt.ts";
-import { placementOf } from "./placement-options.ts";
+import { type Finished, runOnFleet } from "./fleet-run.ts";
+import { isModelBacktest, runModelCommand } from "./model-backtest-run.ts";
 import { isPortfolio, runPortfolioCommand } from "./portfolio-run.ts";
 import { issueText } from "./problem-text.ts";
-import { barText, createProgressView } from "./progress.ts";
+import { barText } from "./progress.ts";
 import { loadRunnable } from "./strategy-source.ts";
-import { problemOf, watchOperation } from "./watch.ts";
 
 /** Ends the command as wrong usage. */
 export type RefuseUsage = (message: string, cure: string) => never;
 
-export interface Finished {
-  readonly bytes: Uint8Array;
-  /** Null for a run in this process. */
-  readonly operationId: string | null;
-}
-
 export async function runBacktestCommand(
   context: Context,
-  file: string,
+  file: string | undefined,
   options: BacktestOptions,
   refuseUsage: RefuseUsage,
 ): Promise<void> {
+  if (isModelBacktest(options)) return runModelCommand({ context, file, options, refuseUsage });
+  if (file === undefined) {
+    return refuseUsage("Which strategy?", "Name its file, or a trained model with --model or --model-file.");
+  }
   const { strategy, parameters, warnings } = await loadRunnable(file);
   for (const warning of warnings) context.note(`warning: ${issueText({ file, ...warning })}`);
   checkOverrides(options.set ?? {}, parameters, file);
@@ -62,8 +52,10 @@ export async function runBacktestCommand(
   );
   if (options.audit === true) await auditHere(context, spec);
   const finished =
-    client === null ? await runHere(context, spec) : await runOnFleet(context, client, spec, options, spec.data.symbol);
-  if (finished !== null) await show(context, finished, options);
+    client === null
+      ? await runHere(context, spec)
+      : await runOnFleet(context, client, spec, options, `${strategy.name} on ${spec.data.symbol}`);
+  if (finished !== null) await showBacktest(context, finished, options);
 }
 
 /** An override of a parameter that the strategy does not have would be silently without effect. */
@@ -82,9 +74,9 @@ function checkOverrides(
 }
 
 /** What this machine holds; for the fleet, what its nodes announce as well. Asked only when the choice needs it. */
-async function knownDatasets(
+export async function knownDatasets(
   context: Context,
-  options: BacktestOptions,
+  options: Pick<BacktestOptions, "symbol" | "timeframe">,
   client: Client | null,
 ): Promise<KnownDataset[]> {
   if (options.symbol !== undefined && options.timeframe !== undefined) return [];
@@ -129,40 +121,11 @@ async function runHere(context: Context, spec: BacktestSpec): Promise<Finished> 
   return { bytes, operationId: null };
 }
 
-/** `subject` stands in the operation's name, after the strategy's. Null when it was only submitted, or left running. */
-export async function runOnFleet(
+export async function showBacktest(
   context: Context,
-  client: Client,
-  spec: Extract<OperationSpec, { strategy: unknown }>,
+  { bytes, operationId }: Finished,
   options: BacktestOptions,
-  subject: string,
-): Promise<Finished | null> {
-  const { operationId, status } = await client.submit({
-    spec,
-    priority: options.priority,
-    ...placementOf(options, Date.now()),
-    name: options.name ?? `${spec.strategy.name} on ${subject}`.slice(0, 100),
-  });
-  if (options.detach === true) {
-    context.answer(
-      { operation_id: operationId, status },
-      () => `${operationId}\n  watch it: ktrdr ops watch ${operationId}`,
-    );
-    return null;
-  }
-  context.note(`Submitted ${operationId}.`);
-  const view = createProgressView(context.stderr);
-  const ended = await watchInterrupts(context, operationId, (signal) =>
-    watchOperation({ client, operationId, view, signal }),
-  );
-  if (ended === null) return null;
-  if (ended.status !== "completed") throw problemOf(ended);
-  const tookMs = (ended.finishedAt ?? ended.createdAt) - ended.createdAt;
-  context.note(`Completed on ${ended.workerId ?? "a worker"} in ${durationText(tookMs)}.`);
-  return { bytes: await client.result(operationId), operationId };
-}
-
-async function show(context: Context, { bytes, operationId }: Finished, options: BacktestOptions): Promise<void> {
+): Promise<void> {
   const result = parseResult(bytes, operationId ?? "the local run");
   if (options.output !== undefined) await writeFile(options.output, bytes);
   let report: string | null = null;

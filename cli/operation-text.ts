@@ -25,6 +25,11 @@ export function operationFacts(operation: OperationDetail): string {
     const { strategy, data } = operation.spec;
     facts.push(["asks for", `${strategy.name} on ${data.symbol} ${data.timeframe}`]);
   }
+  if (operation.spec.kind === "train") {
+    const { model, strategy, data } = operation.spec;
+    const series = data.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`).join(", ");
+    facts.push(["asks for", `model ${model} of ${strategy.name} on ${series}`]);
+  }
   if (operation.result !== null) {
     facts.push(["result", `${operation.result.bytes} bytes, sha256 ${operation.result.sha256}`]);
     for (const [name, value] of Object.entries(operation.result.summary)) facts.push([`  ${name}`, plain(value)]);

@@ -16,12 +16,13 @@ import {
 import { Problem } from "../protocol/problem.ts";
 import { reportPath, writeReport } from "./backtest-output.ts";
 import { dataRequestOf, settingsOf } from "./backtest-request.ts";
-import { type Finished, type RefuseUsage, runOnFleet } from "./backtest-run.ts";
+import type { RefuseUsage } from "./backtest-run.ts";
 import { checkedInput } from "./checked-input.ts";
 import type { Client } from "./client.ts";
 import type { BacktestOptions } from "./commands/backtest.ts";
 import type { Context } from "./context.ts";
 import { durationText } from "./duration.ts";
+import { type Finished, runOnFleet } from "./fleet-run.ts";
 import { barText } from "./progress.ts";
 
 export interface PortfolioCommand {
@@ -48,7 +49,9 @@ export async function runPortfolioCommand(command: PortfolioCommand): Promise<vo
   const spec = await specificationOf(command);
   const subject = spec.data.length === 1 ? spec.data[0].symbol : `${spec.data.length} symbols`;
   const finished =
-    client === null ? await runHere(context, spec) : await runOnFleet(context, client, spec, options, subject);
+    client === null
+      ? await runHere(context, spec)
+      : await runOnFleet(context, client, spec, options, `${spec.strategy.name} on ${subject}`);
   if (finished !== null) await show(context, finished, options);
 }
 

@@ -12,6 +12,7 @@ import { registerOperationCommands } from "./commands/operations.ts";
 import { registerReportCommand } from "./commands/report.ts";
 import { registerStrategyCommands } from "./commands/strategy.ts";
 import { registerTokenCommands } from "./commands/token.ts";
+import { registerTrainCommand } from "./commands/train.ts";
 import { registerUpCommand } from "./commands/up.ts";
 import { registerWorkerCommands } from "./commands/workers.ts";
 import { registerWorkspaceCommands } from "./commands/workspace.ts";
@@ -22,6 +23,7 @@ const ORDER = [
   registerNodeCommands,
   registerDataCommands,
   registerStrategyCommands,
+  registerTrainCommand,
   registerBacktestCommand,
   registerBatchCommand,
   registerModelCommands,

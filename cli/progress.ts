@@ -25,15 +25,25 @@ export function barText(fraction: number, cells: number = BAR_CELLS): string {
   return `[${"#".repeat(filled)}${"-".repeat(cells - filled)}] ${String(Math.floor(bounded * 100)).padStart(3)} %`;
 }
 
+/** Figures of a training run; none of them is a speed. */
+const FIGURES: Readonly<Record<string, (value: number) => string>> = {
+  epoch: (value) => `epoch ${value}`,
+  loss: (value) => `loss ${value.toPrecision(3)}`,
+  validationLoss: (value) => `validation loss ${value.toPrecision(3)}`,
+  accuracy: (value) => `accuracy ${(100 * value).toFixed(1)} %`,
+};
+
 /** `120M bars/s` for `{ barsPerSecond: 1.2e8 }`. */
 export function ratesText(rates: Readonly<Record<string, number>>): string {
   return Object.entries(rates)
     .filter(([, value]) => value > 0)
-    .map(
-      ([name, value]) =>
-        `${compactNumber(value)} ${name.replace(/_?[pP]er_?[sS]econd$/, "")}${/second$/i.test(name) ? "/s" : ""}`,
-    )
+    .map(([name, value]) => FIGURES[name]?.(value) ?? rateText(name, value))
     .join(", ");
+}
+
+function rateText(name: string, value: number): string {
+  const unit = name.replace(/_?[pP]er_?[sS]econd$/, "");
+  return `${compactNumber(value)} ${unit}${/second$/i.test(name) ? "/s" : ""}`;
 }
 
 function compactNumber(value: number): string {

@@ -1,6 +1,6 @@
 /** `ktrdr backtest`: one strategy on one series of prices, on the fleet or right here. */
 import { type Command, Option } from "commander";
-import { type HistoryAdjustment, historyAdjustment } from "../../protocol/portfolio.ts";
+import type { HistoryAdjustment } from "../../protocol/portfolio.ts";
 import {
   parseAmount,
   parseEnd,
@@ -12,9 +12,13 @@ import {
   type RequestOptions,
 } from "../backtest-request.ts";
 import type { GetContext } from "../context.ts";
-import { addPlacementOptions, type PlacementOptions } from "../placement-options.ts";
+import type { SubmitOptions } from "../fleet-run.ts";
+import { addPlacementOptions } from "../placement-options.ts";
 
-export interface BacktestOptions extends RequestOptions, PlacementOptions {
+export interface BacktestOptions extends RequestOptions, SubmitOptions {
+  /** A trained one by name, such as trend or trend@2, or by its file. */
+  model?: string;
+  modelFile?: string;
   /** Several on one account. */
   symbols?: readonly string[];
   actions?: string;
@@ -27,9 +31,6 @@ export interface BacktestOptions extends RequestOptions, PlacementOptions {
   /** True without a file name. */
   report?: string | true;
   output?: string;
-  detach?: boolean;
-  priority: number;
-  name?: string;
 }
 
 const EXAMPLES = `
@@ -38,12 +39,18 @@ Examples:
   $ ktrdr backtest sma.yaml --symbol AAPL --from 2015 --to 2017-06 --set fast_period=20 --report
   $ ktrdr backtest sma.yaml --symbol SP500 --commission 0.1% --local -o result.zip
   $ ktrdr backtest momentum.yaml --symbols AAPL,IBM,SPY --timeframe 1d --actions actions.csv
-  $ ktrdr backtest my-strategy.ts --symbol SP500 --set fast=10 --audit`;
+  $ ktrdr backtest my-strategy.ts --symbol SP500 --set fast=10 --audit
+  $ ktrdr backtest --model trend@2 --symbol SP500 --from 2018 --report`;
+
+/** In the protocol's order, and without its schemas, which are slow to load. */
+const ADJUSTMENTS = ["splits", "splits_and_dividends", "none"] as const satisfies readonly HistoryAdjustment[];
 
 export function registerBacktestCommand(program: Command, getContext: GetContext): void {
   addPlacementOptions(program.command("backtest"))
     .description("run a strategy on prices and show what came out")
-    .argument("<strategy>", "the strategy file: rules in YAML, or code in TypeScript or JavaScript")
+    .argument("[strategy]", "the strategy file: rules in YAML, or code in TypeScript or JavaScript")
+    .option("--model <name>", "a trained model in place of a strategy, such as trend or trend@2")
+    .option("--model-file <file>", "a model's own file, such as model.safetensors; runs here, as --local does")
     .option("--symbol <symbol>", "which prices; may be left out when there is one dataset")
     .option("--symbols <list>", "several on one account, with commas, such as AAPL,MSFT", parseSymbols)
     .option("--timeframe <timeframe>", "their bar length, such as 1d or 5m")
@@ -71,9 +78,7 @@ export function registerBacktestCommand(program: Command, getContext: GetContext
     .addOption(new Option("--fill-at <moment>", "when signals fill").choices(["next_open", "close"]))
     .option("--actions <file>", "splits and dividends of the symbols, as CSV: date,symbol,action,value")
     .addOption(
-      new Option("--adjust <what>", "which of them the history that rules see is adjusted for").choices(
-        historyAdjustment.options,
-      ),
+      new Option("--adjust <what>", "which of them the history that rules see is adjusted for").choices(ADJUSTMENTS),
     )
     .option("--account-currency <currency>", "of the portfolio's account (USD)")
     .option("--currency <symbol=currency>", "what a symbol is quoted in; repeat for more", parsePair)
@@ -87,7 +92,7 @@ export function registerBacktestCommand(program: Command, getContext: GetContext
     .option("--priority <number>", "higher goes first", parseAmount, 0)
     .option("--name <name>", "what lists show")
     .addHelpText("after", EXAMPLES)
-    .action(async (file: string, options: BacktestOptions, command: Command) => {
+    .action(async (file: string | undefined, options: BacktestOptions, command: Command) => {
       if (options.local === true && options.detach === true) {
         command.error("error: --local and --detach exclude each other", { exitCode: 2 });
       }

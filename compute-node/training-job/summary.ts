@@ -25,6 +25,7 @@ export function summaryOf(manifest: ModelManifest, findings: readonly Finding[])
     seed: training?.seed ?? null,
     examples: { ...training?.examples },
     ...bestEpoch(training),
+    ...testAccuracy(parts.test),
     ...Object.fromEntries(Object.entries(parts).map(([part, of]) => [part, partSummary(of)])),
     warnings: findings.slice(0, LISTED).map(({ message }) => message.slice(0, LONGEST_LINE)),
     data_sha256: distinct(data.map(({ sha256 }) => sha256)),
@@ -50,6 +51,11 @@ function bestEpoch(training: ModelManifest["training"]): TrainingSummary {
     validation_loss: record.validationLoss,
     validation_accuracy: record.validationAccuracy,
   };
+}
+
+/** On its own as well, for lists of models. */
+function testAccuracy(test: PartMetrics | undefined): TrainingSummary {
+  return test?.kind === "classification" ? { test_accuracy: test.accuracy } : {};
 }
 
 /** The few figures of a part, next to answers that need no network. */

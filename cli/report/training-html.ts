@@ -1,0 +1,79 @@
+/** The report of a training run as one HTML file that needs nothing else, not even a script. */
+import type { ModelManifest } from "../../compute-node/models/index.ts";
+import { html, type Markup, trustedMarkup } from "./markup.ts";
+import { pageAssets } from "./page-assets.ts";
+import { type FigureTable, type LossCurve, lossCurves, trainingFacts, trainingTables } from "./training-figures.ts";
+
+const WIDTH = 1000;
+const HEIGHT = 280;
+const COLORS = ["#2962ff", "#c96a1c"];
+
+/** The same model gives the same text. Its policy forbids any script and request. */
+export function renderTrainingReport(manifest: ModelManifest): string {
+  const curves = lossCurves(manifest).filter(({ values }) => values.length > 0);
+  const facts = trainingFacts(manifest).map(
+    ([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`,
+  );
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${manifest.name} · training</title>
+<link rel="icon" href="data:,">
+<style>
+${trustedMarkup(pageAssets().style)}</style>
+</head>
+<body>
+<header><h1>${manifest.name}</h1><p class="subject"><span>${manifest.strategy.name}</span></p></header>
+<main>
+${section("run", "The run", html`<table class="figures">${facts}</table>`)}
+${section("curve", "Learning curve", curveChart(curves, manifest.training?.bestEpoch ?? null))}
+${trainingTables(manifest).map((table, index) => section(`table-${index}`, table.title, tableOf(table)))}
+</main>
+<footer><p>Made by ktrdr. Figures of the test part are of bars that the network never saw.</p></footer>
+</body>
+</html>
+`.text;
+}
+
+function section(id: string, heading: string, content: Markup): Markup {
+  return html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${heading}</h2>${content}</section>`;
+}
+
+function tableOf({ title, note, headings, rows }: FigureTable): Markup {
+  const heads = headings.map((heading) => html`<th scope="col">${heading}</th>`);
+  const lines = rows.map(
+    ([label, ...figures]) =>
+      html`<tr><th scope="row">${label}</th>${figures.map((figure) => html`<td>${figure}</td>`)}</tr>`,
+  );
+  return html`<p class="note">${note}</p><div class="scroller" tabindex="0" role="region" aria-label="${title}, scrollable"><table class="figures"><caption class="unseen">${title}</caption><thead><tr>${heads}</tr></thead><tbody>${lines}</tbody></table></div>`;
+}
+
+/** Losses by epoch on one scale, with a line at the epoch whose weights were kept. */
+function curveChart(curves: readonly LossCurve[], bestEpoch: number | null): Markup {
+  if (curves.length === 0) return html`<p class="empty">There is nothing to draw.</p>`;
+  const values = curves.flatMap((curve) => curve.values);
+  const least = values.reduce((a, b) => Math.min(a, b), Infinity);
+  const most = values.reduce((a, b) => Math.max(a, b), -Infinity);
+  const epochs = curves[0].values.length;
+  const x = (epoch: number) => (((epoch - 1) / Math.max(1, epochs - 1)) * WIDTH).toFixed(1);
+  const y = (value: number) => (4 + (1 - (value - least) / (most - least || 1)) * (HEIGHT - 8)).toFixed(1);
+  const lines = curves.map(({ name, values: losses }, index) => {
+    const points = losses.map((loss, at) => `${x(at + 1)},${y(loss)}`).join(" ");
+    return html`<polyline points="${points}" fill="none" stroke="${COLORS[index]}" stroke-width="1.5" vector-effect="non-scaling-stroke"><title>${name}</title></polyline>`;
+  });
+  const best =
+    bestEpoch === null
+      ? html``
+      : html`<line x1="${x(bestEpoch)}" x2="${x(bestEpoch)}" y1="0" y2="${HEIGHT}" stroke="#8a8f98" stroke-dasharray="4 4" vector-effect="non-scaling-stroke"><title>Best epoch</title></line>`;
+  const key = curves.map(
+    ({ name }, index) => html`<li><i class="mark line" style="background:${COLORS[index]}"></i>${name}</li>`,
+  );
+  const label = `Losses of ${epochs} epochs, from ${least.toPrecision(4)} to ${most.toPrecision(4)}`;
+  const kept = bestEpoch === null ? "" : ` The dashed line is epoch ${bestEpoch}, whose weights were kept.`;
+  return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="${label}" style="width:100%;height:${HEIGHT}px;display:block">${best}${lines}</svg>
+<ul class="key">${key}</ul><p class="note">${label}.${kept}</p>`;
+}

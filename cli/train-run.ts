@@ -1,0 +1,171 @@
+/** What `ktrdr train` does: gather the specification, run it on the fleet or here, show what was learnt. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { MarketDataStore } from "../compute-node/market-data/index.ts";
+import { decodeModel } from "../compute-node/models/index.ts";
+import { resolveV3 } from "../compute-node/strategy/index.ts";
+import { executeTraining, openBackend, type TrainingProgress } from "../compute-node/training-job/index.ts";
+import { type DataRequest, type TrainSpec, trainSpec } from "../protocol/operations.ts";
+import { Problem } from "../protocol/problem.ts";
+import type { V3Strategy } from "../protocol/strategy-v3.ts";
+import { reportPath } from "./backtest-output.ts";
+import { checkedInput } from "./checked-input.ts";
+import type { Client } from "./client.ts";
+import type { TrainOptions } from "./commands/train.ts";
+import type { Context } from "./context.ts";
+import { durationText } from "./duration.ts";
+import { type Finished, runOnFleet } from "./fleet-run.ts";
+import { listenForInterrupts } from "./interrupt.ts";
+import { issueText } from "./problem-text.ts";
+import { barText, CLEAR_LINE, ratesText } from "./progress.ts";
+import { loadAnyStrategy } from "./strategy-source.ts";
+
+export async function runTrainCommand(context: Context, file: string, options: TrainOptions): Promise<void> {
+  const strategy = await loadNeural(context, file);
+  const spec = checkedInput(
+    trainSpec,
+    {
+      kind: "train",
+      model: options.model ?? modelNameOf(strategy.name),
+      strategy,
+      data: dataOf(strategy, options),
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(options.epochs === undefined ? {} : { epochs: options.epochs }),
+      ...(options.backend === undefined ? {} : { backend: options.backend }),
+      ...(options.fast === undefined ? {} : { fast: options.fast }),
+    },
+    "training run",
+  );
+  if (options.local === true) return show(context, null, spec, await runHere(context, spec), options);
+  const client = await context.client();
+  const finished = await runOnFleet(context, client, spec, options, `train ${spec.model}`);
+  if (finished !== null) await show(context, client, spec, finished, options);
+}
+
+async function loadNeural(context: Context, file: string): Promise<V3Strategy> {
+  const { strategy, warnings } = await loadAnyStrategy(file);
+  if (strategy.kind !== "neural") {
+    const what = strategy.kind === "rules" ? "rules" : "code";
+    throw new Problem("invalid-strategy", `${file} holds ${what}: there is nothing to train.`, {
+      cure: "Give a fuzzy-neural strategy; `ktrdr strategy new mine.yaml --kind neural` writes one.",
+    });
+  }
+  for (const warning of warnings) context.note(`warning: ${issueText({ file, ...warning })}`);
+  return strategy;
+}
+
+/** A model's name allows less than a strategy's. */
+export function modelNameOf(strategyName: string): string {
+  const name = strategyName.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "");
+  return name.slice(0, 63) || "model";
+}
+
+/** Every symbol of the strategy in every timeframe. */
+function dataOf(strategy: V3Strategy, { from, to }: TrainOptions): DataRequest[] {
+  const { symbols, timeframes } = resolveV3(strategy);
+  if (symbols.length === 0) {
+    throw new Problem("invalid-strategy", "The strategy names no symbols.", {
+      cure: "Write them under training_data.symbols, such as list: [AAPL, MSFT].",
+    });
+  }
+  const range = { ...(from === undefined ? {} : { startMs: from }), ...(to === undefined ? {} : { endMs: to }) };
+  return symbols.flatMap((symbol) => timeframes.map((timeframe) => ({ symbol, timeframe, ...range })));
+}
+
+/** Ctrl-C ends it between two batches. */
+async function runHere(context: Context, spec: TrainSpec): Promise<Finished> {
+  const store = new MarketDataStore(context.home.data);
+  const stored = await Promise.all(spec.data.map(({ symbol, timeframe }) => store.read({ symbol, timeframe })));
+  const datasets = stored.map(({ manifest, bars }) => ({ bars, sha256: manifest.sha256 }));
+  const started = performance.now();
+  const interrupts = listenForInterrupts();
+  const onLog = (lines: string[]): void => {
+    for (const line of lines) context.note(line);
+  };
+  // A run here gives the same bytes on every machine, unless a GPU is asked for.
+  const asked = { fast: spec.fast, backend: spec.backend === "gpu" ? ("gpu" as const) : ("cpu" as const) };
+  const { backend, close } = await openBackend(asked, { allowSoftware: false }, onLog);
+  try {
+    const { bytes, summary } = await executeTraining({
+      ...{ spec, datasets, backend, onLog },
+      onProgress: progressLine(context),
+      onTurn: async () => {
+        // Signals are heard between two turns.
+        await new Promise((proceed) => setImmediate(proceed));
+        interrupts.signal.throwIfAborted();
+      },
+    });
+    const tookMs = performance.now() - started;
+    context.note(`Trained ${summary.epochs} epochs in this process on ${backend.name} in ${durationText(tookMs)}.`);
+    return { bytes, operationId: null };
+  } finally {
+    interrupts.release();
+    close();
+  }
+}
+
+const REDRAWN_MS = 100;
+
+/** One line that is redrawn on a terminal, and nothing elsewhere. */
+function progressLine({ stderr }: Context): (progress: TrainingProgress) => void {
+  if (stderr.isTTY !== true) return () => {};
+  const startedAt = performance.now();
+  let nextAt = 0;
+  return ({ phase, fraction, epoch, loss, validationLoss, accuracy, rows }) => {
+    const now = performance.now();
+    const isLast = phase === "evaluation";
+    if (now < nextAt && !isLast) return;
+    nextAt = now + REDRAWN_MS;
+    const rates = ratesText({
+      epoch,
+      loss: loss ?? 0,
+      validationLoss: validationLoss ?? 0,
+      accuracy: accuracy ?? 0,
+      rowsPerSecond: Math.round((1000 * rows) / (now - startedAt)),
+    });
+    const line = `${barText(fraction)}  ${phase}${rates === "" ? "" : `, ${rates}`}`;
+    stderr.write(isLast ? CLEAR_LINE : `${CLEAR_LINE}${line.slice(0, (stderr.columns ?? 80) - 1)}`);
+  };
+}
+
+async function show(
+  context: Context,
+  client: Client | null,
+  spec: TrainSpec,
+  { bytes, operationId }: Finished,
+  options: TrainOptions,
+): Promise<void> {
+  const { manifest } = decodeModel(bytes);
+  if (options.out !== undefined) await writeFile(options.out, bytes);
+  const version = client === null ? null : await versionOf(client, spec.model, operationId);
+  const { renderTrainingReport, renderTrainingTable } = await import("./report/index.ts");
+  let report: string | null = null;
+  if (options.report !== undefined) {
+    report = resolve(options.report === true ? reportPath(context.home, operationId ?? spec.model) : options.report);
+    await mkdir(dirname(report), { recursive: true });
+    await writeFile(report, renderTrainingReport(manifest));
+  }
+  if (context.json) {
+    const { split, training, metrics, network, features } = manifest;
+    const learnt = { network, features, split, training, metrics };
+    const document = { operation_id: operationId, model: spec.model, version, report, ...learnt };
+    context.stdout.write(`${JSON.stringify(document)}\n`);
+    return;
+  }
+  context.say(renderTrainingTable(manifest, context.width));
+  if (options.out !== undefined) context.say(`Model: ${options.out}`);
+  if (report !== null) context.say(`Report: ${report}`);
+  const [symbol] = resolveV3(spec.strategy).symbols;
+  if (version !== null) {
+    context.say(`Model: ${spec.model}@${version}`);
+    context.say(`  test it: ktrdr backtest --model ${spec.model}@${version} --symbol ${symbol}`);
+  } else if (options.out !== undefined) {
+    context.say(`  test it: ktrdr backtest --model-file ${options.out} --symbol ${symbol}`);
+  }
+}
+
+/** Null where another version has taken the same bytes. */
+async function versionOf(client: Client, name: string, operationId: string | null): Promise<number | null> {
+  const { models } = await client.listModels(name);
+  return models.find((model) => model.operationId === operationId)?.version ?? null;
+}
