@@ -11,6 +11,7 @@ export * from "./portfolio.ts";
 export * from "./portfolio-result.ts";
 export * from "./portfolio-rules.ts";
 export * from "./problem.ts";
+export * from "./prometheus-text.ts";
 export * from "./socket.ts";
 export * from "./strategy-rules.ts";
 export * from "./strategy-script.ts";

@@ -57,12 +57,6 @@ describe("the metrics text", () => {
     expect(sampleOf("ktrdr_dispatch_latency_seconds_sum")).toBe(4.02);
   });
 
-  it("escapes what a label may not hold as it is", () => {
-    const [group] = sampleMetrics().queue;
-    const odd = prometheusText({ ...sampleMetrics(), queue: [{ ...group!, kind: 'a"b\\c\nd' }] });
-    expect(odd).toContain('kind="a\\"b\\\\c\\nd"');
-  });
-
   it.skipIf(promtool === null)(`is accepted by promtool, but for the seed's own name${WITHOUT_PROMTOOL}`, () => {
     const { stderr } = spawnSync(promtool!, ["check", "metrics"], { input: text, encoding: "utf8" });
     expect(stderr.trim()).toBe('ktrdr_workers_total non-counter metrics should not have "_total" suffix');

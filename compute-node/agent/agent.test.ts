@@ -359,6 +359,25 @@ describe("the health endpoint", () => {
     expect((await fetch(`${agent.healthUrl}/../other`)).status).toBe(404);
   });
 
+  it("gives what it counts to Prometheus", async () => {
+    const { agent } = await startNode({ healthPort: 0 });
+    await registry.next("hello");
+    assign(sleep(0));
+    await registry.next("complete");
+    const response = await fetch((agent.healthUrl ?? "").replace(/health$/, "metrics"));
+    expect(response.headers.get("content-type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    const lines = (await response.text()).split("\n");
+    expect(lines).toContain('ktrdr_node_info{worker_id="node-1",worker_type="backtesting",version="0.0.0-test"} 1');
+    expect(lines).toContain("ktrdr_node_connections_total 1");
+    expect(lines).toContain('ktrdr_node_jobs_started_total{kind="sleep"} 1');
+    expect(lines).toContain('ktrdr_node_jobs_ended_total{outcome="result"} 1');
+    expect(lines).toContain('ktrdr_node_jobs_ended_total{outcome="failed"} 0');
+    expect(lines.some((line) => /^ktrdr_node_disk_free_bytes \d+$/.test(line))).toBe(true);
+    expect(lines.some((line) => line.includes("temperature"))).toBe(false);
+    const refused = await fetch((agent.healthUrl ?? "").replace(/health$/, "metrics"), { method: "POST" });
+    expect(refused.status).toBe(405);
+  });
+
   it("takes the next free port when its own is taken, and says so", async () => {
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, "127.0.0.1", resolve));

@@ -19,9 +19,11 @@ import { DatasetFetcher } from "./dataset-fetcher.ts";
 import type { Source } from "./download.ts";
 import { type Enrolled, EnrolmentFailure, enrol } from "./enrolment.ts";
 import { Gate } from "./gate.ts";
+import { gpuThermometer } from "./gpu-temperature.ts";
 import { type HealthEndpoint, type NodeHealth, serveHealth } from "./health.ts";
 import { Jobs, type MarketData } from "./jobs.ts";
 import type { Log } from "./log.ts";
+import { NodeMetrics } from "./node-metrics.ts";
 import { openRegistrySocket, type RegistrySocket } from "./registry-socket.ts";
 import type { NodeSettings } from "./settings.ts";
 import {
@@ -72,6 +74,8 @@ export class Agent {
   /** Tells this process from an earlier one of the same worker. */
   readonly #instance = randomUUID();
   readonly #jobs: Jobs;
+  readonly #metrics = new NodeMetrics();
+  readonly #thermometer = gpuThermometer();
   readonly #queue: AgentEvent[] = [];
   readonly #uploads = new Map<string, AbortController>();
   readonly #uploadGate = new Gate(UPLOADS_AT_ONCE);
@@ -99,10 +103,16 @@ export class Agent {
         checkpointIntervalMs: settings.checkpointIntervalMs,
       },
       dataCacheBytes: settings.dataCacheMb * MEGABYTE,
-      onProgress: (lease, progress) => this.#dispatch({ type: "progress", lease, progress }),
+      onProgress: (lease, progress) => {
+        this.#metrics.jobProgressed(lease, progress);
+        this.#dispatch({ type: "progress", lease, progress });
+      },
       onLog: (lease, lines) => this.#dispatch({ type: "log", lease, lines }),
       onCheckpoint: (lease) => this.#dispatch({ type: "checkpoint-made", lease }),
-      onEnded: (lease, outcome) => this.#dispatch({ type: "job-ended", lease, outcome }),
+      onEnded: (lease, outcome) => {
+        this.#metrics.jobEnded(lease, outcome);
+        this.#dispatch({ type: "job-ended", lease, outcome });
+      },
     });
     const config = { ...timing, workerId: settings.workerId, softwareVersion, canEnrolAgain: settings.token !== null };
     this.#state = createAgentState(config, capabilitiesOf(settings, options.gpu));
@@ -115,6 +125,7 @@ export class Agent {
       this.#health = await serveHealth(
         settings.healthPort,
         () => this.health(),
+        () => this.metricsText(),
         (message) => log.warn(message),
       );
       log.info(`health on ${this.#health.url}`);
@@ -159,6 +170,13 @@ export class Agent {
       slotsUsed,
       version: softwareVersion,
     };
+  }
+
+  /** For Prometheus. The temperature is asked for where a GPU is what the node is for. */
+  async metricsText(): Promise<string> {
+    const { settings } = this.#options;
+    const temperaturesC = settings.workerType === "gpu_host" ? await this.#thermometer() : [];
+    return this.#metrics.text({ ...this.health(), workerType: settings.workerType }, settings.home, temperaturesC);
   }
 
   get healthUrl(): string | null {
@@ -207,6 +225,7 @@ export class Agent {
         return;
       case "start-job":
         this.#options.log.info({ ...effect.lease, kind: effect.spec.kind }, "job starts");
+        this.#metrics.jobStarted(effect.spec.kind);
         this.#jobs.start(effect.lease, effect.spec, effect.dataset, effect.datasets, effect.checkpoint);
         return;
       case "stop-job":
@@ -275,7 +294,10 @@ export class Agent {
     if (this.#enrolled === null) throw new Error("connecting before enrolment");
     const { socketUrl, credential } = this.#enrolled;
     const line = openRegistrySocket(socketUrl, credential, {
-      opened: () => this.#dispatch({ type: "opened", epoch }),
+      opened: () => {
+        this.#metrics.connected();
+        this.#dispatch({ type: "opened", epoch });
+      },
       message: (message) => this.#dispatch({ type: "message", epoch, message }),
       pong: () => this.#dispatch({ type: "pong", epoch }),
       unreadable: (reason) => this.#dispatch({ type: "unreadable", epoch, reason }),
@@ -290,6 +312,7 @@ export class Agent {
     const signal = AbortSignal.any([controller.signal, this.#leaving.signal]);
     try {
       const outcome = await this.#uploadGate.pass(signal, () => this.#send(lease, result, signal));
+      this.#metrics.uploadEnded(outcome);
       if (!signal.aborted) this.#dispatch({ type: "uploaded", lease, outcome });
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -304,6 +327,7 @@ export class Agent {
     const request = { ...this.#source(), lease, sha256, mediaType: CHECKPOINT_MEDIA_TYPE, bytes };
     try {
       const outcome = await this.#uploadGate.pass(signal, () => uploadArtefact(request, signal));
+      this.#metrics.uploadEnded(outcome);
       const checkpoint = { sha256, bytes: bytes.byteLength };
       if (!signal.aborted) this.#dispatch({ type: "checkpoint-uploaded", lease, checkpoint, outcome });
     } catch (error) {

@@ -1,7 +1,7 @@
-/** `GET /health` on loopback, for systemd, Docker and people; the registry never calls it. */
-import { createServer, type Server } from "node:http";
+/** `GET /health` and `GET /metrics` on loopback, for systemd, Docker, Prometheus and people; the registry never calls it. */
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { z } from "zod";
-import { Problem, wire } from "../../protocol/index.ts";
+import { PROMETHEUS_MEDIA_TYPE, Problem, wire } from "../../protocol/index.ts";
 
 export const nodeHealth = z.strictObject({
   status: z.literal("healthy"),
@@ -26,20 +26,27 @@ const LOOPBACK = "127.0.0.1";
 const PORTS_TRIED = 100;
 
 /**
- * Listens on `port`, or on the next free one after it, saying so; 0 takes any. `describe` is called for each request.
+ * Listens on `port`, or on the next free one after it, saying so; 0 takes any. `describe` and `metrics` are called for each
+ * request.
  * Throws `unavailable` when 100 ports in a row are taken, and whatever else keeps a socket from listening.
  */
 export async function serveHealth(
   port: number,
   describe: () => NodeHealth,
+  metrics: () => Promise<string>,
   warn: (message: string) => void,
 ): Promise<HealthEndpoint> {
   const server = createServer((request, response) => {
-    const isHealth = request.url === "/health" || request.url?.startsWith("/health?") === true;
-    const allowed = request.method === "GET" || request.method === "HEAD";
-    const body = isHealth && allowed ? wire(nodeHealth).encode(describe()) : { detail: "Only GET /health is here." };
-    response.writeHead(isHealth ? (allowed ? 200 : 405) : 404, { "content-type": "application/json" });
-    response.end(request.method === "HEAD" ? undefined : `${JSON.stringify(body)}\n`);
+    answer(request, describe, metrics).then(
+      ({ status, mediaType, text }) => {
+        response.writeHead(status, { "content-type": mediaType });
+        response.end(request.method === "HEAD" ? undefined : text);
+      },
+      (error: unknown) => {
+        warn(`${request.url} could not be answered: ${Problem.from(error).message}`);
+        response.writeHead(500).end();
+      },
+    );
   });
   const actual = await listenFrom(server, port);
   if (port !== 0 && actual !== port) {
@@ -54,6 +61,29 @@ export async function serveHealth(
         server.closeAllConnections();
       }),
   };
+}
+
+interface Reply {
+  readonly status: number;
+  readonly mediaType: string;
+  readonly text: string;
+}
+
+async function answer(
+  request: IncomingMessage,
+  describe: () => NodeHealth,
+  metrics: () => Promise<string>,
+): Promise<Reply> {
+  const path = request.url?.split("?")[0];
+  const isAllowed = request.method === "GET" || request.method === "HEAD";
+  if (path === "/health" && isAllowed) return json(200, wire(nodeHealth).encode(describe()));
+  if (path === "/metrics" && isAllowed) return { status: 200, mediaType: PROMETHEUS_MEDIA_TYPE, text: await metrics() };
+  const status = path === "/health" || path === "/metrics" ? 405 : 404;
+  return json(status, { detail: "Only GET /health and GET /metrics are here." });
+}
+
+function json(status: number, value: unknown): Reply {
+  return { status, mediaType: "application/json", text: `${JSON.stringify(value)}\n` };
 }
 
 async function listenFrom(server: Server, first: number): Promise<number> {

@@ -1,9 +1,10 @@
 /** `/api/v1/metrics`: the fleet in numbers, for people (`/workers`) and for Prometheus (`/prometheus`). */
 import { Hono } from "hono";
+import { PROMETHEUS_MEDIA_TYPE } from "../../protocol/prometheus-text.ts";
 import { opened } from "../answers.ts";
 import { authenticate } from "../authentication.ts";
 import type { Edge } from "../edge.ts";
-import { countBy, PROMETHEUS_MEDIA_TYPE, prometheusText } from "../prometheus.ts";
+import { countBy, prometheusText } from "../prometheus.ts";
 
 export const metrics = new Hono<Edge>();
 metrics.use(authenticate);
