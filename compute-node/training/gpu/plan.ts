@@ -109,6 +109,8 @@ export const GRADIENT_THREADS = 64;
 export const UPDATE_THREADS = 256;
 export const NORM_THREADS = 64;
 const BYTES_PER_FLOAT = 4;
+/** Of a workgroup's memory, for what its threads tell each other beside the cells. */
+const SHARED_BYTES = 512;
 /** Workgroups that keep a large GPU busy: two for each of its 132 or so processors. */
 const ENOUGH_GROUPS = 264;
 /** From such a width on, reading the weights once for a few rows takes longer than more kernels. */
@@ -314,13 +316,13 @@ function chooseTiling(
   limits: AdapterLimits,
   asked: Partial<Tiling>,
 ): Tiling {
-  const fitting = Math.floor(limits.workgroupMemoryBytes / BYTES_PER_FLOAT / (cellColumns * 4)) * 4;
+  const room = Math.floor((limits.workgroupMemoryBytes - SHARED_BYTES) / BYTES_PER_FLOAT);
+  const fitting = Math.floor(room / (cellColumns * 4)) * 4;
   // Batch norm needs every row of a layer before the next.
   const layered =
     network.kind === "mlp" && (network.batchNorm || fitting < 4 || (asked.layered ?? widest >= WIDE_UNITS));
   if (fitting < 4 && !layered) {
-    // Four rows, and a little for what threads tell each other.
-    const most = Math.floor(limits.workgroupMemoryBytes / BYTES_PER_FLOAT / 4);
+    const most = Math.floor(room / 4);
     throw new Problem(
       "too-large",
       `The network holds ${cellColumns} values of a row at once; this GPU has room for ${most}.`,
