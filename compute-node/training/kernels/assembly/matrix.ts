@@ -4,7 +4,8 @@
  * then read streams, whatever the widths. Rows come in fours; columns that only fill a panel are zero.
  *
  * A tile of a result is 4 rows by 8 columns: eight accumulators, two vectors of the right matrix and one repeated value
- * of the left one, which is what x86's sixteen registers hold.
+ * of the left one, which is what x86's sixteen registers hold. The innermost loops are not written out: V8 does that
+ * itself, one turn after the other, where it would mix turns that are written out until registers spill.
  */
 import { Activation, activationSlope } from "./activation";
 import { Constant, constant } from "./constants";
@@ -78,7 +79,7 @@ function product(
       for (let rest = depth; rest > 0; rest -= 8) {
         const stop = from + (<usize>min(rest, 8) << 5);
         let at = panel;
-        while (from < stop) {
+        do {
           const low = v128.load(from);
           const high = v128.load(from, 16);
           const x0 = v128.load32_splat(at);
@@ -95,7 +96,7 @@ function product(
           high3 = multiplyAdd(x3, high, high3);
           from += 32;
           at += 4;
-        }
+        } while (from < stop);
         panel += leftPanel;
       }
       const at = result + offset;
@@ -193,7 +194,7 @@ export function multiplyTransposed(
       let high3 = f32x4.splat(0);
       let at = left + <usize>(leftColumn >> 3) * (<usize>leftStride << 5) + (<usize>(leftColumn & 4) << 2);
       let from = right;
-      while (from < stop) {
+      do {
         const low = v128.load(from);
         const high = v128.load(from, 16);
         const x0 = v128.load32_splat(at);
@@ -210,7 +211,7 @@ export function multiplyTransposed(
         high3 = multiplyAdd(x3, high, high3);
         from += 32;
         at += 32;
-      }
+      } while (from < stop);
       const to = result + (<usize>leftColumn << 5);
       v128.store(to, low0);
       v128.store(to, high0, 16);
