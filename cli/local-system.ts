@@ -22,6 +22,8 @@ export interface LocalSystemOptions {
   port: number;
   nodeCount: number;
   workerType: WorkerType;
+  /** Nodes that train besides; none by default. */
+  trainerCount?: number;
   isDevelopment: boolean;
   /** An admin token from a flag or the environment. */
   givenToken: string | undefined;
@@ -71,8 +73,10 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
     on.controlPlaneReady(plane.url);
     const client = createClient({ url: plane.url, token: admin.token, tokenSource: home.credentials });
     const restart = async (workerId: string): Promise<RunningChild> => {
+      const planned = plannedNodes(options).find((other) => other.workerId === workerId);
+      if (planned === undefined) throw new Error(`${workerId} was never started`);
       // Its credential is in its folder, so it needs no enrolment token to come back.
-      const node = await startNode(options, client.url, workerId, undefined);
+      const node = await startNode(options, client.url, planned, undefined);
       nodes.push(node);
       return node;
     };
@@ -101,21 +105,41 @@ export function workerIds(count: number, host: string = hostname()): string[] {
   return Array.from({ length: count }, (_, index) => `${base}-${index + 1}`);
 }
 
+interface PlannedNode {
+  readonly workerId: string;
+  readonly workerType: WorkerType;
+}
+
+function plannedNodes({ nodeCount, workerType, trainerCount = 0 }: LocalSystemOptions): PlannedNode[] {
+  return [
+    ...workerIds(nodeCount).map((workerId) => ({ workerId, workerType })),
+    ...workerIds(trainerCount, `${hostname().slice(0, 48)}-trainer`).map((workerId) => ({
+      workerId,
+      workerType: "cpu_training" as const,
+    })),
+  ];
+}
+
 async function startNodes(options: LocalSystemOptions, client: Client, nodes: RunningChild[]): Promise<void> {
-  if (options.nodeCount === 0) return;
+  const planned = plannedNodes(options);
+  if (planned.length === 0) return;
   const enrolment = await client.createEnrolment({
     name: "ktrdr up",
-    maxUses: options.nodeCount,
+    maxUses: planned.length,
     ttlMs: ENROLMENT_TTL_MS,
   });
-  for (const workerId of workerIds(options.nodeCount)) {
+  for (const node of planned) {
     options.signal?.throwIfAborted();
-    nodes.push(await startNode(options, client.url, workerId, enrolment.token));
+    nodes.push(await startNode(options, client.url, node, enrolment.token));
   }
 }
 
-function startNode(options: LocalSystemOptions, url: string, workerId: string, token?: string): Promise<RunningChild> {
-  const { home, environment, workerType } = options;
+function startNode(
+  { home, environment }: LocalSystemOptions,
+  url: string,
+  { workerId, workerType }: PlannedNode,
+  token?: string,
+): Promise<RunningChild> {
   return startChild({
     name: `node ${workerId}`,
     command: process.execPath,
@@ -140,9 +164,10 @@ async function waitForWorkers(
   client: Client,
   nodes: readonly RunningChild[],
   plane: RunningControlPlane,
-  { nodeCount, on, signal }: LocalSystemOptions,
+  options: LocalSystemOptions,
 ): Promise<void> {
-  const expected = new Set(workerIds(nodeCount));
+  const { on, signal } = options;
+  const expected = new Set(plannedNodes(options).map(({ workerId }) => workerId));
   const deadline = performance.now() + REGISTER_TIMEOUT_MS;
   while (expected.size > 0) {
     signal?.throwIfAborted();

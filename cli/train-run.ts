@@ -1,18 +1,20 @@
 /** What `ktrdr train` does: gather the specification, run it on the fleet or here, show what was learnt. */
+import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
-import { decodeModel } from "../compute-node/models/index.ts";
+import { decodeModel, modelManifest } from "../compute-node/models/index.ts";
 import { resolveV3 } from "../compute-node/strategy/index.ts";
 import { executeTraining, openBackend, type TrainingProgress } from "../compute-node/training-job/index.ts";
 import { type DataRequest, type TrainSpec, trainSpec } from "../protocol/operations.ts";
 import { Problem } from "../protocol/problem.ts";
 import type { V3Strategy } from "../protocol/strategy-v3.ts";
+import { wire } from "../protocol/wire.ts";
 import { reportPath } from "./backtest-output.ts";
 import { checkedInput } from "./checked-input.ts";
 import type { Client } from "./client.ts";
 import type { TrainOptions } from "./commands/train.ts";
-import type { Context } from "./context.ts";
+import { type Context, EXIT } from "./context.ts";
 import { durationText } from "./duration.ts";
 import { type Finished, runOnFleet } from "./fleet-run.ts";
 import { listenForInterrupts } from "./interrupt.ts";
@@ -36,9 +38,11 @@ export async function runTrainCommand(context: Context, file: string, options: T
     },
     "training run",
   );
-  if (options.local === true) return show(context, null, spec, await runHere(context, spec), options);
-  const client = await context.client();
-  const finished = await runOnFleet(context, client, spec, options, `train ${spec.model}`);
+  const client = options.local === true ? null : await context.client();
+  const finished =
+    client === null
+      ? await runHere(context, spec)
+      : await runOnFleet(context, client, spec, options, `train ${spec.model}`);
   if (finished !== null) await show(context, client, spec, finished, options);
 }
 
@@ -72,8 +76,8 @@ function dataOf(strategy: V3Strategy, { from, to }: TrainOptions): DataRequest[]
   return symbols.flatMap((symbol) => timeframes.map((timeframe) => ({ symbol, timeframe, ...range })));
 }
 
-/** Ctrl-C ends it between two batches. */
-async function runHere(context: Context, spec: TrainSpec): Promise<Finished> {
+/** Ctrl-C ends it between two batches; null then. */
+async function runHere(context: Context, spec: TrainSpec): Promise<Finished | null> {
   const store = new MarketDataStore(context.home.data);
   const stored = await Promise.all(spec.data.map(({ symbol, timeframe }) => store.read({ symbol, timeframe })));
   const datasets = stored.map(({ manifest, bars }) => ({ bars, sha256: manifest.sha256 }));
@@ -98,6 +102,12 @@ async function runHere(context: Context, spec: TrainSpec): Promise<Finished> {
     const tookMs = performance.now() - started;
     context.note(`Trained ${summary.epochs} epochs in this process on ${backend.name} in ${durationText(tookMs)}.`);
     return { bytes, operationId: null };
+  } catch (error) {
+    if (!interrupts.signal.aborted) throw error;
+    if (context.stderr.isTTY === true) context.stderr.write(CLEAR_LINE);
+    context.note("Stopped; nothing is kept of it.");
+    context.exitCode = EXIT.interrupted;
+    return null;
   } finally {
     interrupts.release();
     close();
@@ -137,7 +147,7 @@ async function show(
 ): Promise<void> {
   const { manifest } = decodeModel(bytes);
   if (options.out !== undefined) await writeFile(options.out, bytes);
-  const version = client === null ? null : await versionOf(client, spec.model, operationId);
+  const version = client === null ? null : await versionOf(client, spec.model, bytes);
   const { renderTrainingReport, renderTrainingTable } = await import("./report/index.ts");
   let report: string | null = null;
   if (options.report !== undefined) {
@@ -146,14 +156,12 @@ async function show(
     await writeFile(report, renderTrainingReport(manifest));
   }
   if (context.json) {
-    const { split, training, metrics, network, features } = manifest;
-    const learnt = { network, features, split, training, metrics };
-    const document = { operation_id: operationId, model: spec.model, version, report, ...learnt };
-    context.stdout.write(`${JSON.stringify(document)}\n`);
+    const document = { operation_id: operationId, model: spec.model, version, report };
+    context.stdout.write(`${JSON.stringify({ ...document, manifest: wire(modelManifest).encode(manifest) })}\n`);
     return;
   }
   context.say(renderTrainingTable(manifest, context.width));
-  if (options.out !== undefined) context.say(`Model: ${options.out}`);
+  if (options.out !== undefined) context.say(`File: ${options.out}`);
   if (report !== null) context.say(`Report: ${report}`);
   const [symbol] = resolveV3(spec.strategy).symbols;
   if (version !== null) {
@@ -164,8 +172,9 @@ async function show(
   }
 }
 
-/** Null where another version has taken the same bytes. */
-async function versionOf(client: Client, name: string, operationId: string | null): Promise<number | null> {
+/** The same bytes keep the version that they had; null where it was deleted meanwhile. */
+async function versionOf(client: Client, name: string, bytes: Uint8Array): Promise<number | null> {
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
   const { models } = await client.listModels(name);
-  return models.find((model) => model.operationId === operationId)?.version ?? null;
+  return models.find((model) => model.sha256 === sha256)?.version ?? null;
 }

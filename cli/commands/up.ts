@@ -12,6 +12,7 @@ interface UpOptions {
   port: number;
   nodes: number;
   type: WorkerType;
+  trainers?: number;
   dev?: boolean;
 }
 
@@ -26,6 +27,7 @@ export function registerUpCommand(program: Command, getContext: GetContext): voi
         .choices(["backtesting", "cpu_training", "gpu_host"])
         .default("backtesting"),
     )
+    .option("--trainers <count>", "how many nodes for training besides (1, beside nodes for backtests)", nodeCount)
     .option("--dev", "run the control plane under wrangler dev, which reloads when its sources change")
     .addHelpText(
       "after",
@@ -53,7 +55,8 @@ async function up(context: Context, options: UpOptions): Promise<void> {
   ]);
   const interrupts = listenForInterrupts();
   const manner = options.dev === true ? " under wrangler dev" : "";
-  context.note(`Starting the control plane${manner} and ${countOf(options.nodes, "node")} …`);
+  const trainers = options.trainers ?? (options.nodes > 0 && options.type === "backtesting" ? 1 : 0);
+  context.note(`Starting the control plane${manner} and ${countOf(options.nodes + trainers, "node")} …`);
   try {
     const system = await startLocalSystem({
       home: context.home,
@@ -61,12 +64,16 @@ async function up(context: Context, options: UpOptions): Promise<void> {
       port: options.port,
       nodeCount: options.nodes,
       workerType: options.type,
+      trainerCount: trainers,
       isDevelopment: options.dev === true,
       givenToken: context.options.token || context.environment.KTRDR_TOKEN || undefined,
       signal: interrupts.signal,
       on: announcements(context),
     });
-    context.answer({ ready: true, url: system.url, nodes: options.nodes, home: context.home.root }, () => READY);
+    context.answer(
+      { ready: true, url: system.url, nodes: options.nodes, trainers, home: context.home.root },
+      () => READY,
+    );
     await stayUp(context, system, interrupts);
   } catch (error) {
     if (!interrupts.signal.aborted) throw error;

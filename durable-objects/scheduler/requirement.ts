@@ -143,7 +143,10 @@ export function waitingReason(
 ): string {
   const types = requirement.workerTypes.join(" or ");
   const ofType = workers.filter((worker) => requirement.workerTypes.includes(worker.workerType));
-  if (ofType.length === 0) return `no worker of type ${types} is registered; start one with \`ktrdr node start\``;
+  if (ofType.length === 0) {
+    const lastType = requirement.workerTypes.at(-1);
+    return `no worker of type ${types} is registered; start one with \`ktrdr node start --type ${lastType}\``;
+  }
   const connected = ofType.filter(reachable);
   if (connected.length === 0) return `no worker of type ${types} is connected; ${ofType.length} registered`;
   const ofKind = connected.filter((worker) => worker.capabilities.kinds.includes(requirement.kind));
