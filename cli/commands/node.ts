@@ -1,6 +1,7 @@
-/** `ktrdr node start`: makes this machine a compute node of the fleet. */
+/** `ktrdr node`: makes this machine a compute node of the fleet, in this process or under systemd. */
 import { Command } from "commander";
 import type { Context, GetContext } from "../context.ts";
+import { registerNodeServiceCommands } from "./node-service.ts";
 
 export function registerNodeCommands(program: Command, getContext: GetContext): void {
   const node = program.command("node").description("this machine as a compute node");
@@ -13,6 +14,7 @@ export function registerNodeCommands(program: Command, getContext: GetContext): 
     .allowUnknownOption()
     .addHelpText("after", EXAMPLES)
     .action((words: string[], _options: unknown, command: Command) => start(getContext(), words, command));
+  registerNodeServiceCommands(node, getContext);
 }
 
 const EXAMPLES = `

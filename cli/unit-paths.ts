@@ -1,0 +1,3 @@
+/** The paths in the committed unit, which hold on machines that deploy/scripts/update-code.sh keeps. */
+export const UNIT_NODE = "/opt/ktrdr/node/bin/node";
+export const UNIT_CODE = "/opt/ktrdr/current";
