@@ -68,7 +68,7 @@ describe("usage", () => {
   it.each([
     [["bcktest"], "unknown command 'bcktest'", "Did you mean backtest?"],
     [["backtest", "s.yaml", "--simbol", "X"], "unknown option '--simbol'", "Did you mean --symbol?"],
-    [["backtest"], "missing required argument 'strategy'", "--help"],
+    [["backtest"], "Which strategy?", "Name its file"],
     [["ops", "show"], "missing required argument 'operation-id'", "--help"],
     [["ops", "list", "--status", "done"], "'done' is invalid", "--help"],
     [["ops", "list", "--limit", "0"], "whole number from 1 to 500", "--help"],

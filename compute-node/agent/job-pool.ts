@@ -53,12 +53,16 @@ interface ThreadJob {
   readonly flag: Int32Array;
   readonly listener: JobListener;
   readonly end: (end: JobEnd) => void;
+  /** How long it may take to stop before its thread is killed. */
+  readonly graceMs: number;
   isAskedToSave: boolean;
   stopTimer: NodeJS.Timeout | undefined;
   unwatch: (() => void) | undefined;
 }
 
 const STOP_GRACE_MS = 500;
+/** Dawn ends the whole process when a thread dies that waits for it, so a run on a GPU gets all the time to stop. */
+const GPU_STOP_GRACE_MS = 60_000;
 const MEGABYTE = 1024 * 1024;
 /** What Node says of a thread whose heap is full. */
 const OUT_OF_MEMORY = "ERR_WORKER_OUT_OF_MEMORY";
@@ -84,6 +88,7 @@ export class JobPool {
     const { promise, resolve } = Promise.withResolvers<JobEnd>();
     const job: ThreadJob = {
       ...{ flag, listener, end: resolve },
+      graceMs: input.training?.gpu == null ? this.#options.graceMs : GPU_STOP_GRACE_MS,
       ...{ isAskedToSave: false, stopTimer: undefined, unwatch: undefined },
     };
     thread.job = job;
@@ -109,7 +114,7 @@ export class JobPool {
     if (thread.job !== job || job.stopTimer !== undefined) return;
     Atomics.store(job.flag, 0, STOP);
     Atomics.notify(job.flag, 0);
-    job.stopTimer = setTimeout(() => void thread.worker.terminate(), this.#options.graceMs);
+    job.stopTimer = setTimeout(() => void thread.worker.terminate(), job.graceMs);
   }
 
   #watch(thread: JobThread, job: ThreadJob): () => void {

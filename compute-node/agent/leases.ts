@@ -19,7 +19,10 @@ import {
 const HOLDINGS_LIMIT = 1_000;
 const FORGOTTEN_LIMIT = 4_096;
 
-const OCCUPYING: ReadonlySet<Stage["name"]> = new Set(["running", "stopping", "parting"]);
+/** A thread works for it, or has not stopped yet. */
+function isAtWork(stage: Stage): boolean {
+  return stage.name === "running" || stage.name === "stopping" || (stage.name === "parting" && !stage.jobEnded);
+}
 
 type Assignment = Extract<RegistryMessage, { type: "assign" }>;
 
@@ -30,7 +33,7 @@ export function heldLeases(state: AgentState): Lease[] {
 
 /** Jobs that occupy a slot: running, or told to stop and not ended. */
 export function occupiedSlots(state: AgentState): number {
-  return countHoldings(state, ({ stage }) => OCCUPYING.has(stage.name));
+  return countHoldings(state, ({ stage }) => isAtWork(stage));
 }
 
 /** At least half of the slots are taken as the registry sees it, which counts what has ended and is not acknowledged. */
@@ -99,6 +102,10 @@ export function cancel(turn: Turn, lease: Lease): void {
   switch (holding.stage.name) {
     case "running":
     case "parting":
+      if (!isAtWork(holding.stage)) {
+        end(turn, holding, { type: "stopped", ...leaseOf(holding), reason: "cancelled" });
+        return;
+      }
       holding.stage = { name: "stopping", report: true };
       turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
       return;
@@ -122,7 +129,7 @@ export function abandon(turn: Turn, lease: Lease): void {
   const holding = state.holdings.get(leaseKey(lease));
   if (holding === undefined) return;
   remember(state, lease);
-  if (OCCUPYING.has(holding.stage.name)) {
+  if (isAtWork(holding.stage)) {
     if (holding.stage.name !== "stopping") turn.effects.push({ type: "stop-job", lease: leaseOf(holding) });
     holding.stage = { name: "stopping", report: false };
     return;
@@ -367,7 +374,7 @@ function isFull(state: AgentState): boolean {
 /** The lease counts against the slots; a job that was lost only does so until its thread has stopped. */
 function takesSlot({ stage }: Holding): boolean {
   if (stage.name === "stopping") return stage.report;
-  return stage.name === "waiting" || OCCUPYING.has(stage.name);
+  return stage.name === "waiting" || isAtWork(stage);
 }
 
 /** Its job, or the upload of its result, makes progress. */

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { type Lease, Problem, type RegistryMessage } from "../../protocol/index.ts";
+import { smallSpec } from "../training-job/testing/small-spec.ts";
 import { type AgentEffect, type AgentEvent, heldLeases, leaseKey, leaseOf, occupiedSlots, wakeAt } from "./state.ts";
 import { HEARTBEAT_MS, leaseFor, SLEEP, Story } from "./testing/story.ts";
 
@@ -10,11 +11,13 @@ type Act =
   | { do: "welcome"; listed: number }
   | { do: "line"; what: "onward" | "open" | "drop" | "pong" }
   | { do: "enrolment"; succeeds: boolean }
-  | { do: "job"; pick: number; outcome: "result" | "bytes" | "failed" | "stopped" | "progress" | "log" }
+  | { do: "job"; pick: number; outcome: "result" | "bytes" | "failed" | "stopped" | "progress" | "log" | "checkpoint" }
   | { do: "upload"; pick: number; outcome: "stored" | "unreachable" | "refused" }
   | { do: "time"; ms: number };
 
 const SLOTS = 2;
+/** What every other operation is. */
+const TRAINING = smallSpec();
 const lease = fc
   .record({ operation: fc.integer({ min: 1, max: 5 }), attempt: fc.integer({ min: 1, max: 4 }) })
   .map(({ operation, attempt }) => leaseFor(operation, attempt));
@@ -60,6 +63,9 @@ const act: fc.Arbitrary<Act> = fc.oneof(
         "stopped" as const,
         "progress" as const,
         "log" as const,
+        "checkpoint" as const,
+        "checkpoint" as const,
+        "checkpoint" as const,
       ),
     }),
   },
@@ -82,9 +88,14 @@ class Play {
   readonly started = new Set<string>();
   /** Lease → the one end that was reported for it. */
   readonly ends = new Map<string, string>();
+  /** Leases whose checkpoint is on its way to the store. */
+  readonly saving = new Set<string>();
+  /** Checkpoints that the registry was told of. */
+  told = 0;
 
   constructor(random: () => number) {
     this.story = new Story(SLOTS, {}, random);
+    this.story.state.capabilities.kinds = ["sleep", "train"];
     this.observe({ type: "start" });
   }
 
@@ -97,6 +108,7 @@ class Play {
     const before = new Map([...this.story.state.holdings].map(([key, { stage }]) => [key, stage.name]));
     const reported = this.story.state.connection.phase === "greeting" ? this.story.state.connection.reported : null;
     if (event.type === "job-ended") this.jobs.delete(leaseKey(event.lease));
+    if (event.type === "checkpoint-uploaded") this.saving.delete(leaseKey(event.lease));
     for (const effect of this.story.do(event)) this.observeEffect(effect);
     expect(this.jobs.size).toBe(occupiedSlots(this.story.state));
     expect(occupiedSlots(this.story.state)).toBeLessThanOrEqual(SLOTS);
@@ -112,8 +124,18 @@ class Play {
       this.started.add(key);
       this.jobs.add(key);
     }
+    if (effect.type === "upload-checkpoint") {
+      const key = leaseKey(effect.lease);
+      expect(this.saving.has(key), `${key} saves one checkpoint at a time`).toBe(false);
+      expect(this.jobs.has(key), `${key} still runs`).toBe(true);
+      this.saving.add(key);
+    }
     if (effect.type !== "send") return;
     for (const message of effect.messages) {
+      if (message.type === "checkpoint") {
+        expect(this.ends.has(leaseKey(message)), "what has ended needs no checkpoint").toBe(false);
+        this.told++;
+      }
       if (message.type !== "complete" && message.type !== "fail") continue;
       const text = JSON.stringify(message);
       const known = this.ends.get(leaseKey(message));
@@ -168,6 +190,9 @@ class Play {
         return withPicked(act.pick, [...this.jobs].map(leaseOfKey), (lease) => jobEvent(lease, act.outcome));
       case "upload": {
         const uploading = [...state.holdings.values()].filter(({ stage }) => stage.name === "uploading").map(leaseOf);
+        const saving = [...this.saving].map(leaseOfKey);
+        if (saving.length > 0 && act.pick % 2 === 0)
+          return withPicked(act.pick >> 1, saving, (lease) => checkpointEvent(lease, act.outcome));
         return withPicked(act.pick, uploading, (lease) => uploadEvent(lease, act.outcome));
       }
       case "time":
@@ -200,11 +225,22 @@ function leaseOfKey(key: string): Lease {
 }
 
 function messageOf(what: "assign" | "cancel" | "stale" | "acknowledge", lease: Lease): RegistryMessage {
-  return what === "assign" ? { type: "assign", ...lease, spec: SLEEP, checkpoint: null } : { type: what, ...lease };
+  if (what !== "assign") return { type: what, ...lease };
+  const isTraining = Number(lease.operationId.slice(3)) % 2 === 1;
+  if (!isTraining) return { type: "assign", ...lease, spec: SLEEP, checkpoint: null };
+  return { type: "assign", ...lease, spec: TRAINING, checkpoint: null, datasets: ["5".repeat(64)] };
+}
+
+function checkpointEvent(lease: Lease, outcome: Extract<Act, { do: "upload" }>["outcome"]): AgentEvent {
+  const checkpoint = { sha256: "d".repeat(64), bytes: 7 };
+  const uploaded = uploadEvent(lease, outcome);
+  if (uploaded.type !== "uploaded") throw new Error("it is an upload");
+  return { type: "checkpoint-uploaded", lease, checkpoint, outcome: uploaded.outcome };
 }
 
 function jobEvent(lease: Lease, outcome: Extract<Act, { do: "job" }>["outcome"]): AgentEvent {
   if (outcome === "progress") return { type: "progress", lease, progress: { phase: "p", fraction: 0.5, rates: {} } };
+  if (outcome === "checkpoint") return { type: "checkpoint-made", lease };
   if (outcome === "log") return { type: "log", lease, lines: ["line"] };
   if (outcome === "stopped") return { type: "job-ended", lease, outcome: { type: "stopped" } };
   if (outcome === "failed") {
@@ -226,6 +262,7 @@ function uploadEvent(lease: Lease, outcome: Extract<Act, { do: "upload" }>["outc
 it("keeps its promises through any order of events", () => {
   let starts = 0;
   let ends = 0;
+  let told = 0;
   fc.assert(
     fc.property(fc.array(act, { minLength: 20, maxLength: 200, size: "max" }), fc.nat(1_000), (acts, seed) => {
       let chance = seed;
@@ -236,9 +273,11 @@ it("keeps its promises through any order of events", () => {
       for (const each of acts) play.play(each);
       starts += play.started.size;
       ends += play.ends.size;
+      told += play.told;
     }),
     { numRuns: 300 },
   );
   expect(starts, "the plays reach running jobs").toBeGreaterThan(500);
   expect(ends, "the plays reach reported ends").toBeGreaterThan(200);
+  expect(told, "the plays reach checkpoints that are told").toBeGreaterThan(10);
 });
