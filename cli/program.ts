@@ -1,7 +1,7 @@
 /** The command tree, and what its ends mean: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { registerBacktestCommand } from "./commands/backtest.ts";
+import { registerBackupCommands } from "./commands/backup.ts";
 import { registerBatchCommand } from "./commands/batch.ts";
 import { registerConfigCommands } from "./commands/config.ts";
 import { registerDataCommands } from "./commands/data.ts";
@@ -17,6 +17,7 @@ import { registerUpCommand } from "./commands/up.ts";
 import { registerWorkerCommands } from "./commands/workers.ts";
 import { registerWorkspaceCommands } from "./commands/workspace.ts";
 import { type Context, createContext, EXIT, type GlobalOptions, type Surroundings } from "./context.ts";
+import { softwareVersion } from "./software-version.ts";
 
 const ORDER = [
   registerUpCommand,
@@ -33,6 +34,7 @@ const ORDER = [
   registerEnrolCommand,
   registerTokenCommands,
   registerWorkspaceCommands,
+  registerBackupCommands,
   registerConfigCommands,
 ];
 
@@ -61,7 +63,7 @@ export function createProgram(surroundings: Surroundings, contextOf: (options: G
   const program = new Command("ktrdr");
   program
     .description("Backtests and training runs on your own machines.")
-    .version(version(), "-V, --version", "print the version")
+    .version(softwareVersion(), "-V, --version", "print the version")
     .option("--home <folder>", "where ktrdr keeps its things (KTRDR_HOME, else ~/.ktrdr)")
     .option("--url <url>", "the control plane (KTRDR_URL, else what `ktrdr up` wrote)")
     .option("--token <token>", "the API token (KTRDR_TOKEN, else what `ktrdr up` wrote)")
@@ -88,13 +90,6 @@ First steps:
   $ ktrdr data load --sample                        real prices to start with
   $ ktrdr backtest examples/strategies/sma-cross.yaml --symbol SP500 --report
 `;
-
-function version(): string {
-  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
-    version: string;
-  };
-  return version;
-}
 
 /** Commander's message in the shape of every other error; what follows its first line is the cure. */
 export function usageText(text: string): string {
