@@ -25,6 +25,11 @@ describe("progress", () => {
     expect(ratesText({ barsPerSecond: 1.2e8, trades: 1234 })).toBe("120M bars/s, 1.23K trades");
   });
 
+  it("writes figures of a training run as figures", () => {
+    const rates = { epoch: 12, loss: 0.81234, validationLoss: 0.9, accuracy: 0.612, rowsPerSecond: 2.1e6 };
+    expect(ratesText(rates)).toBe("epoch 12, loss 0.812, validation loss 0.900, accuracy 61.2 %, 2.1M rows/s");
+  });
+
   it("says what a queued operation waits for", () => {
     const reason = "no worker has MSFT 1d; load it with ktrdr data load";
     expect(progressText(sampleOperation({ waitingReason: reason }))).toBe(`queued: ${reason}`);
