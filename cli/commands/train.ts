@@ -21,7 +21,7 @@ export interface TrainOptions extends SubmitOptions {
 
 const EXAMPLES = `
 Examples:
-  $ ktrdr train examples/strategies/neural-rsi-macd.yaml
+  $ ktrdr train examples/strategies/neural-daily-trend.yaml
   $ ktrdr train trend.yaml --model trend --to 2017 --seed 7
   $ ktrdr train trend.yaml --local --out trend.safetensors
   $ ktrdr backtest --model trend --symbol SP500 --from 2018`;
