@@ -39,6 +39,7 @@ describe("the example strategies", () => {
       "donchian-breakout.yaml",
       "ema-cross-brackets.yaml",
       "momentum-rotation.yaml",
+      "neural-daily-trend.yaml",
       "neural-rsi-macd.yaml",
       "rsi-reversion.yaml",
       "sma-cross.yaml",
