@@ -90,6 +90,7 @@ on_node() { ssh "${ssh_words[@]}" "${KTRDR_SSH_USER:-root}@$1" "$2"; }
 update_node() {
   local index=$1 began=$SECONDS status=0 words
   local id=${ids[index]} ip=${ips[index]} type=${types[index]}
+  : > "$work/$id.log"
   if [[ $rollback == yes ]]; then
     words="--rollback"
   else
@@ -103,8 +104,8 @@ update_node() {
       < "$ROOT/deploy/scripts/update-code.sh" > "$work/$id.log" 2>&1 || status=$?
   fi
   local result release
-  result=$(sed -n 's/^result=\([^ ]*\).*/\1/p' "$work/$id.log" 2> /dev/null | tail -n 1)
-  release=$(sed -n 's/^result=.* release=\([^ ]*\).*/\1/p' "$work/$id.log" 2> /dev/null | tail -n 1)
+  result=$(sed -n 's/^result=\([^ ]*\).*/\1/p' "$work/$id.log" | tail -n 1)
+  release=$(sed -n 's/^result=.* release=\([^ ]*\).*/\1/p' "$work/$id.log" | tail -n 1)
   ((status == 255)) && result=unreachable
   printf '%s,%s,%s,%s\n' "$status" "${result:-failed}" "${release:--}" "$((SECONDS - began))" > "$work/$id.result"
   if ((status != 0)) && [[ -s "$work/$id.log" ]]; then sed "s/^/$id: /" "$work/$id.log" >&2; fi
