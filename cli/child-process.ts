@@ -37,7 +37,7 @@ export interface RunningChild {
   hasEnded(): boolean;
   /** The newest lines of its output, for an error message. */
   lastLines(): readonly string[];
-  /** SIGTERM, then SIGKILL to the whole group after `graceMs`. Resolves when nothing of the group is left. */
+  /** SIGTERM to the process, then to its group, then SIGKILL to the group; `graceMs` is what the process has to end well. Resolves when nothing of the group is left. */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -45,6 +45,8 @@ const KEPT_LINES = 12;
 const LAST_WORDS_MS = 300;
 const GROUP_POLL_MS = 20;
 const KILL_WAIT_MS = 2000;
+/** What outlives its leader after SIGTERM has this long to follow. */
+const ORPHAN_GRACE_MS = 1000;
 
 /** Throws a `Problem` when the program cannot be started at all. */
 export async function startChild(options: ChildOptions): Promise<RunningChild> {
@@ -102,36 +104,40 @@ function keepOutput(child: ChildProcess, options: ChildOptions): string[] {
   return lines;
 }
 
+/** The leader alone is told first: it may need what it started (the control plane its workerd) to end well. */
 async function stopGroup(pid: number, graceMs: number): Promise<void> {
-  signalGroup(pid, "SIGTERM");
-  if (!(await groupGoes(pid, graceMs))) {
-    signalGroup(pid, "SIGKILL");
+  signal(pid, "SIGTERM");
+  await goes(pid, graceMs);
+  signal(-pid, "SIGTERM");
+  if (!(await goes(-pid, Math.min(graceMs, ORPHAN_GRACE_MS)))) {
+    signal(-pid, "SIGKILL");
     // What is left after this is dead and waits for a parent outside this command to collect it.
-    await groupGoes(pid, KILL_WAIT_MS);
+    await goes(-pid, KILL_WAIT_MS);
   }
   unguard(pid);
 }
 
-async function groupGoes(pid: number, withinMs: number): Promise<boolean> {
+/** `target` is a process, or the negative of a group's leader. */
+async function goes(target: number, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs;
-  while (groupIsAlive(pid)) {
+  while (isAlive(target)) {
     if (performance.now() > deadline) return false;
     await sleep(GROUP_POLL_MS);
   }
   return true;
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+function signal(target: number, name: NodeJS.Signals): void {
   try {
-    process.kill(-pid, signal);
+    process.kill(target, name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
-function groupIsAlive(pid: number): boolean {
+function isAlive(target: number): boolean {
   try {
-    process.kill(-pid, 0);
+    process.kill(target, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";

@@ -65,6 +65,10 @@ const FAULTS_ALLOWED = 20;
 
 const STORED_BYTES_MS = 60_000;
 
+/** How long sockets have to close before their server ends. */
+const GOODBYE_MS = 1000;
+const GOODBYE_POLL_MS = 10;
+
 /** Errors lose their fields on the way over RPC, so an answer carries its problem as a value. */
 export type Answer<T> =
   | { readonly ok: true; readonly value: T }
@@ -81,6 +85,8 @@ export class WorkerRegistry extends DurableObject<Environment> {
   readonly #workspace: string;
   #alarmAt: number | null = null;
   #checkedAt = 0;
+  /** The server that it runs in is about to end. */
+  #isLeaving = false;
   #storedBytesSeen = { bytes: 0, at: Number.NEGATIVE_INFINITY };
 
   constructor(context: DurableObjectState, environment: Environment) {
@@ -431,6 +437,10 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   /** The upgrade of a node's connection; the edge forwards the worker and the token's hash in headers. */
   #acceptNode(request: Request): Response {
+    if (this.#isLeaving) {
+      const problem = new Problem("unavailable", "The control plane stops.", { cure: "Connect again in a moment." });
+      return problemResponse(problem);
+    }
     const workerId = request.headers.get("x-ktrdr-worker") ?? "";
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
     if (!this.#authorization.isWorker(tokenHash, workerId)) {
@@ -442,6 +452,21 @@ export class WorkerRegistry extends DurableObject<Environment> {
     const pair = new WebSocketPair();
     this.#connections.accept(pair[1], workerId);
     return new Response(null, { status: 101, webSocket: pair[0], headers: { "sec-websocket-protocol": SUBPROTOCOL } });
+  }
+
+  /**
+   * Closes every socket, and answers when the other ends have closed theirs, or after a second; called by the self-hosted
+   * server alone, before it ends. Storage goes on to say that the workers are connected: the next start then sees an outage,
+   * and gives them the time of one to return.
+   */
+  async goAway(): Promise<void> {
+    this.#isLeaving = true;
+    const sockets = this.ctx.getWebSockets();
+    for (const socket of sockets) closeQuietly(socket, CLOSE_CODES.goingAway, "the control plane stops");
+    const isOpen = (socket: WebSocket): boolean => socket.readyState !== WebSocket.CLOSED;
+    for (let waitedMs = 0; waitedMs < GOODBYE_MS && sockets.some(isOpen); waitedMs += GOODBYE_POLL_MS) {
+      await new Promise((resolve) => setTimeout(resolve, GOODBYE_POLL_MS));
+    }
   }
 
   override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
@@ -502,6 +527,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   }
 
   #gone(socket: WebSocket): void {
+    if (this.#isLeaving) return;
     if (isFollower(socket)) this.#followers.forget(socket);
     else this.#lost(socket);
   }

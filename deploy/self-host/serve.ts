@@ -4,19 +4,22 @@
  *
  *   KTRDR_ADMIN_TOKEN_SHA256=… node deploy/self-host/serve.ts --port 8787 --state ~/.ktrdr/control-plane
  *
- * Prints one JSON line on stdout when it is ready, stops on SIGTERM, SIGINT, or when stdin closes with `--with-parent`.
+ * With --metrics-port, GET /metrics there, on loopback, tells of this machine's disk. Prints one JSON line on stdout when it is ready, stops on SIGTERM, SIGINT, or when stdin closes with `--with-parent`.
  */
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { bundleControlPlane, COMPATIBILITY_DATE } from "./bundle.ts";
+import { closeSockets } from "./close-sockets.ts";
+import { serveMachineMetrics } from "./machine-metrics.ts";
 
 const { values: flags } = parseArgs({
   options: {
     port: { type: "string", default: "8787" },
     host: { type: "string", default: "127.0.0.1" },
     state: { type: "string" },
+    "metrics-port": { type: "string" },
     "with-parent": { type: "boolean", default: false },
   },
 });
@@ -26,12 +29,17 @@ const adminTokenHash = process.env.KTRDR_ADMIN_TOKEN_SHA256;
 if (adminTokenHash === undefined || !/^[0-9a-f]{64}$/.test(adminTokenHash)) {
   fail("KTRDR_ADMIN_TOKEN_SHA256 is not set to a SHA-256", "use `ktrdr up`, which makes the admin token and its hash");
 }
-const port = Number(flags.port);
-if (!Number.isInteger(port) || port < 0 || port > 65_535) fail(`--port ${flags.port} is not a port`, "use 0 to 65535");
+const port = portOf("--port", flags.port);
+const metricsPort = flags["metrics-port"] === undefined ? null : portOf("--metrics-port", flags["metrics-port"]);
 if (port !== 0 && !(await portIsFree(flags.host, port))) {
   fail(`port ${port} on ${flags.host} is taken`, "stop what listens there, or choose another with --port");
 }
 mkdirSync(flags.state, { recursive: true });
+if (metricsPort !== null) {
+  await serveMachineMetrics(metricsPort, flags.state).catch((error: Error) =>
+    fail(`/metrics cannot be served on port ${metricsPort}: ${error.message}`, "choose another with --metrics-port"),
+  );
+}
 
 const WORKER = "ktrdr";
 const [{ Miniflare, convertV4MiniflareOptions, Log, LogLevel }, script] = await Promise.all([
@@ -68,12 +76,18 @@ let stopping = false;
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
-  // workerd does not leave by itself while sockets are open; dispose() ends it.
+  // Nodes hear that it leaves, rather than find out. workerd does not leave by itself while sockets are open: dispose() ends it.
+  await closeSockets(plane, WORKER, adminTokenHash as string).catch((error: Error) =>
+    process.stderr.write(`warning: the sockets could not be closed first: ${error.message}\n`),
+  );
   await plane.dispose();
   process.exit(0);
 }
-process.on("SIGTERM", stop);
-process.on("SIGINT", stop);
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  // miniflare's own listener kills the runtime at once.
+  process.removeAllListeners(signal);
+  process.on(signal, stop);
+}
 if (flags["with-parent"]) process.stdin.on("end", stop).on("error", stop).resume();
 
 const url = await plane.unsafeGetDirectURL(WORKER);
@@ -82,6 +96,12 @@ process.stdout.write(`${JSON.stringify({ ready: true, url: url.origin, pid: proc
 function fail(message: string, cure: string): never {
   process.stderr.write(`error: ${message}\n  cure: ${cure}\n`);
   process.exit(1);
+}
+
+function portOf(flag: string, text: string): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value > 65_535) fail(`${flag} ${text} is not a port`, "use 0 to 65535");
+  return value;
 }
 
 function portIsFree(host: string, wanted: number): Promise<boolean> {

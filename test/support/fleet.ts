@@ -73,6 +73,11 @@ export class Fleet {
     writeCredentials(this.home.credentials, { url: this.url, token: this.token, workspace: "default" });
   }
 
+  /** Asks it to stop, as systemd does. */
+  async stopPlane(): Promise<void> {
+    await this.#plane!.stop();
+  }
+
   /** Kills the control plane's whole process group at once, as a power cut would. */
   async killPlane(): Promise<void> {
     killGroup(this.planePid, "SIGKILL");
