@@ -16,7 +16,7 @@ import { Journal, type JournalEntry } from "./journal.ts";
 import type { NodeProcess } from "./node-process.ts";
 import { capableOf, isTerminal, precedes, type TrackedOperation, track, waitsFor } from "./tracked-operation.ts";
 import { Violation } from "./violation.ts";
-import type { Task } from "./workload.ts";
+import { checkpointOf, type Task } from "./workload.ts";
 import type { World } from "./world.ts";
 
 const SUCCESSORS: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
@@ -135,6 +135,14 @@ export class Judge {
     }
     const stored = operation?.status === "running" && operation.attempt === attempt && operation.workerId === workerId;
     this.require(stored, "4", `the lease of ${name} for ${workerId} is stored when it is assigned`);
+    if (message.checkpoint === null) return;
+    const readable = this.#world.plane.store.has(message.checkpoint);
+    this.require(readable, "4", `the checkpoint that ${name} goes on from can be read`);
+    const earlier = Array.from({ length: attempt - 1 }, (_, index) =>
+      checkpointOf({ operationId, attempt: index + 1 }),
+    );
+    this.require(earlier.includes(message.checkpoint), "4", `${name} goes on from an earlier attempt of its own`);
+    this.#world.tally.resumed++;
   }
 
   /** An assignment arrives at a node, wherever it came from. */

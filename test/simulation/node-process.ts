@@ -12,7 +12,7 @@ import {
 import { type Capabilities, type Lease, Problem, type RegistryMessage } from "../../protocol/index.ts";
 import type { Line } from "./network.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
-import { contentOf } from "./workload.ts";
+import { checkpointOf, contentOf } from "./workload.ts";
 import type { World } from "./world.ts";
 
 /** A thread that is told to stop ends within this, or is killed. */
@@ -137,7 +137,10 @@ export class NodeProcess {
         this.#startJob(effect.lease);
         return;
       case "stop-job":
-        this.#stopJob(effect.lease);
+        this.#stopJob(effect.lease, effect.save === true);
+        return;
+      case "upload-checkpoint":
+        this.#uploadCheckpoint(effect.lease);
         return;
       case "upload":
         this.#upload(effect.lease, effect.result.sha256 ?? "");
@@ -198,6 +201,10 @@ export class NodeProcess {
         if (chance.perMille(300)) this.dispatch({ type: "log", lease, lines: ["half of it is done"] });
       });
     }
+    if (task.request.spec.kind === "train" && chance.perMille(600)) {
+      queue.after(Math.ceil(durationMs / 3), () => this.#save(lease));
+      queue.after(Math.ceil(durationMs / 2), () => this.#save(lease));
+    }
     queue.after(durationMs, () => this.#jobEnded(lease, workload.outcome(lease, this.node.workerId)));
   }
 
@@ -207,10 +214,36 @@ export class NodeProcess {
     this.dispatch({ type: "job-ended", lease, outcome });
   }
 
-  #stopJob(lease: Lease): void {
+  #save(lease: Lease): void {
+    if (this.alive && this.#jobs.has(leaseKey(lease))) this.dispatch({ type: "checkpoint-made", lease });
+  }
+
+  #stopJob(lease: Lease, saves: boolean): void {
     const { queue, chance } = this.#world;
     const stubborn = chance.perMille(100);
+    if (saves) {
+      // A large network takes its time, sometimes more than the node has.
+      const savedAfterMs = stubborn ? 3 * STOP_GRACE_MS : chance.between(1, 20);
+      queue.after(savedAfterMs, () => this.#save(lease));
+      queue.after(savedAfterMs, () => this.#jobEnded(lease, { type: "stopped" }));
+      return;
+    }
     queue.after(stubborn ? STOP_GRACE_MS : chance.between(1, 20), () => this.#jobEnded(lease, { type: "stopped" }));
+  }
+
+  #uploadCheckpoint(lease: Lease): void {
+    const { network, plane, tally } = this.#world;
+    const sha256 = checkpointOf(lease);
+    const checkpoint = { sha256, bytes: contentOf(sha256).length };
+    tally.checkpoints++;
+    network.request(
+      `checkpoint ${leaseKey(lease)}`,
+      () => plane.upload(this.node.credential, lease, sha256, contentOf(sha256)),
+      (answer) => {
+        const outcome = answer.arrived ? answer.value : { type: "unreachable" as const, cause: "no answer" };
+        this.dispatch({ type: "checkpoint-uploaded", lease, checkpoint, outcome });
+      },
+    );
   }
 
   #upload(lease: Lease, sha256: string): void {

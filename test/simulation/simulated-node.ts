@@ -34,7 +34,7 @@ export class SimulatedNode {
 
   get capabilities(): Capabilities {
     const { slots, labels, memoryBytes, datasets } = this;
-    return { slots, kinds: ["backtest", "sleep"], labels, memoryBytes, datasets };
+    return { slots, kinds: ["backtest", "sleep", "train"], labels, memoryBytes, datasets };
   }
 
   boot(): void {

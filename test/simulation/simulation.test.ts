@@ -28,6 +28,7 @@ describe("registry and nodes in a simulated world", () => {
     const faults = ["drops", "repeats", "cuts", "crashes", "freezes", "restarts", "hibernations", "jumps"] as const;
     for (const fault of faults) expect(total[fault], fault).toBeGreaterThan(0);
     expect(total.fencedOff).toBeGreaterThan(0);
+    expect(total.resumed).toBeGreaterThan(0);
     expect(total.executions).toBeGreaterThan(total.completed);
   });
 

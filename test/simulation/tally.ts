@@ -21,6 +21,8 @@ export function newTally() {
     retries: 0,
     executions: 0,
     fencedOff: 0,
+    checkpoints: 0,
+    resumed: 0,
     simulatedMs: 0,
     healingMs: 0,
   };
@@ -53,6 +55,8 @@ const WORDS: Readonly<Record<keyof Tally, string>> = {
   retries: "retries by hand",
   executions: "executions",
   fencedOff: "completions fenced off",
+  checkpoints: "checkpoints uploaded",
+  resumed: "… handed to another attempt",
   simulatedMs: "simulated time, ms",
   healingMs: "… of it after the healing",
 };

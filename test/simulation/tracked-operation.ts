@@ -1,6 +1,6 @@
 /** An operation as the judge knows it, and what it asks of a worker, written a second time and independently. */
 import type { RegistryConfig } from "../../durable-objects/scheduler/config.ts";
-import type { OperationStatus, Worker } from "../../protocol/index.ts";
+import { datasetsOf, type OperationStatus, type Worker } from "../../protocol/index.ts";
 import type { JournalEntry } from "./journal.ts";
 import type { Task } from "./workload.ts";
 
@@ -33,9 +33,9 @@ export function capableOf({ task }: TrackedOperation, { workerType, capabilities
     if (capabilities.labels[label] !== requirements.labels[label]) return false;
   }
   if (!capabilities.kinds.includes(request.spec.kind)) return false;
-  if (request.spec.kind !== "backtest") return true;
-  const { symbol } = request.spec.data;
-  return capabilities.datasets.some((dataset) => dataset.symbol === symbol);
+  return datasetsOf(request.spec).every(({ symbol }) =>
+    capabilities.datasets.some((dataset) => dataset.symbol === symbol),
+  );
 }
 
 /** Whether it has a reason not to go to this worker at this moment. */

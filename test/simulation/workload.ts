@@ -1,5 +1,6 @@
 /** What is asked of the fleet, and how each job will end, decided when it is submitted. */
 import type { JobOutcome } from "../../compute-node/agent/state.ts";
+import { smallSpec } from "../../compute-node/training-job/testing/small-spec.ts";
 import {
   backtestSettings,
   type Lease,
@@ -30,6 +31,8 @@ export interface Task {
 }
 
 const BATCH_LIMIT = 6;
+/** A training run saves on its way, and before its node leaves. */
+const TRAINING = smallSpec();
 
 export class Workload {
   readonly #world: World;
@@ -142,7 +145,10 @@ function drawFate(chance: Chance): Fate {
 }
 
 function specFor(chance: Chance, operationId: string): OperationSpec {
-  if (chance.perMille(700)) return { kind: "sleep", durationMs: 1, busy: false };
+  if (chance.perMille(600)) return { kind: "sleep", durationMs: 1, busy: false };
+  if (chance.perMille(250)) {
+    return { ...TRAINING, model: operationId, data: [{ symbol: chance.pick(["AAA", "BBB", "CCC"]), timeframe: "1d" }] };
+  }
   return {
     kind: "backtest",
     strategy: {
@@ -185,6 +191,11 @@ export function resultOf({ operationId, attempt }: Lease, workerId: string, with
 function hashFor(operationId: string): string {
   const digits = Array.from(operationId.slice(3), (letter) => letter.charCodeAt(0).toString(16)).join("");
   return digits.padEnd(64, "0").slice(0, 64);
+}
+
+/** Of the newest checkpoint of an attempt; another attempt makes other ones. */
+export function checkpointOf({ operationId, attempt }: Lease): string {
+  return `c${attempt}${hashFor(operationId)}`.slice(0, 64);
 }
 
 export function contentOf(sha256: string): string {
