@@ -1,5 +1,9 @@
-/** `make demo`: real prices, a control plane, two nodes, one backtest, one report; everything stopped at the end. */
-import { join, relative } from "node:path";
+/**
+ * `make demo`: real prices, a control plane, three nodes; rules are backtested, a network is trained, and its model is
+ * backtested on the years that it has not seen. Everything is stopped at the end.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
 import {
   type DatasetManifest,
   loadSample,
@@ -7,8 +11,15 @@ import {
   SAMPLES,
   type SampleName,
 } from "../compute-node/market-data/index.ts";
+import { decodeModel } from "../compute-node/models/index.ts";
 import type { BacktestResult } from "../protocol/backtest-result.ts";
-import { backtestSpec } from "../protocol/operations.ts";
+import {
+  backtestSpec,
+  modelBacktestSpec,
+  type OperationDetail,
+  type OperationSpec,
+  trainSpec,
+} from "../protocol/operations.ts";
 import { Problem } from "../protocol/problem.ts";
 import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
 import type { TextStream } from "./context.ts";
@@ -19,14 +30,19 @@ import { type Interrupts, listenForInterrupts } from "./interrupt.ts";
 import { type LocalSystem, startLocalSystem } from "./local-system.ts";
 import { problemText } from "./problem-text.ts";
 import { CLEAR_LINE, createProgressView } from "./progress.ts";
-import { renderStatisticsTable, terminalOptions } from "./report/index.ts";
-import { loadStrategy } from "./strategy-source.ts";
+import { renderStatisticsTable, renderTrainingReport, renderTrainingTable, terminalOptions } from "./report/index.ts";
+import { loadAnyStrategy, loadStrategy } from "./strategy-source.ts";
 import { problemOf, watchOperation } from "./watch.ts";
 
 const NODES = 2;
+const TRAINERS = 1;
 const SYMBOL = "SP500";
 const TIMEFRAME = "1d";
 const STRATEGY_FILE = "examples/strategies/sma-cross.yaml";
+const NETWORK_FILE = "examples/strategies/neural-daily-trend.yaml";
+const MODEL = "demo";
+/** The network's strategy ends its data the day before. */
+const UNSEEN_FROM = "2015-01-01";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const INDENT = "     ";
@@ -63,23 +79,27 @@ export async function runDemonstration(): Promise<number> {
 }
 
 async function demonstrate(home: HomePaths, interrupts: Interrupts): Promise<void> {
-  say("ktrdr demo: one strategy, real prices, a control plane and two compute nodes on this machine\n");
+  say("ktrdr demo: real prices, a control plane and three compute nodes on this machine; rules, then a network\n");
   say("1  Real prices, out of npm packages");
   await loadPrices(home);
   say("\n2  A control plane, and the nodes that dial in to it over WebSockets");
   const system = await startSystem(home, interrupts);
   try {
     say(`\n3  A backtest of ${STRATEGY_FILE} on ${SYMBOL}, handed to whichever node is free`);
-    const report = await backtest(home, system, interrupts.signal);
-    say("\n4  The report: candles with entries and exits, equity, drawdown, every trade. Open it in a browser:");
-    detail(report);
+    const reports = [await backtest(home, system, interrupts.signal)];
+    say(`\n4  A network learns on ${SYMBOL} up to ${UNSEEN_FROM}, on the node for training: ${NETWORK_FILE}`);
+    reports.push(await train(home, system, interrupts.signal));
+    say(`\n5  Its model is backtested on the years that it has not seen, from ${UNSEEN_FROM} on`);
+    reports.push(await backtestModel(home, system, interrupts.signal));
+    say("\n6  The reports: trades, equity, drawdown; the learning curve. Open them in a browser:");
+    for (const report of reports) detail(report);
   } finally {
     await system.stop();
     const left = system.children.filter((child) => !child.hasEnded()).map((child) => child.name);
     say(
       left.length === 0
-        ? `\n5  All ${system.children.length} processes are stopped.`
-        : `\n5  Still running: ${left.join(", ")}`,
+        ? `\n7  All ${system.children.length} processes are stopped.`
+        : `\n7  Still running: ${left.join(", ")}`,
     );
   }
 }
@@ -121,6 +141,7 @@ function startSystem(home: HomePaths, interrupts: Interrupts): Promise<LocalSyst
     environment: process.env,
     port: 0,
     nodeCount: NODES,
+    trainerCount: TRAINERS,
     workerType: "backtesting",
     isDevelopment: false,
     givenToken: undefined,
@@ -136,10 +157,8 @@ function startSystem(home: HomePaths, interrupts: Interrupts): Promise<LocalSyst
   });
 }
 
-/** Submits, watches, prints the table; answers where the report is, relative to where the user stands. */
-async function backtest(home: HomePaths, { client }: LocalSystem, signal: AbortSignal): Promise<string> {
-  const { strategy } = await loadStrategy(join(PROJECT_FOLDER, STRATEGY_FILE));
-  const spec = backtestSpec.parse({ kind: "backtest", strategy, data: { symbol: SYMBOL, timeframe: TIMEFRAME } });
+/** Submits and watches; throws the problem of what did not complete. */
+async function run({ client }: LocalSystem, spec: OperationSpec, signal: AbortSignal): Promise<OperationDetail> {
   const { operationId } = await client.submit({ spec, name: "demo" });
   const view = createProgressView(indented);
   const ended = await watchOperation({ client, operationId, view, signal });
@@ -147,6 +166,41 @@ async function backtest(home: HomePaths, { client }: LocalSystem, signal: AbortS
   detail(
     `${operationId} completed on ${ended.workerId} in ${durationText((ended.finishedAt ?? 0) - ended.createdAt)}\n`,
   );
+  return ended;
+}
+
+/** Prints the table; answers where the report is, relative to where the user stands. */
+async function backtest(home: HomePaths, system: LocalSystem, signal: AbortSignal): Promise<string> {
+  const { strategy } = await loadStrategy(join(PROJECT_FOLDER, STRATEGY_FILE));
+  const spec = backtestSpec.parse({ kind: "backtest", strategy, data: { symbol: SYMBOL, timeframe: TIMEFRAME } });
+  return showBacktest(home, system, await run(system, spec, signal));
+}
+
+async function train(home: HomePaths, system: LocalSystem, signal: AbortSignal): Promise<string> {
+  const { strategy } = await loadAnyStrategy(join(PROJECT_FOLDER, NETWORK_FILE));
+  const data = [{ symbol: SYMBOL, timeframe: TIMEFRAME }];
+  const spec = trainSpec.parse({ kind: "train", model: MODEL, strategy, data });
+  const { operationId } = await run(system, spec, signal);
+  const { manifest } = decodeModel(await system.client.result(operationId));
+  say(renderTrainingTable(manifest, process.stdout.columns ?? 80).trimEnd());
+  const file = reportPath(home, operationId);
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, renderTrainingReport(manifest));
+  return relative(process.cwd(), file);
+}
+
+async function backtestModel(home: HomePaths, system: LocalSystem, signal: AbortSignal): Promise<string> {
+  const { name, version, sha256 } = await system.client.model(MODEL);
+  const data = [{ symbol: SYMBOL, timeframe: TIMEFRAME, startMs: Date.parse(UNSEEN_FROM) }];
+  const spec = modelBacktestSpec.parse({ kind: "model_backtest", model: { name, version, sha256 }, data });
+  return showBacktest(home, system, await run(system, spec, signal));
+}
+
+async function showBacktest(
+  home: HomePaths,
+  { client }: LocalSystem,
+  { operationId }: OperationDetail,
+): Promise<string> {
   const result = parseResult(await client.result(operationId), operationId);
   say(renderStatisticsTable(result, terminalOptions(process.stdout, process.env)).trimEnd());
   const moral = verdict(result);

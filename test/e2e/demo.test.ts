@@ -9,7 +9,7 @@ import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
 const run = promisify(execFile);
 
 describe("the demo", () => {
-  it("shows a backtest by a node that registered itself, writes the report, and leaves nothing running", async () => {
+  it("backtests rules, trains a network, tests it out of sample, writes the reports, and leaves nothing running", async () => {
     const startedAt = performance.now();
     const { stdout } = await run(process.execPath, ["cli/demo.ts"], {
       cwd: PROJECT_FOLDER,
@@ -20,10 +20,13 @@ describe("the demo", () => {
     expect(stdout).toContain("node registered");
     // The oracle's figure for this strategy on these prices: test/golden, SP500-sma10x20-longshort-c0.0.
     expect(stdout).toContain("49,484.92");
-    expect(stdout).toContain("All 3 processes are stopped.");
-    const report = stdout.match(/\S+\.html/)![0];
-    expect(existsSync(join(PROJECT_FOLDER, report))).toBe(true);
-    expect(readFileSync(join(PROJECT_FOLDER, report), "utf8")).toContain("<!doctype html>");
+    expect(stdout).toContain("All 4 processes are stopped.");
+    const reports = stdout.match(/\S+\.html/g)!;
+    expect(reports).toHaveLength(3);
+    for (const report of reports) {
+      expect(existsSync(join(PROJECT_FOLDER, report))).toBe(true);
+      expect(readFileSync(join(PROJECT_FOLDER, report), "utf8")).toContain("<!doctype html>");
+    }
     expect(seconds).toBeLessThan(60);
     expect(await processesMentioning(".ktrdr/demo")).toEqual([]);
   });
