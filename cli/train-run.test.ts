@@ -63,6 +63,13 @@ describe("ktrdr train --local", () => {
     expect(JSON.parse(out).result).toMatchObject({ symbol: "SP500", timeframe: "1d", strategy_name: "small" });
   });
 
+  it("leaves a model whose report can be written later", async () => {
+    await ktrdr("train", strategyFile, "--local", "--out", modelFile);
+    const report = join(folder, "later.html");
+    expect((await ktrdr("report", modelFile, "-o", report)).code).toBe(0);
+    expect(readFileSync(report, "utf8")).toContain("Confusion matrix, test part");
+  });
+
   it("refuses a strategy of rules, and one whose data is not here, with the cure", async () => {
     const rules = await ktrdr("train", "examples/strategies/sma-cross.yaml", "--local");
     expect(rules.code).toBe(1);

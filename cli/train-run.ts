@@ -1,7 +1,6 @@
 /** What `ktrdr train` does: gather the specification, run it on the fleet or here, show what was learnt. */
 import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
 import { decodeModel, modelManifest } from "../compute-node/models/index.ts";
 import { resolveV3 } from "../compute-node/strategy/index.ts";
@@ -21,6 +20,7 @@ import { listenForInterrupts } from "./interrupt.ts";
 import { issueText } from "./problem-text.ts";
 import { barText, CLEAR_LINE, ratesText } from "./progress.ts";
 import { loadAnyStrategy } from "./strategy-source.ts";
+import { writeTrainingReport } from "./training-output.ts";
 
 export async function runTrainCommand(context: Context, file: string, options: TrainOptions): Promise<void> {
   const strategy = await loadNeural(context, file);
@@ -148,12 +148,11 @@ async function show(
   const { manifest } = decodeModel(bytes);
   if (options.out !== undefined) await writeFile(options.out, bytes);
   const version = client === null ? null : await versionOf(client, spec.model, bytes);
-  const { renderTrainingReport, renderTrainingTable } = await import("./report/index.ts");
+  const { renderTrainingTable } = await import("./report/index.ts");
   let report: string | null = null;
   if (options.report !== undefined) {
-    report = resolve(options.report === true ? reportPath(context.home, operationId ?? spec.model) : options.report);
-    await mkdir(dirname(report), { recursive: true });
-    await writeFile(report, renderTrainingReport(manifest));
+    const file = options.report === true ? reportPath(context.home, operationId ?? spec.model) : options.report;
+    report = await writeTrainingReport(manifest, file);
   }
   if (context.json) {
     const document = { operation_id: operationId, model: spec.model, version, report };

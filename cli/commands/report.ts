@@ -1,12 +1,12 @@
-/** `ktrdr report`: the HTML report of a backtest, from the fleet or from a result file. */
+/** `ktrdr report`: the HTML report of a backtest or a training run, from the fleet or from a file. */
 import type { Command } from "commander";
 import type { Context, GetContext } from "../context.ts";
 
 export function registerReportCommand(program: Command, getContext: GetContext): void {
   program
     .command("report")
-    .description("write the HTML report of a finished backtest")
-    .argument("<operation-id-or-file>", "an operation, or a result file that `ops result` wrote")
+    .description("write the HTML report of a finished backtest or training run")
+    .argument("<operation-id-or-file>", "an operation, a result file that `ops result` wrote, or a model's file")
     .option("-o, --output <file>", "where to (default: reports/ in the ktrdr home)")
     .addHelpText(
       "after",
@@ -22,8 +22,11 @@ async function report(context: Context, source: string, output: string | undefin
   ]);
   const isOperation = operationId.safeParse(source).success;
   const bytes = isOperation ? await (await context.client()).result(source) : await readResultFile(source);
-  const result = parseAnyResult(bytes, source);
   const file = output ?? reportPath(context.home, source);
-  await writeReport(result, file);
+  const { isModelFile, writeTrainingReport } = await import("../training-output.ts");
+  if (isModelFile(bytes)) {
+    const { decodeModel } = await import("../../compute-node/models/index.ts");
+    await writeTrainingReport(decodeModel(bytes).manifest, file);
+  } else await writeReport(parseAnyResult(bytes, source), file);
   context.answer({ report: file }, () => `Report: ${file}`);
 }
