@@ -3,9 +3,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { ModelManifest } from "../compute-node/models/index.ts";
 
-/** After the length of its header, a safetensors file is JSON; a backtest's result is a ZIP archive. */
+/** After the eight bytes that say how long it is, a safetensors file is JSON; a ZIP archive has its method there, 0 to 99. */
 export function isModelFile(bytes: Uint8Array): boolean {
-  return bytes[8] === "{".charCodeAt(0) && bytes[0] !== "P".charCodeAt(0);
+  return bytes[8] === "{".charCodeAt(0);
 }
 
 /** Writes the self-contained HTML file, folders included, and answers its absolute path. */
