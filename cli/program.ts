@@ -5,6 +5,7 @@ import { registerBackupCommands } from "./commands/backup.ts";
 import { registerBatchCommand } from "./commands/batch.ts";
 import { registerConfigCommands } from "./commands/config.ts";
 import { registerDataCommands } from "./commands/data.ts";
+import { registerDoctorCommand } from "./commands/doctor.ts";
 import { registerEnrolCommand } from "./commands/enrol.ts";
 import { registerModelCommands } from "./commands/models.ts";
 import { registerNodeCommands } from "./commands/node.ts";
@@ -35,6 +36,7 @@ const ORDER = [
   registerTokenCommands,
   registerWorkspaceCommands,
   registerBackupCommands,
+  registerDoctorCommand,
   registerConfigCommands,
 ];
 

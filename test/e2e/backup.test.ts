@@ -76,6 +76,16 @@ it("operations, results, models and nodes are there after a restore, and what ra
   });
 });
 
+it("the doctor finds nothing wrong with it", async () => {
+  const { code, out } = await run("doctor", "--json");
+  const { findings } = JSON.parse(out) as { findings: { check: string; status: string; detail: string }[] };
+  const wrong = findings.filter(({ check, status }) => check !== "disk" && status !== "ok" && status !== "skipped");
+  expect(wrong).toEqual([]);
+  expect(findings.find(({ check }) => check === "clock")?.status).toBe("ok");
+  expect(findings.find(({ check }) => check === "sockets")?.detail).toBe("an outbound WebSocket opens");
+  expect(code).toBe(0);
+});
+
 it("a stop says goodbye to the nodes, whose work goes on and ends as the same attempt", async () => {
   const { operationId } = await fleet.client.submit({ spec: { kind: "sleep", durationMs: 3000 } });
   await until(10_000, "it runs", async () => (await fleet.client.operation(operationId)).status === "running");
