@@ -12,14 +12,16 @@ import {
   type ResolvedSettings,
   resolveSettings,
   SETTINGS,
+  type Setting,
 } from "./agent/index.ts";
 import { MarketDataStore } from "./market-data/index.ts";
 import { adapterLine, requireGpu } from "./training/gpu/index.ts";
 
 /** Adds every setting of a node to a command; its parsed options go into `resolveSettings` as `flags`. */
 export function addNodeOptions(command: Command): Command {
-  for (const [name, { flag, environment, description }] of Object.entries(SETTINGS)) {
+  for (const [name, { flag, environment, description, isRepeatable }] of Object.entries<Setting>(SETTINGS)) {
     const option = command.createOption(flag, `${description} [${environment}]`);
+    if (isRepeatable) option.argParser((value: string, before: string[] = []) => [...before, value]);
     // commander would name it after the flag; the settings have names of their own.
     option.attributeName = () => name;
     command.addOption(option);

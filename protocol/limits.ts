@@ -26,6 +26,14 @@ export const LIMITS = {
   artefactBytes: 4 * 1024 * 1024 * 1024,
   /** The summary that a node sends with `complete`. */
   resultSummaryBytes: 32 * 1024,
+  /** A line that an operator's program prints; what is longer is cut. */
+  programLineBytes: 64 * 1024,
+  /** All that an operator's program prints. */
+  programOutputBytes: 64 * 1024 * 1024,
+  /** A result or checkpoint of an operator's program: the node holds it in memory until it is stored. */
+  programFileBytes: 512 * 1024 * 1024,
+  /** Programs that one node's operator may approve. */
+  programs: 10,
   /** Slots that one node may offer. */
   workerSlots: 256,
   /** Datasets that one node may announce. */

@@ -137,9 +137,31 @@ export const modelBacktestSpec = z.strictObject({
 });
 export type ModelBacktestSpec = z.infer<typeof modelBacktestSpec>;
 
+/** What a node's operator calls a program; its path never crosses the wire. */
+export const programName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$/,
+    "1 to 32 letters, digits, '.', '_' or '-', starting with a letter or digit",
+  );
+
+/** Runs a program that the node's operator approved; what it does with its input is its own affair. */
+export const commandSpec = z.strictObject({
+  kind: z.literal("command"),
+  program: programName,
+  /** The program's own arguments. */
+  input: z.record(z.string(), z.unknown()).default({}),
+  /** Prices that the program finds as files beside its specification. */
+  data: z.array(dataRequest).max(MAX_REQUESTED_SYMBOLS).default([]),
+  /** `npy` is a float64 array [bar, column] that NumPy opens; both have the columns timestamp to volume. */
+  dataFormat: z.enum(["parquet", "npy"]).default("parquet"),
+  artefactMediaType: z.string().min(1).max(100).default("application/octet-stream"),
+});
+export type CommandSpec = z.infer<typeof commandSpec>;
+
 /** Every dataset that the operation reads, in the order in which its job gets them. */
 export function datasetsOf(spec: OperationSpec): DataRequest[] {
-  if (spec.kind === "train" || spec.kind === "model_backtest") return spec.data;
+  if (spec.kind === "train" || spec.kind === "model_backtest" || spec.kind === "command") return spec.data;
   if (spec.kind === "portfolio") return [...spec.data, ...spec.conversions.map(({ data }) => data)];
   return spec.kind === "backtest" ? [spec.data] : [];
 }
@@ -158,6 +180,7 @@ export const operationSpec = z.discriminatedUnion("kind", [
   portfolioSpec,
   trainSpec,
   modelBacktestSpec,
+  commandSpec,
   sleepSpec,
 ]);
 export type OperationSpec = z.infer<typeof operationSpec>;
@@ -166,8 +189,12 @@ export type OperationKind = OperationSpec["kind"];
 /** Among a node's `capabilities.kinds`: its operator allows backtests of strategies that are code. */
 export const SCRIPT_KIND = "script";
 
+/** Before a program's name, among a node's `capabilities.kinds`: its operator approved that program. */
+export const COMMAND_KIND_PREFIX = "command:";
+
 /** Which of a node's `capabilities.kinds` the operation needs. */
 export function allowanceOf(spec: OperationSpec): string {
+  if (spec.kind === "command") return `${COMMAND_KIND_PREFIX}${spec.program}`;
   return spec.kind === "backtest" && spec.strategy.kind === "script" ? SCRIPT_KIND : spec.kind;
 }
 

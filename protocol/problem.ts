@@ -14,6 +14,7 @@ export const PROBLEMS = {
   "too-large": { status: 413, title: "It is too large", retryable: false },
   "invalid-strategy": { status: 422, title: "The strategy is not valid", retryable: false },
   "invalid-data": { status: 422, title: "The market data is not valid", retryable: false },
+  "program-failed": { status: 422, title: "The program failed", retryable: false },
   "data-not-found": { status: 404, title: "There is no such market data", retryable: false },
   "too-many-requests": { status: 429, title: "Too many requests", retryable: true },
   internal: { status: 500, title: "Something in ktrdr is wrong", retryable: true },

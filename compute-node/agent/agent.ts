@@ -4,8 +4,10 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
 import {
   type Capabilities,
+  COMMAND_KIND_PREFIX,
   type DatasetRef,
   type Lease,
   LIMITS,
@@ -101,6 +103,11 @@ export class Agent {
       training: {
         gpu: options.gpu === undefined ? null : { allowSoftware: settings.allowSoftwareGpu },
         checkpointIntervalMs: settings.checkpointIntervalMs,
+      },
+      commands: {
+        programs: settings.commands,
+        folder: join(settings.home, "nodes", settings.workerId, "work"),
+        timeLimitMs: settings.commandTimeLimitMs,
       },
       dataCacheBytes: settings.dataCacheMb * MEGABYTE,
       onProgress: (lease, progress) => {
@@ -394,8 +401,9 @@ function capabilitiesOf(settings: NodeSettings, gpu: string | undefined): Capabi
 }
 
 /** Scripts are backtests, so they need those allowed as well. */
-function allowedKinds({ kinds, allowScripts }: NodeSettings): string[] {
-  return allowScripts && kinds.includes("backtest") ? [...kinds, SCRIPT_KIND] : [...kinds];
+function allowedKinds({ kinds, allowScripts, commands }: NodeSettings): string[] {
+  const programs = Object.keys(commands).map((name) => `${COMMAND_KIND_PREFIX}${name}`);
+  return [...kinds, ...(allowScripts && kinds.includes("backtest") ? [SCRIPT_KIND] : []), ...programs];
 }
 
 function isSameList(left: readonly DatasetRef[], right: readonly DatasetRef[]): boolean {

@@ -6,6 +6,7 @@ export {
   type ResolvedSettings,
   resolveSettings,
   SETTINGS,
+  type Setting,
   type SettingName,
   type SettingsInput,
 } from "./settings.ts";

@@ -13,6 +13,8 @@ export interface JobInput {
   readonly datasets?: readonly JobDataset[];
   /** Of a backtest of a model: its file. */
   readonly model?: Uint8Array;
+  /** Of an operator's program: where the attempt before was. */
+  readonly checkpoint?: Uint8Array | null;
   /** Of a training run. */
   readonly training?: TrainingSurroundings;
 }

@@ -67,6 +67,8 @@ async function run(input: JobInput, flag: Int32Array): Promise<ThreadReply> {
         return await modelBacktest(input.spec, input, flag);
       case "train":
         return await train(input.spec, input, flag);
+      case "command":
+        throw new Error("a command runs in a process of its own");
     }
   } catch (thrown) {
     if (thrown instanceof JobStopped) return { type: "stopped" };

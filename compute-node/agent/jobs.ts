@@ -9,6 +9,7 @@ import {
   Problem,
   type Progress,
 } from "../../protocol/index.ts";
+import { type CommandOptions, Commands } from "../command/index.ts";
 import type { BarColumns, DatasetManifest, ImportDetails } from "../market-data/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import type { DatasetFetcher } from "./dataset-fetcher.ts";
@@ -34,6 +35,7 @@ export interface JobsOptions extends JobPoolOptions {
   /** Where models and checkpoints are; the store answers with the node's credential. */
   readonly source: () => Source;
   readonly training: Omit<TrainingSurroundings, "checkpoint">;
+  readonly commands: CommandOptions;
   readonly onProgress: (lease: Lease, progress: Progress) => void;
   readonly onLog: (lease: Lease, lines: readonly string[]) => void;
   /** `newestCheckpoint` has its bytes. */
@@ -45,6 +47,7 @@ export interface JobsOptions extends JobPoolOptions {
 export class Jobs {
   readonly #options: JobsOptions;
   readonly #pool: JobPool;
+  readonly #commands: Commands;
   readonly #datasets: DatasetCache;
   /** By lease; a controller while the job's bars are being fetched and opened. */
   readonly #running = new Map<string, RunningJob | AbortController>();
@@ -58,6 +61,7 @@ export class Jobs {
   constructor(options: JobsOptions) {
     this.#options = options;
     this.#pool = new JobPool(options);
+    this.#commands = new Commands(options.commands);
     this.#datasets = new DatasetCache(options.dataCacheBytes, (sha256) => options.marketData.open(sha256));
   }
 
@@ -107,10 +111,10 @@ export class Jobs {
     this.#outbox.delete(leaseKey(lease));
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     for (const job of this.#running.values()) if (job instanceof AbortController) job.abort();
     this.#running.clear();
-    return this.#pool.close();
+    await Promise.all([this.#pool.close(), this.#commands.close()]);
   }
 
   async #run(lease: Lease, given: Given, preparation: AbortSignal): Promise<JobEnd> {
@@ -125,7 +129,7 @@ export class Jobs {
     try {
       const input = await this.#inputOf(given, listener, preparation);
       if (preparation.aborted) return { type: "stopped" };
-      const job = this.#pool.run(input, listener);
+      const job = this.#start(lease, input, listener);
       this.#running.set(leaseKey(lease), job);
       return await job.ended;
     } catch (thrown) {
@@ -135,19 +139,26 @@ export class Jobs {
     }
   }
 
+  #start(lease: Lease, input: JobInput, listener: JobListener): RunningJob {
+    const { spec, datasets = [], checkpoint = null } = input;
+    if (spec.kind !== "command") return this.#pool.run(input, listener);
+    return this.#commands.run({ lease, spec, datasets, checkpoint }, listener);
+  }
+
   async #inputOf({ spec, stored, checkpoint }: Given, listener: JobListener, signal: AbortSignal): Promise<JobInput> {
     const asked = datasetsOf(spec);
     const datasets = await Promise.all(
       asked.map((data, index) => this.#dataset(data, stored[index] ?? null, listener, signal)),
     );
     const several = { spec, bars: null, dataSha256: null, datasets };
+    const before = async () => (checkpoint === null ? null : this.#checkpoint(checkpoint, listener, signal));
     switch (spec.kind) {
       case "portfolio":
         return several;
-      case "train": {
-        const before = checkpoint === null ? null : await this.#checkpoint(checkpoint, listener, signal);
-        return { ...several, training: { ...this.#options.training, checkpoint: before } };
-      }
+      case "train":
+        return { ...several, training: { ...this.#options.training, checkpoint: await before() } };
+      case "command":
+        return { ...several, checkpoint: await before() };
       case "model_backtest":
         return { ...several, model: await this.#artefact(spec.model.sha256, "model", signal) };
       default: {

@@ -231,7 +231,7 @@ export function shutDownLeases(turn: Turn): boolean {
   for (const holding of turn.state.holdings.values()) {
     const { stage } = holding;
     if (stage.name === "ended" || (stage.name === "stopping" && !stage.report)) continue;
-    if (stage.name === "running" && holding.spec.kind === "train" && turn.state.connection.phase === "connected") {
+    if (stage.name === "running" && makesCheckpoints(holding) && turn.state.connection.phase === "connected") {
       holding.stage = { name: "parting", until: turn.now + turn.state.config.lastCheckpointMs, jobEnded: false };
       turn.effects.push({ type: "stop-job", lease: leaseOf(holding), save: true });
       isAwaited = true;
@@ -274,6 +274,10 @@ export function leasesWakeAt(state: AgentState): number {
     if (advances(holding) && unsentProgress !== null) earliest = Math.min(earliest, progressAt);
   }
   return earliest;
+}
+
+function makesCheckpoints({ spec }: Holding): boolean {
+  return spec.kind === "train" || spec.kind === "command";
 }
 
 /** Whether the registry would hear a message: it had our `hello`. */

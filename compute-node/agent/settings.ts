@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
 import { LIMITS, Problem, type ProblemIssue, type WorkerType, workerId, workerType } from "../../protocol/index.ts";
+import { programsSchema } from "../command/index.ts";
 import { suggestion } from "../strategy/closest-name.ts";
 
 const KINDS = ["backtest", "portfolio", "train", "model_backtest", "sleep"] as const;
@@ -25,7 +26,7 @@ const healthPort = z.union([z.literal(false), wholeNumber(0, 65_535)], {
   error: "a port from 0 to 65535, or false for none",
 });
 
-interface Setting {
+export interface Setting {
   readonly schema: z.ZodType;
   /** The command line flag, as commander writes it. */
   readonly flag: string;
@@ -33,6 +34,8 @@ interface Setting {
   /** The key in the file. */
   readonly key: string;
   readonly description: string;
+  /** The flag may be given several times. */
+  readonly isRepeatable?: true;
 }
 
 /** Every setting of a node, in the order in which help lists them. */
@@ -85,6 +88,21 @@ export const SETTINGS = {
     environment: "KTRDR_ALLOW_SCRIPTS",
     key: "allow_scripts",
     description: "run strategies in TypeScript, which is code that others wrote (default: no)",
+  },
+  commands: {
+    schema: programsSchema(),
+    flag: "--command <name=path>",
+    environment: "KTRDR_COMMANDS",
+    key: "commands",
+    description: "a program that people may run here by its name, with `ktrdr run`; repeat for more",
+    isRepeatable: true,
+  },
+  commandTimeLimitMs: {
+    schema: wholeNumber(1),
+    flag: "--command-time-limit-ms <ms>",
+    environment: "KTRDR_COMMAND_TIME_LIMIT_MS",
+    key: "command_time_limit_ms",
+    description: "how long one run of such a program may take (default: a day)",
   },
   allowSoftwareGpu: {
     schema: yesOrNo(),
@@ -156,6 +174,9 @@ export interface NodeSettings {
   readonly kinds: readonly string[];
   /** Backtests of strategies that are code may run here. */
   readonly allowScripts: boolean;
+  /** Programs that may run here: by name, the executable and its first arguments. */
+  readonly commands: Readonly<Record<string, readonly string[]>>;
+  readonly commandTimeLimitMs: number;
   /** A `gpu_host` may take an adapter that computes on the CPU. */
   readonly allowSoftwareGpu: boolean;
   readonly labels: Readonly<Record<string, string>>;
@@ -239,6 +260,8 @@ function withDefaults(values: Record<string, unknown>): NodeSettings {
     slots,
     kinds: checked.kinds ?? KINDS,
     allowScripts: checked.allowScripts ?? false,
+    commands: checked.commands ?? {},
+    commandTimeLimitMs: checked.commandTimeLimitMs ?? 86_400_000,
     allowSoftwareGpu: checked.allowSoftwareGpu ?? false,
     labels: checked.labels ?? {},
     home: resolve(checked.home ?? join(homedir(), ".ktrdr")),

@@ -112,3 +112,29 @@ describe("a portfolio", () => {
     expect(requirementKey(one)).not.toBe(requirementKey(requirement));
   });
 });
+
+describe("a program of an operator", () => {
+  const spec = operationSpec.parse({ kind: "command", program: "torch", data: [{ symbol: "SP500", timeframe: "1d" }] });
+  const requirement = requirementOf(spec, completeRequirements(spec, {}));
+  const trainer = (kinds: readonly string[]) => ({ ...workerWith(kinds), workerType: "cpu_training" }) as WorkerRecord;
+
+  it("goes to nodes for training that allow that program, GPU first", () => {
+    expect(requirement.workerTypes).toEqual(["gpu_host", "cpu_training"]);
+    expect(fits(requirement, trainer(["train", "command:torch"]), [undefined])).toBe(true);
+    expect(fits(requirement, trainer(["train", "command:other"]), [undefined])).toBe(false);
+    expect(fits(requirement, workerWith(["command:torch"]), [undefined])).toBe(false);
+  });
+
+  it("says what it waits for, with the cure", () => {
+    const reason = waitingReason(
+      requirement,
+      [undefined],
+      [trainer(["train"])],
+      () => true,
+      () => true,
+    );
+    expect(reason).toBe(
+      "no connected worker allows the program torch; its operator allows it with `ktrdr node start --type cpu_training --command torch=/path/to/program`",
+    );
+  });
+});

@@ -4,6 +4,7 @@
  */
 import {
   allowanceOf,
+  COMMAND_KIND_PREFIX,
   type DataRequest,
   type DatasetRef,
   datasetsOf,
@@ -36,6 +37,7 @@ const DEFAULT_WORKER_TYPES: Readonly<Record<OperationSpec["kind"], readonly Work
   portfolio: ["backtesting"],
   train: ["gpu_host", "cpu_training"],
   model_backtest: ["backtesting"],
+  command: ["gpu_host", "cpu_training"],
   sleep: ["backtesting", "cpu_training", "gpu_host"],
 };
 
@@ -150,11 +152,7 @@ export function waitingReason(
   const connected = ofType.filter(reachable);
   if (connected.length === 0) return `no worker of type ${types} is connected; ${ofType.length} registered`;
   const ofKind = connected.filter((worker) => worker.capabilities.kinds.includes(requirement.kind));
-  if (ofKind.length === 0) {
-    return requirement.kind === SCRIPT_KIND
-      ? "no connected worker allows strategies in TypeScript; start one with `ktrdr node start --allow-scripts`"
-      : `no connected worker allows operations of kind ${requirement.kind}`;
-  }
+  if (ofKind.length === 0) return refusalOfKind(requirement);
   const unstored = requirement.datasets.filter((_, index) => stored[index] === undefined);
   const missing = unstored.find((dataset) => !ofKind.some((worker) => holds(worker, dataset, undefined)));
   if (missing !== undefined) {
@@ -172,4 +170,13 @@ export function waitingReason(
   if (fitting.every((worker) => worker.draining)) return "every fitting worker is draining";
   if (!fitting.some(canTake)) return `all busy: ${fitting.length} fitting worker(s), no free slot`;
   return "waiting for its turn";
+}
+
+function refusalOfKind({ kind, workerTypes }: Requirement): string {
+  if (kind === SCRIPT_KIND)
+    return "no connected worker allows strategies in TypeScript; start one with `ktrdr node start --allow-scripts`";
+  if (!kind.startsWith(COMMAND_KIND_PREFIX)) return `no connected worker allows operations of kind ${kind}`;
+  const program = kind.slice(COMMAND_KIND_PREFIX.length);
+  const start = `ktrdr node start --type ${workerTypes.at(-1)} --command ${program}=/path/to/program`;
+  return `no connected worker allows the program ${program}; its operator allows it with \`${start}\``;
 }
