@@ -1,0 +1,53 @@
+/**
+ * The control plane in a container. What `ktrdr up` does on a desk: makes the admin token at the first start, serves, and
+ * writes an enrolment token where the nodes' containers read it (their settings file), a new one each day.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { adminToken, keepAdminToken } from "../../cli/admin-token.ts";
+import { createClient } from "../../cli/client.ts";
+import { homeFolder, homePaths } from "../../cli/home.ts";
+
+const DAY_MS = 86_400_000;
+const MOST_NODES = 10_000;
+
+const host = process.env.KTRDR_HOST || "0.0.0.0";
+const port = process.env.HEALTH_PORT || "8787";
+const enrolmentFile = process.env.KTRDR_ENROLMENT_FILE || "/run/ktrdr-enrolment/node.yaml";
+const home = homePaths(homeFolder(undefined, process.env));
+mkdirSync(home.controlPlane, { recursive: true, mode: 0o700 });
+const admin = adminToken(home, process.env.KTRDR_TOKEN || undefined);
+
+const script = join(import.meta.dirname, "..", "self-host", "serve.ts");
+const environment: NodeJS.ProcessEnv = { ...process.env, KTRDR_ADMIN_TOKEN_SHA256: admin.sha256 };
+// Compose sets what is not set to nothing; nothing is no JSON.
+if (!environment.KTRDR_REGISTRY_CONFIG) delete environment.KTRDR_REGISTRY_CONFIG;
+const plane = spawn(process.execPath, [script, "--host", host, "--port", port, "--state", home.controlPlane], {
+  env: environment,
+  stdio: ["ignore", "pipe", "inherit"],
+});
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => plane.kill("SIGTERM"));
+plane.once("exit", (code) => process.exit(code ?? 1));
+
+for await (const line of createInterface({ input: plane.stdout })) {
+  process.stdout.write(`${line}\n`);
+  if (line.startsWith('{"ready":true')) await admitNodes();
+}
+
+async function admitNodes(): Promise<void> {
+  const url = `http://127.0.0.1:${port}`;
+  keepAdminToken(home, url, admin);
+  const client = createClient({ url, token: admin.token, tokenSource: home.credentials });
+  const renew = async (): Promise<void> => {
+    const { token } = await client.createEnrolment({ name: "containers", maxUses: MOST_NODES, ttlMs: 2 * DAY_MS });
+    mkdirSync(dirname(enrolmentFile), { recursive: true });
+    writeFileSync(`${enrolmentFile}.new`, `token: ${token}\n`, { mode: 0o600 });
+    renameSync(`${enrolmentFile}.new`, enrolmentFile);
+  };
+  await renew();
+  setInterval(() => {
+    renew().catch((error: unknown) => process.stderr.write(`warning: the enrolment token is a day old: ${error}\n`));
+  }, DAY_MS).unref();
+}
