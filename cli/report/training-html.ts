@@ -44,12 +44,21 @@ function section(id: string, heading: string, content: Markup): Markup {
 }
 
 function tableOf({ title, note, headings, rows }: FigureTable): Markup {
-  const heads = headings.map((heading) => html`<th scope="col">${heading}</th>`);
-  const lines = rows.map(
-    ([label, ...figures]) =>
-      html`<tr><th scope="row">${label}</th>${figures.map((figure) => html`<td>${figure}</td>`)}</tr>`,
+  const heads = headings.map(
+    (heading) => html`<th scope="col" style="text-align:right;padding-right:0">${heading}</th>`,
   );
-  return html`<p class="note">${note}</p><div class="scroller" tabindex="0" role="region" aria-label="${title}, scrollable"><table class="figures"><caption class="unseen">${title}</caption><thead><tr>${heads}</tr></thead><tbody>${lines}</tbody></table></div>`;
+  const lines = rows.map(
+    ([label, ...figures]) => html`<tr>${rowHead(label)}${figures.map((figure) => html`<td>${figure}</td>`)}</tr>`,
+  );
+  return html`<p class="note">${note}</p><table class="figures"><caption class="unseen">${title}</caption><thead><tr>${heads}</tr></thead><tbody>${lines}</tbody></table>`;
+}
+
+/** Indented where the text is: HTML drops the spaces. */
+function rowHead(label: string): Markup {
+  const isIndented = label.startsWith(" ");
+  return isIndented
+    ? html`<th scope="row" style="padding-left:1.5em">${label.trim()}</th>`
+    : html`<th scope="row">${label}</th>`;
 }
 
 /** Losses by epoch on one scale, with a line at the epoch whose weights were kept. */

@@ -59,7 +59,7 @@ function testAccuracy(test: PartMetrics | undefined): TrainingSummary {
 }
 
 /** The few figures of a part, next to answers that need no network. */
-export function partSummary(metrics: PartMetrics): TrainingSummary {
+function partSummary(metrics: PartMetrics): TrainingSummary {
   if (metrics.kind === "classification") {
     const { rows, accuracy, loss, macroF1, baselines, calibration } = metrics;
     return {
