@@ -30,6 +30,16 @@ export function operationFacts(operation: OperationDetail): string {
     const series = data.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`).join(", ");
     facts.push(["asks for", `model ${model} of ${strategy.name} on ${series}`]);
   }
+  if (operation.spec.kind === "command") {
+    const { program, input, data } = operation.spec;
+    const series = data.map(({ symbol, timeframe }) => ` on ${symbol} ${timeframe}`).join(",");
+    facts.push(["asks for", `program ${program}${series}`], ["  input", JSON.stringify(input)]);
+  }
+  if (operation.spec.kind === "model_backtest") {
+    const { model, data } = operation.spec;
+    const version = model.version === undefined ? "" : `@${model.version}`;
+    facts.push(["asks for", `model ${model.name ?? model.sha256}${version} on ${data[0].symbol}`]);
+  }
   if (operation.result !== null) {
     facts.push(["result", `${operation.result.bytes} bytes, sha256 ${operation.result.sha256}`]);
     for (const [name, value] of Object.entries(operation.result.summary)) facts.push([`  ${name}`, plain(value)]);

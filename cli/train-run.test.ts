@@ -40,7 +40,7 @@ describe("ktrdr train --local", () => {
     expect(out).toMatch(/^ {2}always buy +\d+\.\d % +\d+\.\d %$/m);
     expect(out).toContain("Confusion matrix, test part");
     expect(out).toContain("Calibration, test part");
-    expect(out).toContain(`ktrdr backtest --model-file ${modelFile} --symbol SP500`);
+    expect(out).toContain(`ktrdr backtest --model-file ${modelFile} --symbol SP500 --from 2017-03-22`);
     expect(err).toMatch(/\d+ training, \d+ validation and \d+ test examples of 4 features/);
     expect(decodeModel(readFileSync(modelFile)).manifest.name).toBe("small");
     const report = join(folder, "reports", "small.html");

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
-import { decodeModel, modelManifest } from "../compute-node/models/index.ts";
+import { decodeModel, type ModelManifest, modelManifest } from "../compute-node/models/index.ts";
 import { resolveV3 } from "../compute-node/strategy/index.ts";
 import { executeTraining, openBackend, type TrainingProgress } from "../compute-node/training-job/index.ts";
 import { type DataRequest, type TrainSpec, trainSpec } from "../protocol/operations.ts";
@@ -162,13 +162,15 @@ async function show(
   context.say(renderTrainingTable(manifest, context.width));
   if (options.out !== undefined) context.say(`File: ${options.out}`);
   if (report !== null) context.say(`Report: ${report}`);
-  const [symbol] = resolveV3(spec.strategy).symbols;
-  if (version !== null) {
-    context.say(`Model: ${spec.model}@${version}`);
-    context.say(`  test it: ktrdr backtest --model ${spec.model}@${version} --symbol ${symbol}`);
-  } else if (options.out !== undefined) {
-    context.say(`  test it: ktrdr backtest --model-file ${options.out} --symbol ${symbol}`);
-  }
+  if (version !== null) context.say(`Model: ${spec.model}@${version}`);
+  const name = version === null ? options.out && `-file ${options.out}` : ` ${spec.model}@${version}`;
+  if (name !== undefined) context.say(`  test it: ktrdr backtest --model${name} ${unseen(manifest)}`);
+}
+
+/** The symbol, from the first day that the network has not seen. */
+function unseen({ data: [{ symbol }], split }: ModelManifest): string {
+  if (split?.testMs == null) return `--symbol ${symbol}`;
+  return `--symbol ${symbol} --from ${new Date(split.testMs).toISOString().slice(0, 10)}`;
 }
 
 /** The same bytes keep the version that they had; null where it was deleted meanwhile. */
