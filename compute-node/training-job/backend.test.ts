@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { Problem } from "../../protocol/problem.ts";
+import { loadSample } from "../market-data/index.ts";
+import { NO_SOFTWARE_ADAPTER, useSoftwareAdapter } from "../training/gpu/testing/software-adapter.ts";
 import { cpuBackend, type TrainingBackend } from "../training/index.ts";
 import { exampleMember } from "../training/testing.ts";
 import { openBackend, withFallback } from "./backend.ts";
+import { executeTraining } from "./execute.ts";
+import { smallSpec } from "./testing/small-spec.ts";
 
 const MEMBER = exampleMember({
   ...{ kind: "mlp", inputs: 2, hidden: [3], outputs: 2, activation: "relu", dropout: 0, batchNorm: false },
@@ -37,6 +41,36 @@ describe("the backend of a run", () => {
     (await backend.create(MEMBER)).dispose();
     expect(backend.name).toBe("cpu");
     expect(lines).toEqual(["No networks today. Training on the CPU."]);
+  });
+
+  it.skipIf(!useSoftwareAdapter())(`is the node's GPU where it has one (${NO_SOFTWARE_ADAPTER})`, async () => {
+    const lines: string[] = [];
+    const onLog = (more: string[]) => lines.push(...more);
+    const { backend, close } = await openBackend({ backend: "auto", fast: false }, { allowSoftware: true }, onLog);
+    const datasets = [{ bars: (await loadSample("SP500")).bars, sha256: "5".repeat(64) }];
+    const saved: Uint8Array[] = [];
+    const onTurn = async (save: () => Promise<Uint8Array>) => {
+      saved.push(await save());
+    };
+    const onGpu = await executeTraining({ spec: smallSpec({ epochs: 2 }), datasets, backend, onTurn });
+    close();
+    expect(lines).toEqual([`training on ${backend.name}`]);
+    expect(onGpu.summary.backend).toBe(backend.name);
+    // A node without a GPU goes on from there, and comes to the same but for rounding.
+    const moved = { spec: smallSpec({ epochs: 2 }), datasets, backend: cpuBackend(), checkpoint: saved[0], onLog };
+    const onCpu = await executeTraining(moved);
+    expect(lines.at(-1)).not.toContain("starts from its beginning");
+    expect(onCpu.summary.validation_loss).toBeCloseTo(Number(onGpu.summary.validation_loss), 3);
+  });
+
+  it("says why a GPU cannot be used, and takes the CPU unless the GPU was asked for", async () => {
+    const lines: string[] = [];
+    const onLog = (more: string[]) => lines.push(...more);
+    const { backend } = await openBackend({ backend: "auto", fast: false }, { allowSoftware: false }, onLog);
+    if (backend.name !== "cpu") return expect(lines).toEqual([`training on ${backend.name}`]);
+    expect(lines).toEqual([expect.stringMatching(/^the GPU cannot be used \(.+\): training on the CPU$/)]);
+    const asked = openBackend({ backend: "gpu", fast: false }, { allowSoftware: false }, onLog);
+    await expect(asked).rejects.toThrow();
   });
 
   it("does not hide a fault of ours behind the second one", async () => {

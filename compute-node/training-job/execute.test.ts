@@ -72,6 +72,33 @@ describe("a training run", () => {
     for (const checkpoint of saved) expect((await train(spec, { checkpoint })).sha256).toBe(sha256);
   });
 
+  it("of a recurrent network on two symbols resumes to the same bytes as well, and knows both", async () => {
+    const symbols = ["SP500", "AAPL"] as const;
+    const recurrent = { type: "lstm", architecture: { hidden_size: 6, num_layers: 1, sequence_length: 5 } };
+    const small = smallSpec({ epochs: 2 });
+    const several = changed(small, {
+      training_data: { symbols: { mode: "multi_symbol", list: symbols } },
+      model: recurrent,
+    });
+    const spec = { ...several, data: symbols.map((symbol) => ({ symbol, timeframe: "1d" })) };
+    const both = [...datasets, { bars: (await loadSample("AAPL")).bars, sha256: "6".repeat(64) }];
+    const saved: Uint8Array[] = [];
+    const { sha256, model, summary } = await train(spec, {
+      datasets: both,
+      turnBatches: 40,
+      onTurn: async (save) => {
+        saved.push(await save());
+      },
+    });
+    expect(model.manifest.data.map(({ symbol, sha256: hash }) => [symbol, hash[0]])).toEqual([
+      ["SP500", "5"],
+      ["AAPL", "6"],
+    ]);
+    expect(summary).toMatchObject({ network: "lstm 4-6x1-3, 5 rows", symbols: ["SP500", "AAPL"] });
+    for (const checkpoint of [saved[0], saved[saved.length >> 1]])
+      expect((await train(spec, { datasets: both, checkpoint })).sha256).toBe(sha256);
+  });
+
   it("refuses a damaged or foreign checkpoint with a log line, and starts from its beginning", async () => {
     const spec = smallSpec();
     const { sha256 } = await train(spec);
