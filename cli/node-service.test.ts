@@ -19,7 +19,7 @@ import {
 import { runCommand } from "./program.ts";
 import { unitText } from "./service-files.ts";
 import { testSurroundings } from "./testing/collector.ts";
-import { UNIT_CODE, UNIT_NODE } from "./unit-paths.ts";
+import { UNIT_NODE } from "./unit-paths.ts";
 
 const UNITS = join(import.meta.dirname, "..", "deploy", "systemd");
 
@@ -246,7 +246,7 @@ describe.skipIf(VERSION < 252)("the units, by systemd-analyze (skipped where it 
     const plane = readFileSync(join(UNITS, "ktrdr-control-plane.service"), "utf8");
     writeFileSync(
       join(units, "ktrdr-control-plane.service"),
-      plane.replaceAll(UNIT_NODE, process.execPath).replaceAll(UNIT_CODE, code),
+      plane.replaceAll(UNIT_NODE, process.execPath).replaceAll("/opt/ktrdr/control_plane", code),
     );
     for (const type of ["backtesting", "cpu_training", "gpu_host"]) {
       writeFileSync(join(units, `ktrdr-worker@${type}.service`), readFileSync(join(units, "ktrdr-worker@.service")));

@@ -30,6 +30,7 @@ import {
   UNIT_TEMPLATE_PATH,
   unitName,
 } from "./service-files.ts";
+import { UNIT_CODE } from "./unit-paths.ts";
 
 const HEALTHY_WITHIN_MS = 30_000;
 const POLL_MS = 200;
@@ -101,7 +102,7 @@ function checkWords({ limits, nodePath, codePath }: InstallRequest): void {
   for (const [flag, value, example] of faults) {
     throw new Problem("invalid-request", `${flag} ${value} is no limit`, { cure: `Write it as ${example}.` });
   }
-  const odd = [nodePath, codePath].find((path) => !/^\/[A-Za-z0-9._/@+-]+$/.test(path));
+  const odd = [nodePath, codePath].find((path) => path !== UNIT_CODE && !/^\/[A-Za-z0-9._/@+-]+$/.test(path));
   if (odd === undefined) return;
   throw new Problem("invalid-request", `A unit cannot name the path ${odd}`, {
     cure: "Put ktrdr in a folder whose path has letters, digits, '.', '_' and '-', such as /opt/ktrdr.",
@@ -110,7 +111,7 @@ function checkWords({ limits, nodePath, codePath }: InstallRequest): void {
 
 /** Writes the files and runs the commands; resolves when the node answers as connected (at once for an image). */
 export async function install(machine: Machine, plan: InstallPlan, request: InstallRequest): Promise<void> {
-  if (!machine.isImage) checkReadableByAll([request.nodePath, join(request.codePath, "compute-node", "main.ts")]);
+  if (!machine.isImage) checkReadable(plan, request);
   const type = plan.resolved.settings.workerType;
   // A limit that is no longer asked for must not stay behind.
   rmSync(`${machine.prefix}${dropInFolder(type)}`, { recursive: true, force: true });
@@ -123,8 +124,9 @@ export async function install(machine: Machine, plan: InstallPlan, request: Inst
 }
 
 /** The service runs as a user of its own: a checkout in somebody's private home would not start, and not say why. */
-function checkReadableByAll(files: readonly string[]): void {
-  for (const file of files) {
+function checkReadable({ resolved }: InstallPlan, { nodePath, codePath }: InstallRequest): void {
+  const code = codePath.replace("%i", resolved.settings.workerType);
+  for (const file of [nodePath, join(code, "compute-node", "main.ts")]) {
     for (let path = file; path !== "/"; path = dirname(path)) {
       const needed = path === file ? 0o004 : 0o001;
       if ((statSync(path).mode & needed) !== 0) continue;

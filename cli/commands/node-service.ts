@@ -86,7 +86,7 @@ async function installNode(context: Context, options: InstallOptions): Promise<v
   const request = {
     flags: settingFlags(context, options),
     limits: { memoryMax: options.memoryMax, cpuQuota: options.cpuQuota },
-    ...programPaths(machine),
+    ...programPaths(machine, options.type),
   };
   let plan = planInstall(machine, request);
   if (options.dryRun === true) {
@@ -112,9 +112,10 @@ async function installNode(context: Context, options: InstallOptions): Promise<v
  * The Node and the code that the service runs. A machine that update-code.sh keeps is named by the links that it switches,
  * not by the release of today; a tree that will be a machine is expected to become one of those.
  */
-function programPaths({ isImage }: Machine): { nodePath: string; codePath: string } {
+function programPaths({ isImage }: Machine, type: WorkerType): { nodePath: string; codePath: string } {
   const codePath = join(import.meta.dirname, "..", "..");
-  if (isImage || (existsSync(UNIT_CODE) && realpathSync(UNIT_CODE) === codePath)) {
+  const kept = UNIT_CODE.replace("%i", type);
+  if (isImage || (existsSync(kept) && realpathSync(kept) === codePath)) {
     return { nodePath: UNIT_NODE, codePath: UNIT_CODE };
   }
   return { nodePath: process.execPath, codePath };
@@ -156,11 +157,12 @@ async function requireRoot({ isImage }: Machine): Promise<void> {
 
 function answerPlan(context: Context, { prefix }: Machine, plan: InstallPlan): void {
   const { token } = plan.resolved.settings;
-  const hidden = (text: string): string => (token === null ? text : text.replaceAll(token, "<the enrolment token>"));
+  const hidden = (text: string): string =>
+    token === null ? text : text.replace(`token: ${token}`, "token: <the enrolment token>");
   const files = plan.files.map(({ path, text, isPrivate }) => ({
     path: `${prefix}${path}`,
     mode: isPrivate ? "0640" : "0644",
-    text: hidden(text),
+    text: isPrivate ? hidden(text) : text,
   }));
   const commands = plan.commands.map((words) => words.join(" "));
   const needsToken = token === null && !plan.isEnrolled;

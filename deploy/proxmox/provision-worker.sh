@@ -139,6 +139,6 @@ pct exec "$vmid" -- /opt/ktrdr/update-code.sh --install-only --type "$type" --ar
 # Without a token, a machine that joined before comes back with the credential that it has.
 # shellcheck disable=SC2016 # For the shell in the container.
 printf '%s' "${ENROLMENT_TOKEN:-}" | pct exec "$vmid" -- bash -c \
-  'ENROLMENT_TOKEN=$(cat) exec /opt/ktrdr/node/bin/node /opt/ktrdr/current/cli/ktrdr.js node install "$@"' \
-  install --url "$backend_url" --type "$type" --worker-id "$id"
+  'ENROLMENT_TOKEN=$(cat) exec "$@"' install /opt/ktrdr/node/bin/node "/opt/ktrdr/$type/cli/ktrdr.js" node install \
+  --url "$backend_url" --type "$type" --worker-id "$id"
 say "$id is a node (container $vmid, $ip)."

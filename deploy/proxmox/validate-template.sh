@@ -59,7 +59,7 @@ check_clone() {
   check "curl, tar, flock and sha256sum are there" bash -c 'type curl tar flock sha256sum'
   check "systemd runs" bash -c 'for _ in $(seq 30); do [[ -d /run/systemd/system ]] && exit 0; sleep 1; done; exit 1'
   check "ssh is installed" test -x /usr/sbin/sshd
-  check "there is no code" bash -c '[[ ! -e /opt/ktrdr/current && -z $(ls -A /opt/ktrdr/releases) ]]'
+  check "there is no code" bash -c '[[ -z $(ls -A /opt/ktrdr/releases) ]]'
   check "no credential and no settings are left" bash -c '[[ ! -e /var/lib/ktrdr && -z $(ls -A /etc/ktrdr) ]]'
 }
 check_clone

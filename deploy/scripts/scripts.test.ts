@@ -73,7 +73,7 @@ esac`,
   stand.program(
     "curl",
     `[[ -f $KTRDR_OPT/service ]] || exit 7
-if [[ $(cat "$KTRDR_OPT/current/version") == "$(cat "$KTRDR_OPT/broken" 2> /dev/null)" ]]; then echo '{"connected":false}'; else echo '{"connected":true}'; fi`,
+if [[ $(cat "$KTRDR_OPT/backtesting/version") == "$(cat "$KTRDR_OPT/broken" 2> /dev/null)" ]]; then echo '{"connected":false}'; else echo '{"connected":true}'; fi`,
   );
   stand.program("npm", `[[ ! -f $KTRDR_OPT/npm-fails ]]`);
 }
@@ -97,7 +97,7 @@ describe("update-code.sh", () => {
     const { file, sha256 } = release(version);
     return update("--archive", file, "--sha256", sha256, ...words);
   };
-  const current = (): string => readlinkSync(join(opt, "current"));
+  const current = (type = "backtesting"): string => readlinkSync(join(opt, type));
 
   it("unpacks a release, drains the node, switches the link, starts, and waits until it is connected", () => {
     expect(to("1.0.0").out).toBe("result=updated release=ktrdr-1.0.0 previous=\n");
@@ -118,6 +118,14 @@ describe("update-code.sh", () => {
   it("keeps the release before and removes older ones", () => {
     for (const version of ["1.0.0", "1.1.0", "1.2.0"]) expect(to(version).code).toBe(0);
     expect(readdirSync(join(opt, "releases")).toSorted()).toEqual(["ktrdr-1.1.0", "ktrdr-1.2.0"]);
+  });
+
+  it("keeps each type of a machine on its own release", () => {
+    expect(to("1.0.0").code).toBe(0);
+    expect(to("1.0.0", "--type", "cpu_training").out).toContain("result=updated");
+    for (const version of ["1.1.0", "1.2.0"]) to(version);
+    expect(current("cpu_training")).toBe("releases/ktrdr-1.0.0");
+    expect(readdirSync(join(opt, "releases")).toSorted()).toEqual(["ktrdr-1.0.0", "ktrdr-1.1.0", "ktrdr-1.2.0"]);
   });
 
   it("leaves a node alone that has the release", () => {
@@ -187,6 +195,14 @@ describe("update-code.sh", () => {
     expect(stand.calls().some((call) => call.startsWith("systemctl kill"))).toBe(false);
   });
 
+  it("brings the control plane to a release without draining it, and waits until it answers", () => {
+    stand.program("curl", `[[ -f $KTRDR_OPT/service ]] && echo '{"status":"healthy"}'`);
+    for (const version of ["1.0.0", "1.1.0"]) expect(to(version, "--type", "control_plane").code).toBe(0);
+    expect(current("control_plane")).toBe("releases/ktrdr-1.1.0-control-plane");
+    const calls = stand.calls().filter((call) => /systemctl (kill|stop|start)/.test(call));
+    expect(calls).toEqual(["start", "stop", "start"].map((verb) => `systemctl ${verb} ktrdr-control-plane`));
+  });
+
   it("puts code on a machine that is no node yet, and starts nothing", () => {
     expect(to("1.0.0", "--install-only").out).toBe("result=updated release=ktrdr-1.0.0 previous=\n");
     expect(stand.calls().some((call) => call.startsWith("systemctl"))).toBe(false);
@@ -222,7 +238,7 @@ exit $status`,
     return bash("deploy-to-workers.sh", [workers(...lines), "--archive", file, ...timeouts, ...words]);
   }
   const releaseOf = (number: number): string | null => {
-    const link = join(folder, "hosts", `10.0.0.${number}`, "current");
+    const link = join(folder, "hosts", `10.0.0.${number}`, "backtesting");
     return existsSync(link) ? readlinkSync(link).replace("releases/", "") : null;
   };
   const row = (out: string, id: string): string | undefined =>
@@ -336,8 +352,11 @@ const GIT = findProgram("git") !== null && existsSync(join(ROOT, ".git"));
 it.skipIf(!COMPILER || !GIT)(
   "build-release.sh packs the same bytes for the same commit, kernels included (skipped outside a clone)",
   () => {
+    const commit = execFileSync("git", ["rev-parse", "HEAD"], { cwd: ROOT, encoding: "utf8" }).trim();
     const [first, second] = ["one", "two"].map((name) => {
-      const { code, out, err } = bash("build-release.sh", ["--out", join(folder, name)], { PATH: process.env.PATH });
+      const { code, out, err } = bash("build-release.sh", ["--ref", commit, "--out", join(folder, name)], {
+        PATH: process.env.PATH,
+      });
       expect(code, err).toBe(0);
       return out.trim();
     });

@@ -9,7 +9,8 @@
 #   --interrupt             stop the node when that time is over; the registry hands its work to another one
 #   --healthy-timeout S     how long the new release may take to connect (60); then the one before comes back
 #
-# Releases lie side by side below /opt/ktrdr/releases; the link `current` is switched when nothing runs.
+# TYPE is backtesting, cpu_training or gpu_host, or control_plane on the machine that serves the fleet.
+# Releases lie side by side below /opt/ktrdr/releases; the link /opt/ktrdr/TYPE is switched when nothing of the type runs.
 # Its last line is `result=… release=… previous=…`. It ends with 0 for updated, unchanged and rolled-back (when asked for),
 # 3 for rolled-back because the new release did not come up, 4 for busy, 5 for down.
 set -euo pipefail
@@ -45,10 +46,16 @@ case "$type" in
   backtesting) port=5003 role=worker ;;
   cpu_training) port=5004 role=worker ;;
   gpu_host) port=5002 role=gpu_host ;;
-  *) fail "\"$type\" is no worker type" "Use --type backtesting, cpu_training or gpu_host." ;;
+  control_plane) port=8787 role=control-plane ;;
+  *) fail "\"$type\" is no worker type" "Use --type backtesting, cpu_training, gpu_host or control_plane." ;;
 esac
-unit=ktrdr-worker@$type
-asked_port=$(sed -n 's/^health_port: *\([0-9]*\)$/\1/p' "$etc/$type.yaml" 2> /dev/null || true)
+if [[ $role == control-plane ]]; then
+  unit=ktrdr-control-plane sign='"status"'
+  asked_port=$(sed -n 's/^KTRDR_PORT=\([0-9]*\)$/\1/p' "$etc/control-plane.env" 2> /dev/null || true)
+else
+  unit=ktrdr-worker@$type sign='"connected":true'
+  asked_port=$(sed -n 's/^health_port: *\([0-9]*\)$/\1/p' "$etc/$type.yaml" 2> /dev/null || true)
+fi
 port=${asked_port:-$port}
 
 link_target() { if [[ -L "$opt/$1" ]]; then basename "$(readlink "$opt/$1")"; fi; }
@@ -59,7 +66,7 @@ switch_link() {
   mv -T "$opt/$1.new" "$opt/$1"
 }
 
-is_healthy() { curl --fail --silent --max-time 3 "http://127.0.0.1:$port/health" 2> /dev/null | grep -q '"connected":true'; }
+is_healthy() { curl --fail --silent --max-time 3 "http://127.0.0.1:$port/health" 2> /dev/null | grep -qF "$sign"; }
 
 # within <seconds> <command...>: whether it comes true in that time.
 within() {
@@ -76,7 +83,7 @@ is_active() { systemctl is-active --quiet "$unit"; }
 is_down() { ! is_active; }
 
 end() {
-  printf 'result=%s release=%s previous=%s\n' "$1" "$(link_target current)" "$(link_target previous)"
+  printf 'result=%s release=%s previous=%s\n' "$1" "$(link_target "$type")" "$(link_target "$type.previous")"
   exit "$2"
 }
 
@@ -99,6 +106,11 @@ unpack() {
 
 drain() {
   is_active || return 0
+  if [[ $role == control-plane ]]; then
+    # Its nodes go on meanwhile, and come back by themselves.
+    systemctl stop "$unit"
+    return
+  fi
   systemctl kill --kill-who=main --signal=SIGUSR2 "$unit"
   within "$drain_timeout" is_down && return 0
   [[ $interrupt == yes ]] || end busy 4
@@ -107,47 +119,52 @@ drain() {
 
 start() { systemctl reset-failed "$unit" 2> /dev/null || true; systemctl start "$unit" && within "$healthy_timeout" is_healthy; }
 
+# What no type of this machine runs or could go back to.
+remove_unused() {
+  local old linked
+  linked=$(find "$opt" -maxdepth 1 -type l -printf '%l\n')
+  for old in "$opt"/releases/*; do
+    grep -qxF "releases/$(basename "$old")" <<< "$linked" || rm -rf "$old"
+  done
+}
+
 mkdir -p "$opt/releases"
 exec 9> "$opt/update.lock"
 flock --nonblock 9 || fail "another update runs on this machine" "Wait until it has ended."
 
-before=$(link_target current)
+before=$(link_target "$type")
 if [[ $rollback == yes ]]; then
-  release=$(link_target previous)
+  release=$(link_target "$type.previous")
   [[ -n "$release" ]] || fail "there is no earlier release on this machine" "Deploy the one you want with --archive."
 else
   [[ -f "$archive" && "$sha256" =~ ^[0-9a-f]{64}$ ]] || fail "--archive or --sha256 is missing" "See the top of update-code.sh."
   release=$(basename "$archive" .tar.gz)
   [[ "$release" =~ ^ktrdr-[A-Za-z0-9._-]+$ ]] || fail "$archive is no release" "build-release.sh makes them."
   role_suffix=''
-  [[ $role == gpu_host ]] && role_suffix=-gpu
+  # Their packages differ, so on one machine they lie beside each other.
+  [[ $role == worker ]] || role_suffix=-$role
   release=$release$role_suffix
   [[ -d "$opt/releases/$release" ]] || unpack
 fi
 
 if [[ $install_only == yes ]]; then
-  switch_link current "$release"
+  switch_link "$type" "$release"
   end updated 0
 fi
 if [[ "$before" == "$release" ]] && is_active && is_healthy; then end unchanged 0; fi
 
 drain
-[[ -z "$before" || "$before" == "$release" ]] || switch_link previous "$before"
-switch_link current "$release"
+[[ -z "$before" || "$before" == "$release" ]] || switch_link "$type.previous" "$before"
+switch_link "$type" "$release"
 if start; then
-  for old in "$opt"/releases/*; do
-    case "$(basename "$old")" in
-      "$release" | "$(link_target previous)") ;;
-      *) rm -rf "$old" ;;
-    esac
-  done
+  remove_unused
   if [[ $rollback == yes ]]; then end rolled-back 0; fi
   end updated 0
 fi
 
 systemctl stop "$unit" || true
 [[ -n "$before" && "$before" != "$release" ]] || end down 5
-switch_link current "$before"
-switch_link previous "$release"
+switch_link "$type" "$before"
+switch_link "$type.previous" "$release"
 if start; then end rolled-back 3; fi
 end down 5
