@@ -1,0 +1,93 @@
+/** What an operation costs in the units that the platform bills; docs/guides/cost.md reckons with these figures. */
+import { env, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it } from "vitest";
+import type { Environment } from "../../durable-objects/environment.ts";
+import type { WorkerRegistry } from "../../durable-objects/worker-registry.ts";
+import { api, NodeStandIn, settled } from "./support.ts";
+
+const { REGISTRY } = env as unknown as Environment;
+const registry = (): DurableObjectStub<WorkerRegistry> => REGISTRY.get(REGISTRY.idFromName("default"));
+
+/** Counts the rows that the registry reads and writes, index entries too, as the platform does. */
+async function countRows(work: () => Promise<void>): Promise<{ read: number; written: number; statements: number }> {
+  const cursors: SqlStorageCursor<Record<string, SqlStorageValue>>[] = [];
+  let restore = (): void => {};
+  await runInDurableObject(registry(), (_, state) => {
+    const { sql } = state.storage;
+    const exec = sql.exec.bind(sql);
+    Object.defineProperty(sql, "exec", {
+      configurable: true,
+      value: (query: string, ...values: unknown[]) => {
+        const cursor = exec(query, ...values);
+        cursors.push(cursor);
+        return cursor;
+      },
+    });
+    restore = () => Reflect.deleteProperty(sql, "exec");
+  });
+  await work();
+  return runInDurableObject(registry(), () => {
+    restore();
+    const sum = (value: (cursor: (typeof cursors)[number]) => number): number =>
+      cursors.reduce((total, cursor) => total + value(cursor), 0);
+    return {
+      read: sum((cursor) => cursor.rowsRead),
+      written: sum((cursor) => cursor.rowsWritten),
+      statements: cursors.length,
+    };
+  });
+}
+
+/** One operation on `node`, with a result that is uploaded. */
+async function runOne(node: NodeStandIn): Promise<string> {
+  const submitted = await api("POST", "/operations", { spec: { kind: "sleep", duration_ms: 1 } });
+  const { operation_id, attempt } = await node.next("assign");
+  node.send({ type: "accept", operation_id, attempt });
+  const { reference } = await node.upload(`result of ${String(operation_id)}`, { operation_id, attempt });
+  node.send({
+    type: "complete",
+    operation_id,
+    attempt,
+    result: { ...reference, media_type: "text/plain", summary: {} },
+  });
+  await node.next("acknowledge");
+  return submitted.body.operation_id as string;
+}
+
+describe("the rows that the registry writes", () => {
+  it("are 29 for an operation from its submission to its stored result", async () => {
+    const node = await NodeStandIn.connect("node-1");
+    await runOne(node);
+    const { read, written } = await countRows(async () => void (await runOne(node)));
+    expect(written).toBe(29);
+    expect(read).toBeLessThanOrEqual(40);
+    node.close();
+  });
+
+  it("are one for a progress message", async () => {
+    const node = await NodeStandIn.connect("node-1");
+    const submitted = await api("POST", "/operations", { spec: { kind: "sleep", duration_ms: 1 } });
+    const { operation_id, attempt } = await node.next("assign");
+    node.send({ type: "accept", operation_id, attempt });
+    const progress = { phase: "run", fraction: 0.5, rates: { bars_per_second: 1000 } };
+    const { written } = await countRows(async () => {
+      node.send({ type: "progress", operation_id, attempt, progress });
+      await settled(async () => {
+        const shown = await api("GET", `/operations/${submitted.body.operation_id}`);
+        return shown.body.progress !== null;
+      });
+    });
+    expect(written).toBe(1);
+    node.close();
+  });
+
+  it("are none while nodes wait: heartbeats are answered by the runtime", async () => {
+    const node = await NodeStandIn.connect("node-1");
+    const { written, statements } = await countRows(async () => {
+      for (let i = 0; i < 10; i++) node.sendText("ping");
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+    expect({ written, statements }).toEqual({ written: 0, statements: 0 });
+    node.close();
+  });
+});
