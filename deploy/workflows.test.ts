@@ -93,7 +93,8 @@ describe.each(FILES)("%s", (file) => {
 
   it("runs only make targets, npm scripts and programs of the repository that are there", () => {
     for (const command of commandsOf(file)) {
-      for (const [, target] of command.matchAll(/\bmake ([a-z0-9-]+)/g)) expect(MAKE_TARGETS, command).toContain(target);
+      for (const [, target] of command.matchAll(/\bmake ([a-z0-9-]+)/g))
+        expect(MAKE_TARGETS, command).toContain(target);
       for (const [, script] of command.matchAll(/\bnpm run ([a-z-]+)/g)) expect(NPM_SCRIPTS, command).toContain(script);
       for (const [path] of command.matchAll(/\b(deploy|node_modules\/\.bin|cli)\/[\w./-]+/g)) {
         expect(existsSync(join(ROOT, path)), path).toBe(true);
