@@ -182,7 +182,11 @@ export function chooseData(options: RequestOptions, known: readonly KnownDataset
   };
 }
 
-export function dataRequestOf(options: RequestOptions, symbol: string, timeframe: string): DataRequest {
+export function dataRequestOf(
+  options: Pick<RequestOptions, "from" | "to">,
+  symbol: string,
+  timeframe: string,
+): DataRequest {
   return {
     symbol,
     timeframe,

@@ -1,5 +1,5 @@
 /** Submitting an operation to the fleet, and following it to its result. */
-import type { OperationSpec } from "../protocol/operations.ts";
+import type { OperationDetail, OperationSpec } from "../protocol/operations.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
 import { durationText } from "./duration.ts";
@@ -24,14 +24,25 @@ export interface Finished {
 
 const LONGEST_NAME = 100;
 
-/** `title` is the operation's name where the user gives none. Null when it was only submitted, or left running. */
-export async function runOnFleet(
+/** As `followOnFleet`, with the bytes of the result. */
+export async function runOnFleet(...words: Parameters<typeof followOnFleet>): Promise<Finished | null> {
+  const ended = await followOnFleet(...words);
+  if (ended === null) return null;
+  const [, client] = words;
+  return { bytes: await client.result(ended.operationId), operationId: ended.operationId };
+}
+
+/**
+ * Submits, and follows to a good end. `title` is the operation's name where the user gives none. Null when it was only
+ * submitted, or left running.
+ */
+export async function followOnFleet(
   context: Context,
   client: Client,
   spec: OperationSpec,
   options: SubmitOptions,
   title: string,
-): Promise<Finished | null> {
+): Promise<OperationDetail | null> {
   const { operationId, status } = await client.submit({
     spec,
     priority: options.priority,
@@ -54,5 +65,5 @@ export async function runOnFleet(
   if (ended.status !== "completed") throw problemOf(ended);
   const tookMs = (ended.finishedAt ?? ended.createdAt) - ended.createdAt;
   context.note(`Completed on ${ended.workerId ?? "a worker"} in ${durationText(tookMs)}.`);
-  return { bytes: await client.result(operationId), operationId };
+  return ended;
 }

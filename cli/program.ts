@@ -11,6 +11,7 @@ import { registerModelCommands } from "./commands/models.ts";
 import { registerNodeCommands } from "./commands/node.ts";
 import { registerOperationCommands } from "./commands/operations.ts";
 import { registerReportCommand } from "./commands/report.ts";
+import { registerRunCommand } from "./commands/run.ts";
 import { registerStrategyCommands } from "./commands/strategy.ts";
 import { registerTokenCommands } from "./commands/token.ts";
 import { registerTrainCommand } from "./commands/train.ts";
@@ -29,6 +30,7 @@ const ORDER = [
   registerBacktestCommand,
   registerBatchCommand,
   registerModelCommands,
+  registerRunCommand,
   registerOperationCommands,
   registerReportCommand,
   registerWorkerCommands,
