@@ -273,7 +273,9 @@ export function uninstall(machine: Machine, type: WorkerType, purge: boolean): s
     dropInFolder(type),
     ...(isLast ? [UNIT_TEMPLATE_PATH] : []),
     // The user stays with its files, and with a control plane that runs as it.
-    ...(isLast && purge && !existsSync(`${machine.prefix}/etc/ktrdr/control-plane.env`) ? [SYSUSERS_PATH] : []),
+    ...(isLast && purge && !existsSync(`${machine.prefix}/etc/systemd/system/ktrdr-control-plane.service`)
+      ? [SYSUSERS_PATH]
+      : []),
     ...(purge ? [statePath(type), cachePath(type)] : []),
   ];
   const removed = paths.filter((path) => existsSync(`${machine.prefix}${path}`));

@@ -162,13 +162,13 @@ describe("what the containers run", () => {
     const port = String(await probePort(0));
     const plane = {
       HEALTH_PORT: port,
-      KTRDR_HOST: "127.0.0.1",
+      KTRDR_PORT: port,
       KTRDR_HOME: join(folder, "plane"),
       KTRDR_ENROLMENT_FILE: enrolment,
       KTRDR_REGISTRY_CONFIG: "",
       KTRDR_TOKEN: "",
     };
-    start(["deploy/docker/start-control-plane.ts"], plane);
+    start(["deploy/self-host/start-control-plane.ts"], plane);
     await becomesHealthy(plane);
     const healthPort = String(await probePort(0));
     const worker = { ...services["backtest-worker"].environment, BACKEND_URL: `http://127.0.0.1:${port}` };

@@ -1,6 +1,7 @@
 /**
- * The control plane in a container. What `ktrdr up` does on a desk: makes the admin token at the first start, serves, and
- * writes an enrolment token where the nodes' containers read it (their settings file), a new one each day.
+ * The control plane as a service or in a container: what `ktrdr up` does on a desk. Makes the admin token at the first start
+ * (or takes KTRDR_TOKEN), keeps it in `<KTRDR_HOME>/credentials.json`, and serves on KTRDR_HOST and KTRDR_PORT. With
+ * KTRDR_ENROLMENT_FILE it writes an enrolment token there, as a node's settings file, a new one each day.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
@@ -13,16 +14,16 @@ import { homeFolder, homePaths } from "../../cli/home.ts";
 const DAY_MS = 86_400_000;
 const MOST_NODES = 10_000;
 
-const host = process.env.KTRDR_HOST || "0.0.0.0";
-const port = process.env.HEALTH_PORT || "8787";
-const enrolmentFile = process.env.KTRDR_ENROLMENT_FILE || "/run/ktrdr-enrolment/node.yaml";
+const host = process.env.KTRDR_HOST || "127.0.0.1";
+const port = process.env.KTRDR_PORT || "8787";
+const enrolmentFile = process.env.KTRDR_ENROLMENT_FILE;
 const home = homePaths(homeFolder(undefined, process.env));
 mkdirSync(home.controlPlane, { recursive: true, mode: 0o700 });
 const admin = adminToken(home, process.env.KTRDR_TOKEN || undefined);
 
-const script = join(import.meta.dirname, "..", "self-host", "serve.ts");
+const script = join(import.meta.dirname, "serve.ts");
 const environment: NodeJS.ProcessEnv = { ...process.env, KTRDR_ADMIN_TOKEN_SHA256: admin.sha256 };
-// Compose sets what is not set to nothing; nothing is no JSON.
+// Compose gives what is not set as an empty text, which is no JSON.
 if (!environment.KTRDR_REGISTRY_CONFIG) delete environment.KTRDR_REGISTRY_CONFIG;
 const plane = spawn(process.execPath, [script, "--host", host, "--port", port, "--state", home.controlPlane], {
   env: environment,
@@ -33,18 +34,22 @@ plane.once("exit", (code) => process.exit(code ?? 1));
 
 for await (const line of createInterface({ input: plane.stdout })) {
   process.stdout.write(`${line}\n`);
-  if (line.startsWith('{"ready":true')) await admitNodes();
+  if (line.startsWith('{"ready":true')) await isReady();
 }
 
-async function admitNodes(): Promise<void> {
+async function isReady(): Promise<void> {
   const url = `http://127.0.0.1:${port}`;
   keepAdminToken(home, url, admin);
+  if (enrolmentFile) await admitNodes(url, enrolmentFile);
+}
+
+async function admitNodes(url: string, file: string): Promise<void> {
   const client = createClient({ url, token: admin.token, tokenSource: home.credentials });
   const renew = async (): Promise<void> => {
     const { token } = await client.createEnrolment({ name: "containers", maxUses: MOST_NODES, ttlMs: 2 * DAY_MS });
-    mkdirSync(dirname(enrolmentFile), { recursive: true });
-    writeFileSync(`${enrolmentFile}.new`, `token: ${token}\n`, { mode: 0o600 });
-    renameSync(`${enrolmentFile}.new`, enrolmentFile);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(`${file}.new`, `token: ${token}\n`, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
   };
   await renew();
   setInterval(() => {
