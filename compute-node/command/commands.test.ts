@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { commandSpec, LIMITS, Problem, type Progress } from "../../protocol/index.ts";
-import { allocateBars } from "../market-data/index.ts";
+import { allocateBars, type BarColumns } from "../market-data/index.ts";
 import { type CommandInput, type CommandOptions, Commands, type RunningCommand } from "./commands.ts";
 
 const FAKE = join(import.meta.dirname, "testing", "fake-program.mjs");
@@ -64,9 +64,17 @@ async function seen(what: () => boolean): Promise<void> {
 }
 
 const isAlive = (pid: number): boolean => {
+  if (process.platform !== "linux") return isSignalled(pid);
   try {
     // A zombie that nobody has waited for is over as well.
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+};
+const isSignalled = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
   } catch {
     return false;
   }
@@ -168,6 +176,7 @@ describe("a program that fails", () => {
       expect.stringMatching(/^warning: not understood, since progress\.fraction: /),
       "warning: no checkpoint: The program wrote no file none.bin.",
       '{"something":"else"}',
+      expect.stringMatching(/^the program ended after \d+\.\d s \(code 0\)$/),
     ]);
   });
 
@@ -236,6 +245,15 @@ describe("a program that is told to stop", () => {
     expect(await run.ended).toEqual({ type: "stopped" });
     expect(checkpoints).toEqual(["last"]);
   });
+});
+
+it("leaves no folder where it cannot be filled, and another node may try", async () => {
+  const broken = { bars: undefined as unknown as BarColumns, sha256: "a".repeat(64) };
+  const data = [{ symbol: "ABC", timeframe: "1d" }];
+  const spec = commandSpec.parse({ kind: "command", program: "fake", data });
+  const { retryable } = await failureOf(start({}, { spec, datasets: [broken] }));
+  expect(retryable).toBe(true);
+  expect(leftovers()).toEqual([]);
 });
 
 it("removes what an earlier process left in the folder of runs", async () => {

@@ -104,6 +104,7 @@ export class ProgramRun {
       onErrors: (chunk) => this.#heard(chunk, () => this.#log(errors.take(chunk))),
     });
     this.#group = group;
+    const startedAt = performance.now();
     const timer = setTimeout(
       () => this.#giveUp(new Problem("program-failed", `The program ran for more than ${timeLimitMs} ms.`, TIME_CURE)),
       Math.min(LONGEST_TIMER_MS, timeLimitMs),
@@ -112,6 +113,8 @@ export class ProgramRun {
       const exit = await group.ended;
       this.#told(output.rest(), folder);
       this.#log(errors.rest());
+      const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+      this.#options.listener.onLog([`the program ended after ${seconds} s (${exit.signal ?? `code ${exit.code}`})`]);
       return exit;
     } finally {
       clearTimeout(timer);

@@ -31,22 +31,33 @@ export class WorkFolder {
   }
 
   /** Writes `spec.json`, the prices and the checkpoint into a new folder within `parent`. */
-  static async create(parent: string, { lease, spec, datasets, checkpoint }: CommandInput): Promise<WorkFolder> {
+  static async create(parent: string, input: CommandInput): Promise<WorkFolder> {
+    const { lease, checkpoint } = input;
     const path = join(parent, `${lease.operationId}-${lease.attempt}`);
     const folder = new WorkFolder(path, checkpoint !== null);
     await rm(path, { recursive: true, force: true });
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    mkdirSync(join(path, TAKEN));
-    if (datasets.length > 0) mkdirSync(folder.dataPath);
+    try {
+      await mkdir(path, { recursive: true, mode: 0o700 });
+      await folder.#fill(input);
+      return folder;
+    } catch (error) {
+      await folder.remove();
+      throw error;
+    }
+  }
+
+  async #fill({ lease, spec, datasets, checkpoint }: CommandInput): Promise<void> {
+    mkdirSync(join(this.path, TAKEN));
+    if (datasets.length > 0) mkdirSync(this.dataPath);
     const described: Record<string, unknown>[] = [];
     for (const [index, { bars, sha256 }] of datasets.entries()) {
       const { symbol, timeframe, startMs, endMs } = spec.data[index];
       const asked = sliceBars(bars, startMs, endMs);
       const file = join("data", `${index}.${spec.dataFormat}`);
-      await writeFile(join(path, file), spec.dataFormat === "npy" ? npyOfBars(asked) : parquetOfBars(asked));
+      await writeFile(join(this.path, file), spec.dataFormat === "npy" ? npyOfBars(asked) : parquetOfBars(asked));
       described.push({ file, symbol, timeframe, sha256, rows: asked.rows });
     }
-    if (checkpoint !== null) await writeFile(folder.checkpointPath, checkpoint);
+    if (checkpoint !== null) await writeFile(this.checkpointPath, checkpoint);
     const document = {
       ...(specWire.encode(spec) as Record<string, unknown>),
       operation_id: lease.operationId,
@@ -54,8 +65,7 @@ export class WorkFolder {
       datasets: described,
       checkpoint: checkpoint === null ? null : "checkpoint",
     };
-    await writeFile(folder.specPath, `${JSON.stringify(document, null, 2)}\n`);
-    return folder;
+    await writeFile(this.specPath, `${JSON.stringify(document, null, 2)}\n`);
   }
 
   get specPath(): string {
