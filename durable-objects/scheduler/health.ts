@@ -9,7 +9,6 @@ import { count } from "./counters.ts";
 import { assignment, storedDatasets } from "./dispatch.ts";
 import { forgetEvents } from "./event-log.ts";
 import { finishStopped, loseLease } from "./leases.ts";
-import { first } from "./sql.ts";
 import type { State } from "./state.ts";
 import { recordWorkerMoment } from "./worker-history.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
@@ -150,11 +149,7 @@ function enforceDeadlines(state: State, now: number): void {
 /** Finished operations beyond the configured age or count, oldest first, a bounded number at a time. */
 export function removeExpired(state: State, now: number): { removed: number; more: boolean } {
   const { retentionMs, retentionCount, retentionStep } = state.config;
-  const finished = first<{ count: number }>(
-    state.sql,
-    "SELECT COUNT(*) AS count FROM operations WHERE finished_at IS NOT NULL",
-  )!.count;
-  const surplus = Math.max(0, finished - retentionCount);
+  const surplus = Math.max(0, state.operations.finishedCount() - retentionCount);
   const oldest = (untilMs: number, limit: number): { operation_id: string; artefact: string | null }[] =>
     state.sql.all(
       "SELECT operation_id, artefact FROM operations WHERE finished_at IS NOT NULL AND finished_at <= ? ORDER BY finished_at LIMIT (? | 0)",
@@ -164,7 +159,7 @@ export function removeExpired(state: State, now: number): { removed: number; mor
   const aged = oldest(now - retentionMs, retentionStep);
   const doomed = surplus > aged.length ? oldest(Number.MAX_SAFE_INTEGER, Math.min(surplus, retentionStep)) : aged;
   for (const row of doomed) {
-    state.sql.run("DELETE FROM operations WHERE operation_id = ?", row.operation_id);
+    state.operations.remove(row.operation_id);
     forgetEvents(state.sql, row.operation_id);
     if (row.artefact !== null) releaseArtefact(state.sql, row.artefact, now);
   }

@@ -199,6 +199,8 @@ export class OperationStore {
   #moments: Moments | null = null;
   /** What was over then is to come again for a clock that was set back. */
   #momentsReadAt = 0;
+  /** How many are finished and kept; null: to be counted. Counting reads a row for each, and every tick asks. */
+  #finishedCount: number | null = null;
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -270,6 +272,7 @@ export class OperationStore {
     const names = (Object.keys(change) as (keyof OperationChange)[]).filter((name) => change[name] !== undefined);
     if (names.some((name) => MOMENT_COLUMNS.includes(name))) this.#moments = null;
     if (change.finishedAt != null && this.#moments?.finished === null) this.#moments = null;
+    if (change.finishedAt != null && this.#finishedCount !== null) this.#finishedCount += 1;
     const assignments = names.map((name) => `${COLUMNS[name]} = ?`).join(", ");
     const values = names.map((name) => toSqlValue(change[name]));
     this.#sql.run(`UPDATE operations SET ${assignments} WHERE operation_id = ?`, ...values, operation.operationId);
@@ -278,6 +281,7 @@ export class OperationStore {
   /** Takes a failed or cancelled operation back to the queue: the only way out of a terminal status, and only by hand. */
   reopen(operationId: string, maxAttempts: number, fallbackAt: number): void {
     this.#moments = null;
+    this.#finishedCount = null;
     this.#sql.run(
       `UPDATE operations SET status = 'queued', max_attempts = ?, failures = 0, not_before = 0, fallback_at = ?,
          worker_id = NULL, accepted = 0, assigned_at = NULL, stop_reason = NULL, rejected_by = '[]', finished_at = NULL,
@@ -286,6 +290,20 @@ export class OperationStore {
       fallbackAt,
       operationId,
     );
+  }
+
+  finishedCount(): number {
+    this.#finishedCount ??= first<{ count: number }>(
+      this.#sql,
+      "SELECT COUNT(*) AS count FROM operations WHERE finished_at IS NOT NULL",
+    )!.count;
+    return this.#finishedCount;
+  }
+
+  /** Forgets a finished operation. */
+  remove(operationId: string): void {
+    this.#sql.run("DELETE FROM operations WHERE operation_id = ?", operationId);
+    if (this.#finishedCount !== null) this.#finishedCount -= 1;
   }
 
   running(): OperationRecord[] {
