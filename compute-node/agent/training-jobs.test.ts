@@ -57,8 +57,9 @@ async function trainedHere(spec: TrainSpec) {
 
 describe("a node that trains", () => {
   it("leaves the bytes of a local run, tells loss and accuracy, and stores checkpoints on the way", async () => {
-    await startNode({ checkpointIntervalMs: 0 });
-    const spec = smallSpec({ epochs: 60 });
+    await startNode({ checkpointIntervalMs: 50 });
+    // Long enough for a word in between: threads tell their progress five times a second.
+    const spec = smallSpec({ epochs: 1_500 });
     assign(spec);
     const progress = await registry.next("progress", (message) => message.progress.phase === "training");
     expect(Object.keys(progress.progress.rates)).toEqual(expect.arrayContaining(["epoch", "loss", "accuracy"]));
