@@ -40,7 +40,7 @@ function templateFor(file: string, kind: TemplateKind | undefined): string {
       cure: "Leave --kind out, or give a .yaml file.",
     });
   }
-  if (/\.ya?ml$/i.test(file)) return kind === "neural" ? "neural-rsi-macd.yaml" : "sma-cross.yaml";
+  if (/\.ya?ml$/i.test(file)) return kind === "neural" ? "neural-daily-trend.yaml" : "sma-cross.yaml";
   throw new Problem("invalid-request", `${file} has the ending of no strategy.`, {
     cure: "End it in .ts (code), or .yaml (rules; a fuzzy-neural strategy with --kind neural).",
   });

@@ -60,7 +60,7 @@ async function create(context: Context, file: string, kind: TemplateKind | undef
   const { writeTemplate } = await import("../strategy-template.ts");
   const written = await writeTemplate(file, kind);
   context.answer({ files: written }, () => {
-    const next = kind === "neural" ? `ktrdr strategy features ${file}` : `ktrdr backtest ${file} --symbol SP500`;
+    const next = kind === "neural" ? `ktrdr train ${file}` : `ktrdr backtest ${file} --symbol SP500`;
     return `${written.map((path) => `${path}: written`).join("\n")}\n  next: ${next}`;
   });
 }
