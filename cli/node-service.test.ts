@@ -210,8 +210,11 @@ describe("ktrdr node", () => {
   it("install --root fills a tree, uninstall --root empties it, and neither starts anything", async () => {
     const root = join(folder, "image");
     const words = ["--url", "https://k.example", "--token", "t", "--worker-id", "n1", "--type", "cpu_training"];
-    const installed = await ktrdr("install", ...words, "--root", root);
+    const programs = ["--command", "trend=/opt/trend.mjs", "--command", "torch=/opt/torch.py"];
+    const installed = await ktrdr("install", ...words, ...programs, "--root", root);
     expect(installed).toMatchObject({ code: 0, err: "" });
+    const settings = parse(readFileSync(`${root}/etc/ktrdr/cpu_training.yaml`, "utf8"));
+    expect(settings.commands).toEqual({ trend: ["/opt/trend.mjs"], torch: ["/opt/torch.py"] });
     expect(installed.out).toContain("it joins https://k.example when that machine starts");
     expect(readFileSync(`${root}/etc/systemd/system/ktrdr-worker@.service`, "utf8")).toBe(
       readFileSync(join(UNITS, "ktrdr-worker@.service"), "utf8"),

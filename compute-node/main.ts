@@ -14,6 +14,7 @@ import {
   SETTINGS,
   type Setting,
 } from "./agent/index.ts";
+import { requirePrograms } from "./command/index.ts";
 import { MarketDataStore } from "./market-data/index.ts";
 import { adapterLine, requireGpu } from "./training/gpu/index.ts";
 
@@ -35,11 +36,12 @@ export function addNodeOptions(command: Command): Command {
  * Runs a node until it is told to leave, by `signal` or by SIGTERM, SIGINT (leave now) or SIGUSR2 (finish, then leave).
  * A second SIGTERM or SIGINT ends the process at once. Answers the exit code: 0 when it was asked to leave.
  * Throws the `Problem` that keeps it from serving: a refused token, a revoked credential, another process in its place,
- * and for a `gpu_host` no GPU.
+ * for a `gpu_host` no GPU, and a program that is not there.
  */
 export async function runNode({ settings, sources }: ResolvedSettings, signal?: AbortSignal): Promise<number> {
   const log = await createLog(settings.logLevel, settings.workerId);
   log.debug({ sources }, "settings");
+  requirePrograms(settings.commands);
   const gpu = await gpuOf(settings);
   if (gpu !== undefined) log.info(`GPU: ${gpu}`);
   const agent = new Agent({

@@ -17,6 +17,7 @@ interface InstallOptions {
   memoryMax?: string;
   cpuQuota?: string;
   allowScripts?: boolean;
+  command?: string[];
   dryRun?: boolean;
   root?: string;
 }
@@ -36,6 +37,11 @@ export function registerNodeServiceCommands(node: Command, getContext: GetContex
     .option("--slots <count>", "jobs at once")
     .option("--labels <list>", "labels to be selected by, such as rack=3")
     .option("--allow-scripts", "run strategies in TypeScript, which is code that others wrote")
+    .option(
+      "--command <name=path>",
+      "a program that people may run here by its name; repeat for more",
+      (value: string, before: string[] = []) => [...before, value],
+    )
     .option("--memory-max <size>", "the most memory, such as 8G or 75% (default: 90%)")
     .option(
       "--cpu-quota <percent>",
@@ -122,9 +128,18 @@ function programPaths({ isImage }: Machine, type: WorkerType): { nodePath: strin
 }
 
 function settingFlags(context: Context, options: InstallOptions): Record<string, unknown> {
-  const { workerId, slots, labels, allowScripts, type } = options;
+  const { workerId, slots, labels, allowScripts, command: commands, type } = options;
   const { url, token } = context.options;
-  const flags: Record<string, unknown> = { url, token, workerId, workerType: type, slots, labels, allowScripts };
+  const flags: Record<string, unknown> = {
+    url,
+    token,
+    workerId,
+    workerType: type,
+    slots,
+    labels,
+    allowScripts,
+    commands,
+  };
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Problem } from "../../protocol/index.ts";
+import { commandSpec, type OperationSpec, Problem } from "../../protocol/index.ts";
 import { smallSpec } from "../training-job/testing/small-spec.ts";
 import type { UploadOutcome } from "./model.ts";
 import { effectTypes, leaseFor, Story, said } from "./testing/story.ts";
@@ -9,16 +9,19 @@ const FIRST = { sha256: "1".repeat(64), bytes: 10 };
 const SECOND = { sha256: "2".repeat(64), bytes: 20 };
 const STORED: UploadOutcome = { type: "stored" };
 
+/** Of another kind that makes checkpoints. */
+const COMMAND = commandSpec.parse({ kind: "command", program: "torch" });
+
 /** A node that trains. */
-function training(checkpoint: string | null = null): Story {
+function training(checkpoint: string | null = null, spec: OperationSpec = smallSpec()): Story {
   const story = new Story();
   story.state.capabilities = {
     ...story.state.capabilities,
-    kinds: ["train"],
+    kinds: ["train", "command:torch"],
     datasets: [{ symbol: "SP500", timeframe: "1d", sha256: "5".repeat(64) }],
   };
   story.connect();
-  story.hear({ type: "assign", ...A, spec: smallSpec(), checkpoint });
+  story.hear({ type: "assign", ...A, spec, checkpoint });
   return story;
 }
 
@@ -82,18 +85,21 @@ describe("a checkpoint", () => {
 });
 
 describe("a node that trains and is told to leave", () => {
-  it("has the run saved, tells the checkpoint, and only then that it stopped", () => {
-    const story = training();
-    const effects = story.do({ type: "shutdown" });
-    expect(effects).toContainEqual({ type: "stop-job", lease: A, save: true });
-    expect(said(effects).map(({ type }) => type)).toEqual(["drain"]);
-    made(story);
-    story.do({ type: "job-ended", lease: A, outcome: { type: "stopped" } });
-    expect(stoppedReports(story)).toEqual([]);
-    expect(said(uploaded(story)).map(({ type }) => type)).toEqual(["checkpoint", "stopped"]);
-    expect(stoppedReports(story)).toEqual([{ type: "stopped", ...A, reason: "shutdown" }]);
-    expect(effectTypes(story.hear({ type: "acknowledge", ...A }))).toEqual(["disconnect", "exit"]);
-  });
+  it.each([smallSpec(), COMMAND])(
+    "has a run of $kind saved, tells the checkpoint, and only then that it stopped",
+    (spec) => {
+      const story = training(null, spec);
+      const effects = story.do({ type: "shutdown" });
+      expect(effects).toContainEqual({ type: "stop-job", lease: A, save: true });
+      expect(said(effects).map(({ type }) => type)).toEqual(["drain"]);
+      made(story);
+      story.do({ type: "job-ended", lease: A, outcome: { type: "stopped" } });
+      expect(stoppedReports(story)).toEqual([]);
+      expect(said(uploaded(story)).map(({ type }) => type)).toEqual(["checkpoint", "stopped"]);
+      expect(stoppedReports(story)).toEqual([{ type: "stopped", ...A, reason: "shutdown" }]);
+      expect(effectTypes(story.hear({ type: "acknowledge", ...A }))).toEqual(["disconnect", "exit"]);
+    },
+  );
 
   it("sends the last checkpoint after one that is still on its way", () => {
     const story = training();

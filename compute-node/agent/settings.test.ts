@@ -83,7 +83,7 @@ describe("a node's settings", () => {
     expect(resolveIn({}).settings.allowScripts).toBe(true);
   });
 
-  it("take programs by name, from repeated flags, the environment or the file, and each must be there", () => {
+  it("take programs by name, from repeated flags, the environment or the file", () => {
     const node = process.execPath;
     const of = (...words: Parameters<typeof resolveIn>) => resolveIn(...words).settings.commands;
     expect(of({})).toEqual({});
@@ -92,9 +92,6 @@ describe("a node's settings", () => {
     writeFileSync(join(folder.path, "node.yaml"), "commands:\n  a: /bin/sh\n  b: [/bin/sh, -c, 'exit 1']\n");
     expect(of({})).toEqual({ a: ["/bin/sh"], b: ["/bin/sh", "-c", "exit 1"] });
     expect(() => of({ commands: ["a=train.py"] })).toThrow("whole path");
-    expect(() => of({ commands: ["a=/no/such/program"] })).toThrow("/no/such/program is not there");
-    expect(() => of({ commands: [`a=${folder.path}`] })).toThrow("is no file");
-    expect(() => of({ commands: [`a=${join(folder.path, "node.yaml")}`] })).toThrow("is not executable");
     expect(() => of({ commands: ["../a=/bin/sh"] })).toThrow("letters, digits");
     expect(() => of({ commands: ["/bin/sh"] })).toThrow("--command");
   });

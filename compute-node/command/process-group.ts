@@ -30,6 +30,8 @@ export class ProcessGroup {
   /** Settles when the program has ended, its group is gone and all that it printed was heard. Rejects when none starts. */
   readonly ended: Promise<ProgramExit>;
   readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  /** The group's number may be somebody else's by now. */
+  #isOver = false;
 
   constructor({ words, folder, environment, onOutput, onErrors }: ProcessGroupOptions) {
     this.#child = spawn("/bin/sh", ["-c", GUARD, "sh", ...words], {
@@ -46,7 +48,7 @@ export class ProcessGroup {
   /** False when there is nothing left to signal. */
   signal(signal: NodeJS.Signals): boolean {
     const { pid } = this.#child;
-    if (pid === undefined) return false;
+    if (pid === undefined || this.#isOver) return false;
     try {
       return process.kill(-pid, signal);
     } catch (error) {
@@ -62,6 +64,7 @@ export class ProcessGroup {
       child.once("exit", () => {
         // What it started and left behind, and the guard.
         this.signal("SIGKILL");
+        this.#isOver = true;
         const timer = setTimeout(() => {
           for (const stream of child.stdio) stream?.destroy();
         }, DRAIN_MS);

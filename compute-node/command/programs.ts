@@ -2,14 +2,14 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
-import { LIMITS, programName } from "../../protocol/index.ts";
+import { LIMITS, Problem, programName } from "../../protocol/index.ts";
 
 /** By name; the first of each list is the executable, with its whole path. */
 export type Programs = Readonly<Record<string, readonly string[]>>;
 
 /**
  * A mapping of names to a path, or to a list of a path and arguments, in the file; elsewhere `name=/path` once or several
- * times, with commas in the environment. Every program must be there when the node starts.
+ * times, with commas in the environment.
  */
 export function programsSchema() {
   const words = z.union([z.string().transform((path) => [path]), z.array(z.string()).min(1).max(100)], {
@@ -36,13 +36,27 @@ function mappingOf(value: unknown): unknown {
 function faultOf(name: string, path: string): string[] {
   const { error } = programName.safeParse(name);
   if (error !== undefined) return [`${name} is no name: ${error.issues[0]?.message}`];
-  if (process.platform === "win32") return ["programs run in process groups, which Windows does not have"];
-  if (!isAbsolute(path)) return [`${name} needs its whole path, such as /opt/trainers/${name}, and not ${path}`];
+  return isAbsolute(path) ? [] : [`${name} needs its whole path, such as /opt/trainers/${name}, and not ${path}`];
+}
+
+/** Throws a `Problem` (`invalid-request`) for a program that cannot be run here: better now than when the first job comes. */
+export function requirePrograms(programs: Programs): void {
+  for (const [name, [path]] of Object.entries(programs)) {
+    const fault = missingOf(path ?? "");
+    if (fault === null) continue;
+    throw new Problem("invalid-request", `The program ${name} cannot be run: ${fault}.`, {
+      cure: "Correct its path after --command, or leave it out.",
+    });
+  }
+}
+
+function missingOf(path: string): string | null {
+  if (process.platform === "win32") return "programs need process groups, which Windows does not have";
   try {
     accessSync(path, constants.X_OK);
-    return statSync(path).isFile() ? [] : [`${path} is no file`];
+    return statSync(path).isFile() ? null : `${path} is no file`;
   } catch (error) {
     const isThere = (error as NodeJS.ErrnoException).code === "EACCES";
-    return [isThere ? `${path} is not executable; \`chmod +x\` makes it so` : `${path} is not there`];
+    return isThere ? `${path} is not executable by this user; \`chmod +x\` may make it so` : `${path} is not there`;
   }
 }
