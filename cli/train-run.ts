@@ -32,6 +32,7 @@ export async function runTrainCommand(context: Context, file: string, options: T
       strategy,
       data: dataOf(strategy, options),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(options.seeds === undefined ? {} : { seeds: options.seeds }),
       ...(options.epochs === undefined ? {} : { epochs: options.epochs }),
       ...(options.backend === undefined ? {} : { backend: options.backend }),
       ...(options.fast === undefined ? {} : { fast: options.fast }),

@@ -120,6 +120,8 @@ export const trainSpec = z.strictObject({
     .max(2 ** 32 - 1)
     .optional(),
   epochs: z.int().min(1).max(1_000_000).optional(),
+  /** So many networks, from `seed` on, trained side by side; the best by validation loss is the model. 1 without it. */
+  seeds: z.int().min(1).max(256).optional(),
   backend: trainingBackend.default("auto"),
   /** Relaxed SIMD on the CPU: faster, and not the same bits on every machine. */
   fast: z.boolean().default(false),

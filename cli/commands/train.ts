@@ -8,6 +8,7 @@ import { addPlacementOptions } from "../placement-options.ts";
 export interface TrainOptions extends SubmitOptions {
   model?: string;
   seed?: number;
+  seeds?: number;
   epochs?: number;
   from?: number;
   to?: number;
@@ -23,6 +24,7 @@ const EXAMPLES = `
 Examples:
   $ ktrdr train examples/strategies/neural-daily-trend.yaml
   $ ktrdr train trend.yaml --model trend --to 2017 --seed 7
+  $ ktrdr train trend.yaml --seeds 16
   $ ktrdr train trend.yaml --local --out trend.safetensors
   $ ktrdr backtest --model trend --symbol SP500 --from 2018`;
 
@@ -32,6 +34,7 @@ export function registerTrainCommand(program: Command, getContext: GetContext): 
     .argument("<strategy>", "the strategy file: fuzzy-neural, in YAML")
     .option("--model <name>", "the model's name (the strategy's)")
     .option("--seed <number>", "in place of the strategy's", parseWhole)
+    .option("--seeds <count>", "train so many networks side by side, and keep the best by validation loss", parseWhole)
     .option("--epochs <count>", "in place of the strategy's", parseWhole)
     .option("--from <date>", "first day of the data, inclusive, in place of the strategy's", parseStart)
     .option("--to <date>", "last day of the data, inclusive, in place of the strategy's", parseEnd)

@@ -72,6 +72,34 @@ describe("a training run", () => {
     for (const checkpoint of saved) expect((await train(spec, { checkpoint })).sha256).toBe(sha256);
   });
 
+  it("of several seeds keeps the best by validation loss, which is what that seed gives alone", async () => {
+    const lines: string[] = [];
+    const several = await train(smallSpec({ seed: 5, seeds: 4 }), { onLog: (said) => lines.push(...said) });
+    const seeds = several.summary.seeds as { seed: number; loss: number }[];
+    expect(seeds.map(({ seed }) => seed)).toEqual([5, 6, 7, 8]);
+    const best = seeds.reduce((least, other) => (other.loss < least.loss ? other : least));
+    expect(several.model.manifest.training?.seed).toBe(best.seed);
+    expect(lines.filter((line) => line.startsWith("seed "))).toHaveLength(4);
+    expect(lines).toContainEqual(expect.stringMatching(`^seed ${best.seed}: .*the best`));
+    const alone = await train(smallSpec({ seed: best.seed }));
+    expect(several.model.parameters).toEqual(alone.model.parameters);
+  });
+
+  it("of several seeds resumes to the same bytes, and refuses the checkpoint of another number of them", async () => {
+    const spec = smallSpec({ seeds: 3 });
+    const { sha256 } = await train(spec);
+    const saved = await checkpointsOf(spec, 240);
+    expect(saved.length).toBeGreaterThan(5);
+    for (const checkpoint of saved) expect((await train(spec, { checkpoint })).sha256).toBe(sha256);
+    for (const seeds of [1, 2]) {
+      const lines: string[] = [];
+      const { sha256: fresh } = await train(smallSpec({ seeds }));
+      const other = await train(smallSpec({ seeds }), { checkpoint: saved[0], onLog: (said) => lines.push(...said) });
+      expect(other.sha256).toBe(fresh);
+      expect(lines).toContainEqual(expect.stringContaining("starts from its beginning"));
+    }
+  });
+
   it("of a recurrent network on two symbols resumes to the same bytes as well, and knows both", async () => {
     const symbols = ["SP500", "AAPL"] as const;
     const recurrent = { type: "lstm", architecture: { hidden_size: 6, num_layers: 1, sequence_length: 5 } };

@@ -9,16 +9,16 @@ import type { V3Strategy } from "../../protocol/strategy-v3.ts";
 import { encodeModel, type Model, measureParts, trainedModel } from "../models/index.ts";
 import { resolveV3 } from "../strategy/index.ts";
 import {
-  decodeCheckpoint,
   type Member,
   parameterLayout,
-  runIdentity,
+  type RunPosition,
   type TrainingBackend,
   type TrainingOptions,
-  TrainingRun,
+  type TrainingRun,
   type TrainingSet,
 } from "../training/index.ts";
 import { type PreparedTraining, prepareTraining, requirePreflight, trainingPlan } from "../training/pipeline/index.ts";
+import { Population, type SeedOutcome, withSeeds } from "./population.ts";
 import { summaryOf, type TrainingSummary } from "./summary.ts";
 import { type TrainingData, type TrainingDataset, trainingData } from "./training-data.ts";
 
@@ -85,16 +85,20 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
   requirePreflight(prepared.report);
   onLog([...strategyLines(strategy), ...preflightLines(prepared)]);
   const plan = trainingPlan(strategy, prepared);
-  const run = await startRun(request, { ...plan, set: prepared.set }, dataHash(strategy, data), onLog);
+  const members = withSeeds({ ...plan, set: prepared.set }, spec.seeds ?? 1);
+  const population = await start(request, members, dataHash(strategy, data), onLog);
   try {
-    await train(run, prepared, plan, request);
+    await train(population, prepared, plan, request);
+    const { best, outcomes } = population;
+    const run = population.runs[best];
     onProgress?.({ ...progressOf(run, prepared.set, plan.options, 0), phase: "evaluation", fraction: TRAINING_END });
+    onLog(seedLines(outcomes, best));
     const trained = await run.finish();
     const model = trainedModel({
       name: spec.model,
       strategy,
       prepared,
-      plan,
+      plan: { ...plan, options: members[best].options },
       trained,
       metrics: await measureParts(prepared, run.session),
       data: data.learnt,
@@ -102,9 +106,10 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
       codeVersion: TRAINING_VERSION,
       backend: backend.name,
     });
-    return { ...encodeModel(model), summary: summaryOf(model.manifest, prepared.report.findings), model };
+    const summary = summaryOf(model.manifest, prepared.report.findings);
+    return { ...encodeModel(model), summary: { ...summary, ...seedSummary(outcomes) }, model };
   } finally {
-    run.session.dispose();
+    population.dispose();
   }
 }
 
@@ -120,30 +125,26 @@ function dataHash(strategy: V3Strategy, { learnt }: TrainingData): string {
 }
 
 /** From the checkpoint where there is one that fits. */
-function startRun(
+async function start(
   { backend, checkpoint }: TrainingRequest,
-  member: Member,
+  members: readonly Member[],
   hash: string,
   onLog: (lines: string[]) => void,
-): Promise<TrainingRun> {
-  if (checkpoint === undefined) return TrainingRun.create(backend, member, hash);
+): Promise<Population> {
+  if (checkpoint === undefined) return Population.start(backend, members, hash);
   try {
-    const { identity, position } = decodeCheckpoint(checkpoint);
-    if (identity !== runIdentity(member, hash)) throw foreign();
-    onLog([`goes on from a checkpoint: ${position.epochs} epochs and ${position.batches} batches are done`]);
+    const population = await Population.start(backend, members, hash, checkpoint);
+    const { epochs, batches } = population.runs[0].position;
+    onLog([`goes on from a checkpoint: ${epochs} epochs and ${batches} batches are done`]);
+    return population;
   } catch (thrown) {
     onLog([`warning: ${Problem.from(thrown).message} The run starts from its beginning.`]);
-    return TrainingRun.create(backend, member, hash);
+    return Population.start(backend, members, hash);
   }
-  return TrainingRun.create(backend, member, hash, checkpoint);
-}
-
-function foreign(): Problem {
-  return new Problem("conflict", "The checkpoint is of another strategy, other data or another version.");
 }
 
 async function train(
-  run: TrainingRun,
+  population: Population,
   { set }: PreparedTraining,
   { network, options }: Pick<Member, "network" | "options">,
   { onProgress, onTurn, turnBatches: asked }: TrainingRequest,
@@ -151,16 +152,40 @@ async function train(
   const windowRows = network.kind === "mlp" ? 1 : network.sequenceLength;
   const perBatch = OPERATIONS_PER_WEIGHT * parameterLayout(network).length * windowRows * options.batchRows;
   const turnBatches = asked ?? Math.max(1, Math.floor(TURN_OPERATIONS / perBatch));
+  const share = Math.max(1, Math.floor(turnBatches / population.runs.length));
   let rows = 0;
-  while (!run.isFinished) {
-    const { epochs, batches } = run.position;
-    await run.advance(turnBatches);
-    const isEpochEnd = run.position.epochs > epochs;
-    const last = isEpochEnd ? run.batchesPerEpoch : run.position.batches;
-    rows += Math.min(set.training.length, last * options.batchRows) - batches * options.batchRows;
-    onProgress?.(progressOf(run, set, options, rows));
-    await onTurn?.(() => run.checkpoint());
+  for (let learning = population.learning; learning.length > 0; learning = population.learning) {
+    const before = learning.map(({ position }) => position);
+    await population.advance(share);
+    for (const [index, run] of learning.entries()) rows += examplesSince(run, before[index], set, options);
+    // Its fraction never falls: the one that is shown is the slowest, and none is given up for another.
+    onProgress?.(progressOf(learning[0], set, options, rows));
+    await onTurn?.(() => population.checkpoint());
   }
+}
+
+/** Within one epoch, since a run stops at its end. */
+function examplesSince(
+  { position, batchesPerEpoch }: TrainingRun,
+  before: RunPosition,
+  { training }: TrainingSet,
+  { batchRows }: TrainingOptions,
+): number {
+  const last = position.epochs > before.epochs ? batchesPerEpoch : position.batches;
+  return Math.max(0, Math.min(training.length, last * batchRows) - before.batches * batchRows);
+}
+
+/** What the seed alone changed; nothing to tell of a single one. */
+function seedLines(outcomes: readonly SeedOutcome[], best: number): string[] {
+  if (outcomes.length === 1) return [];
+  return outcomes.map(
+    ({ seed, loss, problem }, index) =>
+      `seed ${seed}: ${problem === null ? `loss ${loss?.toPrecision(5)}` : `failed: ${problem}`}${index === best ? " (the best: the model)" : ""}`,
+  );
+}
+
+function seedSummary(outcomes: readonly SeedOutcome[]): TrainingSummary {
+  return outcomes.length === 1 ? {} : { seeds: outcomes.map(({ seed, loss }) => ({ seed, loss })) };
 }
 
 const NOTHING_YET = {

@@ -84,10 +84,13 @@ export class TrainingRun {
     backend: TrainingBackend,
     members: readonly Member[],
     dataHash: string,
+    checkpoints: readonly (Uint8Array | undefined)[] = [],
   ): Promise<TrainingRun[]> {
     for (const member of members) checkMember(member);
     const sessions = await backend.createPopulation(members);
-    return Promise.all(sessions.map((session, index) => TrainingRun.#start(session, members[index], dataHash)));
+    return Promise.all(
+      sessions.map((session, index) => TrainingRun.#start(session, members[index], dataHash, checkpoints[index])),
+    );
   }
 
   static async #start(session: TrainingSession, member: Member, dataHash: string, checkpoint?: Uint8Array) {

@@ -23,7 +23,7 @@ export function smallStrategy(trainingData: Readonly<Record<string, string>> = {
 }
 
 export function smallSpec(
-  change: Partial<Pick<TrainSpec, "seed" | "epochs" | "backend" | "fast">> = {},
+  change: Partial<Pick<TrainSpec, "seed" | "seeds" | "epochs" | "backend" | "fast">> = {},
   trainingData: Readonly<Record<string, string>> = {},
 ): TrainSpec {
   return trainSpec.parse({

@@ -1,0 +1,135 @@
+/**
+ * Several networks that differ in their seed alone, trained side by side: as one population where the backend trains it as
+ * one. The best of them by validation loss is the run's model; what the seed alone changes is told of the others.
+ */
+import { Problem } from "../../protocol/problem.ts";
+import { decodeCheckpoint, type Member, runIdentity, type TrainingBackend, TrainingRun } from "../training/index.ts";
+
+/** How one seed ended, in the order of the seeds. */
+export interface SeedOutcome {
+  readonly seed: number;
+  /** Best validation loss (training loss where nothing validates); null for a run that failed. */
+  readonly loss: number | null;
+  readonly problem: string | null;
+}
+
+/** The same member with `count` seeds, from its own on; past 2^32 - 1 they go on at 0. */
+export function withSeeds(member: Member, count: number): Member[] {
+  const { options } = member;
+  return Array.from({ length: count }, (_, index) => ({
+    ...member,
+    options: { ...options, seed: (options.seed + index) >>> 0 },
+  }));
+}
+
+export class Population {
+  /** In the order of the seeds. */
+  readonly runs: readonly TrainingRun[];
+  readonly #members: readonly Member[];
+  readonly #problems = new Map<TrainingRun, Problem>();
+
+  private constructor(members: readonly Member[], runs: readonly TrainingRun[]) {
+    this.#members = members;
+    this.runs = runs;
+  }
+
+  /** Throws a `Problem` for members that cannot be trained, and for a checkpoint that is damaged or of another population. */
+  static async start(
+    backend: TrainingBackend,
+    members: readonly Member[],
+    dataHash: string,
+    checkpoint?: Uint8Array,
+  ): Promise<Population> {
+    const parts = checkpoint === undefined ? [] : unpack(checkpoint, members, dataHash);
+    if (members.length === 1) {
+      return new Population(members, [await TrainingRun.create(backend, members[0], dataHash, parts[0])]);
+    }
+    return new Population(members, await TrainingRun.createPopulation(backend, members, dataHash, parts));
+  }
+
+  get learning(): TrainingRun[] {
+    return this.runs.filter((run) => !run.isFinished && !this.#problems.has(run));
+  }
+
+  /**
+   * Asked for together, so that a backend that trains a population as one gets every member's batches at once. A member that
+   * fails is left out; throws its `Problem` when it was the last.
+   */
+  async advance(batches: number): Promise<void> {
+    const learning = this.learning;
+    const turns = await Promise.allSettled(learning.map((run) => run.advance(batches)));
+    for (const [index, turn] of turns.entries()) {
+      if (turn.status === "rejected") this.#problems.set(learning[index], Problem.from(turn.reason));
+    }
+    const [first] = this.#problems.values();
+    if (first !== undefined && this.#problems.size === this.runs.length) throw first;
+  }
+
+  async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
+    const parts: Uint8Array[] = [];
+    for (const run of this.runs) parts.push(await run.checkpoint());
+    return pack(parts);
+  }
+
+  get outcomes(): SeedOutcome[] {
+    return this.runs.map((run, index) => {
+      const problem = this.#problems.get(run);
+      const { seed } = this.#members[index].options;
+      if (problem !== undefined) return { seed, loss: null, problem: problem.message };
+      return { seed, loss: run.position.best?.loss ?? null, problem: null };
+    });
+  }
+
+  /** Index of the run with the lowest loss; of equals the first. */
+  get best(): number {
+    const losses = this.outcomes.map(({ loss }) => loss ?? Number.POSITIVE_INFINITY);
+    return losses.indexOf(Math.min(...losses));
+  }
+
+  dispose(): void {
+    for (const { session } of this.runs) session.dispose();
+  }
+}
+
+/** One checkpoint stands as it is; several follow their count and lengths, each a 32-bit number in little-endian order. */
+function pack(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  if (parts.length === 1) return new Uint8Array(parts[0]);
+  const head = 4 * (1 + parts.length);
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, head));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, parts.length, true);
+  let offset = head;
+  for (const [index, part] of parts.entries()) {
+    view.setUint32(4 * (index + 1), part.length, true);
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
+}
+
+/** Each part has its own checksum; that all belong to these members is checked here. */
+function unpack(bytes: Uint8Array, members: readonly Member[], dataHash: string): Uint8Array[] {
+  const parts = members.length === 1 ? [bytes] : partsOf(bytes, members.length);
+  for (const [index, part] of parts.entries()) {
+    if (decodeCheckpoint(part).identity !== runIdentity(members[index], dataHash)) {
+      throw new Problem("conflict", "The checkpoint is of another strategy, other data or another version.");
+    }
+  }
+  return parts;
+}
+
+function partsOf(bytes: Uint8Array, count: number): Uint8Array[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const head = 4 * (1 + count);
+  const damaged = new Problem("invalid-request", "The checkpoint is damaged, or of another number of networks.");
+  if (bytes.length < head || view.getUint32(0, true) !== count) throw damaged;
+  let offset = head;
+  const parts = Array.from({ length: count }, (_, index) => {
+    const length = view.getUint32(4 * (index + 1), true);
+    const part = bytes.subarray(offset, offset + length);
+    offset += length;
+    return part;
+  });
+  if (offset !== bytes.length) throw damaged;
+  return parts;
+}
