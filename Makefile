@@ -15,7 +15,7 @@ RESULTS := .ktrdr/test-results
 .PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check clean
 
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
 
 install: $(INSTALLED) ## install the npm packages, compile the training kernels
 

@@ -5,7 +5,7 @@ import { MODEL_MEDIA_TYPE } from "../../protocol/training.ts";
 import { ADMIN_TOKEN, api, enrol, NodeStandIn } from "./support.ts";
 
 async function upload(text: string): Promise<string> {
-  const bytes = new TextEncoder().encode(text);
+  const bytes = new TextEncoder().encode(text) as Uint8Array<ArrayBuffer>;
   const sha256 = await sha256Hex(bytes);
   const response = await SELF.fetch(`http://plane/api/v1/artefacts/${sha256}`, {
     method: "PUT",
