@@ -27,7 +27,7 @@ $(PACKAGES): package-lock.json
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-demo: $(INSTALLED) ## run a real backtest through the whole system, and write its report
+demo: $(INSTALLED) ## backtest rules, train a network and test it, through the whole system, with reports
 	@node cli/demo.ts
 
 dev: $(INSTALLED) ## control plane (live reload) and two nodes, staying up
