@@ -35,7 +35,9 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function machine(): Machine {
-  return { prefix: join(folder, "root"), isImage: false, environment: { PATH: stand.path } };
+  // Where the tests' own folders stand says nothing of a machine on which ktrdr is installed.
+  const modeOf = (path: string): number => (folder.startsWith(path) ? 0o755 : statSync(path).mode);
+  return { prefix: join(folder, "root"), isImage: false, environment: { PATH: stand.path }, modeOf };
 }
 
 /** Code that everyone may read. */

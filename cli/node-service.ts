@@ -43,6 +43,8 @@ export interface Machine {
   /** A folder that will become a machine, such as a container's: nothing runs there yet. */
   readonly isImage: boolean;
   readonly environment: NodeJS.ProcessEnv;
+  /** A file's permissions, as `stat` gives them; in place of the file system's own. */
+  readonly modeOf?: (path: string) => number;
 }
 
 export interface InstallRequest {
@@ -111,7 +113,7 @@ function checkWords({ limits, nodePath, codePath }: InstallRequest): void {
 
 /** Writes the files and runs the commands; resolves when the node answers as connected (at once for an image). */
 export async function install(machine: Machine, plan: InstallPlan, request: InstallRequest): Promise<void> {
-  if (!machine.isImage) checkReadable(plan, request);
+  if (!machine.isImage) checkReadable(machine, plan, request);
   const type = plan.resolved.settings.workerType;
   // A limit that is no longer asked for must not stay behind.
   rmSync(`${machine.prefix}${dropInFolder(type)}`, { recursive: true, force: true });
@@ -124,12 +126,16 @@ export async function install(machine: Machine, plan: InstallPlan, request: Inst
 }
 
 /** The service runs as a user of its own: a checkout in somebody's private home would not start, and not say why. */
-function checkReadable({ resolved }: InstallPlan, { nodePath, codePath }: InstallRequest): void {
+function checkReadable(
+  { modeOf = (path) => statSync(path).mode }: Machine,
+  { resolved }: InstallPlan,
+  { nodePath, codePath }: InstallRequest,
+): void {
   const code = codePath.replace("%i", resolved.settings.workerType);
   for (const file of [nodePath, join(code, "compute-node", "main.ts")]) {
     for (let path = file; path !== "/"; path = dirname(path)) {
       const needed = path === file ? 0o004 : 0o001;
-      if ((statSync(path).mode & needed) !== 0) continue;
+      if ((modeOf(path) & needed) !== 0) continue;
       throw new Problem("invalid-request", `The user ktrdr may not read ${file}: ${path} is closed to others`, {
         cure: "Put ktrdr where everyone may read it, such as /opt/ktrdr, and run ktrdr from there.",
       });

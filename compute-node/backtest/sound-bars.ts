@@ -10,7 +10,7 @@ const HIGHEST_PRICE = 1e100;
 const LATEST_MS = 8.64e15;
 
 /**
- * Times ascend, prices are finite and within [low, high]. One pass without a branch a column. Prices of zero and below
+ * Times are whole milliseconds that ascend, prices are finite and within [low, high]. One pass without a branch a column. Prices of zero and below
  * are taken: they are real in some markets, and nothing is bought at them.
  *
  * @throws Problem `invalid-data` that names the first bar at fault, counted from 0
@@ -25,6 +25,7 @@ export function requireSoundBars(bars: BarColumns, name: string): void {
     // Written so that a NaN anywhere makes it false.
     const isSound =
       time > previous &&
+      Number.isInteger(time) &&
       time >= -LATEST_MS &&
       time <= LATEST_MS &&
       top <= HIGHEST_PRICE &&
@@ -92,9 +93,11 @@ function beyondNumbers(what: string, value: number): Problem {
 
 function unsound({ timeMs, open, high, low, close }: BarColumns, bar: number, name: string): Problem {
   const prices = `open ${open[bar]}, high ${high[bar]}, low ${low[bar]}, close ${close[bar]}`;
-  const isTime = !(Math.abs(timeMs[bar]) <= LATEST_MS) || (bar > 0 && !(timeMs[bar] > timeMs[bar - 1]));
+  const time = timeMs[bar];
+  const isWhole = Number.isInteger(time) && Math.abs(time) <= LATEST_MS;
+  const isTime = !isWhole || (bar > 0 && !(time > timeMs[bar - 1]));
   const message = isTime
-    ? `Bar ${bar} of ${name} has the time ${timeMs[bar]}, which does not follow ${bar === 0 ? "anything" : timeMs[bar - 1]}.`
+    ? `Bar ${bar} of ${name} has the time ${time}, which ${isWhole ? `does not follow ${timeMs[bar - 1]}` : "is no date in whole milliseconds"}.`
     : `Bar ${bar} of ${name} has ${prices}: prices must be numbers, with low the least and high the greatest.`;
   return new Problem("invalid-data", message, {
     cure: "Correct the bars, or load them into the store, which checks them.",
