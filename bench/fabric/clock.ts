@@ -1,6 +1,9 @@
-/** One clock for all processes of this machine: milliseconds since 1970 with fractions, from the monotonic clock. */
+/**
+ * One clock for all processes of this machine: milliseconds with fractions of the system's monotonic clock. Each process's
+ * `performance.timeOrigin` comes from the wall clock at its start, and those differ by what that was corrected meanwhile.
+ */
 export function now(): number {
-  return performance.timeOrigin + performance.now();
+  return Number(process.hrtime.bigint()) / 1e6;
 }
 
 /** The value below which `percent` of the values lie (nearest rank). */
