@@ -1,9 +1,10 @@
 /** The report of a backtest as one HTML file that needs nothing else: no server, no network, no second file. */
 import { createHash } from "node:crypto";
 import type { BacktestResult, BacktestSettings, ResultWarning } from "../../protocol/index.ts";
+import { reportDocument, section } from "./document.ts";
 import { excursionChart } from "./excursion-chart.ts";
 import { type Figure, type FigureForm, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
-import { embeddedJson, html, type Insertable, inlineScript, type Markup, trustedMarkup } from "./markup.ts";
+import { embeddedJson, html, type Insertable, inlineScript, type Markup } from "./markup.ts";
 import { monthlyTable } from "./monthly-table.ts";
 import {
   formatExact,
@@ -34,21 +35,10 @@ export function renderBacktestReport(result: BacktestResult, options: ReportOpti
   const assets = pageAssets();
   const library = inlineScript(assets.chartLibrary);
   const script = inlineScript(assets.script);
-  const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${scriptHash(library)} ${scriptHash(script)}; base-uri 'none'; form-action 'none'`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${title} · ${result.symbol} · backtest</title>
-<link rel="icon" href="data:,">
-<style>
-${trustedMarkup(assets.style)}</style>
-</head>
-<body>
-${pageHeader(title, result)}
+  return reportDocument({
+    title: `${title} · ${result.symbol} · backtest`,
+    scripts: `${scriptHash(library)} ${scriptHash(script)}`,
+    body: html`${pageHeader(title, result)}
 <main>
 ${warnings(result.warnings)}
 ${headlines(result)}
@@ -64,18 +54,12 @@ ${hashesSection(result)}
 ${pageFooter(assets.chartLicence)}
 <script type="application/json" id="report-data">${embeddedJson(reportData(result))}</script>
 <script>${library}</script>
-<script>${script}</script>
-</body>
-</html>
-`.text;
+<script>${script}</script>`,
+  });
 }
 
 function scriptHash(script: Markup): string {
   return `'sha256-${createHash("sha256").update(script.text).digest("base64")}'`;
-}
-
-function section(id: string, heading: string, content: Markup): Markup {
-  return html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${heading}</h2>${content}</section>`;
 }
 
 function pageHeader(title: string, result: BacktestResult): Markup {

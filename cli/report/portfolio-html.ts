@@ -1,10 +1,10 @@
 /** The report of a portfolio as one HTML file that needs nothing else, not even a script. */
 import type { PortfolioResult, PortfolioTrade } from "../../protocol/index.ts";
+import { reportDocument, section } from "./document.ts";
 import { SIDE_ROWS, SIDES } from "./figures.ts";
-import { html, type Markup, trustedMarkup } from "./markup.ts";
+import { html, type Markup } from "./markup.ts";
 import { monthlyTable } from "./monthly-table.ts";
 import { formatExact, formatFigure, formatNumber, formatTime, unitOf } from "./number-format.ts";
-import { pageAssets } from "./page-assets.ts";
 import { HEADLINE_STATISTICS, STATISTIC_GROUPS } from "./statistics-groups.ts";
 
 /** A page with more would be slow to open; `trades.parquet` has all of them. */
@@ -18,20 +18,9 @@ const WIDTH = 1000;
 export function renderPortfolioReport(result: PortfolioResult): string {
   const { strategyName, symbols, statistics } = result;
   const count = `${symbols.length} ${symbols.length === 1 ? "symbol" : "symbols"}`;
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${strategyName} · ${count} · backtest</title>
-<link rel="icon" href="data:,">
-<style>
-${trustedMarkup(pageAssets().style)}</style>
-</head>
-<body>
-<header><h1>${strategyName}</h1><p class="subject"><span>${count}</span><span>${result.timeframe} bars</span><span>${formatTime(statistics.startMs)} to ${formatTime(statistics.endMs)}</span><span>${formatNumber(result.symbolBars, 0)} bars</span></p></header>
+  return reportDocument({
+    title: `${strategyName} · ${count} · backtest`,
+    body: html`<header><h1>${strategyName}</h1><p class="subject"><span>${count}</span><span>${result.timeframe} bars</span><span>${formatTime(statistics.startMs)} to ${formatTime(statistics.endMs)}</span><span>${formatNumber(result.symbolBars, 0)} bars</span></p></header>
 <main>
 ${warnings(result)}
 ${headlines(result)}
@@ -43,14 +32,8 @@ ${section("months", "Monthly returns", html`<p class="note">In percent of the eq
 ${section("trades", "Trades", tradeTable(result))}
 ${section("hashes", "Reproducing it", hashes(result))}
 </main>
-<footer><p>Made by ktrdr. A backtest says what would have been, under its costs; not what will be.</p></footer>
-</body>
-</html>
-`.text;
-}
-
-function section(id: string, heading: string, content: Markup): Markup {
-  return html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${heading}</h2>${content}</section>`;
+<footer><p>Made by ktrdr. A backtest says what would have been, under its costs; not what will be.</p></footer>`,
+  });
 }
 
 function warnings({ warnings: list }: PortfolioResult): Markup {

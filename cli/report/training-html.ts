@@ -1,7 +1,7 @@
 /** The report of a training run as one HTML file that needs nothing else, not even a script. */
 import type { ModelManifest } from "../../compute-node/models/index.ts";
-import { html, type Markup, trustedMarkup } from "./markup.ts";
-import { pageAssets } from "./page-assets.ts";
+import { reportDocument, section } from "./document.ts";
+import { html, type Markup } from "./markup.ts";
 import { type FigureTable, type LossCurve, lossCurves, trainingFacts, trainingTables } from "./training-figures.ts";
 
 const WIDTH = 1000;
@@ -14,33 +14,16 @@ export function renderTrainingReport(manifest: ModelManifest): string {
   const facts = trainingFacts(manifest).map(
     ([name, value]) => html`<tr><th scope="row">${name}</th><td>${value}</td></tr>`,
   );
-  return html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${manifest.name} · training</title>
-<link rel="icon" href="data:,">
-<style>
-${trustedMarkup(pageAssets().style)}</style>
-</head>
-<body>
-<header><h1>${manifest.name}</h1><p class="subject"><span>${manifest.strategy.name}</span></p></header>
+  return reportDocument({
+    title: `${manifest.name} · training`,
+    body: html`<header><h1>${manifest.name}</h1><p class="subject"><span>${manifest.strategy.name}</span></p></header>
 <main>
 ${section("run", "The run", html`<table class="figures">${facts}</table>`)}
 ${section("curve", "Learning curve", curveChart(curves, manifest.training?.bestEpoch ?? null))}
 ${trainingTables(manifest).map((table, index) => section(`table-${index}`, table.title, tableOf(table)))}
 </main>
-<footer><p>Made by ktrdr. Figures of the test part are of bars that the network never saw.</p></footer>
-</body>
-</html>
-`.text;
-}
-
-function section(id: string, heading: string, content: Markup): Markup {
-  return html`<section id="${id}" aria-labelledby="${id}-heading"><h2 id="${id}-heading">${heading}</h2>${content}</section>`;
+<footer><p>Made by ktrdr. Figures of the test part are of bars that the network never saw.</p></footer>`,
+  });
 }
 
 function tableOf({ title, note, headings, rows }: FigureTable): Markup {
