@@ -3,7 +3,7 @@
  * one. The best of them by validation loss is the run's model; what the seed alone changes is told of the others.
  */
 import { Problem } from "../../protocol/problem.ts";
-import { decodeCheckpoint, type Member, runIdentity, type TrainingBackend, TrainingRun } from "../training/index.ts";
+import { type Member, type TrainingBackend, TrainingRun, TrainingTurns } from "../training/index.ts";
 
 /** How one seed ended, in the order of the seeds. */
 export interface SeedOutcome {
@@ -26,11 +26,12 @@ export class Population {
   /** In the order of the seeds. */
   readonly runs: readonly TrainingRun[];
   readonly #members: readonly Member[];
-  readonly #problems = new Map<TrainingRun, Problem>();
+  readonly #turns: TrainingTurns;
 
   private constructor(members: readonly Member[], runs: readonly TrainingRun[]) {
     this.#members = members;
     this.runs = runs;
+    this.#turns = new TrainingTurns(runs);
   }
 
   /** Throws a `Problem` for members that cannot be trained, and for a checkpoint that is damaged or of another population. */
@@ -40,7 +41,7 @@ export class Population {
     dataHash: string,
     checkpoint?: Uint8Array,
   ): Promise<Population> {
-    const parts = checkpoint === undefined ? [] : unpack(checkpoint, members, dataHash);
+    const parts = checkpoint === undefined ? [] : unpack(checkpoint, members.length);
     if (members.length === 1) {
       return new Population(members, [await TrainingRun.create(backend, members[0], dataHash, parts[0])]);
     }
@@ -48,21 +49,15 @@ export class Population {
   }
 
   get learning(): TrainingRun[] {
-    return this.runs.filter((run) => !run.isFinished && !this.#problems.has(run));
+    return this.#turns.learning;
   }
 
-  /**
-   * Asked for together, so that a backend that trains a population as one gets every member's batches at once. A member that
-   * fails is left out; throws its `Problem` when it was the last.
-   */
+  /** A member that fails is left out; throws its `Problem` when it was the last. */
   async advance(batches: number): Promise<void> {
-    const learning = this.learning;
-    const turns = await Promise.allSettled(learning.map((run) => run.advance(batches)));
-    for (const [index, turn] of turns.entries()) {
-      if (turn.status === "rejected") this.#problems.set(learning[index], Problem.from(turn.reason));
-    }
-    const [first] = this.#problems.values();
-    if (first !== undefined && this.#problems.size === this.runs.length) throw first;
+    await this.#turns.advance(batches);
+    const { problems } = this.#turns;
+    const [first] = problems.values();
+    if (first !== undefined && problems.size === this.runs.length) throw first;
   }
 
   async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
@@ -73,7 +68,7 @@ export class Population {
 
   get outcomes(): SeedOutcome[] {
     return this.runs.map((run, index) => {
-      const problem = this.#problems.get(run);
+      const problem = this.#turns.problems.get(run);
       const { seed } = this.#members[index].options;
       if (problem !== undefined) return { seed, loss: null, problem: problem.message };
       return { seed, loss: run.position.best?.loss ?? null, problem: null };
@@ -107,18 +102,9 @@ function pack(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** Each part has its own checksum; that all belong to these members is checked here. */
-function unpack(bytes: Uint8Array, members: readonly Member[], dataHash: string): Uint8Array[] {
-  const parts = members.length === 1 ? [bytes] : partsOf(bytes, members.length);
-  for (const [index, part] of parts.entries()) {
-    if (decodeCheckpoint(part).identity !== runIdentity(members[index], dataHash)) {
-      throw new Problem("conflict", "The checkpoint is of another strategy, other data or another version.");
-    }
-  }
-  return parts;
-}
-
-function partsOf(bytes: Uint8Array, count: number): Uint8Array[] {
+/** Each part has its own checksum, and its run says whether it is its own. */
+function unpack(bytes: Uint8Array, count: number): Uint8Array[] {
+  if (count === 1) return [bytes];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const head = 4 * (1 + count);
   const damaged = new Problem("invalid-request", "The checkpoint is damaged, or of another number of networks.");

@@ -27,4 +27,4 @@ export {
   type TrainingSet,
 } from "./network.ts";
 export { initialParameters } from "./random.ts";
-export { runIdentity, type TrainedNetwork, TrainingRun, trainAll, trainPopulation } from "./train.ts";
+export { runIdentity, type TrainedNetwork, TrainingRun, TrainingTurns, trainAll, trainPopulation } from "./train.ts";

@@ -76,7 +76,8 @@ export class TrainingRun {
     checkpoint?: Uint8Array,
   ): Promise<TrainingRun> {
     checkMember(member);
-    return TrainingRun.#start(await backend.create(member), member, dataHash, checkpoint);
+    const from = continued(member, dataHash, checkpoint);
+    return TrainingRun.#start(await backend.create(member), member, dataHash, from);
   }
 
   /** The same for several members at once. */
@@ -87,27 +88,21 @@ export class TrainingRun {
     checkpoints: readonly (Uint8Array | undefined)[] = [],
   ): Promise<TrainingRun[]> {
     for (const member of members) checkMember(member);
+    const from = members.map((member, index) => continued(member, dataHash, checkpoints[index]));
     const sessions = await backend.createPopulation(members);
     return Promise.all(
-      sessions.map((session, index) => TrainingRun.#start(session, members[index], dataHash, checkpoints[index])),
+      sessions.map((session, index) => TrainingRun.#start(session, members[index], dataHash, from[index])),
     );
   }
 
-  static async #start(session: TrainingSession, member: Member, dataHash: string, checkpoint?: Uint8Array) {
+  static async #start(session: TrainingSession, member: Member, dataHash: string, from: Checkpoint | null) {
     const run = new TrainingRun(session, member, runIdentity(member, dataHash));
-    if (checkpoint !== undefined) await run.#restore(decodeCheckpoint(checkpoint));
-    return run;
-  }
-
-  async #restore({ identity, position, learnt, bestParameters }: Checkpoint): Promise<void> {
-    if (identity !== this.#identity) {
-      throw new Problem("conflict", "The checkpoint is of another network, other options or other data.", {
-        cure: "Continue with the strategy and the data that it was made with, or start anew.",
-      });
+    if (from !== null) {
+      await session.setState(from.learnt);
+      run.#position = from.position;
+      run.#bestParameters = from.bestParameters;
     }
-    await this.session.setState(learnt);
-    this.#position = position;
-    this.#bestParameters = bestParameters;
+    return run;
   }
 
   get position(): RunPosition {
@@ -237,6 +232,42 @@ export class TrainingRun {
   }
 }
 
+/** Read before there is a session, which nobody would close. Throws a Problem for one that is damaged or of another run. */
+function continued(member: Member, dataHash: string, checkpoint: Uint8Array | undefined): Checkpoint | null {
+  if (checkpoint === undefined) return null;
+  const from = decodeCheckpoint(checkpoint);
+  if (from.identity === runIdentity(member, dataHash)) return from;
+  throw new Problem("conflict", "The checkpoint is of another strategy, other data or another version.", {
+    cure: "Continue with the strategy and the data that it was made with, or start anew.",
+  });
+}
+
+/** Runs that are trained in turns. One that fails is left out, and the others go on. */
+export class TrainingTurns {
+  readonly problems = new Map<TrainingRun, Problem>();
+  readonly #runs: readonly TrainingRun[];
+
+  constructor(runs: readonly TrainingRun[]) {
+    this.#runs = runs;
+  }
+
+  get learning(): TrainingRun[] {
+    return this.#runs.filter((run) => !run.isFinished && !this.problems.has(run));
+  }
+
+  /**
+   * One turn of all that learn. They are asked together, so that a backend that trains a population as one gets every
+   * member's batches at once.
+   */
+  async advance(batches: number): Promise<void> {
+    const { learning } = this;
+    const turns = await Promise.allSettled(learning.map((run) => run.advance(batches)));
+    for (const [index, turn] of turns.entries()) {
+      if (turn.status === "rejected") this.problems.set(learning[index], Problem.from(turn.reason));
+    }
+  }
+}
+
 /** Batches that one member of a population trains before the next has its turn. */
 const TURN_BATCHES = 64;
 
@@ -251,14 +282,7 @@ export async function trainAll(runs: readonly TrainingRun[]): Promise<TrainedNet
 
 /** Trains to the end, several runs in turns; one that fails has its Problem as outcome, and the others go on. */
 export async function trainPopulation(runs: readonly TrainingRun[]): Promise<(TrainedNetwork | Problem)[]> {
-  const problems = new Map<TrainingRun, Problem>();
-  const isLearning = (run: TrainingRun) => !run.isFinished && !problems.has(run);
-  for (let learning = runs.filter(isLearning); learning.length > 0; learning = learning.filter(isLearning)) {
-    // Asked for together, so that a backend that trains a population as one gets every member's batches at once.
-    const turns = await Promise.allSettled(learning.map((run) => run.advance(TURN_BATCHES)));
-    for (const [index, turn] of turns.entries()) {
-      if (turn.status === "rejected") problems.set(learning[index], Problem.from(turn.reason));
-    }
-  }
-  return Promise.all(runs.map((run) => problems.get(run) ?? run.finish()));
+  const turns = new TrainingTurns(runs);
+  while (turns.learning.length > 0) await turns.advance(TURN_BATCHES);
+  return Promise.all(runs.map((run) => turns.problems.get(run) ?? run.finish()));
 }
