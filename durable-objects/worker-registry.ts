@@ -10,11 +10,9 @@ import {
   HEARTBEAT_REQUEST,
   HEARTBEAT_RESPONSE,
   type Lease,
-  LIMITS,
   type ModelVersion,
   makeToken,
   type NodeMessage,
-  nodeMessage,
   type Operation,
   type OperationDetail,
   type OperationEvent,
@@ -31,7 +29,6 @@ import {
   sha256Hex,
   type Worker,
   type WorkerHistoryEntry,
-  wire,
 } from "../protocol/index.ts";
 import { ArtefactCollection } from "./artefact-collection.ts";
 import { Authorization } from "./authorization.ts";
@@ -39,6 +36,7 @@ import { attachmentOf, Connections, closeQuietly, sendFrames, setAttachment } fr
 import { durableSql } from "./durable-sql.ts";
 import type { Environment } from "./environment.ts";
 import { Followers, isFollower } from "./followers.ts";
+import { parseFrame } from "./node-frame.ts";
 import { makeOperationId } from "./operation-id.ts";
 import { problemResponse } from "./problem-response.ts";
 import {
@@ -57,8 +55,6 @@ import type { RegistryMetrics } from "./scheduler/registry-metrics.ts";
 import { type AcceptedOperation, type Outcome, Scheduler } from "./scheduler/scheduler.ts";
 import type { Sql } from "./scheduler/sql.ts";
 import { type TokenRecord, TokenStore } from "./tokens.ts";
-
-const messageWire = wire(nodeMessage);
 
 /** Messages in one connection that cannot be understood before it is closed. */
 const FAULTS_ALLOWED = 20;
@@ -598,23 +594,4 @@ function makeTokenId(): string {
 
 function fillRandom(bytes: Uint8Array): void {
   crypto.getRandomValues(bytes);
-}
-
-/** The messages of a frame, checked. Throws a Problem with what is wrong. */
-function parseFrame(frame: string | ArrayBuffer): NodeMessage[] {
-  if (typeof frame !== "string") throw new Problem("invalid-request", "A frame must be text, not binary.");
-  if (frame.length > LIMITS.socketMessageBytes) {
-    throw new Problem(
-      "too-large",
-      `A frame of ${frame.length} bytes is over the limit of ${LIMITS.socketMessageBytes}.`,
-    );
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(frame);
-  } catch {
-    throw new Problem("invalid-request", "The frame is not JSON.");
-  }
-  const messages = Array.isArray(json) ? json : [json];
-  return messages.map((message) => messageWire.parse(message, "message"));
 }

@@ -62,6 +62,13 @@ export const nodeMessage = z.discriminatedUnion("type", [
 ]);
 export type NodeMessage = z.infer<typeof nodeMessage>;
 
+/** The messages that end an attempt, which a node repeats until they are acknowledged. */
+export type EndReport = Extract<NodeMessage, { type: "complete" | "fail" | "stopped" }>;
+
+export function endsAttempt(message: NodeMessage): message is EndReport {
+  return message.type === "complete" || message.type === "fail" || message.type === "stopped";
+}
+
 export const registryMessage = z.discriminatedUnion("type", [
   /** Answer to `hello`: the leases that live on; the node stops all others. */
   z.strictObject({

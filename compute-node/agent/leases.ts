@@ -1,11 +1,17 @@
 /** What happens to a lease on the node: see `Stage` in model.ts for its life. */
-import { allowanceOf, datasetsOf, type Lease, type Progress, type RegistryMessage } from "../../protocol/index.ts";
+import {
+  allowanceOf,
+  datasetsOf,
+  type EndReport,
+  type Lease,
+  type Progress,
+  type RegistryMessage,
+} from "../../protocol/index.ts";
 import { fullJitterMs } from "./backoff.ts";
 import { tellCheckpoint } from "./checkpoints.ts";
 import { addLines, emptyLog, isEmptyLog, takeLines } from "./job-log.ts";
 import {
   type AgentState,
-  type EndReport,
   type Holding,
   type JobOutcome,
   leaseKey,

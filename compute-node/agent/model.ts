@@ -5,6 +5,7 @@
 import type {
   Capabilities,
   DatasetRef,
+  EndReport,
   Lease,
   NodeMessage,
   OperationResult,
@@ -85,8 +86,6 @@ export interface CheckpointRef {
   readonly sha256: string;
   readonly bytes: number;
 }
-
-export type EndReport = Extract<NodeMessage, { type: "complete" | "fail" | "stopped" }>;
 
 export interface Holding extends Lease {
   readonly spec: OperationSpec;

@@ -6,7 +6,7 @@
  * has come by then (as J. Nagle does with small packets, RFC 896); while slots are free and nothing waits for this one,
  * for a moment. So one job alone is never held up, no slot stays empty for it, and many share writes.
  */
-import type { NodeMessage } from "../../protocol/index.ts";
+import { endsAttempt, type NodeMessage } from "../../protocol/index.ts";
 import { leaseKey } from "./model.ts";
 
 /** The longest that a message waits for company. */
@@ -75,8 +75,7 @@ export class Outbox {
 function withoutNeedlessAccepts(messages: readonly NodeMessage[]): NodeMessage[] {
   const ended = new Set<string>();
   for (const message of messages) {
-    if (message.type === "complete" || message.type === "fail" || message.type === "stopped")
-      ended.add(leaseKey(message));
+    if (endsAttempt(message)) ended.add(leaseKey(message));
   }
   return messages.filter((message) => message.type !== "accept" || !ended.has(leaseKey(message)));
 }

@@ -5,7 +5,7 @@ import type { PortfolioResult } from "../../protocol/portfolio-result.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { wire } from "../../protocol/wire.ts";
 import { canonicalJson } from "../backtest/canonical-json.ts";
-import { testedBars } from "../backtest/execute.ts";
+import { type BacktestProgress, testedBars } from "../backtest/execute.ts";
 import { requireSoundBars } from "../backtest/sound-bars.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { timeframeMs } from "../market-data/timeframe.ts";
@@ -32,16 +32,8 @@ export interface PortfolioRequest {
   readonly spec: PortfolioSpec;
   /** In the order of `datasetsOf(spec)`. */
   readonly datasets: readonly PortfolioDataset[];
-  /** Called now and then; throwing from it stops the backtest. */
-  readonly onProgress?: (progress: PortfolioProgress) => void;
-}
-
-export interface PortfolioProgress {
-  readonly phase: "signals" | "bars" | "statistics" | "encoding";
-  /** Of the whole, 0 to 1. */
-  readonly fraction: number;
-  /** Bars of all symbols that the engine has done. */
-  readonly bars: number;
+  /** Called now and then, with the bars of all symbols; throwing from it stops the backtest. */
+  readonly onProgress?: (progress: BacktestProgress) => void;
 }
 
 export interface PortfolioArtefact {
@@ -64,7 +56,7 @@ const PHASE_START = { signals: 0, bars: 0.5, statistics: 0.7, encoding: 0.8 } as
  * range without bars or a missing rate, `invalid-data` for bars that the store would not take, `invalid-strategy`
  */
 export function executePortfolio({ spec, datasets, onProgress }: PortfolioRequest): PortfolioArtefact {
-  const report = (phase: PortfolioProgress["phase"], bars: number) =>
+  const report = (phase: BacktestProgress["phase"], bars: number) =>
     onProgress?.({ phase, fraction: PHASE_START[phase], bars });
   checkSpec(spec);
   const rules = compileRules(spec.strategy, spec.parameters);

@@ -3,6 +3,7 @@ import {
   type Capabilities,
   CLOSE_CODES,
   type DatasetRef,
+  endsAttempt,
   type Lease,
   LIMITS,
   type NodeMessage,
@@ -30,9 +31,6 @@ export interface Refusal {
   readonly code: number;
   readonly reason: string;
 }
-
-/** The messages that a node repeats until the end of the attempt is acknowledged. */
-const ENDINGS: readonly NodeMessage["type"][] = ["complete", "fail", "stopped"];
 
 /** Makes the connection the worker's own and agrees on its leases, or answers why not. A repeated `hello` changes nothing. */
 export function greet(state: State, worker: WorkerRecord, message: Hello, now: number): Refusal | null {
@@ -106,12 +104,12 @@ function about(
 ): boolean {
   const lease = heldLease(worker, message);
   if (lease === undefined) {
-    settle(state, worker, message, ENDINGS.includes(message.type));
+    settle(state, worker, message, endsAttempt(message));
     return false;
   }
   const { operationId, attempt } = message;
   // The end of an attempt says all that an acceptance would have said.
-  if (!lease.accepted && !ENDINGS.includes(message.type) && message.type !== "reject") {
+  if (!lease.accepted && !endsAttempt(message) && message.type !== "reject") {
     lease.accepted = true;
     state.operations.update({ operationId, status: "running" }, { accepted: true });
     recordEvent(state, operationId, "accepted", now, { worker_id: worker.workerId, attempt });
