@@ -7,6 +7,7 @@ import { z } from "zod";
 /** Each kind of problem: its HTTP status, and whether the same request may succeed later without a change. */
 export const PROBLEMS = {
   "invalid-request": { status: 400, title: "The request is not valid", retryable: false },
+  "damaged-bytes": { status: 400, title: "The bytes were damaged on the way", retryable: true },
   unauthenticated: { status: 401, title: "No valid token", retryable: false },
   forbidden: { status: 403, title: "The token does not allow this", retryable: false },
   "not-found": { status: 404, title: "There is no such thing", retryable: false },

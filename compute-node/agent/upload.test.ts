@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { LIMITS } from "../../protocol/index.ts";
+import { LIMITS, Problem } from "../../protocol/index.ts";
 import { FakeRegistry } from "./testing/fake-registry.ts";
 import { leaseFor } from "./testing/story.ts";
 import { uploadArtefact } from "./upload.ts";
@@ -90,5 +90,16 @@ describe("an upload in parts", () => {
     const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
     shared.set(bytes);
     expect(await upload(shared)).toEqual({ type: "stored" });
+  });
+});
+
+describe("an upload in one request", () => {
+  const small = bytes.subarray(0, 1000);
+
+  it("is sent again when its bytes were damaged on the way, and not when they are refused for good", async () => {
+    registry.store.fault = () => new Problem("damaged-bytes", "they are not those");
+    expect(await upload(small)).toMatchObject({ type: "unreachable", cause: expect.stringContaining("they are not") });
+    registry.store.fault = () => new Problem("invalid-request", "no content-length");
+    expect(await upload(small)).toMatchObject({ type: "refused", retryable: false });
   });
 });

@@ -134,12 +134,15 @@ function isGood({ status }: Answer): boolean {
   return status >= 200 && status < 300;
 }
 
-/** 403 and 409 say that the lease is not ours: another attempt may succeed. The rest would end the same way again. */
+/**
+ * What the server itself calls retryable (bytes that were damaged on the way) is sent again. 403 and 409 say that the lease is
+ * not ours: another attempt may succeed. The rest would end the same way again.
+ */
 function outcomeOf(answer: Answer): UploadOutcome {
   const { status } = answer;
   if (isGood(answer)) return { type: "stored" };
   const details = detailsOf(answer.text);
-  if (status >= 500 || PASSING_STATUSES.includes(status)) {
+  if (status >= 500 || PASSING_STATUSES.includes(status) || details?.retryable === true) {
     const why = details === null ? "" : `: ${details.detail}`;
     return { type: "unreachable", cause: `the control plane answered with status ${status}${why}` };
   }

@@ -25,8 +25,10 @@ const openedWire = wire(openUploadResponse);
 const partWire = wire(z.coerce.number().int().min(1).max(10_000));
 const claimWire = wire(lease.extend({ attempt: z.coerce.number().int().min(1) }));
 
-/** R2's error code of a multipart upload that does not exist; its errors carry it at the end of the message. */
+/** R2's error codes, which its errors carry at the end of the message: a multipart upload that does not exist... */
 const NO_SUCH_UPLOAD = "(10024)";
+/** ... and bytes whose hash is not the one that was announced. */
+const BAD_DIGEST = "(10037)";
 
 export const artefacts = new Hono<Edge>();
 artefacts.use(authenticate);
@@ -55,8 +57,10 @@ artefacts.put("/:sha256", async (context) => {
       httpMetadata: { contentType: mediaType },
     });
   } catch (error) {
-    throw new Problem("invalid-request", `The bytes are not those that ${hash} names: ${(error as Error).message}`, {
+    if (!(error instanceof Error && error.message.includes(BAD_DIGEST))) throw error;
+    throw new Problem("damaged-bytes", `The bytes that arrived are not those that ${hash} names.`, {
       cure: "Send them again.",
+      cause: error,
     });
   }
   await registry.recordArtefact({ sha256: hash, bytes, mediaType });
@@ -97,7 +101,7 @@ artefacts.put("/:sha256/uploads/:part", async (context) => {
     throw new Problem("invalid-request", `Part ${partNumber} has ${bytes.byteLength} bytes, not ${expected}.`);
   }
   if ((await sha256Hex(bytes)) !== context.req.header("x-ktrdr-part-sha256")) {
-    throw new Problem("invalid-request", `Part ${partNumber} is not what its x-ktrdr-part-sha256 says.`, {
+    throw new Problem("damaged-bytes", `Part ${partNumber} is not what its x-ktrdr-part-sha256 says.`, {
       cure: "Send it again.",
     });
   }
@@ -136,7 +140,7 @@ artefacts.post("/:sha256/uploads/complete", async (context) => {
   if (actual !== hash) {
     await context.env.ARTEFACTS.delete(key);
     await registry.abandonUpload(hash);
-    throw new Problem("invalid-request", `The bytes are not those that ${hash} names, but ${actual ?? "nothing"}.`, {
+    throw new Problem("damaged-bytes", `The bytes are not those that ${hash} names, but ${actual ?? "nothing"}.`, {
       cure: "Upload it again from the start.",
     });
   }

@@ -10,7 +10,8 @@ export class CuttableLine {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #port = 0;
-  #held = false;
+  /** How many hold it: stalls may overlap, and a pair that is joined twice would carry every byte twice. */
+  #holders = 0;
 
   /** Relays to `targetPort`; while nobody listens there, connections are refused by being closed at once. */
   static async open(targetPort: number): Promise<CuttableLine> {
@@ -33,7 +34,7 @@ export class CuttableLine {
       for (const socket of [near, far]) socket.on("error", end).on("close", end);
       near.pipe(far);
       far.pipe(near);
-      if (this.#held) hold(pair);
+      if (this.#holders > 0) hold(pair);
     });
   }
 
@@ -51,14 +52,15 @@ export class CuttableLine {
     return doomed.length;
   }
 
-  /** Connections stay open and carry nothing until `release`. */
+  /** Connections stay open and carry nothing until each `hold` has its `release`. */
   hold(): void {
-    this.#held = true;
+    this.#holders++;
     for (const pair of this.#pairs) hold(pair);
   }
 
   release(): void {
-    this.#held = false;
+    this.#holders--;
+    if (this.#holders > 0) return;
     for (const { near, far } of this.#pairs) {
       near.pipe(far);
       far.pipe(near);

@@ -88,3 +88,12 @@ describe("an artefact in parts", () => {
     expect(statuses).toEqual([...Array(LIMITS.openUploads).fill(201), 429]);
   });
 });
+
+describe("an upload in one request", () => {
+  it("is told, in a way that a node repeats, that its bytes are not those that its name says", async () => {
+    const answer = await asNode("PUT", "a".repeat(64), "not that");
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ type: "urn:ktrdr:problem:damaged-bytes", retryable: true });
+    expect((await asNode("GET", "a".repeat(64))).status).toBe(404);
+  });
+});

@@ -1,10 +1,10 @@
 /** The control plane's artefacts in tests: whole, in parts, and in ranges; each request can be made to fail. */
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { LIMITS, openUploadRequest, openUploadResponse, wire } from "../../../protocol/index.ts";
+import { LIMITS, openUploadRequest, openUploadResponse, Problem, wire } from "../../../protocol/index.ts";
 
 /** `cut`: the connection breaks after the request was read, or in the middle of the answer's bytes. */
-export type Fault = number | "cut";
+export type Fault = number | Problem | "cut";
 
 export class FakeStore {
   readonly artefacts = new Map<string, Buffer>();
@@ -27,6 +27,7 @@ export class FakeStore {
     const fault = this.fault(text);
     if (fault === "cut" && request.method !== "GET") request.socket.destroy();
     else if (typeof fault === "number") response.writeHead(fault).end("{}");
+    else if (fault instanceof Problem) response.writeHead(fault.status).end(JSON.stringify(fault.toDetails()));
     else if (request.method === "GET") this.#read(sha256, request, response, fault === "cut");
     else if (path === "") response.writeHead(this.#keep(sha256, body)).end("{}");
     else if (path === "/uploads") this.#open(sha256, body, response);
