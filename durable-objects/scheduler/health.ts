@@ -19,6 +19,8 @@ export type Heartbeats = (workerId: string) => number | null;
 /** How often an assignment is sent before the operation goes to another worker. */
 const ASSIGNMENT_SENDS = 3;
 
+const SEEN_WRITTEN_MS = 3_600_000;
+
 export function checkHealth(state: State, heartbeats: Heartbeats, now: number): void {
   for (const worker of state.workers.all()) {
     if (worker.connected) checkConnected(state, worker, heartbeats(worker.workerId), now);
@@ -29,27 +31,33 @@ export function checkHealth(state: State, heartbeats: Heartbeats, now: number): 
   enforceDeadlines(state, now);
 }
 
+/**
+ * A check that finds nothing new is kept in memory alone: while work goes on there is one for each worker every ten
+ * seconds. Memory may be lost at any time; a connection that outlives it knows when the runtime last answered its
+ * heartbeat, and without a connection time counts from its end.
+ */
 function checkConnected(state: State, worker: WorkerRecord, heartbeatAt: number | null, now: number): void {
-  const { healthIntervalMs, healthTimeoutMs } = state.config;
+  const { healthIntervalMs, healthTimeoutMs, failureThreshold } = state.config;
+  const { workerId, healthFailures: failuresBefore, lastHealthCheckAt: checkedBefore } = worker;
   const seenAt = Math.max(worker.lastSeenAt ?? 0, heartbeatAt ?? 0);
-  const failuresBefore = worker.healthFailures;
   if (now - seenAt <= healthIntervalMs + healthTimeoutMs) worker.healthFailures = 0;
   else {
     const silentMs = now - seenAt - healthTimeoutMs;
     worker.healthFailures = Math.max(failuresBefore, Math.floor(silentMs / healthIntervalMs));
   }
-  const stale = worker.lastHealthCheckAt === null || now - worker.lastHealthCheckAt >= healthIntervalMs;
-  if (!stale && worker.healthFailures === failuresBefore) return;
   worker.lastSeenAt = seenAt;
   worker.lastHealthCheckAt = now;
-  state.workers.putHealth(worker);
-  const { failureThreshold } = state.config;
-  const { workerId } = worker;
+  if (worker.healthFailures !== failuresBefore || isOtherHour(now, checkedBefore)) state.workers.putHealth(worker);
   if (failuresBefore < failureThreshold && worker.healthFailures >= failureThreshold) {
     recordWorkerMoment(state.sql, workerId, "unhealthy", now, `${worker.healthFailures} heartbeats missed`);
   } else if (failuresBefore >= failureThreshold && worker.healthFailures === 0) {
     recordWorkerMoment(state.sql, workerId, "recovered", now);
   }
+}
+
+/** Once in an hour the last sign of life is written all the same: what people are shown after a crash is not much older. */
+function isOtherHour(now: number, before: number | null): boolean {
+  return before === null || Math.floor(now / SEEN_WRITTEN_MS) !== Math.floor(before / SEEN_WRITTEN_MS);
 }
 
 /** When this worker's leases end if it stays away. */

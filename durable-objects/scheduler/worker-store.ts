@@ -80,7 +80,7 @@ export class WorkerStore {
     );
   }
 
-  /** Writes the connection's state alone: short, since it happens at every health check. */
+  /** Writes the connection's state alone, without the long list of capabilities. */
   putHealth(worker: WorkerRecord): void {
     this.#sql.run(
       `UPDATE workers SET connected = ?, draining = ?, last_seen_at = ?, last_health_check_at = ?, health_failures = ?,

@@ -360,13 +360,14 @@ export class Judge {
   }
 }
 
-/** A heartbeat is not written; the last sign of life may be newer in memory than in storage. Leases have no order. */
+/** A check that finds all well is not written: the last one, and the last sign of life, are newer in memory. Leases have no order. */
 function comparable(worker: Worker): string {
-  const { lastHealthyAt, currentOperationId, currentOperationIds, ...rest } = worker;
+  const { lastHealthyAt, lastHealthCheck, currentOperationId, currentOperationIds, ...rest } = worker;
   return JSON.stringify({
     ...rest,
     operations: [...currentOperationIds].sort(),
     isBusy: currentOperationId !== null,
     wasSeen: lastHealthyAt !== null,
+    wasChecked: lastHealthCheck !== null,
   });
 }

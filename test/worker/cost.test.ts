@@ -1,6 +1,6 @@
 /** What an operation costs in the units that the platform bills; docs/guides/cost.md reckons with these figures. */
-import { env, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it } from "vitest";
+import { env, evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Environment } from "../../durable-objects/environment.ts";
 import type { WorkerRegistry } from "../../durable-objects/worker-registry.ts";
 import { api, NodeStandIn, settled } from "./support.ts";
@@ -89,5 +89,30 @@ describe("the rows that the registry writes", () => {
     });
     expect({ written, statements }).toEqual({ written: 0, statements: 0 });
     node.close();
+  });
+
+  it("are none for a look at the nodes while they work, also when the registry slept between two looks", async () => {
+    // Once an hour a look does write: these are all in the middle of one.
+    const hour = 3_600_000;
+    const clock = vi.spyOn(Date, "now").mockReturnValue(Math.ceil(Date.now() / hour) * hour + hour / 2);
+    onTestFinished(() => clock.mockRestore());
+    const nodes = [await NodeStandIn.connect("node-1"), await NodeStandIn.connect("node-2")];
+    for (const node of nodes) {
+      await api("POST", "/operations", {
+        spec: { kind: "sleep", duration_ms: 1 },
+        requirements: { labels: { name: node.workerId } },
+      });
+      const { operation_id, attempt } = await node.next("assign");
+      node.send({ type: "progress", operation_id, attempt, progress: { phase: "run", fraction: 0.5, rates: {} } });
+      await settled(async () => (await api("GET", `/operations/${operation_id}`)).body.progress !== null);
+    }
+    const look = (): Promise<void> => runInDurableObject(registry(), async (instance) => instance.alarm());
+    await look();
+    clock.mockReturnValue(Date.now() + 12_000);
+    const awake = await countRows(look);
+    await evictDurableObject(registry());
+    const woken = await countRows(look);
+    expect({ awake: awake.written, woken: woken.written }).toEqual({ awake: 0, woken: 0 });
+    for (const node of nodes) node.close();
   });
 });
