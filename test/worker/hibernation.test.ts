@@ -119,4 +119,17 @@ describe("the registry as a Durable Object", () => {
       expect(one("SELECT COUNT(*) AS count FROM events")).toEqual({ count: 0 });
     });
   });
+
+  it("says so when it is older than its storage, as after a roll-back", async () => {
+    const token = `ktrdr.rolled-back.${"test".repeat(11)}`;
+    const rolledBack = REGISTRY.get(REGISTRY.idFromName("rolled-back"));
+    expect((await api("GET", "/workers", undefined, token)).status).toBe(401);
+    await runInDurableObject(rolledBack, (_, state) => {
+      state.storage.sql.exec("UPDATE schema_version SET version = version + 1");
+    });
+    await evictDurableObject(rolledBack);
+    const refused = await api("GET", "/workers", undefined, token);
+    expect(refused).toMatchObject({ status: 500, body: { type: "urn:ktrdr:problem:internal" } });
+    expect(refused.body.detail).toMatch(/has schema \d+, and this version of ktrdr knows schemas up to \d+/);
+  });
 });
