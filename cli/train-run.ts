@@ -1,6 +1,7 @@
 /** What `ktrdr train` does: gather the specification, run it on the fleet or here, show what was learnt. */
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
 import { decodeModel, type ModelManifest, modelManifest } from "../compute-node/models/index.ts";
 import { resolveV3 } from "../compute-node/strategy/index.ts";
@@ -88,8 +89,9 @@ async function runHere(context: Context, spec: TrainSpec): Promise<Finished | nu
     for (const line of lines) context.note(line);
   };
   // A run here gives the same bytes on every machine, unless a GPU is asked for.
-  const asked = { fast: spec.fast, backend: spec.backend === "gpu" ? ("gpu" as const) : ("cpu" as const) };
-  const { backend, close } = await openBackend(asked, { allowSoftware: false }, onLog);
+  const asked = { ...spec, backend: spec.backend === "gpu" ? ("gpu" as const) : ("cpu" as const) };
+  const machine = { gpu: { allowSoftware: false }, threads: availableParallelism() };
+  const { backend, close } = await openBackend(asked, machine, onLog);
   try {
     const { bytes, summary } = await executeTraining({
       ...{ spec, datasets, backend, onLog },
@@ -111,7 +113,7 @@ async function runHere(context: Context, spec: TrainSpec): Promise<Finished | nu
     return null;
   } finally {
     interrupts.release();
-    close();
+    await close();
   }
 }
 
@@ -122,7 +124,7 @@ function progressLine({ stderr }: Context): (progress: TrainingProgress) => void
   if (stderr.isTTY !== true) return () => {};
   const startedAt = performance.now();
   let nextAt = 0;
-  return ({ phase, fraction, epoch, loss, validationLoss, accuracy, rows }) => {
+  return ({ phase, fraction, epoch, loss, validationLoss, accuracy, rows, threads }) => {
     const now = performance.now();
     const isLast = phase === "evaluation";
     if (now < nextAt && !isLast) return;
@@ -132,6 +134,7 @@ function progressLine({ stderr }: Context): (progress: TrainingProgress) => void
       loss: loss ?? 0,
       validationLoss: validationLoss ?? 0,
       accuracy: accuracy ?? 0,
+      ...(threads > 1 ? { threads } : {}),
       rowsPerSecond: Math.round((1000 * rows) / (now - startedAt)),
     });
     const line = `${barText(fraction)}  ${phase}${rates === "" ? "" : `, ${rates}`}`;

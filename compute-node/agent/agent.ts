@@ -102,6 +102,7 @@ export class Agent {
       source: () => this.#source(),
       training: {
         gpu: options.gpu === undefined ? null : { allowSoftware: settings.allowSoftwareGpu },
+        threads: settings.trainingThreads,
         checkpointIntervalMs: settings.checkpointIntervalMs,
       },
       commands: {
@@ -161,6 +162,13 @@ export class Agent {
   drain(): void {
     this.#options.log.info("draining: finishing what is held, taking nothing new");
     this.#dispatch({ type: "drain", draining: true, exitWhenDrained: true });
+  }
+
+  /** Takes `drain` back: takes work again, and stays. Nothing where it was not draining. */
+  resume(): void {
+    if (!this.#state.exitWhenDrained) return;
+    this.#options.log.info("no longer draining: taking work again");
+    this.#dispatch({ type: "drain", draining: false, exitWhenDrained: false });
   }
 
   health(): NodeHealth {

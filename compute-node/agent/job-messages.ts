@@ -1,7 +1,7 @@
 /** What the agent's main thread and a job thread say to each other. */
 import type { OperationResult, OperationSpec, ProblemDetails, Progress } from "../../protocol/index.ts";
 import type { BarColumns } from "../market-data/index.ts";
-import type { NodeGpu } from "../training-job/index.ts";
+import type { TrainingMachine } from "../training-job/index.ts";
 
 /** A job with all that it needs; a thread does no I/O. */
 export interface JobInput {
@@ -20,8 +20,7 @@ export interface JobInput {
 }
 
 /** What a training run needs to know of its node, and of the attempt before it. */
-export interface TrainingSurroundings {
-  readonly gpu: NodeGpu | null;
+export interface TrainingSurroundings extends TrainingMachine {
   readonly checkpointIntervalMs: number;
   /** Where the attempt before it was. */
   readonly checkpoint: Uint8Array | null;

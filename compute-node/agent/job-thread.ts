@@ -137,7 +137,7 @@ async function train(spec: TrainSpec, { datasets, training }: JobInput, flag: In
   if (datasets === undefined || training === undefined) throw new Error("a training run was started without its input");
   const { executeTraining, openBackend } = await import("../training-job/index.ts");
   const startedAt = performance.now();
-  const { backend, close } = await openBackend(spec, training.gpu, log);
+  const { backend, close } = await openBackend(spec, training, log);
   try {
     const { bytes, sha256, summary } = await executeTraining({
       ...{ spec, datasets, backend, onLog: log },
@@ -150,7 +150,7 @@ async function train(spec: TrainSpec, { datasets, training }: JobInput, flag: In
     const result = { sha256, bytes: bytes.byteLength, mediaType: MODEL_MEDIA_TYPE, summary };
     return { type: "result", bytes, result };
   } finally {
-    close();
+    await close();
   }
 }
 
@@ -158,7 +158,7 @@ async function train(spec: TrainSpec, { datasets, training }: JobInput, flag: In
 function trainingReporter(flag: Int32Array): (progress: TrainingProgress) => void {
   const report = progressReporter(flag);
   let startedAt: number | null = null;
-  return ({ phase, fraction, epoch, loss, accuracy, validationLoss, rows }) => {
+  return ({ phase, fraction, epoch, loss, accuracy, validationLoss, rows, threads }) => {
     const now = performance.now();
     const seconds = (now - (startedAt ?? now)) / 1000;
     if (phase === "training") startedAt ??= now;
@@ -167,6 +167,7 @@ function trainingReporter(flag: Int32Array): (progress: TrainingProgress) => voi
       ...(loss === null ? {} : { loss }),
       ...(validationLoss === null ? {} : { validationLoss }),
       ...(accuracy === null ? {} : { accuracy }),
+      ...(threads > 1 ? { threads } : {}),
       ...(seconds > 0 && phase === "training" ? { rowsPerSecond: Math.round(rows / seconds) } : {}),
     });
   };

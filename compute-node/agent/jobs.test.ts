@@ -45,7 +45,7 @@ function runJob(spec: OperationSpec, change: Partial<JobsOptions> = {}, lease: L
       onCheckpoint: () => {},
       fetcher: new DatasetFetcher(store, nowhere),
       source: nowhere,
-      training: { gpu: null, checkpointIntervalMs: 60_000 },
+      training: { gpu: null, threads: 1, checkpointIntervalMs: 60_000 },
       commands: { programs: {}, folder: join(folder.path, "work"), timeLimitMs: 60_000 },
       onEnded: (_, outcome) => resolve(outcome),
       ...change,
@@ -172,7 +172,7 @@ describe("a job thread", () => {
       onCheckpoint: () => {},
       fetcher: new DatasetFetcher(store, nowhere),
       source: nowhere,
-      training: { gpu: null, checkpointIntervalMs: 60_000 },
+      training: { gpu: null, threads: 1, checkpointIntervalMs: 60_000 },
       commands: { programs: {}, folder: join(folder.path, "work"), timeLimitMs: 60_000 },
       onEnded: (_, outcome) => {
         ends.push(outcome);

@@ -11,6 +11,8 @@ import { suggestion } from "../strategy/closest-name.ts";
 const KINDS = ["backtest", "portfolio", "train", "model_backtest", "sleep"] as const;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const MEGABYTE = 1024 * 1024;
+/** As many as a run has seeds at most. */
+const MOST_TRAINING_THREADS = 256;
 
 /** The port of a node's own health endpoint, by worker type. */
 export const HEALTH_PORTS: Readonly<Record<WorkerType, number>> = {
@@ -139,6 +141,14 @@ export const SETTINGS = {
     key: "job_memory_mb",
     description: "heap of one job thread",
   },
+  trainingThreads: {
+    schema: wholeNumber(1, MOST_TRAINING_THREADS),
+    flag: "--training-threads <count>",
+    environment: "WORKER_TRAINING_THREADS",
+    key: "training_threads",
+    description:
+      "threads of one training run of several seeds on the CPU (default: the processors divided by the slots)",
+  },
   checkpointIntervalMs: {
     schema: wholeNumber(0),
     flag: "--checkpoint-interval-ms <ms>",
@@ -152,6 +162,21 @@ export const SETTINGS = {
     environment: "WORKER_DATA_CACHE_MB",
     key: "data_cache_mb",
     description: "market data to keep in memory",
+  },
+  autoUpdate: {
+    schema: yesOrNo(),
+    flag: "--auto-update <choice>",
+    environment: "KTRDR_AUTO_UPDATE",
+    key: "auto_update",
+    description:
+      "yes or no: a service gets a newer version when the control plane no longer takes this one (default: yes)",
+  },
+  updateSource: {
+    schema: updateSource(),
+    flag: "--update-source <where>",
+    environment: "KTRDR_UPDATE_SOURCE",
+    key: "update_source",
+    description: "folder or https URL of releases for `ktrdr node update` (default: the npm registry)",
   },
   logLevel: {
     schema: z.enum(LOG_LEVELS),
@@ -185,8 +210,13 @@ export interface NodeSettings {
   /** 0 for any, null for no endpoint. */
   readonly healthPort: number | null;
   readonly jobMemoryMb: number;
+  /** What the seeds of one training run may use together. */
+  readonly trainingThreads: number;
   readonly checkpointIntervalMs: number;
   readonly dataCacheMb: number;
+  readonly autoUpdate: boolean;
+  /** Null for the npm registry. */
+  readonly updateSource: string | null;
   readonly logLevel: string;
 }
 
@@ -267,10 +297,18 @@ function withDefaults(values: Record<string, unknown>): NodeSettings {
     home: resolve(checked.home ?? join(homedir(), ".ktrdr")),
     healthPort: checked.healthPort === false ? null : (checked.healthPort ?? HEALTH_PORTS[type]),
     jobMemoryMb: checked.jobMemoryMb ?? Math.max(256, Math.floor((memoryMb * 0.5) / slots)),
+    trainingThreads: checked.trainingThreads ?? threadsOfOneSlot(slots),
     checkpointIntervalMs: checked.checkpointIntervalMs ?? 60_000,
     dataCacheMb: checked.dataCacheMb ?? Math.floor(memoryMb * 0.25),
+    autoUpdate: checked.autoUpdate ?? true,
+    updateSource: checked.updateSource ?? null,
     logLevel: checked.logLevel ?? "info",
   };
+}
+
+/** What is left of the processors for each when all slots are taken. */
+function threadsOfOneSlot(slots: number): number {
+  return Math.min(MOST_TRAINING_THREADS, Math.max(1, Math.floor(availableParallelism() / slots)));
 }
 
 /** A host name with what a worker id does not allow replaced. */
@@ -351,6 +389,12 @@ function yesOrNo() {
     0: false,
   };
   return z.preprocess((value) => words[String(value).toLowerCase()], z.boolean({ error: "yes or no" }));
+}
+
+/** What comes over plain http could be anybody's program. */
+function updateSource() {
+  const isSafe = (text: string): boolean => /^(\/|https:\/\/|http:\/\/(127\.0\.0\.1|localhost)([:/]|$))/.test(text);
+  return z.string().refine(isSafe, "a folder such as /srv/ktrdr/releases, or a URL with https://");
 }
 
 /** A list in the file, a text with commas elsewhere. */

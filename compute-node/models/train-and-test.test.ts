@@ -7,7 +7,8 @@ import { allocateBars } from "../market-data/bars.ts";
 import { parseStrategyFile } from "../strategy/index.ts";
 import { cpuBackend } from "../training/cpu/backend.ts";
 import { prepareTraining, requirePreflight, trainingPlan } from "../training/pipeline/index.ts";
-import { TrainingRun, trainAll } from "../training/train.ts";
+import { TrainingRun } from "../training/train.ts";
+import { trainAll } from "../training/turns.ts";
 import {
   decodeModel,
   encodeModel,

@@ -12,6 +12,10 @@ const MEMBER = exampleMember({
   ...{ kind: "mlp", inputs: 2, hidden: [3], outputs: 2, activation: "relu", dropout: 0, batchNorm: false },
 });
 
+const CPU_ALONE = { gpu: null, threads: 1 };
+const SOFTWARE_GPU = { gpu: { allowSoftware: true }, threads: 1 };
+const GPU = { gpu: { allowSoftware: false }, threads: 1 };
+
 function refusing(thrown: unknown): TrainingBackend {
   const refuse = () => Promise.reject(thrown);
   return { name: "picky", create: refuse, createPopulation: refuse };
@@ -19,7 +23,7 @@ function refusing(thrown: unknown): TrainingBackend {
 
 async function opened(backend: "auto" | "cpu" | "gpu", fast = false) {
   const lines: string[] = [];
-  const { backend: chosen } = await openBackend({ backend, fast }, null, (more) => lines.push(...more));
+  const { backend: chosen } = await openBackend({ backend, fast }, CPU_ALONE, (more) => lines.push(...more));
   return { name: chosen.name, lines };
 }
 
@@ -46,14 +50,14 @@ describe("the backend of a run", () => {
   it.skipIf(!useSoftwareAdapter())(`is the node's GPU where it has one (${NO_SOFTWARE_ADAPTER})`, async () => {
     const lines: string[] = [];
     const onLog = (more: string[]) => lines.push(...more);
-    const { backend, close } = await openBackend({ backend: "auto", fast: false }, { allowSoftware: true }, onLog);
+    const { backend, close } = await openBackend({ backend: "auto", fast: false }, SOFTWARE_GPU, onLog);
     const datasets = [{ bars: (await loadSample("SP500")).bars, sha256: "5".repeat(64) }];
     const saved: Uint8Array[] = [];
     const onTurn = async (save: () => Promise<Uint8Array>) => {
       saved.push(await save());
     };
     const onGpu = await executeTraining({ spec: smallSpec({ epochs: 2 }), datasets, backend, onTurn });
-    close();
+    await close();
     expect(lines).toEqual([`training on ${backend.name}`]);
     expect(onGpu.summary.backend).toBe(backend.name);
     // A node without a GPU goes on from there, and comes to the same but for rounding.
@@ -66,10 +70,10 @@ describe("the backend of a run", () => {
   it("says why a GPU cannot be used, and takes the CPU unless the GPU was asked for", async () => {
     const lines: string[] = [];
     const onLog = (more: string[]) => lines.push(...more);
-    const { backend } = await openBackend({ backend: "auto", fast: false }, { allowSoftware: false }, onLog);
+    const { backend } = await openBackend({ backend: "auto", fast: false }, GPU, onLog);
     if (backend.name !== "cpu") return expect(lines).toEqual([`training on ${backend.name}`]);
     expect(lines).toEqual([expect.stringMatching(/^the GPU cannot be used \(.+\): training on the CPU$/)]);
-    const asked = openBackend({ backend: "gpu", fast: false }, { allowSoftware: false }, onLog);
+    const asked = openBackend({ backend: "gpu", fast: false }, GPU, onLog);
     await expect(asked).rejects.toThrow();
   });
 

@@ -1,7 +1,7 @@
 /** On what a run trains: the node's GPU where it has one that takes the network, else its processor. */
 import type { TrainSpec } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
-import { cpuBackend, type Member, type TrainingBackend } from "../training/index.ts";
+import { cpuBackend, type Member, openThreadedBackend, type TrainingBackend } from "../training/index.ts";
 
 /** Of a node that has a GPU; null without one. */
 export interface NodeGpu {
@@ -9,39 +9,58 @@ export interface NodeGpu {
   readonly allowSoftware: boolean;
 }
 
+/** What a node offers a training run. */
+export interface TrainingMachine {
+  readonly gpu: NodeGpu | null;
+  /** Threads that a run of several networks on the CPU may use. */
+  readonly threads: number;
+}
+
 export interface OpenBackend {
   readonly backend: TrainingBackend;
-  /** Gives the device back. */
-  close(): void;
+  /** Gives the device back, and ends the threads. */
+  close(): Promise<void>;
 }
 
 type Log = (lines: string[]) => void;
 
 /** Throws a `Problem` where a GPU is asked for and there is none; says so where it was not asked for. */
 export async function openBackend(
-  { backend, fast }: Pick<TrainSpec, "backend" | "fast">,
-  gpu: NodeGpu | null,
+  spec: Pick<TrainSpec, "backend" | "fast" | "seeds">,
+  { gpu, threads }: TrainingMachine,
   onLog: Log,
 ): Promise<OpenBackend> {
-  const cpu = cpuBackend(fast ? "fast" : "exact");
-  if (backend === "cpu") return { backend: cpu, close: () => {} };
+  const cpu = openCpu(spec, threads);
+  if (spec.backend === "cpu") return cpu;
   if (gpu === null) {
-    if (backend === "gpu") throw noGpu();
+    if (spec.backend === "gpu") throw noGpu();
     onLog(["this node has no GPU: training on the CPU"]);
-    return { backend: cpu, close: () => {} };
+    return cpu;
   }
   try {
     // Dawn is 132 MB, which nobody else loads.
     const { openGpuBackend } = await import("../training/gpu/index.ts");
     const opened = await openGpuBackend({ allowSoftware: gpu.allowSoftware });
     onLog([`training on ${opened.name}`]);
-    const chosen = backend === "gpu" ? opened : withFallback(opened, cpu, onLog);
-    return { backend: chosen, close: () => opened.dispose() };
+    const close = async () => {
+      opened.dispose();
+      await cpu.close();
+    };
+    return { backend: spec.backend === "gpu" ? opened : withFallback(opened, cpu.backend, onLog), close };
   } catch (thrown) {
-    if (backend === "gpu") throw thrown;
+    if (spec.backend === "gpu") throw thrown;
     onLog([`the GPU cannot be used (${Problem.from(thrown).message}): training on the CPU`]);
-    return { backend: cpu, close: () => {} };
+    return cpu;
   }
+}
+
+/** A single network is trained right here; several in as many threads as there are for them, which start when needed. */
+function openCpu({ fast, seeds = 1 }: Pick<TrainSpec, "fast" | "seeds">, threads: number): OpenBackend {
+  const mode = fast ? "fast" : "exact";
+  const threadCount = Math.min(seeds, threads);
+  if (threadCount === 1) return { backend: cpuBackend(mode), close: () => Promise.resolve() };
+  const backend = openThreadedBackend(threadCount, mode);
+  return { backend, close: () => backend.close() };
 }
 
 /** `first`, or `second` where the first refuses a network; its name is of the one that was taken last. */

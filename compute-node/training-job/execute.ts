@@ -37,8 +37,10 @@ export interface TrainingProgress {
   /** Of the newest complete epoch. */
   readonly validationLoss: number | null;
   readonly validationAccuracy: number | null;
-  /** Examples that this call has trained on. */
+  /** Examples that this call has trained on, of all networks. */
   readonly rows: number;
+  /** How many train networks of this run at the same moment. */
+  readonly threads: number;
 }
 
 export interface TrainingRequest {
@@ -53,7 +55,7 @@ export interface TrainingRequest {
   readonly onProgress?: (progress: TrainingProgress) => void;
   /** Called between batches; `save` makes a checkpoint of this moment. Throwing from it ends the run. */
   readonly onTurn?: (save: () => Promise<Uint8Array<ArrayBuffer>>) => Promise<void>;
-  /** Batches between two turns; some tens of milliseconds of them by default. The result does not depend on it. */
+  /** Batches of each thread between two turns; some tens of milliseconds of them by default. The result does not depend on it. */
   readonly turnBatches?: number;
 }
 
@@ -87,11 +89,13 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
   const plan = trainingPlan(strategy, prepared);
   const members = withSeeds({ ...plan, set: prepared.set }, spec.seeds ?? 1);
   const population = await start(request, members, dataHash(strategy, data), onLog);
+  if (population.threadCount > 1) onLog([`${members.length} networks in ${population.threadCount} threads`]);
   try {
     await train(population, prepared, plan, request);
     const { best, outcomes } = population;
     const run = population.runs[best];
-    onProgress?.({ ...progressOf(run, prepared.set, plan.options, 0), phase: "evaluation", fraction: TRAINING_END });
+    const reached = progressOf(run, prepared.set, plan.options);
+    onProgress?.({ ...NOTHING_YET, ...reached, phase: "evaluation", fraction: TRAINING_END });
     onLog(seedLines(outcomes, best));
     const trained = await run.finish();
     const model = trainedModel({
@@ -138,7 +142,9 @@ async function start(
     onLog([`goes on from a checkpoint: ${epochs} epochs and ${batches} batches are done`]);
     return population;
   } catch (thrown) {
-    onLog([`warning: ${Problem.from(thrown).message} The run starts from its beginning.`]);
+    const problem = Problem.from(thrown);
+    if (problem.kind === "unavailable") throw problem;
+    onLog([`warning: ${problem.message} The run starts from its beginning.`]);
     return Population.start(backend, members, hash);
   }
 }
@@ -152,27 +158,24 @@ async function train(
   const windowRows = network.kind === "mlp" ? 1 : network.sequenceLength;
   const perBatch = OPERATIONS_PER_WEIGHT * parameterLayout(network).length * windowRows * options.batchRows;
   const turnBatches = asked ?? Math.max(1, Math.floor(TURN_OPERATIONS / perBatch));
-  const share = Math.max(1, Math.floor(turnBatches / population.runs.length));
-  let rows = 0;
+  const examplesDone = () => population.runs.reduce((sum, { position }) => sum + examplesOf(position, set, options), 0);
+  const before = examplesDone();
   for (let learning = population.learning; learning.length > 0; learning = population.learning) {
-    const before = learning.map(({ position }) => position);
-    await population.advance(share);
-    for (const [index, run] of learning.entries()) rows += examplesSince(run, before[index], set, options);
-    // Its fraction never falls: the one that is shown is the slowest, and none is given up for another.
-    onProgress?.(progressOf(learning[0], set, options, rows));
+    const { threadCount: threads } = population;
+    await population.advance(turnBatches);
+    const slowest = learning.reduce((least, run) => (run.batchesDone < least.batchesDone ? run : least));
+    onProgress?.({ ...progressOf(slowest, set, options), rows: examplesDone() - before, threads });
     await onTurn?.(() => population.checkpoint());
   }
 }
 
-/** Within one epoch, since a run stops at its end. */
-function examplesSince(
-  { position, batchesPerEpoch }: TrainingRun,
-  before: RunPosition,
+/** Examples that a run has trained on since its beginning. */
+function examplesOf(
+  { epochs, batches }: RunPosition,
   { training }: TrainingSet,
   { batchRows }: TrainingOptions,
 ): number {
-  const last = position.epochs > before.epochs ? batchesPerEpoch : position.batches;
-  return Math.max(0, Math.min(training.length, last * batchRows) - before.batches * batchRows);
+  return epochs * training.length + Math.min(training.length, batches * batchRows);
 }
 
 /** What the seed alone changed; nothing to tell of a single one. */
@@ -195,9 +198,14 @@ const NOTHING_YET = {
   validationLoss: null,
   validationAccuracy: null,
   rows: 0,
+  threads: 1,
 } as const;
 
-function progressOf(run: TrainingRun, set: TrainingSet, options: TrainingOptions, rows: number): TrainingProgress {
+function progressOf(
+  run: TrainingRun,
+  set: TrainingSet,
+  options: TrainingOptions,
+): Omit<TrainingProgress, "rows" | "threads"> {
   const { epochs, batches, lossSum, correct, history } = run.position;
   const done = (epochs + batches / run.batchesPerEpoch) / options.epochs;
   const newest = history.at(-1);
@@ -211,7 +219,6 @@ function progressOf(run: TrainingRun, set: TrainingSet, options: TrainingOptions
     accuracy: soFar?.accuracy ?? newest?.trainingAccuracy ?? null,
     validationLoss: newest?.validationLoss ?? null,
     validationAccuracy: newest?.validationAccuracy ?? null,
-    rows,
   };
 }
 

@@ -52,25 +52,29 @@ export class Population {
     return this.#turns.learning;
   }
 
-  /** A member that fails is left out; throws its `Problem` when it was the last. */
+  /** How many members are trained at the same moment by threads of their own; 1 where there are no threads. */
+  get threadCount(): number {
+    return this.#turns.threadCount;
+  }
+
+  /**
+   * Trains so many batches in each thread. A member that fails is left out; throws the first one's `Problem` when the last
+   * has failed, and what is no member's own fault.
+   */
   async advance(batches: number): Promise<void> {
     await this.#turns.advance(batches);
-    const { problems } = this.#turns;
-    const [first] = problems.values();
-    if (first !== undefined && problems.size === this.runs.length) throw first;
+    const failures = this.runs.flatMap(({ failure }) => failure ?? []);
+    if (failures.length === this.runs.length) throw failures[0];
   }
 
   async checkpoint(): Promise<Uint8Array<ArrayBuffer>> {
-    const parts: Uint8Array[] = [];
-    for (const run of this.runs) parts.push(await run.checkpoint());
-    return pack(parts);
+    return pack(await Promise.all(this.runs.map((run) => run.checkpoint())));
   }
 
   get outcomes(): SeedOutcome[] {
     return this.runs.map((run, index) => {
-      const problem = this.#turns.problems.get(run);
       const { seed } = this.#members[index].options;
-      if (problem !== undefined) return { seed, loss: null, problem: problem.message };
+      if (run.failure !== null) return { seed, loss: null, problem: run.failure.message };
       return { seed, loss: run.position.best?.loss ?? null, problem: null };
     });
   }

@@ -4,7 +4,7 @@
  * floats that the header counts, little-endian; and the SHA-256 of all before it.
  */
 import { createHash } from "node:crypto";
-import { Problem } from "../../protocol/problem.ts";
+import { Problem, type ProblemDetails } from "../../protocol/problem.ts";
 import type { LearntState } from "./network.ts";
 import type { ScheduleState, StoppingState } from "./schedule.ts";
 
@@ -43,6 +43,8 @@ export interface RunPosition {
   readonly best: { readonly epoch: number; readonly loss: number } | null;
   readonly history: readonly EpochRecord[];
   readonly end: "running" | "epochs" | "early_stopping";
+  /** Why it cannot go on; absent for a run that can. Its weights are then those of some batch before. */
+  readonly failure?: ProblemDetails;
 }
 
 export interface Checkpoint {

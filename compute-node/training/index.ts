@@ -27,4 +27,5 @@ export {
   type TrainingSet,
 } from "./network.ts";
 export { initialParameters } from "./random.ts";
-export { runIdentity, type TrainedNetwork, TrainingRun, TrainingTurns, trainAll, trainPopulation } from "./train.ts";
+export { runIdentity, type TrainedNetwork, TrainingRun } from "./train.ts";
+export { TrainingTurns, trainAll, trainPopulation } from "./turns.ts";

@@ -270,6 +270,10 @@ export interface TrainingSession {
   getState(): Promise<LearntState>;
   setState(state: LearntState): Promise<void>;
   dispose(): void;
+  /** Which thread computes it, of a backend that has several: sessions of one thread take turns there. */
+  readonly thread?: number;
+  /** Goes on in another of these threads. */
+  moveTo?(thread: number): Promise<void>;
 }
 
 /** A member of a population: it shares the network's shape and the set's features with the others. */

@@ -5,7 +5,8 @@ import { decodeCheckpoint } from "./checkpoint.ts";
 import { cpuBackend } from "./cpu/backend.ts";
 import type { Member, MlpSpec, TrainingOptions } from "./network.ts";
 import { exampleMember } from "./testing.ts";
-import { TrainingRun, trainAll, trainPopulation } from "./train.ts";
+import { TrainingRun } from "./train.ts";
+import { trainAll, trainPopulation } from "./turns.ts";
 
 const NETWORK: MlpSpec = {
   kind: "mlp",

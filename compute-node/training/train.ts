@@ -113,17 +113,41 @@ export class TrainingRun {
     return Math.ceil(this.#member.set.training.length / this.#member.options.batchRows);
   }
 
+  /** Since the run's beginning. */
+  get batchesDone(): number {
+    return this.#position.epochs * this.batchesPerEpoch + this.#position.batches;
+  }
+
   get isFinished(): boolean {
     return this.#position.end !== "running";
   }
 
+  /** Why the run cannot go on, on any machine; null for one that can. */
+  get failure(): Problem | null {
+    const { failure } = this.#position;
+    return failure === undefined ? null : Problem.fromDetails(failure);
+  }
+
   /**
    * Trains at most so many batches, and no further than the end of an epoch, which includes its validation. Throws a
-   * Problem when the loss or the gradient is no longer finite.
+   * Problem when the loss or the gradient is no longer finite; its checkpoints know of that from then on.
    */
   async advance(batchCount: number): Promise<void> {
-    const { epochs, batches, schedule } = this.#position;
     if (this.isFinished) return;
+    const { failure } = this;
+    if (failure !== null) throw failure;
+    try {
+      await this.#advance(batchCount);
+    } catch (thrown) {
+      if (thrown instanceof Problem && !thrown.retryable) {
+        this.#position = { ...this.#position, failure: thrown.toDetails() };
+      }
+      throw thrown;
+    }
+  }
+
+  async #advance(batchCount: number): Promise<void> {
+    const { epochs, batches, schedule } = this.#position;
     if (this.#orderedEpoch !== epochs) {
       shuffleRows(this.#member.set.training, this.#member.options.seed, epochs, this.#order);
       this.#orderedEpoch = epochs;
@@ -240,49 +264,4 @@ function continued(member: Member, dataHash: string, checkpoint: Uint8Array | un
   throw new Problem("conflict", "The checkpoint is of another strategy, other data or another version.", {
     cure: "Continue with the strategy and the data that it was made with, or start anew.",
   });
-}
-
-/** Runs that are trained in turns. One that fails is left out, and the others go on. */
-export class TrainingTurns {
-  readonly problems = new Map<TrainingRun, Problem>();
-  readonly #runs: readonly TrainingRun[];
-
-  constructor(runs: readonly TrainingRun[]) {
-    this.#runs = runs;
-  }
-
-  get learning(): TrainingRun[] {
-    return this.#runs.filter((run) => !run.isFinished && !this.problems.has(run));
-  }
-
-  /**
-   * One turn of all that learn. They are asked together, so that a backend that trains a population as one gets every
-   * member's batches at once.
-   */
-  async advance(batches: number): Promise<void> {
-    const { learning } = this;
-    const turns = await Promise.allSettled(learning.map((run) => run.advance(batches)));
-    for (const [index, turn] of turns.entries()) {
-      if (turn.status === "rejected") this.problems.set(learning[index], Problem.from(turn.reason));
-    }
-  }
-}
-
-/** Batches that one member of a population trains before the next has its turn. */
-const TURN_BATCHES = 64;
-
-/** Trains to the end, several runs in turns; throws the Problem of the first one that failed. */
-export async function trainAll(runs: readonly TrainingRun[]): Promise<TrainedNetwork[]> {
-  const outcomes = await trainPopulation(runs);
-  return outcomes.map((outcome) => {
-    if (outcome instanceof Problem) throw outcome;
-    return outcome;
-  });
-}
-
-/** Trains to the end, several runs in turns; one that fails has its Problem as outcome, and the others go on. */
-export async function trainPopulation(runs: readonly TrainingRun[]): Promise<(TrainedNetwork | Problem)[]> {
-  const turns = new TrainingTurns(runs);
-  while (turns.learning.length > 0) await turns.advance(TURN_BATCHES);
-  return Promise.all(runs.map((run) => turns.problems.get(run) ?? run.finish()));
 }

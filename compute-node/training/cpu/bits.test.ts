@@ -7,7 +7,8 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { NetworkSpec } from "../network.ts";
 import { exampleMember } from "../testing.ts";
-import { TrainingRun, trainAll } from "../train.ts";
+import { TrainingRun } from "../train.ts";
+import { trainAll } from "../turns.ts";
 import { cpuBackend } from "./backend.ts";
 
 const MLP = { kind: "mlp", inputs: 11, hidden: [24, 12], outputs: 3, dropout: 0.2 } as const;

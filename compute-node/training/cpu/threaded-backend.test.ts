@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Member, NetworkSpec } from "../network.ts";
 import { exampleMember } from "../testing.ts";
-import { TrainingRun, trainAll } from "../train.ts";
+import { TrainingRun } from "../train.ts";
+import { trainAll } from "../turns.ts";
 import { cpuBackend } from "./backend.ts";
 import { openThreadedBackend, type ThreadedBackend } from "./threaded-backend.ts";
 

@@ -2,7 +2,7 @@
  * Several models at once, each in one of several threads: seeds, folds, hyper-parameters. What a model learns does not
  * depend on how many threads there are.
  */
-import { Worker } from "node:worker_threads";
+import { resourceLimits, Worker } from "node:worker_threads";
 import { Problem } from "../../../protocol/problem.ts";
 import type { KernelMode } from "../kernels/kernels.ts";
 import type {
@@ -13,6 +13,7 @@ import type {
   Member,
   TrainingBackend,
   TrainingSession,
+  TrainingSet,
 } from "../network.ts";
 import type { ThreadAnswer, ThreadRequest, ThreadValue } from "./session-messages.ts";
 
@@ -23,17 +24,29 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+/** What Node says of a thread whose heap is full. */
+const OUT_OF_MEMORY = "ERR_WORKER_OUT_OF_MEMORY";
+/** A thread does not start with much less. */
+const LEAST_HEAP_MB = 16;
+
 /** One thread, and the questions that it has not answered yet. */
 class SessionThread {
-  readonly #worker = new Worker(new URL("session-thread.ts", import.meta.url));
+  readonly number: number;
+  readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #calls = 0;
   #sessions = 0;
   #failure: Problem | null = null;
 
-  constructor() {
+  /** `heapMb` limits its JavaScript heap; without it, Node decides. */
+  constructor(number: number, heapMb: number | undefined) {
+    this.number = number;
+    this.#worker = new Worker(new URL("session-thread.ts", import.meta.url), {
+      name: "ktrdr-training",
+      ...(heapMb === undefined ? {} : { resourceLimits: { maxOldGenerationSizeMb: heapMb } }),
+    });
     this.#worker.on("message", (answer: ThreadAnswer) => this.#settle(answer));
-    this.#worker.on("error", (error) => this.#fail(Problem.from(error)));
+    this.#worker.on("error", (error) => this.#fail(deathOf(error)));
     this.#worker.on("exit", (code) => {
       this.#fail(new Problem("unavailable", `A training thread ended with code ${code}.`));
     });
@@ -70,40 +83,84 @@ class SessionThread {
   }
 }
 
-class ThreadSession implements TrainingSession {
-  readonly #thread: SessionThread;
-  readonly #session: number;
-  readonly #batchRows: number;
+function deathOf(error: unknown): Problem {
+  const isMemory = error instanceof Error && "code" in error && error.code === OUT_OF_MEMORY;
+  if (!isMemory) return new Problem("unavailable", `A training thread died: ${Problem.from(error).message}`);
+  return new Problem("unavailable", "A training thread ran out of memory.", {
+    cure: "Raise --job-memory-mb on the node, lower its --training-threads, or train fewer seeds at once.",
+  });
+}
 
-  constructor(thread: SessionThread, session: number, batchRows: number) {
-    this.#thread = thread;
-    this.#session = session;
-    this.#batchRows = batchRows;
+/** A session's place. */
+interface Home {
+  readonly thread: SessionThread;
+  readonly session: number;
+}
+
+class ThreadSession implements TrainingSession {
+  readonly #member: Member;
+  readonly #mode: KernelMode;
+  readonly #threads: readonly SessionThread[];
+  #home: Home;
+
+  private constructor(member: Member, mode: KernelMode, threads: readonly SessionThread[], home: Home) {
+    this.#member = member;
+    this.#mode = mode;
+    this.#threads = threads;
+    this.#home = home;
+  }
+
+  /** In the thread of that number. */
+  static async create(member: Member, mode: KernelMode, threads: readonly SessionThread[], thread: number) {
+    return new ThreadSession(member, mode, threads, await begin(threads[thread], member, mode));
+  }
+
+  get thread(): number {
+    return this.#home.thread.number;
+  }
+
+  async moveTo(thread: number): Promise<void> {
+    const home = await begin(this.#threads[thread], this.#member, this.#mode);
+    const state = await this.getState();
+    this.dispose();
+    this.#home = home;
+    await this.setState(state);
   }
 
   async trainBatches({ order, firstBatch, batchCount, learningRate }: BatchRequest): Promise<BatchResults> {
+    const { batchRows } = this.#member.options;
     // Only the rows of these batches travel.
-    const rows = order.slice(firstBatch * this.#batchRows, (firstBatch + batchCount) * this.#batchRows);
+    const rows = order.slice(firstBatch * batchRows, (firstBatch + batchCount) * batchRows);
     const request = { order: rows, firstBatch: 0, batchCount, learningRate };
-    return (await this.#thread.ask(this.#session, { kind: "train", request })) as BatchResults;
+    return (await this.#ask({ kind: "train", request })) as BatchResults;
   }
 
   async evaluate(rows: Uint32Array): Promise<Evaluation> {
-    return (await this.#thread.ask(this.#session, { kind: "evaluate", rows })) as Evaluation;
+    return (await this.#ask({ kind: "evaluate", rows })) as Evaluation;
   }
 
   async getState(): Promise<LearntState> {
-    return (await this.#thread.ask(this.#session, { kind: "getState" })) as LearntState;
+    return (await this.#ask({ kind: "getState" })) as LearntState;
   }
 
   async setState(state: LearntState): Promise<void> {
-    await this.#thread.ask(this.#session, { kind: "setState", state });
+    await this.#ask({ kind: "setState", state });
   }
 
   dispose(): void {
     // A thread that has failed has no session left either.
-    this.#thread.ask(this.#session, { kind: "dispose" }).catch(() => {});
+    this.#ask({ kind: "dispose" }).catch(() => {});
   }
+
+  #ask(request: WithoutNumbers<ThreadRequest>): Promise<ThreadValue> {
+    return this.#home.thread.ask(this.#home.session, request);
+  }
+}
+
+async function begin(thread: SessionThread, member: Member, mode: KernelMode): Promise<Home> {
+  const session = thread.nextSession();
+  await thread.ask(session, { kind: "create", member, mode });
+  return { thread, session };
 }
 
 /** To be closed when its sessions are no longer wanted: its threads keep a process alive. */
@@ -111,38 +168,66 @@ export interface ThreadedBackend extends TrainingBackend {
   close(): Promise<void>;
 }
 
-/** A backend of `threadCount` threads, which take members in turn. */
+/**
+ * A backend of at most `threadCount` threads, which take members in turn; a thread starts with its first member. Each has
+ * its share of the heap that the calling thread may have.
+ */
 export function openThreadedBackend(threadCount: number, mode: KernelMode = "exact"): ThreadedBackend {
-  const threads = Array.from({ length: threadCount }, () => new SessionThread());
-  let next = 0;
-  const createIn = async (thread: SessionThread, member: Member) => {
-    const session = thread.nextSession();
-    await thread.ask(session, { kind: "create", member, mode });
-    return new ThreadSession(thread, session, member.options.batchRows);
+  const threads: SessionThread[] = [];
+  let members = 0;
+  let isClosed = false;
+  const create = (member: Member) => {
+    if (isClosed) throw new Error("the threaded backend is closed");
+    const thread = members++ % threadCount;
+    if (threads.length === thread) threads.push(new SessionThread(thread, heapShareMb(threadCount)));
+    return ThreadSession.create(member, mode, threads, thread);
   };
-  const create = (member: Member) => createIn(threads[next++ % threadCount], member);
   return {
     name: mode === "exact" ? "cpu" : "cpu-fast",
-    create,
-    createPopulation: (members) => {
-      const shared = new Map<Float32Array, Float32Array>();
-      return Promise.all(members.map((member) => create(withSharedFeatures(member, shared))));
+    create: async (member) => create(member),
+    createPopulation: async (members) => {
+      const shared = new Map<TrainingSet, TrainingSet>();
+      return Promise.all(members.map((member) => create({ ...member, set: sharedSet(member.set, shared) })));
     },
     close: async () => {
+      isClosed = true;
       await Promise.all(threads.map((thread) => thread.close()));
     },
   };
 }
 
+function heapShareMb(threadCount: number): number | undefined {
+  const { maxOldGenerationSizeMb: allMb } = resourceLimits;
+  return allMb === undefined ? undefined : Math.max(LEAST_HEAP_MB, Math.floor(allMb / threadCount));
+}
+
 /** Members of one set read the same memory in all threads. */
-function withSharedFeatures(member: Member, known: Map<Float32Array, Float32Array>): Member {
-  const { features } = member.set;
-  if (features.buffer instanceof SharedArrayBuffer) return member;
-  let shared = known.get(features);
-  if (shared === undefined) {
-    shared = new Float32Array(new SharedArrayBuffer(features.byteLength));
-    shared.set(features);
-    known.set(features, shared);
-  }
-  return { ...member, set: { ...member.set, features: shared } };
+function sharedSet(set: TrainingSet, known: Map<TrainingSet, TrainingSet>): TrainingSet {
+  const before = known.get(set);
+  if (before !== undefined) return before;
+  const { features, labels, training, validation, test, windowRows } = set;
+  const shared: TrainingSet = {
+    ...set,
+    features: onSharedMemory(features, Float32Array),
+    labels:
+      labels.kind === "classes"
+        ? { ...labels, values: onSharedMemory(labels.values, Uint8Array) }
+        : { ...labels, values: onSharedMemory(labels.values, Float32Array) },
+    training: onSharedMemory(training, Uint32Array),
+    validation: onSharedMemory(validation, Uint32Array),
+    test: onSharedMemory(test, Uint32Array),
+    ...(windowRows === undefined ? {} : { windowRows: onSharedMemory(windowRows, Uint16Array) }),
+  };
+  known.set(set, shared);
+  return shared;
+}
+
+type Values = Float32Array | Uint32Array | Uint16Array | Uint8Array;
+
+/** The values themselves where they are shared already. */
+function onSharedMemory<T extends Values>(values: T, type: new (buffer: SharedArrayBuffer) => T): T {
+  if (values.buffer instanceof SharedArrayBuffer) return values;
+  const shared = new type(new SharedArrayBuffer(values.byteLength));
+  shared.set(values);
+  return shared;
 }
