@@ -11,7 +11,7 @@ export class ClassIndex {
   constructor(sql: Sql, queued: Map<number, number>) {
     this.#sql = sql;
     this.#queued = queued;
-    for (const row of sql.all<{ class_id: number; requirement: string }>("SELECT class_id, requirement FROM classes")) {
+    for (const row of sql.all<{ class_id: number; requirement: string }>("SELECT class_id, requirement FROM classes ORDER BY class_id")) {
       this.#byKey.set(row.requirement, row.class_id);
       this.#requirements.set(row.class_id, parseRequirementKey(row.requirement));
     }
@@ -40,6 +40,23 @@ export class ClassIndex {
     const count = (this.#queued.get(classId) ?? 0) + change;
     if (count === 0) this.#queued.delete(classId);
     else this.#queued.set(classId, count);
+  }
+
+  /**
+   * Forgets classes that nothing in the queue or on a worker is of, the oldest first, down to `kept` and at most `limit` of
+   * them. An ended operation keeps a number that means nothing any more; one that is taken back to the queue gets a new one.
+   */
+  removeUnused(running: ReadonlySet<number>, kept: number, limit: number): void {
+    const unused = [...this.#byKey].filter(([, classId]) => !this.#queued.has(classId) && !running.has(classId));
+    for (const [key, classId] of unused.slice(0, Math.min(limit, Math.max(0, unused.length - kept)))) {
+      this.#sql.run("DELETE FROM classes WHERE class_id = ?", classId);
+      this.#byKey.delete(key);
+      this.#requirements.delete(classId);
+    }
+  }
+
+  get size(): number {
+    return this.#byKey.size;
   }
 
   /** Classes with something in the queue. */

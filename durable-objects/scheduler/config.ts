@@ -32,6 +32,8 @@ export const registryConfig = z.strictObject({
   retentionCount: z.int().min(1).default(200_000),
   /** Rows that one alarm may remove; the next alarm follows at once when there are more. */
   retentionStep: z.int().min(1).default(500),
+  /** What operations ask of workers is remembered for the next that ask the same; at most this many that nothing asks now. */
+  classesKept: z.int().min(1).default(256),
 });
 export type RegistryConfig = z.infer<typeof registryConfig>;
 

@@ -175,6 +175,13 @@ export function removeExpired(state: State, now: number): { removed: number; mor
   return { removed: doomed.length, more: doomed.length === retentionStep };
 }
 
+/** What operations asked for that are gone, a bounded number at a time. */
+export function removeUnusedClasses(state: State): void {
+  const { classesKept, retentionStep } = state.config;
+  if (state.classes.size <= classesKept) return;
+  state.classes.removeUnused(state.operations.runningClasses(), classesKept, retentionStep);
+}
+
 /** The earliest moment at which time alone changes something, or null: then the object may sleep until it is called. */
 export function nextDueAt(state: State, now: number): number | null {
   const { config } = state;

@@ -279,13 +279,17 @@ export class OperationStore {
   }
 
   /** Takes a failed or cancelled operation back to the queue: the only way out of a terminal status, and only by hand. */
-  reopen(operationId: string, maxAttempts: number, fallbackAt: number): void {
+  reopen(
+    operationId: string,
+    { classId, maxAttempts, fallbackAt }: Pick<OperationRecord, "classId" | "maxAttempts" | "fallbackAt">,
+  ): void {
     this.#moments = null;
     this.#finishedCount = null;
     this.#sql.run(
-      `UPDATE operations SET status = 'queued', max_attempts = ?, failures = 0, not_before = 0, fallback_at = ?,
+      `UPDATE operations SET status = 'queued', class_id = ?, max_attempts = ?, failures = 0, not_before = 0, fallback_at = ?,
          worker_id = NULL, accepted = 0, assigned_at = NULL, stop_reason = NULL, rejected_by = '[]', finished_at = NULL,
          progress = NULL, error = NULL, deadline_at = NULL WHERE operation_id = ? AND status IN ('failed', 'cancelled')`,
+      classId,
       maxAttempts,
       fallbackAt,
       operationId,
@@ -308,6 +312,12 @@ export class OperationStore {
 
   running(): OperationRecord[] {
     return this.#sql.all<OperationRow>("SELECT * FROM operations WHERE status = 'running'").map(toRecord);
+  }
+
+  /** The classes of what runs now. */
+  runningClasses(): Set<number> {
+    const rows = this.#sql.all<{ class_id: number }>("SELECT class_id FROM operations WHERE status = 'running'");
+    return new Set(rows.map((row) => row.class_id));
   }
 
   /**

@@ -14,6 +14,7 @@ import {
   type Operation,
   type OperationDetail,
   type OperationEvent,
+  type OperationSpec,
   operationSpec,
   Problem,
   type PublishDatasetRequest,
@@ -31,7 +32,7 @@ import { COUNTERS, type Counter, count, counterValue } from "./counters.ts";
 import { publishDataset, withdrawDataset } from "./dataset-index.ts";
 import { dispatch, rankOf, storedDatasets } from "./dispatch.ts";
 import { eventsAfter, logLinesAfter, recordEvent, writeEvents } from "./event-log.ts";
-import { checkHealth, type Heartbeats, nextDueAt, removeExpired } from "./health.ts";
+import { checkHealth, type Heartbeats, nextDueAt, removeExpired, removeUnusedClasses } from "./health.ts";
 import { fallbackAt, finishStopped, heldLease, loseLease } from "./leases.ts";
 import { findModel, listModels, type NewModel, publishModel, removeModel } from "./model-index.ts";
 import {
@@ -168,8 +169,14 @@ export class Scheduler {
           },
         );
       }
-      state.operations.reopen(operationId, operation.maxAttempts, fallbackAt(operation.requirements.preferWaitMs, now));
-      state.classes.countQueued(operation.classId, 1);
+      const { requirements, maxAttempts } = operation;
+      const classId = state.classes.idOf(requirementOf(this.#specOf(operation), requirements));
+      state.operations.reopen(operationId, {
+        classId,
+        maxAttempts,
+        fallbackAt: fallbackAt(requirements.preferWaitMs, now),
+      });
+      state.classes.countQueued(classId, 1);
       recordEvent(state, operationId, "requeued", now, { attempt: operation.attempt, reason: "retried by hand" });
       dispatch(state, now);
       return this.#describe(state.operations.get(operationId)!);
@@ -178,7 +185,11 @@ export class Scheduler {
 
   operation(operationId: string): OperationDetail {
     const record = this.#require(operationId);
-    return describeOperationDetail(record, this.#waitingReason(record), specWire.parse(JSON.parse(record.specText)));
+    return describeOperationDetail(record, this.#waitingReason(record), this.#specOf(record));
+  }
+
+  #specOf(record: OperationRecord): OperationSpec {
+    return specWire.parse(JSON.parse(record.specText));
   }
 
   operations(
@@ -461,6 +472,7 @@ export class Scheduler {
       state.operations.forgetMoments();
       checkHealth(state, heartbeats, now);
       removeExpired(state, now);
+      removeUnusedClasses(state);
       dispatch(state, now);
     });
   }

@@ -105,5 +105,6 @@ export function drawConfig(chance: Chance): RegistryConfig {
     ...(usual ? {} : { removalMs: 60_000, rejectionDelayMs: 5_000, agingMs: 20_000 }),
     retentionMs: 3_600_000,
     retentionCount: chance.pick([50, 400]),
+    classesKept: chance.pick([1, 20]),
   });
 }
