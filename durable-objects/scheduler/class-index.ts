@@ -11,7 +11,9 @@ export class ClassIndex {
   constructor(sql: Sql, queued: Map<number, number>) {
     this.#sql = sql;
     this.#queued = queued;
-    for (const row of sql.all<{ class_id: number; requirement: string }>("SELECT class_id, requirement FROM classes ORDER BY class_id")) {
+    for (const row of sql.all<{ class_id: number; requirement: string }>(
+      "SELECT class_id, requirement FROM classes ORDER BY class_id",
+    )) {
       this.#byKey.set(row.requirement, row.class_id);
       this.#requirements.set(row.class_id, parseRequirementKey(row.requirement));
     }
