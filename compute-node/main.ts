@@ -8,6 +8,7 @@ import { Problem } from "../protocol/index.ts";
 import {
   Agent,
   createLog,
+  EXIT_TOO_OLD,
   type NodeSettings,
   type ResolvedSettings,
   resolveSettings,
@@ -34,7 +35,9 @@ export function addNodeOptions(command: Command): Command {
 
 /**
  * Runs a node until it is told to leave, by `signal` or by SIGTERM, SIGINT (leave now) or SIGUSR2 (finish, then leave).
- * A second SIGTERM or SIGINT ends the process at once. Answers the exit code: 0 when it was asked to leave.
+ * SIGCONT takes SIGUSR2 back, while the node is still there; a node that does not know it goes on as it was.
+ * A second SIGTERM or SIGINT ends the process at once. Answers the exit code: 0 when it was asked to
+ * leave, `EXIT_TOO_OLD` when the control plane serves newer nodes only.
  * Throws the `Problem` that keeps it from serving: a refused token, a revoked credential, another process in its place,
  * for a `gpu_host` no GPU, and a program that is not there.
  */
@@ -57,6 +60,10 @@ export async function runNode({ settings, sources }: ResolvedSettings, signal?: 
     log.info(`node ${settings.workerId} (${settings.workerType}, slots: ${settings.slots}) for ${settings.url}`);
     await agent.start();
     const { exitCode, problem } = await agent.ended;
+    if (problem !== null && exitCode === EXIT_TOO_OLD) {
+      log.error({ cure: problem.cure }, problem.message);
+      return exitCode;
+    }
     if (problem !== null) throw problem;
     log.info("the node has left");
     return exitCode;
@@ -83,11 +90,15 @@ function listenToSignals(agent: Agent, signal: AbortSignal | undefined): () => v
     agent.shutDown();
   };
   const drain = (): void => agent.drain();
-  process.on("SIGTERM", leave).on("SIGINT", leave).on("SIGUSR2", drain);
+  const resume = (): void => {
+    // systemd sends it after every SIGTERM.
+    if (!asked) agent.resume();
+  };
+  process.on("SIGTERM", leave).on("SIGINT", leave).on("SIGUSR2", drain).on("SIGCONT", resume);
   signal?.addEventListener("abort", leave, { once: true });
   if (signal?.aborted) leave();
   return () => {
-    process.off("SIGTERM", leave).off("SIGINT", leave).off("SIGUSR2", drain);
+    process.off("SIGTERM", leave).off("SIGINT", leave).off("SIGUSR2", drain).off("SIGCONT", resume);
     signal?.removeEventListener("abort", leave);
   };
 }

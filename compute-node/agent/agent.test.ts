@@ -171,6 +171,23 @@ describe("a node", () => {
     await expect.poll(() => registry.closes.at(-1)?.code, { timeout: 8_000 }).toBe(1000);
   });
 
+  it("takes work again when its draining is taken back, and stays", async () => {
+    const { agent } = await startNode();
+    await registry.next("hello");
+    assign(sleep(200));
+    await registry.next("accept");
+    agent.drain();
+    expect(await registry.next("drain")).toMatchObject({ draining: true });
+    agent.resume();
+    agent.resume();
+    expect(await registry.next("drain")).toMatchObject({ draining: false });
+    await registry.next("complete");
+    registry.say({ type: "acknowledge", ...A });
+    const second = leaseFor(2);
+    assign(sleep(0), second);
+    expect(await registry.next("complete")).toMatchObject(second);
+  });
+
   it("leaves when another process takes its place", async () => {
     const { agent } = await startNode();
     await registry.next("hello");

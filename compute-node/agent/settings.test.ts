@@ -62,6 +62,18 @@ describe("a node's settings", () => {
     expect(settings.slots).toBeGreaterThan(0);
   });
 
+  it("take updates from a folder or a URL that nobody can change on the way", () => {
+    const of = (source: string) => resolveIn({}, { KTRDR_UPDATE_SOURCE: source }).settings.updateSource;
+    for (const source of ["/srv/releases", "https://k.example/releases", "http://127.0.0.1:80/r", "http://localhost"]) {
+      expect(of(source)).toBe(source);
+    }
+    for (const source of ["http://k.example/releases", "http://127.0.0.1.example/", "releases", "ftp://k.example"]) {
+      expect(() => of(source)).toThrow("https://");
+    }
+    expect(resolveIn({}).settings).toMatchObject({ autoUpdate: true, updateSource: null });
+    expect(resolveIn({ autoUpdate: "no" }).settings.autoUpdate).toBe(false);
+  });
+
   it("choose the health port by type, any with 0, and none with --no-health", () => {
     expect(resolveIn({ workerType: "gpu_host" }).settings.healthPort).toBe(5002);
     expect(resolveIn({ workerType: "cpu_training" }).settings.healthPort).toBe(5004);
