@@ -117,8 +117,17 @@ describe("a judgement", () => {
   });
 
   it("lets versions differ, and not a control plane that speaks an older protocol", () => {
-    expect(judgeVersions({ software: "1.0.0", protocol: PROTOCOL_VERSION }, "1.0.0").status).toBe("ok");
-    expect(judgeVersions({ software: "1.1.0", protocol: PROTOCOL_VERSION + 1 }, "1.0.0").status).toBe("warning");
-    expect(judgeVersions({ software: "0.9.0", protocol: PROTOCOL_VERSION - 1 }, "1.0.0").status).toBe("failed");
+    const of = (software: string, protocol: number, oldestProtocol = 1) =>
+      judgeVersions({ software, protocol, oldestProtocol }, "1.0.0").status;
+    expect(of("1.0.0", PROTOCOL_VERSION)).toBe("ok");
+    expect(of("1.1.0", PROTOCOL_VERSION + 1)).toBe("warning");
+    expect(of("0.9.0", PROTOCOL_VERSION - 1)).toBe("failed");
+  });
+
+  it("says that this machine is to be updated where the control plane serves newer nodes only", () => {
+    const plane = { software: "2.0.0", protocol: PROTOCOL_VERSION + 1, oldestProtocol: PROTOCOL_VERSION + 1 };
+    const judgement = judgeVersions(plane, "1.0.0");
+    expect(judgement.status).toBe("failed");
+    expect(judgement.cure).toContain("ktrdr node update");
   });
 });

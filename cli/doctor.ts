@@ -134,10 +134,11 @@ async function examineControlPlane(context: Context): Promise<Finding[]> {
 interface Versions {
   readonly software: string;
   readonly protocol: number;
+  readonly oldestProtocol: number;
 }
 
 async function askHealth(url: string): Promise<{ plane: Judgement; clock: Judgement; version: Versions }> {
-  const version = { software: "", protocol: PROTOCOL_VERSION };
+  const version = { software: "", protocol: PROTOCOL_VERSION, oldestProtocol: PROTOCOL_VERSION };
   const clock: Judgement = { status: "skipped", detail: "the control plane does not answer" };
   const askedAt = Date.now();
   try {
@@ -147,7 +148,11 @@ async function askHealth(url: string): Promise<{ plane: Judgement; clock: Judgem
     return {
       plane: { status: "ok", detail: `${url}, version ${found.version}, ${answeredAt - askedAt} ms away` },
       clock: judgeClock(response.headers.get("date"), askedAt, answeredAt),
-      version: { software: found.version, protocol: found.protocolVersion },
+      version: {
+        software: found.version,
+        protocol: found.protocolVersion,
+        oldestProtocol: found.oldestProtocolVersion,
+      },
     };
   } catch (error) {
     const cause = (error as Error).cause as Error | undefined;
@@ -185,6 +190,13 @@ export function judgeVersions(plane: Versions, own: string): Judgement {
       status: "failed",
       detail: `The control plane speaks protocol ${plane.protocol}; a node of this version needs ${PROTOCOL_VERSION}.`,
       cure: "Update the control plane first, then the nodes.",
+    };
+  }
+  if (plane.oldestProtocol > PROTOCOL_VERSION) {
+    return {
+      status: "failed",
+      detail: `This speaks protocol ${PROTOCOL_VERSION}; the control plane serves nodes from ${plane.oldestProtocol} on.`,
+      cure: "Update this machine: `ktrdr node update`.",
     };
   }
   if (plane.software === own) return { status: "ok", detail: `${own}, as the control plane` };
@@ -263,6 +275,10 @@ export function judgeFleet(workers: readonly Worker[], planeVersion: string): Ju
     };
   }
   const faults: string[] = [];
+  const refused = workers.filter((worker) => worker.refusal !== null);
+  if (refused.length > 0) {
+    faults.push(`refused: ${refused.map((worker) => `${worker.workerId} (${worker.refusal})`).join(", ")}`);
+  }
   if (away.length > 0) faults.push(`away: ${away.join(", ")}`);
   if (other.length > 0) {
     faults.push(

@@ -1,10 +1,29 @@
 /** What a node's frame says. */
+import { z } from "zod";
 import { LIMITS, type NodeMessage, nodeMessage, Problem, wire } from "../protocol/index.ts";
 
 const messageWire = wire(nodeMessage);
 
+/** A `hello` of whatever version, as far as it can be read. */
+const anyHello = z.object({
+  type: z.literal("hello"),
+  protocol_version: z.int().min(0),
+  epoch: z.int().min(1).nullable().catch(null),
+});
+
+/** Which version a connection's first frame claims, where it is a `hello` of any version; null otherwise. */
+export function versionOf(frame: string | ArrayBuffer): { version: number; epoch: number | null } | null {
+  const [first] = jsonOf(frame);
+  const hello = anyHello.safeParse(first);
+  return hello.success ? { version: hello.data.protocol_version, epoch: hello.data.epoch } : null;
+}
+
 /** The messages of a frame, checked. Throws a Problem with what is wrong. */
 export function parseFrame(frame: string | ArrayBuffer): NodeMessage[] {
+  return jsonOf(frame).map((message) => messageWire.parse(message, "message"));
+}
+
+function jsonOf(frame: string | ArrayBuffer): unknown[] {
   if (typeof frame !== "string") throw new Problem("invalid-request", "A frame must be text, not binary.");
   if (frame.length > LIMITS.socketMessageBytes) {
     throw new Problem(
@@ -18,6 +37,5 @@ export function parseFrame(frame: string | ArrayBuffer): NodeMessage[] {
   } catch {
     throw new Problem("invalid-request", "The frame is not JSON.");
   }
-  const messages = Array.isArray(json) ? json : [json];
-  return messages.map((message) => messageWire.parse(message, "message"));
+  return Array.isArray(json) ? json : [json];
 }

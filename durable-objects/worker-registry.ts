@@ -20,6 +20,7 @@ import {
   type ProblemDetails,
   type PublishDatasetRequest,
   type PublishModelRequest,
+  type Refusal,
   type RegisterRequest,
   type RegisterResponse,
   type Role,
@@ -36,7 +37,7 @@ import { attachmentOf, Connections, closeQuietly, sendFrames, setAttachment } fr
 import { durableSql } from "./durable-sql.ts";
 import type { Environment } from "./environment.ts";
 import { Followers, isFollower } from "./followers.ts";
-import { parseFrame } from "./node-frame.ts";
+import { parseFrame, versionOf } from "./node-frame.ts";
 import { makeOperationId } from "./operation-id.ts";
 import { problemResponse } from "./problem-response.ts";
 import {
@@ -49,7 +50,7 @@ import {
   type Upload,
   uploadOf,
 } from "./scheduler/artefact-index.ts";
-import { registryConfig } from "./scheduler/config.ts";
+import { parseRegistryConfig } from "./scheduler/config.ts";
 import type { OperationFilter } from "./scheduler/operation-store.ts";
 import type { RegistryMetrics } from "./scheduler/registry-metrics.ts";
 import { type AcceptedOperation, type Outcome, Scheduler } from "./scheduler/scheduler.ts";
@@ -92,7 +93,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     this.#sql = sql;
     this.#followers = new Followers(context);
     this.#collection = new ArtefactCollection(sql, environment.ARTEFACTS, this.#workspace);
-    const config = registryConfig.parse(JSON.parse(environment.REGISTRY_CONFIG ?? "{}"));
+    const config = parseRegistryConfig(environment.REGISTRY_CONFIG);
     this.#scheduler = new Scheduler(sql, config);
     this.#tokens = new TokenStore(sql);
     const adminHash = this.#workspace === DEFAULT_WORKSPACE ? environment.ADMIN_TOKEN_SHA256 : undefined;
@@ -475,8 +476,32 @@ export class WorkerRegistry extends DurableObject<Environment> {
         this.#receive(socket, rest);
       } else this.#receive(socket, messages);
     } catch (error) {
-      this.#refuse(socket, Problem.from(error));
+      if (!this.#isOfOtherVersion(socket, frame)) this.#refuse(socket, Problem.from(error));
     }
+  }
+
+  /** Whether a first frame could not be read because nobody here speaks its version; its connection is then closed. */
+  #isOfOtherVersion(socket: WebSocket, frame: string | ArrayBuffer): boolean {
+    const attachment = attachmentOf(socket);
+    if (attachment.epoch !== null) return false;
+    let claim: ReturnType<typeof versionOf>;
+    try {
+      claim = versionOf(frame);
+    } catch {
+      return false; // It is no JSON, which the caller has found out as well.
+    }
+    if (claim === null) return false;
+    const { version, epoch } = claim;
+    const outcome = this.#scheduler.helloOfOtherVersion(attachment.workerId, version, epoch, Date.now());
+    const refusal = this.#commit(outcome);
+    if (refusal !== null) this.#turnAway(socket, refusal);
+    return refusal !== null;
+  }
+
+  #turnAway(socket: WebSocket, { code, reason }: Refusal): void {
+    if (code === CLOSE_CODES.unsupported)
+      console.warn(`worker ${attachmentOf(socket).workerId} was refused: ${reason}`);
+    closeQuietly(socket, code, reason);
   }
 
   #hello(socket: WebSocket, message: Extract<NodeMessage, { type: "hello" }>): void {
@@ -487,7 +512,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     this.#connections.identify(socket, message.epoch);
     const refusal = this.#commit(this.#scheduler.hello(workerId, message, Date.now()));
     if (refusal === null) this.#connections.adopt(socket);
-    else closeQuietly(socket, refusal.code, refusal.reason);
+    else this.#turnAway(socket, refusal);
   }
 
   /** What stands after `hello`: one step for all of a frame, so that it is one write and one answer. */

@@ -8,7 +8,14 @@ export const API_PREFIX = "/api/v1";
 export const role = z.enum(["admin", "researcher", "viewer"]);
 export type Role = z.infer<typeof role>;
 
-export const health = z.strictObject({ status: z.literal("ok"), version: z.string(), protocolVersion: z.int() });
+/** Not strict: it is what clients of other versions look at first. */
+export const health = z.object({
+  status: z.literal("ok"),
+  version: z.string(),
+  protocolVersion: z.int(),
+  /** Of a control plane that does not say it: the first. */
+  oldestProtocolVersion: z.int().default(1),
+});
 
 export const createTokenRequest = z.strictObject({
   role,

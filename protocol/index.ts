@@ -17,6 +17,8 @@ export * from "./strategy-rules.ts";
 export * from "./strategy-script.ts";
 export * from "./strategy-v3.ts";
 export * from "./token.ts";
+export * from "./trace.ts";
 export * from "./training.ts";
+export * from "./versions.ts";
 export * from "./wire.ts";
 export * from "./workers.ts";

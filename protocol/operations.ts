@@ -262,6 +262,8 @@ export const operation = z.strictObject({
   error: problemDetails.nullable(),
   cancelRequested: z.boolean(),
   requirements,
+  /** Where to find it in the tracing backend, 32 hexadecimal digits; null where nobody traces it. */
+  traceId: z.string().nullable(),
 });
 export type Operation = z.infer<typeof operation>;
 

@@ -9,10 +9,12 @@ import { operationId, sha256 } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
 import { operationResult, operationSpec, progress } from "./operations.ts";
 import { problemDetails } from "./problem.ts";
+import { traceparent } from "./trace.ts";
 import { capabilities, datasetRef } from "./workers.ts";
 
 export const SUBPROTOCOL = "ktrdr.v1";
-export const PROTOCOL_VERSION = 1;
+/** versions.ts says what each version brought, and how an older node is spoken to. */
+export const PROTOCOL_VERSION = 2;
 export const HEARTBEAT_REQUEST = "ping";
 export const HEARTBEAT_RESPONSE = "pong";
 
@@ -22,7 +24,7 @@ export const CLOSE_CODES = {
   superseded: 4001,
   /** The credential was revoked or the worker removed: enrol again. */
   revoked: 4003,
-  /** The node speaks a protocol that this control plane does not know yet. */
+  /** The node's protocol version is not spoken here: too old, or newer than the control plane. The reason says which. */
   unsupported: 4010,
   /** Too many messages that could not be understood. */
   misbehaving: 4008,
@@ -86,6 +88,8 @@ export const registryMessage = z.discriminatedUnion("type", [
     dataset: datasetRef.optional(),
     /** Likewise of a spec that asks for several, in their order; null for bars that the store does not have. */
     datasets: z.array(sha256.nullable()).optional(),
+    /** Of the attempt's span (W3C Trace Context), where the operation is traced. Since version 2. */
+    traceparent: traceparent.optional(),
   }),
   /** Stop this attempt and answer `stopped`. */
   z.strictObject({ type: z.literal("cancel"), ...lease.shape }),

@@ -81,6 +81,10 @@ export const worker = z.strictObject({
   connected: z.boolean(),
   draining: z.boolean(),
   softwareVersion: z.string(),
+  /** Of its newest `hello`; null before the first. */
+  protocolVersion: z.int().nullable(),
+  /** Why its newest connection was refused, with the cure; null when it was not. */
+  refusal: z.string().nullable(),
   lastSelectedAt: timestampMs.nullable(),
   registeredAt: timestampMs,
 });
@@ -92,6 +96,7 @@ export const workerHistoryEntry = z.strictObject({
   type: z.enum([
     "registered",
     "connected",
+    "refused",
     "disconnected",
     "unhealthy",
     "recovered",

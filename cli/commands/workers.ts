@@ -51,6 +51,9 @@ async function list(context: Context, filter: { type?: string; status?: string }
     import("../../protocol/index.ts"),
   ]);
   const now = Date.now();
+  for (const { workerId, refusal } of answer.workers) {
+    if (refusal !== null) context.note(`warning: ${workerId} was refused: ${refusal}`);
+  }
   context.answer(wire(workerList).encode(answer), () =>
     answer.workers.length === 0
       ? "No workers. Start one here with: ktrdr node start. For another machine: ktrdr enrol."
@@ -58,7 +61,7 @@ async function list(context: Context, filter: { type?: string; status?: string }
           [
             { heading: "WORKER", text: (worker) => worker.workerId },
             { heading: "TYPE", text: (worker) => worker.workerType },
-            { heading: "STATUS", text: (worker) => (worker.draining ? `${worker.status} (draining)` : worker.status) },
+            { heading: "STATUS", text: statusText },
             { heading: "SLOTS", align: "right", text: (worker) => `${worker.slotsUsed}/${worker.slots}` },
             { heading: "DATASETS", align: "right", text: (worker) => String(worker.capabilities.datasets.length) },
             { heading: "LAST HEALTHY", text: (worker) => agoText(worker.lastHealthyAt, now) },
@@ -67,6 +70,11 @@ async function list(context: Context, filter: { type?: string; status?: string }
           answer.workers,
         ),
   );
+}
+
+function statusText({ status, draining, refusal }: Worker): string {
+  if (refusal !== null) return `${status} (refused)`;
+  return draining ? `${status} (draining)` : status;
 }
 
 async function show(context: Context, workerId: string): Promise<void> {
@@ -92,7 +100,8 @@ async function show(context: Context, workerId: string): Promise<void> {
           .map((pair) => pair.join("="))
           .join(", ") || "-",
       ],
-      ["version", found.softwareVersion],
+      ["version", `${found.softwareVersion}, protocol ${found.protocolVersion ?? "-"}`],
+      ...(found.refusal === null ? [] : [["refused", found.refusal] as const]),
       ["health endpoint", found.endpointUrl || "-"],
       ["registered", momentText(found.registeredAt)],
       ["last healthy", found.lastHealthyAt === null ? "-" : momentText(found.lastHealthyAt)],

@@ -7,8 +7,10 @@ import {
   PROTOCOL_VERSION,
   Problem,
   type RegistryMessage,
+  saysTooOld,
 } from "../../protocol/index.ts";
 import { fullJitterMs } from "./backoff.ts";
+import { EXIT_TOO_OLD } from "./exit-codes.ts";
 import { heldLeases, reconcile } from "./leases.ts";
 import { type AgentEvent, leaseKey, type NextTry, type Turn } from "./model.ts";
 
@@ -105,6 +107,10 @@ export function closed(turn: Turn, event: Event<"closed">): void {
     if (state.config.canEnrolAgain)
       rest(turn, { type: "enrol", fresh: true }, `the credential is no longer accepted (${event.reason})`);
     else exit(turn, 1, revokedProblem(state.config.workerId, event.reason));
+  } else if (event.code === CLOSE_CODES.unsupported && saysTooOld(event.reason)) {
+    exit(turn, EXIT_TOO_OLD, tooOldProblem(event.reason));
+  } else if (event.code === CLOSE_CODES.unsupported) {
+    rest(turn, { type: "connect" }, `${event.reason} (update the control plane; the node waits for that)`);
   } else {
     rest(turn, { type: "connect" }, event.reason || `closed with code ${event.code}`);
   }
@@ -223,6 +229,12 @@ function supersededProblem(workerId: string): Problem {
 function revokedProblem(workerId: string, reason: string): Problem {
   return new Problem("unauthenticated", `The credential of worker ${workerId} is no longer accepted (${reason}).`, {
     cure: "Ask an admin for an enrolment token, and start the node with --token (or ENROLMENT_TOKEN).",
+  });
+}
+
+function tooOldProblem(reason: string): Problem {
+  return new Problem("conflict", `The control plane no longer serves this node: ${reason}.`, {
+    cure: "Update this machine's ktrdr with ktrdr node update; `ktrdr doctor` shows both versions.",
   });
 }
 

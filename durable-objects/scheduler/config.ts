@@ -1,5 +1,6 @@
 /** The registry's numbers. Every duration is in milliseconds. */
 import { z } from "zod";
+import { OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from "../../protocol/index.ts";
 
 export const registryConfig = z.strictObject({
   /** How often sockets are looked at while operations run; also the seed's health check interval. */
@@ -34,8 +35,15 @@ export const registryConfig = z.strictObject({
   retentionStep: z.int().min(1).default(500),
   /** What operations ask of workers is remembered for the next that ask the same; at most this many that nothing asks now. */
   classesKept: z.int().min(1).default(256),
+  /** Nodes of an older protocol version are told to update. */
+  oldestProtocolVersion: z.int().min(OLDEST_PROTOCOL_VERSION).max(PROTOCOL_VERSION).default(OLDEST_PROTOCOL_VERSION),
 });
 export type RegistryConfig = z.infer<typeof registryConfig>;
+
+/** From the deployment's `REGISTRY_CONFIG`, JSON. Throws for what is no configuration. */
+export function parseRegistryConfig(text: string | undefined): RegistryConfig {
+  return registryConfig.parse(JSON.parse(text ?? "{}"));
+}
 
 /** A lease whose worker was not heard of for this long has expired, even if its socket never closed. */
 export function leaseMs(config: RegistryConfig): number {

@@ -8,9 +8,10 @@ import {
   LIMITS,
   type NodeMessage,
   type OperationResult,
-  PROTOCOL_VERSION,
   Problem,
+  type Refusal,
   TERMINAL_STATUSES,
+  versionRefusal,
 } from "../../protocol/index.ts";
 import { hasArtefact, keepArtefact, releaseArtefact } from "./artefact-index.ts";
 import { heartbeatIntervalMs } from "./config.ts";
@@ -26,21 +27,17 @@ export type Hello = Extract<NodeMessage, { type: "hello" }>;
 /** What a node may say after its `hello`. */
 export type LaterMessage = Exclude<NodeMessage, { type: "hello" }>;
 
-/** Why a connection is closed after its `hello`. */
-export interface Refusal {
-  readonly code: number;
-  readonly reason: string;
-}
-
 /** Makes the connection the worker's own and agrees on its leases, or answers why not. A repeated `hello` changes nothing. */
 export function greet(state: State, worker: WorkerRecord, message: Hello, now: number): Refusal | null {
-  if (message.protocolVersion > PROTOCOL_VERSION) {
-    const versions = `${message.protocolVersion} is newer than this control plane's ${PROTOCOL_VERSION}`;
-    return { code: CLOSE_CODES.unsupported, reason: `protocol version ${versions}` };
-  }
-  if (message.epoch === worker.epoch && worker.connected) return null;
-  if (message.epoch <= worker.epoch) {
+  const { protocolVersion: version, epoch } = message;
+  if (epoch === worker.epoch && worker.connected) return null;
+  if (epoch <= worker.epoch) {
     return { code: CLOSE_CODES.superseded, reason: "a newer connection of this worker is in use" };
+  }
+  const refusal = versionRefusal(version, state.config.oldestProtocolVersion);
+  if (refusal !== null) {
+    refuse(state, worker, { version, epoch, refusal }, now);
+    return refusal;
   }
   if (worker.connected) {
     closeConnection(state, worker, CLOSE_CODES.superseded, "a newer connection of this worker took over");
@@ -51,6 +48,33 @@ export function greet(state: State, worker: WorkerRecord, message: Hello, now: n
   recordWorkerMoment(state.sql, worker.workerId, "connected", now, `epoch ${message.epoch}`);
   reconcile(state, worker, message.leases, now);
   return null;
+}
+
+/**
+ * The node cannot be spoken with. It is gone as far as its leases are concerned, at once: it can report nothing of them. It
+ * stays in the list of workers, with the reason, for as long as it knocks.
+ */
+export function refuse(
+  state: State,
+  worker: WorkerRecord,
+  { version, epoch, refusal }: { version: number; epoch: number; refusal: Refusal },
+  now: number,
+): void {
+  if (worker.connected) {
+    closeConnection(state, worker, CLOSE_CODES.superseded, "a newer connection of this worker was refused");
+  }
+  for (const operationId of [...worker.leases.keys()]) {
+    loseLease(state, worker, operationId, `lost: the node was refused (${refusal.reason})`, now);
+  }
+  if (worker.refusal !== refusal.reason) {
+    recordWorkerMoment(state.sql, worker.workerId, "refused", now, refusal.reason);
+  }
+  worker.epoch = epoch;
+  worker.connected = false;
+  worker.disconnectedAt = now;
+  worker.protocolVersion = version;
+  worker.refusal = refusal.reason;
+  state.workers.put(worker);
 }
 
 /** Answers whether something may be handed out now that could not before. */
@@ -165,6 +189,8 @@ function adopt(worker: WorkerRecord, message: Extract<NodeMessage, { type: "hell
   worker.connected = true;
   worker.draining = message.draining;
   worker.softwareVersion = message.softwareVersion;
+  worker.protocolVersion = message.protocolVersion;
+  worker.refusal = null;
   worker.capabilities = message.capabilities;
   worker.lastSeenAt = now;
   worker.lastHealthCheckAt = now;

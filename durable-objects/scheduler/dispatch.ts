@@ -6,12 +6,12 @@
  * later by more than the priority's worth of waiting stands behind.
  * Choice of a worker: the preferred type first, then one that holds the data, then the least recently selected.
  */
-import { operationSpec, wire } from "../../protocol/index.ts";
+import { attemptTraceparent, operationSpec, wire } from "../../protocol/index.ts";
 import { assert } from "./assert.ts";
 import { recordEvent } from "./event-log.ts";
 import type { OperationRecord, QueuedHead } from "./operation-store.ts";
 import { fits, holdsData, type Requirement, type StoredDatasets } from "./requirement.ts";
-import type { State } from "./state.ts";
+import { type State, sendTo } from "./state.ts";
 import { observeDispatch } from "./tally.ts";
 import { canTakeWork, freeSlots, type WorkerRecord } from "./worker-record.ts";
 
@@ -144,29 +144,28 @@ function handOut(state: State, lane: Lane, head: QueuedHead, worker: WorkerRecor
   });
   state.workers.putSelected(worker, now);
   if (operation.startedAt === null) observeDispatch(state.observations, now - operation.createdAt);
-  state.effects.push(assignment(worker, operation, attempt, lane.stored));
+  assign(state, worker, operation, attempt, lane.stored);
   recordEvent(state, operation.operationId, "assigned", now, { worker_id: worker.workerId, attempt });
 }
 
-/** The `assign` message of a lease; also used to send it again. */
-export function assignment(
-  worker: Pick<WorkerRecord, "workerId" | "epoch">,
-  { operationId, specText, checkpoint }: Pick<OperationRecord, "operationId" | "specText" | "checkpoint">,
+/** Sends the `assign` message of a lease, or sends it again. */
+export function assign(
+  state: State,
+  worker: WorkerRecord,
+  operation: Pick<OperationRecord, "operationId" | "specText" | "checkpoint" | "traceparent">,
   attempt: number,
   stored: StoredDatasets,
-): State["effects"][number] {
+): void {
+  const { operationId, specText, checkpoint } = operation;
   const spec = specWire.decode(JSON.parse(specText));
   const [dataset] = stored;
-  return {
-    type: "send",
-    workerId: worker.workerId,
-    epoch: worker.epoch,
-    message: {
-      ...{ type: "assign", operationId, attempt, spec, checkpoint },
-      ...(stored.length !== 1 || dataset === undefined ? {} : { dataset }),
-      ...(stored.length > 1 ? { datasets: stored.map((found) => found?.sha256 ?? null) } : {}),
-    },
-  };
+  const traceparent = attemptTraceparent(operation.traceparent, operationId, attempt);
+  sendTo(state, worker, {
+    ...{ type: "assign", operationId, attempt, spec, checkpoint },
+    ...(stored.length !== 1 || dataset === undefined ? {} : { dataset }),
+    ...(stored.length > 1 ? { datasets: stored.map((found) => found?.sha256 ?? null) } : {}),
+    ...(traceparent === null ? {} : { traceparent }),
+  });
 }
 
 /** What the store has of the datasets that are asked for. */

@@ -6,10 +6,10 @@
 import { nextCollectionAt, releaseArtefact } from "./artefact-index.ts";
 import { leaseMs, type RegistryConfig } from "./config.ts";
 import { count } from "./counters.ts";
-import { assignment, storedDatasets } from "./dispatch.ts";
+import { assign, storedDatasets } from "./dispatch.ts";
 import { forgetEvents } from "./event-log.ts";
 import { finishStopped, loseLease } from "./leases.ts";
-import type { State } from "./state.ts";
+import { type State, sendTo } from "./state.ts";
 import { recordWorkerMoment } from "./worker-history.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
 
@@ -80,12 +80,7 @@ function expireLeases(state: State, worker: WorkerRecord, now: number): void {
 }
 
 function sendStale(state: State, worker: WorkerRecord, lease: LeaseRecord): void {
-  state.effects.push({
-    type: "send",
-    workerId: worker.workerId,
-    epoch: worker.epoch,
-    message: { type: "stale", operationId: lease.operationId, attempt: lease.attempt },
-  });
+  sendTo(state, worker, { type: "stale", operationId: lease.operationId, attempt: lease.attempt });
 }
 
 /** Messages do get lost: an assignment without `accept`, a cancellation without `stopped`. */
@@ -103,12 +98,11 @@ function resendUnanswered(state: State, worker: WorkerRecord, now: number): void
     lease.lastSentAt = now;
     const { operationId, attempt } = lease;
     if (lease.stopping) {
-      const message = { type: "cancel", operationId, attempt } as const;
-      state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
+      sendTo(state, worker, { type: "cancel", operationId, attempt });
     } else {
       const operation = state.operations.get(operationId)!;
       const stored = storedDatasets(state, state.classes.requirement(operation.classId));
-      state.effects.push(assignment(worker, operation, attempt, stored));
+      assign(state, worker, operation, attempt, stored);
     }
   }
 }
@@ -145,12 +139,8 @@ function enforceDeadlines(state: State, now: number): void {
     lease.stopping = true;
     lease.lastSentAt = now;
     if (!worker.connected) continue;
-    state.effects.push({
-      type: "send",
-      workerId: worker.workerId,
-      epoch: worker.epoch,
-      message: { type: "cancel", operationId: operation.operationId, attempt: operation.attempt },
-    });
+    const { operationId, attempt } = operation;
+    sendTo(state, worker, { type: "cancel", operationId, attempt });
   }
 }
 

@@ -10,6 +10,7 @@ import type {
   Progress,
   Requirements,
 } from "../../protocol/index.ts";
+import { sampledTraceId } from "../../protocol/index.ts";
 import { assert } from "./assert.ts";
 import type { RegistryConfig } from "./config.ts";
 import { first, type Sql, type SqlValue } from "./sql.ts";
@@ -57,6 +58,7 @@ interface OperationRow {
   result: string | null;
   error: string | null;
   idempotency_hash: string | null;
+  traceparent: string | null;
 }
 
 export interface OperationRecord {
@@ -90,6 +92,8 @@ export interface OperationRecord {
   readonly result: OperationResult | null;
   readonly error: ProblemDetails | null;
   readonly idempotencyHash: string | null;
+  /** Of the span that submitted it; null where it is not traced. */
+  readonly traceparent: string | null;
 }
 
 export interface NewOperation {
@@ -107,6 +111,7 @@ export interface NewOperation {
   createdAt: number;
   idempotencyKey: string | null;
   idempotencyHash: string | null;
+  traceparent: string | null;
 }
 
 /** What dispatch needs of a queued operation, and no more. */
@@ -123,7 +128,7 @@ export interface QueuedHead {
 /** What a hand-out needs of the operation. */
 export type HandedOut = Pick<
   OperationRecord,
-  "operationId" | "status" | "attempt" | "createdAt" | "startedAt" | "specText" | "checkpoint"
+  "operationId" | "status" | "attempt" | "createdAt" | "startedAt" | "specText" | "checkpoint" | "traceparent"
 >;
 
 export interface OperationFilter {
@@ -211,8 +216,8 @@ export class OperationStore {
     this.#sql.run(
       `INSERT INTO operations (operation_id, class_id, kind, name, spec, requirements, status, priority, rank, attempt,
          failures, max_attempts, not_before, fallback_at, deadline_at, accepted, rejected_by, evidence, created_at,
-         idempotency_key, idempotency_hash)
-       VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, 0, 0, ?, 0, ?, ?, 0, '[]', '[]', ?, ?, ?)`,
+         idempotency_key, idempotency_hash, traceparent)
+       VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, 0, 0, ?, 0, ?, ?, 0, '[]', '[]', ?, ?, ?, ?)`,
       operation.operationId,
       operation.classId,
       operation.kind,
@@ -227,6 +232,7 @@ export class OperationStore {
       operation.createdAt,
       operation.idempotencyKey,
       operation.idempotencyHash,
+      operation.traceparent,
     );
   }
 
@@ -238,10 +244,14 @@ export class OperationStore {
   /** The few columns of a hand-out: reading all of them, and their JSON, costs several times as much. */
   queuedAt(sequence: number): HandedOut | undefined {
     const row = first<
-      Pick<OperationRow, "operation_id" | "status" | "attempt" | "created_at" | "started_at" | "spec" | "checkpoint">
+      Pick<
+        OperationRow,
+        "operation_id" | "status" | "attempt" | "created_at" | "started_at" | "spec" | "checkpoint" | "traceparent"
+      >
     >(
       this.#sql,
-      "SELECT operation_id, status, attempt, created_at, started_at, spec, checkpoint FROM operations WHERE sequence = ?",
+      `SELECT operation_id, status, attempt, created_at, started_at, spec, checkpoint, traceparent
+       FROM operations WHERE sequence = ?`,
       sequence,
     );
     if (row === undefined) return undefined;
@@ -253,6 +263,7 @@ export class OperationStore {
       startedAt: row.started_at,
       specText: row.spec,
       checkpoint: row.checkpoint,
+      traceparent: row.traceparent,
     };
   }
 
@@ -492,6 +503,7 @@ function toRecord(row: OperationRow): OperationRecord {
     result: parseNullable(row.result),
     error: parseNullable(row.error),
     idempotencyHash: row.idempotency_hash,
+    traceparent: row.traceparent,
   };
 }
 
@@ -515,6 +527,7 @@ export function describeOperation(record: OperationRecord, waitingReason: string
     error: record.error,
     cancelRequested: record.stopReason !== null,
     requirements: record.requirements,
+    traceId: sampledTraceId(record.traceparent),
   };
 }
 

@@ -18,16 +18,18 @@ import {
   operationSpec,
   Problem,
   type PublishDatasetRequest,
+  type Refusal,
   type RegisterRequest,
   type StoredDataset,
   type SubmitRequest,
+  versionRefusal,
   type Worker,
   type WorkerHistoryEntry,
   wire,
 } from "../../protocol/index.ts";
 import { storedBytes } from "./artefact-index.ts";
 import type { RegistryConfig } from "./config.ts";
-import { greet, type Hello, hear, type LaterMessage, type Refusal } from "./conversation.ts";
+import { greet, type Hello, hear, type LaterMessage, refuse } from "./conversation.ts";
 import { COUNTERS, type Counter, count, counterValue } from "./counters.ts";
 import { publishDataset, withdrawDataset } from "./dataset-index.ts";
 import { dispatch, rankOf, storedDatasets } from "./dispatch.ts";
@@ -67,6 +69,8 @@ export interface Submission {
   readonly operationId: string;
   /** The caller's Idempotency-Key with the hash of what it submitted, or null. */
   readonly idempotency: { readonly key: string; readonly hash: string } | null;
+  /** Of the span that submits it, where that is traced. */
+  readonly traceparent?: string | null;
 }
 
 export class Scheduler {
@@ -103,7 +107,11 @@ export class Scheduler {
     });
   }
 
-  #accept(state: State, { request, operationId, idempotency }: Submission, now: number): AcceptedOperation {
+  #accept(
+    state: State,
+    { request, operationId, idempotency, traceparent = null }: Submission,
+    now: number,
+  ): AcceptedOperation {
     if (idempotency !== null) {
       const present = state.operations.byIdempotencyKey(idempotency.key);
       if (present !== undefined) {
@@ -130,6 +138,7 @@ export class Scheduler {
       createdAt: now,
       idempotencyKey: idempotency?.key ?? null,
       idempotencyHash: idempotency?.hash ?? null,
+      traceparent,
     });
     state.classes.countQueued(classId, 1);
     recordEvent(state, operationId, "queued", now);
@@ -317,6 +326,8 @@ export class Scheduler {
         healthFailures: present?.healthFailures ?? 0,
         disconnectedAt: present?.disconnectedAt ?? null,
         lostByOutage: present?.lostByOutage ?? false,
+        protocolVersion: present?.protocolVersion ?? null,
+        refusal: present?.refusal ?? null,
         lastSelectedAt: present?.lastSelectedAt ?? null,
         leases: present?.leases ?? new Map(),
       };
@@ -403,7 +414,24 @@ export class Scheduler {
       const worker = state.workers.get(workerId);
       if (worker === undefined) return { code: CLOSE_CODES.revoked, reason: "the worker is not registered" };
       const refusal = greet(state, worker, message, now);
-      if (refusal === null) dispatch(state, now);
+      dispatch(state, now);
+      return refusal;
+    });
+  }
+
+  /**
+   * The first message of a connection that cannot be read, since it is of a version that is not spoken here. `epoch` is what
+   * it says, or null where that cannot be read either. Answers why it is to be closed; null for a version that is spoken.
+   */
+  helloOfOtherVersion(workerId: string, version: number, epoch: number | null, now: number): Outcome<Refusal | null> {
+    return this.#step((state) => {
+      const worker = state.workers.get(workerId);
+      const refusal = versionRefusal(version, this.#config.oldestProtocolVersion);
+      if (worker === undefined || refusal === null) return refusal;
+      const isOutdated = worker.connected && (epoch === null || epoch <= worker.epoch);
+      if (isOutdated) return refusal;
+      refuse(state, worker, { version, epoch: epoch ?? worker.epoch, refusal }, now);
+      dispatch(state, now);
       return refusal;
     });
   }

@@ -1,5 +1,10 @@
 /** What a step works on: the stores, the numbers, and the effects that it asks of the shell. */
-import type { OperationEvent, RegistryMessage } from "../../protocol/index.ts";
+import {
+  messageFor,
+  OLDEST_PROTOCOL_VERSION,
+  type OperationEvent,
+  type RegistryMessage,
+} from "../../protocol/index.ts";
 import { ClassIndex } from "./class-index.ts";
 import type { RegistryConfig } from "./config.ts";
 import { DatasetIndex } from "./dataset-index.ts";
@@ -53,9 +58,11 @@ export function loadState(sql: Sql, config: RegistryConfig): State {
   };
 }
 
-/** Asks for a message on the worker's present connection. */
+/** Asks for a message on the worker's present connection, as its protocol version has it: the one door for all of them. */
 export function sendTo(state: State, worker: WorkerRecord, message: RegistryMessage): void {
-  state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message });
+  const known = messageFor(worker.protocolVersion ?? OLDEST_PROTOCOL_VERSION, message);
+  if (known === null) return;
+  state.effects.push({ type: "send", workerId: worker.workerId, epoch: worker.epoch, message: known });
 }
 
 /** Asks for the worker's present connection to be closed. */

@@ -21,6 +21,10 @@ export interface WorkerRecord {
   workerType: WorkerType;
   endpointUrl: string;
   softwareVersion: string;
+  /** Of its newest `hello`, and so of what it understands; null before the first. */
+  protocolVersion: number | null;
+  /** Why its newest connection was refused; null when it was not. */
+  refusal: string | null;
   capabilities: Capabilities;
   metadata: Record<string, unknown>;
   credentialHash: string;
@@ -79,6 +83,8 @@ export function describeWorker(worker: WorkerRecord, config: RegistryConfig): Wo
     connected: worker.connected,
     draining: worker.draining,
     softwareVersion: worker.softwareVersion,
+    protocolVersion: worker.protocolVersion,
+    refusal: worker.refusal,
     lastSelectedAt: worker.lastSelectedAt,
     registeredAt: worker.registeredAt,
   };

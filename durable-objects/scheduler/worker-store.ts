@@ -22,6 +22,8 @@ interface WorkerRow {
   health_failures: number;
   disconnected_at: number | null;
   lost_by_outage: number;
+  protocol_version: number | null;
+  refusal: string | null;
   last_selected_at: number | null;
 }
 
@@ -53,14 +55,15 @@ export class WorkerStore {
     this.#sql.run(
       `INSERT INTO workers (worker_id, worker_type, endpoint_url, software_version, capabilities, metadata, credential_hash,
          epoch, connected, draining, registered_at, last_seen_at, last_health_check_at, health_failures, disconnected_at,
-         lost_by_outage)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         lost_by_outage, protocol_version, refusal)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (worker_id) DO UPDATE SET worker_type = excluded.worker_type, endpoint_url = excluded.endpoint_url,
          software_version = excluded.software_version, capabilities = excluded.capabilities, metadata = excluded.metadata,
          credential_hash = excluded.credential_hash, epoch = excluded.epoch, connected = excluded.connected,
          draining = excluded.draining, last_seen_at = excluded.last_seen_at,
          last_health_check_at = excluded.last_health_check_at, health_failures = excluded.health_failures,
-         disconnected_at = excluded.disconnected_at, lost_by_outage = excluded.lost_by_outage`,
+         disconnected_at = excluded.disconnected_at, lost_by_outage = excluded.lost_by_outage,
+         protocol_version = excluded.protocol_version, refusal = excluded.refusal`,
       worker.workerId,
       worker.workerType,
       worker.endpointUrl,
@@ -77,6 +80,8 @@ export class WorkerStore {
       worker.healthFailures,
       worker.disconnectedAt,
       worker.lostByOutage ? 1 : 0,
+      worker.protocolVersion,
+      worker.refusal,
     );
   }
 
@@ -157,6 +162,8 @@ function toRecord(row: WorkerRow): WorkerRecord {
     healthFailures: row.health_failures,
     disconnectedAt: row.disconnected_at,
     lostByOutage: row.lost_by_outage === 1,
+    protocolVersion: row.protocol_version,
+    refusal: row.refusal,
     lastSelectedAt: row.last_selected_at,
     leases: new Map(),
   };

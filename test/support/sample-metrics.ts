@@ -38,6 +38,8 @@ function sampleWorker(differences: Partial<Worker>): Worker {
     connected: true,
     draining: false,
     softwareVersion: "0.1.0",
+    protocolVersion: 2,
+    refusal: null,
     lastSelectedAt: null,
     registeredAt: 0,
     ...differences,
