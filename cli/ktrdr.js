@@ -1,18 +1,26 @@
 #!/usr/bin/env node
-// Plain JavaScript, so that a Node that is too old for the rest can still read this and say so, and so that the compile
-// cache is on before the first TypeScript file: with every file in it, Node need not load its TypeScript parser at all.
-import { fileURLToPath } from "node:url";
-
+// Plain JavaScript in the words of 2017, so that a Node that is too old for the rest can still read this and say so. In a
+// checkout the compile cache is on before the first TypeScript file: with every file in it, Node need not load its
+// TypeScript parser at all. The package has no TypeScript; main.js turns its cache on.
 const [major, minor] = process.versions.node.split(".").map(Number);
 
 if (major > 22 || (major === 22 && minor >= 18)) {
-  const { enableCompileCache } = await import("node:module");
-  enableCompileCache(fileURLToPath(new URL("../node_modules/.cache/ktrdr", import.meta.url)));
-  await import("./main.ts");
+  start();
 } else {
   process.stderr.write(
     `error: ktrdr needs Node 22.18 or newer; this is ${process.versions.node}\n` +
-      "  cure: In the checkout, run `npm ci` once and then `npx ktrdr …`, which uses the Node in node_modules/.bin.\n",
+      "  cure: Install Node 24 (https://nodejs.org/en/download). In a checkout, `npm ci` brings one: run `npx ktrdr …` there.\n",
   );
   process.exitCode = 1;
+}
+
+async function start() {
+  const [{ existsSync }, { enableCompileCache }, { fileURLToPath }] = [
+    await import("node:fs"),
+    await import("node:module"),
+    await import("node:url"),
+  ];
+  const folder = fileURLToPath(new URL("../", import.meta.url));
+  if (existsSync(`${folder}package-lock.json`)) enableCompileCache(`${folder}node_modules/.cache/ktrdr`);
+  await import("./main.ts");
 }

@@ -3,12 +3,15 @@ import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import type { ProblemIssue } from "../protocol/problem.ts";
 
-/** What `import … from "ktrdr/strategy"` means to a compiler. */
-export const STRATEGY_MODULE = join(import.meta.dirname, "..", "compute-node", "backtest", "script-api.ts");
+/** What `import … from "ktrdr/strategy"` means to a compiler: the source in a checkout, its declarations in the package. */
+export const STRATEGY_MODULE = join(
+  ...[import.meta.dirname, "..", "compute-node", "backtest"],
+  `script-api${extname(import.meta.filename) === ".ts" ? ".ts" : ".d.ts"}`,
+);
 
 /** Of the world outside the language, a strategy has this alone. */
 const GLOBALS =

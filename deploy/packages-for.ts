@@ -3,10 +3,11 @@
  *
  *   node deploy/packages-for.ts worker .     then `npm install`, which takes versions and hashes from package-lock.json
  *
- * `npm ci --omit=dev` cannot do this: a worker needs no sample prices, and a control plane needs miniflare, which is a
- * development package for everybody else.
+ * In the npm package, which has no development packages, it writes npm-shrinkwrap.json too, out of deploy/packages-lock.json;
+ * then `npm ci` installs exactly that. `npm ci --omit=dev` alone cannot do this: a worker needs no sample prices, and a
+ * control plane needs miniflare, which everybody else does without.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const NODE = ["chevrotain", "commander", "esbuild", "hyparquet", "hyparquet-writer", "pino", "ws", "yaml", "zod"];
@@ -18,20 +19,96 @@ export const ROLES: Readonly<Record<string, readonly string[]>> = {
   kernels: ["assemblyscript"],
 };
 
-interface Manifest {
-  scripts?: Record<string, string>;
-  dependencies: Record<string, string>;
-  devDependencies?: Record<string, string>;
+/** The package has the control plane's Worker bundled already. */
+export const BUNDLED: readonly string[] = ["hono"];
+
+export interface Manifest {
+  readonly name?: string;
+  readonly version?: string;
+  readonly scripts?: Record<string, string>;
+  readonly dependencies: Record<string, string>;
+  readonly devDependencies?: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
+  readonly peerDependenciesMeta?: Record<string, { optional: boolean }>;
+  readonly engines?: Record<string, string>;
+}
+
+/** An entry of a lock file: what npm wrote, of which this reads the names of other packages alone. */
+export interface LockedPackage {
+  readonly version?: string;
+  readonly integrity?: string;
+  readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+  readonly peerDependencies?: Record<string, string>;
+  readonly peerDependenciesMeta?: Record<string, { optional?: boolean }>;
+  readonly [field: string]: unknown;
+}
+
+/** A lock file of version 3: each package under the folder that it is installed in, the project itself under "". */
+export interface Lock {
+  readonly lockfileVersion: number;
+  readonly packages: Readonly<Record<string, LockedPackage>>;
 }
 
 /** Throws for a package that the manifest does not have. */
 export function manifestFor(names: readonly string[], manifest: Manifest): Manifest {
-  const versions = { ...manifest.devDependencies, ...manifest.dependencies };
+  const versions = { ...manifest.peerDependencies, ...manifest.devDependencies, ...manifest.dependencies };
   const chosen = names.map((name) => {
     if (versions[name] === undefined) throw new Error(`package.json has no ${name}`);
     return [name, versions[name]];
   });
-  return { ...manifest, scripts: {}, devDependencies: {}, dependencies: Object.fromEntries(chosen) };
+  const { peerDependencies, peerDependenciesMeta, ...rest } = manifest;
+  return { ...rest, scripts: {}, devDependencies: {}, dependencies: Object.fromEntries(chosen) };
+}
+
+/**
+ * The part of a lock that a manifest's dependencies need, with the manifest as its root; versions, hashes and folders stay.
+ * Throws for a package that the lock lacks, unless it is optional.
+ */
+export function lockFor(manifest: Manifest, lock: Lock): Lock & { name?: string; version?: string } {
+  const needed = new Set<string>();
+  const visit = (name: string, from: string, isOptional: boolean): void => {
+    const place = placeOf(name, from, lock);
+    if (place === null && !isOptional) throw new Error(`the lock file has no ${name}, which ${from || "ktrdr"} needs`);
+    if (place === null || needed.has(place)) return;
+    needed.add(place);
+    const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = lock.packages[place];
+    for (const other of Object.keys(dependencies ?? {})) visit(other, place, false);
+    for (const other of Object.keys(optionalDependencies ?? {})) visit(other, place, true);
+    for (const other of Object.keys(peerDependencies ?? {})) {
+      if (peerDependenciesMeta?.[other]?.optional !== true) visit(other, place, false);
+    }
+  };
+  for (const name of Object.keys(manifest.dependencies)) visit(name, "", false);
+  const { name, version, dependencies, peerDependencies, peerDependenciesMeta, engines } = manifest;
+  const root = { name, version, dependencies, peerDependencies, peerDependenciesMeta, engines };
+  const packages = Object.entries(lock.packages).filter(([place]) => needed.has(place));
+  return {
+    ...{ name, version, lockfileVersion: lock.lockfileVersion },
+    packages: { "": root, ...Object.fromEntries(packages.map(([place, entry]) => [place, withoutMarks(entry)])) },
+  };
+}
+
+/** The folder that Node would find the package in, from the folder of the one that asks. */
+function placeOf(name: string, from: string, lock: Lock): string | null {
+  for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/node_modules/")))) {
+    const place = folder === "" ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
+    if (lock.packages[place] !== undefined) return place;
+    if (folder === "") return null;
+  }
+}
+
+/** What is a development package of the checkout may be a dependency here; npm would leave it out. */
+function withoutMarks({ dev, peer, ...entry }: LockedPackage): LockedPackage {
+  return entry;
+}
+
+function readJson<T>(file: string): T {
+  return JSON.parse(readFileSync(file, "utf8")) as T;
+}
+
+function writeJson(file: string, value: unknown): void {
+  writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
 if (import.meta.main) {
@@ -40,7 +117,10 @@ if (import.meta.main) {
     process.stderr.write(`error: "${role ?? ""}" is no role\n  cure: Name one of ${Object.keys(ROLES).join(", ")}.\n`);
     process.exit(2);
   }
-  const file = join(folder, "package.json");
-  const manifest = JSON.parse(readFileSync(file, "utf8")) as Manifest;
-  writeFileSync(file, `${JSON.stringify(manifestFor(ROLES[role], manifest), null, 2)}\n`);
+  const lock = join(folder, "deploy", "packages-lock.json");
+  const isPackage = existsSync(lock);
+  const names = ROLES[role].filter((name) => !isPackage || !BUNDLED.includes(name));
+  const manifest = manifestFor(names, readJson<Manifest>(join(folder, "package.json")));
+  if (isPackage) writeJson(join(folder, "npm-shrinkwrap.json"), lockFor(manifest, readJson<Lock>(lock)));
+  writeJson(join(folder, "package.json"), manifest);
 }

@@ -10,7 +10,7 @@ import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { bundleControlPlane, COMPATIBILITY_DATE } from "./bundle.ts";
+import { COMPATIBILITY_DATE, controlPlaneScript } from "./bundle.ts";
 import { closeSockets } from "./close-sockets.ts";
 import { serveMachineMetrics } from "./machine-metrics.ts";
 
@@ -44,7 +44,7 @@ if (metricsPort !== null) {
 const WORKER = "ktrdr";
 const [{ Miniflare, convertV4MiniflareOptions, Log, LogLevel }, script] = await Promise.all([
   import("miniflare"),
-  bundleControlPlane(),
+  controlPlaneScript(),
 ]);
 const plane = new Miniflare({
   ...convertV4MiniflareOptions({

@@ -18,13 +18,15 @@ export interface TarHeader {
 /** The end of an archive: two empty blocks. */
 export const TAR_END: Uint8Array = new Uint8Array(2 * BLOCK_BYTES);
 
+const FOR_ITS_OWNER = 0o600;
+
 /** Throws a `Problem` for a path or a size that the format does not hold. */
-export function tarHeader({ path, bytes }: TarHeader, modifiedAtMs: number): Uint8Array {
+export function tarHeader({ path, bytes }: TarHeader, modifiedAtMs: number, mode: number = FOR_ITS_OWNER): Uint8Array {
   const [prefix, name] = splitPath(path);
   if (bytes > LARGEST_FILE_BYTES) throw unfit(`${path} has ${bytes} bytes, more than ${LARGEST_FILE_BYTES}`);
   const block = Buffer.alloc(BLOCK_BYTES);
   block.write(name, 0);
-  block.write("0000600\0", 100);
+  block.write(`${octal(mode, 7)}\0`, 100);
   block.write("0000000\0", 108);
   block.write("0000000\0", 116);
   block.write(`${octal(bytes, 11)}\0`, 124);

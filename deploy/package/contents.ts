@@ -1,0 +1,87 @@
+/** What the package has: every module that one of its programs reaches, and the files that those read. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+/** Started by a person, a service or another program; whatever they import comes along. */
+export const PROGRAMS: readonly string[] = [
+  "cli/ktrdr.js",
+  "compute-node/main.ts",
+  "compute-node/agent/job-thread.ts",
+  "compute-node/training/cpu/session-thread.ts",
+  "compute-node/backtest/script-api.ts",
+  "deploy/self-host/serve.ts",
+  "deploy/self-host/start-control-plane.ts",
+  "deploy/docker/check-health.ts",
+  "deploy/packages-for.ts",
+];
+
+/** Files and folders that are read or run as they are. */
+const DATA: readonly string[] = [
+  "README.md",
+  "cli/report/page",
+  "compute-node/script/sandbox-prelude.js",
+  "compute-node/training/kernels/build",
+  "deploy/config",
+  "deploy/scripts/common.sh",
+  "deploy/scripts/update-code.sh",
+  "deploy/systemd",
+  "examples/strategies",
+  "examples/trainers",
+  "schemas",
+];
+
+/** For the editor and the compiler alone. */
+const LEFT_OUT = /(^|\/)(tsconfig\.json|[^/]*\.test\.ts)$/;
+
+export interface ModuleGraph {
+  /** Relative to the root, sorted. */
+  readonly modules: readonly string[];
+  /** The npm packages that they import. */
+  readonly packages: readonly string[];
+}
+
+/** Throws esbuild's error for an import that leads nowhere. */
+export async function moduleGraph(root: string): Promise<ModuleGraph> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [...PROGRAMS],
+    outdir: "unused",
+    bundle: true,
+    write: false,
+    metafile: true,
+    packages: "external",
+    platform: "node",
+    format: "esm",
+    logLevel: "error",
+  });
+  const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports);
+  const outside = imported.filter(({ path, external }) => external === true && !path.startsWith("node:"));
+  const packages = new Set(outside.map(({ path }) => packageName(path)));
+  return { modules: Object.keys(metafile.inputs).sort(), packages: [...packages].sort() };
+}
+
+/** `hyparquet-writer/src/metadata.js` is of `hyparquet-writer`. */
+export function packageName(specifier: string): string {
+  return specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
+}
+
+/** By path relative to the root. Throws Node's error for a file that is not there. */
+export function dataFiles(root: string): Map<string, Uint8Array> {
+  const paths = DATA.flatMap((entry) => filesBelow(root, entry)).filter((path) => !LEFT_OUT.test(path));
+  return new Map(paths.map((path) => [path, readFileSync(join(root, path))]));
+}
+
+function filesBelow(root: string, path: string): string[] {
+  try {
+    return readdirSync(join(root, path))
+      .sort()
+      .flatMap((name) => filesBelow(root, `${path}/${name}`));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return [path];
+    throw error;
+  }
+}

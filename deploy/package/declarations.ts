@@ -1,0 +1,28 @@
+/** The types of `ktrdr/strategy`, for whoever writes a strategy against the package. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { withJavaScriptNames } from "./specifiers.ts";
+
+const SOURCE = "compute-node/backtest/script-api.ts";
+const OPTIONS = [
+  ...["--ignoreConfig", "--declaration", "--emitDeclarationOnly", "--allowImportingTsExtensions", "--strict"],
+  ...["--module", "nodenext", "--target", "es2024", "--lib", "es2024", "--types", ""],
+];
+
+/** `script-api.d.ts` and the declarations that it imports, by path relative to the root. Throws what the compiler says. */
+export function strategyDeclarations(root: string): Map<string, Uint8Array> {
+  const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
+  const folder = mkdtempSync(join(tmpdir(), "ktrdr-declarations-"));
+  try {
+    execFileSync(process.execPath, [compiler, ...OPTIONS, "--rootDir", root, "--outDir", folder, join(root, SOURCE)]);
+    const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".d.ts"));
+    const textOf = (path: string): string => withJavaScriptNames(readFileSync(join(folder, path), "utf8"));
+    return new Map(paths.sort().map((path) => [path, Buffer.from(textOf(path))]));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,53 @@
+/** The package's own package.json and npm-shrinkwrap.json, out of the checkout's package.json and package-lock.json. */
+import { BUNDLED, type Lock, lockFor, type Manifest } from "../packages-for.ts";
+
+/** Too large for everyone; whoever needs one installs it beside ktrdr. */
+export const OPTIONAL_PACKAGES = ["miniflare", "vega-datasets", "webgpu"] as const;
+
+/** See docs/decisions/0023: what each version lacks. */
+export const NODE_VERSIONS = ">=22.18.0";
+
+interface CheckoutManifest extends Manifest {
+  readonly description: string;
+  readonly private: boolean;
+  readonly type: string;
+  readonly bin: Record<string, string>;
+  readonly exports: Record<string, unknown>;
+  readonly license?: string;
+  readonly devDependencies: Record<string, string>;
+}
+
+export type PackageManifest = Omit<CheckoutManifest, "devDependencies">;
+
+export function packageManifest(checkout: CheckoutManifest): PackageManifest {
+  const versions = { ...checkout.devDependencies, ...checkout.dependencies };
+  const isLeftOut = (name: string): boolean => [...OPTIONAL_PACKAGES, ...BUNDLED].includes(name);
+  const { name, version, description, private: isPrivate, license, type, bin } = checkout;
+  return {
+    ...{ name, version, description, private: isPrivate },
+    ...(license === undefined ? {} : { license }),
+    ...{ type, bin },
+    exports: {
+      "./strategy": {
+        types: "./compute-node/backtest/script-api.d.ts",
+        default: "./compute-node/backtest/script-api.js",
+      },
+      "./package.json": "./package.json",
+    },
+    engines: { node: NODE_VERSIONS },
+    dependencies: Object.fromEntries(Object.entries(checkout.dependencies).filter(([name]) => !isLeftOut(name))),
+    peerDependencies: Object.fromEntries(OPTIONAL_PACKAGES.map((name) => [name, versions[name]])),
+    peerDependenciesMeta: Object.fromEntries(OPTIONAL_PACKAGES.map((name) => [name, { optional: true }])),
+  };
+}
+
+/** What `npm ci` and an installation of the package take: versions and hashes of its dependencies, and of theirs. */
+export function shrinkwrap(manifest: PackageManifest, lock: Lock): Lock {
+  return lockFor(manifest, lock);
+}
+
+/** The same with the optional packages, for `deploy/packages-for.js`. */
+export function wholeLock(manifest: PackageManifest, lock: Lock): Lock {
+  const dependencies = { ...manifest.dependencies, ...manifest.peerDependencies };
+  return lockFor({ ...manifest, dependencies, peerDependencies: undefined, peerDependenciesMeta: undefined }, lock);
+}

@@ -1,0 +1,37 @@
+/**
+ * References from one file of ktrdr to another, in JavaScript that Node stripped of its types: `./socket.ts` becomes
+ * `./socket.js`. The forms are those that the sources use; whatever else names a `.ts` file is found by `typescriptNames`.
+ */
+import { transform } from "esbuild";
+
+/** Each has what stands before the name, the name without its ending, and what stands after it. */
+const REFERENCES: readonly RegExp[] = [
+  /(\b(?:from|import) ")(\.{1,2}\/[^"\n]+)\.ts(")/g,
+  /(\bimport\(")(\.{1,2}\/[^"\n]+)\.ts("\))/g,
+  /(\bnew URL\(")([^"\n]+)\.ts(", import\.meta\.url\))/g,
+  /(\bjoin\([^()\n]*")([^"\n]+)\.ts("\))/g,
+];
+
+/** Lengths stay, so that lines and columns do. */
+export function withJavaScriptNames(code: string): string {
+  return REFERENCES.reduce((text, reference) => text.replace(reference, "$1$2.js$3"), code);
+}
+
+/** Files that a module opens at run time, as paths relative to it; one that ends in a slash is a folder, and none of them. */
+export function openedFiles(code: string): string[] {
+  return [...code.matchAll(/\bnew URL\("([^"\n]*[^"\n/])", import\.meta\.url\)/g)].map(([, path]) => path);
+}
+
+export interface NamedFile {
+  readonly name: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** String literals that are the name of a TypeScript file; comments and longer texts may mention them. */
+export async function typescriptNames(code: string): Promise<NamedFile[]> {
+  // esbuild reads the language as Node does and leaves comments out, which a search in the text could not.
+  const { code: bare } = await transform(code, { minifyWhitespace: true, charset: "utf8", legalComments: "none" });
+  const names = new Set([...bare.matchAll(/["'`]((?!\.\w)[^"'`\s]+\.[cm]?ts)["'`]/g)].map(([, name]) => name));
+  return [...names].map((name) => ({ name, line: code.slice(0, code.indexOf(name)).split("\n").length }));
+}
