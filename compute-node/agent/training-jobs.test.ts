@@ -1,13 +1,21 @@
 /** Training and its models on an agent with real threads, a real socket and a store that keeps what it gets. */
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { MODEL_MEDIA_TYPE, modelBacktestSpec, type OperationSpec, type TrainSpec } from "../../protocol/index.ts";
+import {
+  MODEL_MEDIA_TYPE,
+  modelBacktestSpec,
+  type OperationSpec,
+  type Progress,
+  type TrainSpec,
+} from "../../protocol/index.ts";
 import { loadSample, MarketDataStore } from "../market-data/index.ts";
 import { runModelBacktest } from "../models/index.ts";
 import { cpuBackend } from "../training/index.ts";
 import { CHECKPOINT_MEDIA_TYPE, executeTraining } from "../training-job/index.ts";
 import { smallSpec } from "../training-job/testing/small-spec.ts";
 import type { Agent } from "./agent.ts";
+import { JobPool } from "./job-pool.ts";
 import type { NodeSettings } from "./settings.ts";
 import { FakeRegistry } from "./testing/fake-registry.ts";
 import { temporaryFolder, testAgent, testSettings } from "./testing/nodes.ts";
@@ -54,6 +62,81 @@ async function trainedHere(spec: TrainSpec) {
   const datasets = [{ bars: await store.open(dataSha256), sha256: dataSha256 }];
   return executeTraining({ spec, datasets, backend: cpuBackend() });
 }
+
+/** Only Linux tells the names of a process's threads. */
+const NO_NAMES = process.platform === "linux" ? "" : ": Linux alone tells their names";
+function trainingThreads(): number {
+  const tasks = "/proc/self/task";
+  const names = readdirSync(tasks).map((task) => {
+    try {
+      return readFileSync(join(tasks, task, "comm"), "utf8").trim();
+    } catch {
+      // It has ended since the folder was read.
+      return "";
+    }
+  });
+  return names.filter((name) => name === "ktrdr-training").length;
+}
+
+describe("a node that trains several seeds", () => {
+  const SEEDS = { seeds: 4, backend: "cpu" } as const;
+
+  it("uses its threads, says how many, and leaves the bytes of one thread", async () => {
+    await startNode({ trainingThreads: 2, checkpointIntervalMs: 50 });
+    const spec = smallSpec({ ...SEEDS, epochs: 400 });
+    assign(spec);
+    const { progress } = await registry.next("progress", (message) => message.progress.phase === "training");
+    expect(progress.rates.threads).toBe(2);
+    const { sha256 } = await registry.next("checkpoint");
+    const complete = await registry.next("complete");
+    const local = await trainedHere(spec);
+    expect(complete.result.sha256).toBe(local.sha256);
+    const datasets = [{ bars: await store.open(dataSha256), sha256: dataSha256 }];
+    const checkpoint = registry.store.artefacts.get(sha256);
+    const resumed = await executeTraining({ spec, datasets, backend: cpuBackend(), checkpoint });
+    expect(resumed.sha256).toBe(local.sha256);
+  }, 30_000);
+
+  it.skipIf(NO_NAMES !== "").each([
+    ["cancelled", () => registry.say({ type: "cancel", ...A })],
+    ["saved, as the node leaves", () => agent.shutDown()],
+  ])(
+    `leaves no thread behind when it is %s${NO_NAMES}`,
+    async (_, end) => {
+      await startNode({ trainingThreads: 2 });
+      assign(smallSpec({ ...SEEDS, ...LONG }));
+      await registry.next("progress", (message) => message.progress.phase === "training");
+      expect(trainingThreads()).toBe(2);
+      end();
+      await registry.next("stopped");
+      registry.say({ type: "acknowledge", ...A });
+      expect(trainingThreads()).toBe(0);
+    },
+    30_000,
+  );
+
+  it.skipIf(NO_NAMES !== "")(
+    `leaves no thread behind when its own thread is killed${NO_NAMES}`,
+    async () => {
+      const pool = new JobPool({ slots: 1, memoryMb: 256 });
+      const datasets = [{ bars: await store.open(dataSha256), sha256: dataSha256 }];
+      const training = { gpu: null, threads: 3, checkpointIntervalMs: 60_000, checkpoint: null };
+      const spec = smallSpec({ ...SEEDS, ...LONG });
+      const started = Promise.withResolvers<void>();
+      const onProgress = ({ phase }: Progress) => {
+        if (phase === "training") started.resolve();
+      };
+      const job = pool.run({ spec, bars: null, dataSha256: null, datasets, training }, { onProgress, onLog: () => {} });
+      await started.promise;
+      expect(trainingThreads()).toBe(3);
+      await pool.close();
+      expect(await job.ended).toEqual({ type: "stopped" });
+      expect(trainingThreads()).toBe(0);
+      await startNode();
+    },
+    30_000,
+  );
+});
 
 describe("a node that trains", () => {
   it("leaves the bytes of a local run, tells loss and accuracy, and stores checkpoints on the way", async () => {

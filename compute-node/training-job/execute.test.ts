@@ -4,7 +4,7 @@ import { Problem } from "../../protocol/problem.ts";
 import { type BarColumns, loadSample } from "../market-data/index.ts";
 import { decodeModel } from "../models/index.ts";
 import { cpuBackend } from "../training/index.ts";
-import { executeTraining, type TrainingProgress, type TrainingRequest } from "./index.ts";
+import { executeTraining, openBackend, type TrainingProgress, type TrainingRequest } from "./index.ts";
 import { smallSpec } from "./testing/small-spec.ts";
 
 let datasets: { bars: BarColumns; sha256: string }[];
@@ -100,6 +100,33 @@ describe("a training run", () => {
     }
   });
 
+  it("of several seeds ends with the same bytes whatever the number of threads, before a cut and after it", async () => {
+    const spec = smallSpec({ seeds: 5, backend: "cpu" });
+    const alone = await train(spec);
+    const [cut] = (await checkpointsOf(spec, 120)).slice(3);
+    for (const threads of [1, 2, 3]) {
+      const { backend, close } = await openBackend(spec, { gpu: null, threads }, () => {});
+      const told: number[] = [];
+      const lines: string[] = [];
+      const saved: Uint8Array[] = [];
+      const whole = await train(spec, {
+        ...{ backend, turnBatches: 60, onLog: (more) => lines.push(...more) },
+        onProgress: (progress) => told.push(progress.threads),
+        onTurn: async (save) => {
+          saved.push(await save());
+        },
+      });
+      const resumed = await train(spec, { backend, checkpoint: cut });
+      await close();
+      expect([whole.sha256, resumed.sha256]).toEqual([alone.sha256, alone.sha256]);
+      expect(whole.summary).toEqual(alone.summary);
+      expect(Math.max(...told)).toBe(threads);
+      expect(lines.includes(`5 networks in ${threads} threads`)).toBe(threads > 1);
+      const elsewhere = await train(spec, { checkpoint: saved[saved.length >> 1] });
+      expect(elsewhere.sha256).toBe(alone.sha256);
+    }
+  });
+
   it("of a recurrent network on two symbols resumes to the same bytes as well, and knows both", async () => {
     const symbols = ["SP500", "AAPL"] as const;
     const recurrent = { type: "lstm", architecture: { hidden_size: 6, num_layers: 1, sequence_length: 5 } };
@@ -149,6 +176,19 @@ describe("a training run", () => {
     const { model } = await train(smallSpec({ seed: 9, epochs: 2 }));
     expect(model.manifest.training).toMatchObject({ seed: 9, history: { length: 2 } });
     expect(model.manifest.strategy.training).toMatchObject({ seed: 9, epochs: 2 });
+  });
+
+  it("of several seeds tells a fraction that never falls, and counts the examples of all", async () => {
+    const spec = smallSpec({ seeds: 3, backend: "cpu" });
+    const { backend, close } = await openBackend(spec, { gpu: null, threads: 2 }, () => {});
+    const told: TrainingProgress[] = [];
+    const { model } = await train(spec, { backend, turnBatches: 50, onProgress: (progress) => told.push(progress) });
+    await close();
+    const fractions = told.map(({ fraction }) => fraction);
+    expect(fractions).toEqual(fractions.toSorted((left, right) => left - right));
+    const rows = told.flatMap((progress) => (progress.phase === "training" ? progress.rows : []));
+    expect(rows).toEqual(rows.toSorted((left, right) => left - right));
+    expect(rows.at(-1)).toBe(3 * 6 * (model.manifest.training?.examples.training ?? 0));
   });
 
   it("tells its phases in order, with a fraction that never falls", async () => {
