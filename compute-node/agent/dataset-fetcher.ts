@@ -3,23 +3,21 @@ import type { DatasetRef, Progress } from "../../protocol/index.ts";
 import { type DownloadOptions, downloadDataset, type Source } from "./download.ts";
 import { Gate } from "./gate.ts";
 import type { MarketData } from "./jobs.ts";
+import { SharedWork } from "./shared-work.ts";
 
 const DOWNLOADS_AT_ONCE = 2;
 const PROGRESS_INTERVAL_MS = 200;
 
-interface Fetching {
-  readonly ended: Promise<void>;
-  readonly stop: AbortController;
-  readonly listeners: Set<(progress: Progress) => void>;
-}
+type Listener = (progress: Progress) => void;
 
 export class DatasetFetcher {
   readonly #marketData: MarketData;
   readonly #source: () => Source;
   readonly #options: Pick<DownloadOptions, "backoff" | "patience">;
   readonly #gate = new Gate(DOWNLOADS_AT_ONCE);
-  /** By content hash. */
-  readonly #fetching = new Map<string, Fetching>();
+  readonly #fetching = new SharedWork<void>();
+  /** Who waits, by content hash. */
+  readonly #listeners = new Map<string, Set<Listener>>();
 
   constructor(
     marketData: MarketData,
@@ -35,35 +33,22 @@ export class DatasetFetcher {
    * Resolves when the bars can be opened. Rejects with the signal's reason, or with what `downloadDataset` throws. The
    * download goes on until nobody waits for it any more.
    */
-  async fetch(dataset: DatasetRef, signal: AbortSignal, onProgress: (progress: Progress) => void): Promise<void> {
-    const fetching = this.#fetching.get(dataset.sha256) ?? this.#begin(dataset);
-    fetching.listeners.add(onProgress);
+  async fetch(dataset: DatasetRef, signal: AbortSignal, onProgress: Listener): Promise<void> {
+    const { sha256 } = dataset;
+    const listeners = this.#listeners.get(sha256) ?? new Set();
+    this.#listeners.set(sha256, listeners.add(onProgress));
     try {
-      await Promise.race([fetching.ended, rejectedBy(signal)]);
+      await this.#fetching.join(sha256, signal, (stop) => this.#bring(dataset, stop, listeners));
     } finally {
-      fetching.listeners.delete(onProgress);
-      if (fetching.listeners.size === 0) fetching.stop.abort(new Error("nobody waits for the dataset any more"));
+      listeners.delete(onProgress);
+      if (listeners.size === 0) this.#listeners.delete(sha256);
     }
-  }
-
-  #begin(dataset: DatasetRef): Fetching {
-    const stop = new AbortController();
-    const listeners: Fetching["listeners"] = new Set();
-    const ended = this.#bring(dataset, stop.signal, listeners).finally(() => {
-      if (this.#fetching.get(dataset.sha256) === fetching) this.#fetching.delete(dataset.sha256);
-    });
-    // Those who wait for it are told; when all have left, nobody is.
-    ended.catch(() => {});
-    stop.signal.addEventListener("abort", () => this.#fetching.delete(dataset.sha256));
-    const fetching = { ended, stop, listeners };
-    this.#fetching.set(dataset.sha256, fetching);
-    return fetching;
   }
 
   async #bring(
     { symbol, timeframe, sha256 }: DatasetRef,
     signal: AbortSignal,
-    listeners: Fetching["listeners"],
+    listeners: ReadonlySet<Listener>,
   ): Promise<void> {
     const startedAt = performance.now();
     let nextAt = 0;
@@ -85,11 +70,4 @@ export class DatasetFetcher {
       });
     });
   }
-}
-
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.throwIfAborted();
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }

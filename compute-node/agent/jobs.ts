@@ -17,6 +17,7 @@ import { downloadArtefact, type Source } from "./download.ts";
 import type { JobDataset, JobInput, TrainingSurroundings } from "./job-messages.ts";
 import { type JobEnd, type JobListener, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
 import { type JobOutcome, leaseKey } from "./model.ts";
+import { ModelCache } from "./model-cache.ts";
 
 /** What jobs need of the market data store. */
 export interface MarketData {
@@ -49,6 +50,7 @@ export class Jobs {
   readonly #pool: JobPool;
   readonly #commands: Commands;
   readonly #datasets: DatasetCache;
+  readonly #models: ModelCache;
   /** By lease; a controller while the job's bars are being fetched and opened. */
   readonly #running = new Map<string, RunningJob | AbortController>();
   /** Bytes of finished results, by lease. In memory: a node that dies loses them, and the registry runs the job again. */
@@ -63,6 +65,7 @@ export class Jobs {
     this.#pool = new JobPool(options);
     this.#commands = new Commands(options.commands);
     this.#datasets = new DatasetCache(options.dataCacheBytes, (sha256) => options.marketData.open(sha256));
+    this.#models = new ModelCache(options.source);
   }
 
   /**
@@ -160,7 +163,7 @@ export class Jobs {
       case "command":
         return { ...several, checkpoint: await before() };
       case "model_backtest":
-        return { ...several, model: await this.#artefact(spec.model.sha256, "model", signal) };
+        return { ...several, model: await this.#models.open(spec.model.sha256, signal) };
       default: {
         const [{ bars, sha256 } = { bars: null, sha256: null }] = datasets;
         return { spec, bars, dataSha256: sha256 };
@@ -168,14 +171,10 @@ export class Jobs {
     }
   }
 
-  #artefact(sha256: string, what: string, signal: AbortSignal): Promise<Uint8Array> {
-    return downloadArtefact({ source: this.#options.source, sha256, signal }, what);
-  }
-
   /** Null, with a log line, for one that is not there any more: the run begins anew. */
   async #checkpoint(sha256: string, { onLog }: JobListener, signal: AbortSignal): Promise<Uint8Array | null> {
     try {
-      return await this.#artefact(sha256, "checkpoint", signal);
+      return await downloadArtefact({ source: this.#options.source, sha256, signal }, "checkpoint");
     } catch (thrown) {
       if (!(thrown instanceof Problem) || thrown.retryable) throw thrown;
       onLog([`warning: ${thrown.message} The run starts from its beginning.`]);

@@ -228,6 +228,26 @@ describe("a node that trains", () => {
     expect(complete.result.summary).toMatchObject({ model_sha256: trained.sha256 });
   }, 30_000);
 
+  it("fetches a model once for all backtests of it, at the same moment and later", async () => {
+    await startNode({ slots: 3 });
+    const trained = await trainedHere(smallSpec());
+    registry.store.artefacts.set(trained.sha256, Buffer.from(trained.bytes));
+    const spec = modelBacktestSpec.parse({
+      kind: "model_backtest",
+      model: { sha256: trained.sha256 },
+      data: [{ symbol: "SP500", timeframe: "1d", startMs: Date.UTC(2018, 0, 1) }],
+    });
+    const results: (string | null)[] = [];
+    for (const leases of [[1, 2, 3].map((number) => leaseFor(number)), [leaseFor(4)]]) {
+      for (const lease of leases) assign(spec, null, lease);
+      for (const _ of leases) results.push((await registry.next("complete")).result.sha256);
+      for (const lease of leases) registry.say({ type: "acknowledge", ...lease });
+    }
+    expect(new Set(results).size).toBe(1);
+    const asked = registry.store.requests.filter((request) => request === `GET ${trained.sha256.slice(0, 4)}`);
+    expect(asked).toHaveLength(1);
+  }, 30_000);
+
   it("says that a model is not in the store", async () => {
     await startNode();
     const data = [{ symbol: "SP500", timeframe: "1d" }];
