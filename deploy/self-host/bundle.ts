@@ -18,7 +18,10 @@ export async function controlPlaneScript(): Promise<string> {
 export async function bundleControlPlane(): Promise<string> {
   const { build } = await import("esbuild");
   const result = await build({
-    entryPoints: [fileURLToPath(new URL("../../src/index.ts", import.meta.url))],
+    // With names from here on and links as they are named, so that the bytes are the same wherever the sources lie.
+    absWorkingDir: fileURLToPath(new URL("../..", import.meta.url)),
+    preserveSymlinks: true,
+    entryPoints: ["src/index.ts"],
     bundle: true,
     write: false,
     format: "esm",
