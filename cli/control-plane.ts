@@ -1,7 +1,8 @@
 /** The control plane as a child process, self-hosted or under `wrangler dev`. */
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { installationCure, isInstalled } from "../compute-node/installed-package.ts";
 import { Problem } from "../protocol/problem.ts";
 import { type ChildOptions, type RunningChild, startChild } from "./child-process.ts";
 import { probePort } from "./free-port.ts";
@@ -10,6 +11,7 @@ import type { HomePaths } from "./home.ts";
 /** The checkout or package that this file is part of. */
 export const PROJECT_FOLDER = join(import.meta.dirname, "..");
 
+const WRANGLER = join(PROJECT_FOLDER, "node_modules", "wrangler", "bin", "wrangler.js");
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 const STOP_GRACE_MS = 5000;
@@ -31,8 +33,13 @@ export interface RunningControlPlane {
   stop(): Promise<void>;
 }
 
-/** Resolves when it answers. Throws a `Problem` for a taken port, a home in use, or a process that ends. */
+/**
+ * Resolves when it answers. Throws a `Problem` for a taken port, a home in use, a process that ends, and an installation
+ * without what it needs.
+ */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<RunningControlPlane> {
+  if (options.isDevelopment) requireSources();
+  else requireRuntime();
   mkdirSync(options.home.controlPlane, { recursive: true, mode: 0o700 });
   const release = lockState(options.home);
   let child: RunningChild | undefined;
@@ -57,6 +64,20 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<R
   }
 }
 
+function requireRuntime(): void {
+  if (isInstalled("miniflare")) return;
+  throw new Problem("unavailable", "The package miniflare, which a control plane runs on, is not installed.", {
+    cure: `${installationCure("miniflare")} Nodes do without it.`,
+  });
+}
+
+function requireSources(): void {
+  if (existsSync(WRANGLER)) return;
+  throw new Problem("unavailable", "Development needs the sources and wrangler, which are not in this installation.", {
+    cure: "Run it in a clone of the repository, after `npm ci` there.",
+  });
+}
+
 function selfHosted({ home, adminTokenSha256, environment }: ControlPlaneOptions, port: number): ChildOptions {
   const script = join(PROJECT_FOLDER, "deploy", "self-host", "serve.ts");
   return {
@@ -70,12 +91,11 @@ function selfHosted({ home, adminTokenSha256, environment }: ControlPlaneOptions
 }
 
 function wranglerDev({ home, adminTokenSha256, environment }: ControlPlaneOptions, port: number): ChildOptions {
-  const script = join(PROJECT_FOLDER, "node_modules", "wrangler", "bin", "wrangler.js");
   return {
     name: "wrangler dev",
     command: process.execPath,
     arguments: [
-      ...[script, "dev", "--ip", "127.0.0.1", "--port", String(port)],
+      ...[WRANGLER, "dev", "--ip", "127.0.0.1", "--port", String(port)],
       ...["--persist-to", home.controlPlane, "--var", `ADMIN_TOKEN_SHA256:${adminTokenSha256}`],
       ...["--show-interactive-dev-session=false", "--log-level", "log"],
     ],

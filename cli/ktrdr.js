@@ -4,11 +4,11 @@
 // TypeScript parser at all. The package has no TypeScript; main.js turns its cache on.
 const [major, minor] = process.versions.node.split(".").map(Number);
 
-if (major > 22 || (major === 22 && minor >= 18)) {
+if (major > 24 || (major === 24 && minor >= 2)) {
   start();
 } else {
   process.stderr.write(
-    `error: ktrdr needs Node 22.18 or newer; this is ${process.versions.node}\n` +
+    `error: ktrdr needs Node 24.2 or newer; this is ${process.versions.node}\n` +
       "  cure: Install Node 24 (https://nodejs.org/en/download). In a checkout, `npm ci` brings one: run `npx ktrdr …` there.\n",
   );
   process.exitCode = 1;

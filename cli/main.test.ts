@@ -121,7 +121,7 @@ describe("the ktrdr process", () => {
     });
     const code = await new Promise((resolve) => child.on("close", resolve));
     expect(code).toBe(1);
-    expect(err).toMatch(/^error: ktrdr needs Node 22\.18 or newer; this is 20\.11\.0\n {2}cure: .*npx ktrdr/);
+    expect(err).toMatch(/^error: ktrdr needs Node 24\.2 or newer; this is 20\.11\.0\n {2}cure: .*npx ktrdr/);
   });
 
   it("loads neither schemas nor engines to show its help", async () => {

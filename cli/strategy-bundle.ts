@@ -5,6 +5,7 @@
 import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
 import type { BuildFailure, BuildOptions, Message, Plugin } from "esbuild";
+import { installationCure } from "../compute-node/installed-package.ts";
 import { Problem, type ProblemIssue } from "../protocol/problem.ts";
 
 export interface Bundle {
@@ -90,7 +91,7 @@ async function loadEsbuild(): Promise<typeof import("esbuild")> {
     return await import("esbuild");
   } catch (cause) {
     throw new Problem("unavailable", "esbuild, which bundles strategies in TypeScript, is not installed.", {
-      cure: "Install ktrdr's packages with `npm ci`.",
+      cure: installationCure("esbuild"),
       cause,
     });
   }

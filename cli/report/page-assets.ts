@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { installationCure } from "../../compute-node/installed-package.ts";
 import { Problem } from "../../protocol/index.ts";
 
 export interface PageAssets {
@@ -48,7 +49,7 @@ function chartLibrary(): Pick<PageAssets, "chartLibrary" | "chartLicence"> {
     };
   } catch (cause) {
     throw new Problem("internal", "The chart library lightweight-charts cannot be read, so no report can be made.", {
-      cure: "Install the packages with `npm ci`.",
+      cure: installationCure("lightweight-charts"),
       cause,
     });
   }

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { Problem } from "../../protocol/index.ts";
+import { installationCure } from "../installed-package.ts";
 import { type LoadedBars, parseCsv } from "./csv.ts";
 
 interface Sample {
@@ -10,6 +11,7 @@ interface Sample {
   readonly timeframe: string;
   readonly title: string;
   readonly source: string;
+  readonly package: string;
   readonly path: () => string;
 }
 
@@ -21,6 +23,7 @@ export const SAMPLES = {
     timeframe: "1d",
     title: "S&P 500 index, daily, 2000 to 2020",
     source: "npm vega-datasets, data/sp500-2000.csv (BSD-3-Clause)",
+    package: "vega-datasets",
     path: () => join(dirname(require.resolve("vega-datasets")), "..", "data", "sp500-2000.csv"),
   },
   AAPL: {
@@ -28,6 +31,7 @@ export const SAMPLES = {
     timeframe: "1d",
     title: "Apple shares, daily, 2013 to 2018",
     source: "npm @observablehq/sample-datasets, aapl.csv (ISC)",
+    package: "@observablehq/sample-datasets",
     path: () => require.resolve("@observablehq/sample-datasets/aapl.csv"),
   },
 } as const satisfies Record<string, Sample>;
@@ -47,15 +51,19 @@ export async function loadSample(name: string): Promise<LoadedSample> {
       cure: `Choose one of ${Object.keys(SAMPLES).join(", ")}.`,
     });
   }
-  const { symbol, timeframe, source, path } = SAMPLES[name as SampleName];
+  const { symbol, timeframe, source, package: packageName, path } = SAMPLES[name as SampleName];
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path());
   } catch (error) {
-    throw new Problem("data-not-found", `The sample ${name} is not installed: ${(error as Error).message}`, {
-      cure: "Install the packages with npm ci.",
-      cause: error,
-    });
+    throw new Problem(
+      "data-not-found",
+      `The sample ${name} is in the package ${packageName}, which is not installed.`,
+      {
+        cure: installationCure(packageName),
+        cause: error,
+      },
+    );
   }
   return { ...parseCsv(bytes, `${symbol}_${timeframe}.csv`), symbol, timeframe, source };
 }

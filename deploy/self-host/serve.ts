@@ -10,6 +10,7 @@ import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { installationCure, isInstalled } from "../../compute-node/installed-package.ts";
 import { COMPATIBILITY_DATE, controlPlaneScript } from "./bundle.ts";
 import { closeSockets } from "./close-sockets.ts";
 import { serveMachineMetrics } from "./machine-metrics.ts";
@@ -41,6 +42,9 @@ if (metricsPort !== null) {
   );
 }
 
+if (!isInstalled("miniflare")) {
+  fail("the package miniflare, which the control plane runs on, is not installed", installationCure("miniflare"));
+}
 const WORKER = "ktrdr";
 const [{ Miniflare, convertV4MiniflareOptions, Log, LogLevel }, script] = await Promise.all([
   import("miniflare"),

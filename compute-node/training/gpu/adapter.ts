@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Problem } from "../../../protocol/index.ts";
+import { installationCure } from "../../installed-package.ts";
 
 export interface AdapterLimits {
   readonly bufferBytes: number;
@@ -99,7 +100,7 @@ async function loadGpu(options: string[]): Promise<GPU> {
     return instance;
   } catch (cause) {
     throw new Problem("unavailable", `The package webgpu cannot be loaded: ${firstLine(cause)}`, {
-      cure: "Run `npm install webgpu` in the folder of ktrdr.",
+      cure: installationCure("webgpu"),
       cause,
     });
   }
