@@ -113,6 +113,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     tokenHash: string,
     requests: readonly SubmitRequest[],
     idempotency: { key: string; hash: string } | null,
+    traceparent: string | null,
   ): Promise<Answer<AcceptedOperation[]>> {
     return this.#answer(tokenHash, "researcher", (now) => {
       this.#lookAtHeartbeats(now);
@@ -120,6 +121,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
         request,
         operationId: makeOperationId(now, (bytes) => crypto.getRandomValues(bytes)),
         idempotency: idempotency === null ? null : { ...idempotency, key: `${idempotency.key}#${index}` },
+        traceparent,
       }));
       return this.#commit(this.#scheduler.submit(submissions, now));
     });

@@ -110,7 +110,8 @@ export function closed(turn: Turn, event: Event<"closed">): void {
   } else if (event.code === CLOSE_CODES.unsupported && saysTooOld(event.reason)) {
     exit(turn, EXIT_TOO_OLD, tooOldProblem(event.reason));
   } else if (event.code === CLOSE_CODES.unsupported) {
-    rest(turn, { type: "connect" }, `${event.reason} (update the control plane; the node waits for that)`);
+    const reason = event.reason || "this node's protocol version is not spoken there";
+    rest(turn, { type: "connect" }, `${reason} (update the control plane; the node waits for that)`);
   } else {
     rest(turn, { type: "connect" }, event.reason || `closed with code ${event.code}`);
   }

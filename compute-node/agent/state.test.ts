@@ -1,5 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { CLOSE_CODES, type OperationResult, Problem, type Progress } from "../../protocol/index.ts";
+import {
+  CLOSE_CODES,
+  type OperationResult,
+  PROTOCOL_VERSION,
+  Problem,
+  type Progress,
+  versionRefusal,
+} from "../../protocol/index.ts";
+import { EXIT_TOO_OLD } from "./exit-codes.ts";
 import { heldLeases, wakeAt } from "./state.ts";
 import { backtestOf, effectTypes, HEARTBEAT_MS, leaseFor, SLEEP, Story, said } from "./testing/story.ts";
 
@@ -100,6 +108,35 @@ describe("the connection", () => {
     expect(effects.at(-1)).toMatchObject({ type: "exit", code: 1, problem: { kind: "conflict" } });
     expect(story.do({ type: "start" })).toEqual([]);
   });
+
+  it("leaves with a status of its own, and the cure, when the control plane says that it is too old", () => {
+    const story = new Story();
+    story.connect();
+    const refusal = versionRefusal(PROTOCOL_VERSION, PROTOCOL_VERSION + 1);
+    const exit = story.drop(refusal?.code, refusal?.reason).at(-1);
+    expect(exit).toMatchObject({ type: "exit", code: EXIT_TOO_OLD });
+    expect(exit).toHaveProperty("problem.cure", expect.stringContaining("ktrdr node update"));
+    expect(exit).toHaveProperty("problem.message", expect.stringContaining(`version ${PROTOCOL_VERSION} is older`));
+  });
+
+  it.each(["protocol version 3 is newer than this control plane's 2", ""])(
+    "waits for a control plane that is older than it, and says so: %s",
+    (reason) => {
+      const story = new Story();
+      story.connect();
+      for (let refusals = 0; refusals < 20; refusals++) {
+        const effects = story.drop(CLOSE_CODES.unsupported, reason);
+        expect(effects.map(({ type }) => type)).toEqual(["note"]);
+        expect(effects[0]).toMatchObject({
+          level: "warn",
+          message: expect.stringContaining("update the control plane"),
+        });
+        expect(effectTypes(story.after(60_000))).toEqual(["connect"]);
+        story.connect();
+      }
+      expect(story.state.connection.phase).toBe("connected");
+    },
+  );
 
   it("enrols again with its token when the credential was revoked, and leaves when it has none", () => {
     const story = new Story();

@@ -1,10 +1,11 @@
 /** `/api/v1/operations`: submit, list, show, cancel, retry, result. */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { z } from "zod";
 import {
   batchRequest,
   batchResponse,
   eventPage,
+  formatTraceparent,
   LIMITS,
   logPage,
   operation,
@@ -13,6 +14,7 @@ import {
   operationList,
   operationStatus,
   Problem,
+  parseTraceparent,
   type SubmitRequest,
   sha256Hex,
   submitRequest,
@@ -53,7 +55,9 @@ operations.post("/", async (context) => {
   const text = await context.req.text();
   const request = checkSize(parsedBody(text, submitWire));
   const idempotency = await idempotencyOf(context.req.header("idempotency-key"), text);
-  const [accepted] = await opened(context.var.registry.submit(context.var.tokenHash, [request], idempotency));
+  const [accepted] = await opened(
+    context.var.registry.submit(context.var.tokenHash, [request], idempotency, traceparentOf(context)),
+  );
   const { operationId: id, status } = accepted!;
   return context.json(submittedWire.encode({ operationId: id, status }) as object, 202, {
     location: `/api/v1/operations/${id}`,
@@ -67,7 +71,9 @@ operationBatches.post("/", async (context) => {
   const text = await context.req.text();
   const requests = parsedBody(text, batchWire).operations.map(checkSize);
   const idempotency = await idempotencyOf(context.req.header("idempotency-key"), text);
-  const accepted = await opened(context.var.registry.submit(context.var.tokenHash, requests, idempotency));
+  const accepted = await opened(
+    context.var.registry.submit(context.var.tokenHash, requests, idempotency, traceparentOf(context)),
+  );
   const answer = { operations: accepted.map(({ operationId: id, status }) => ({ operationId: id, status })) };
   return context.json(batchedWire.encode(answer) as object, 202);
 });
@@ -142,6 +148,12 @@ function checkSize(request: SubmitRequest): SubmitRequest {
     throw new Problem("too-large", `The specification has ${bytes} bytes; the limit is ${LIMITS.operationSpecBytes}.`);
   }
   return request;
+}
+
+/** What the caller traces this by; null where it does not. */
+function traceparentOf(context: Context<Edge>): string | null {
+  const caller = parseTraceparent(context.req.header("traceparent"));
+  return caller === null ? null : formatTraceparent(caller);
 }
 
 async function idempotencyOf(key: string | undefined, text: string): Promise<{ key: string; hash: string } | null> {

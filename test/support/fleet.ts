@@ -19,6 +19,15 @@ export interface FleetOptions {
   wrangler?: boolean;
   /** Numbers that differ from the registry's defaults, for tests that cannot wait. */
   registryConfig?: Record<string, number>;
+  /** Of the control plane, beside this process's own. */
+  environment?: Record<string, string>;
+}
+
+export interface NodeOptions {
+  /** The folder whose code it runs; this project's without it. */
+  tree?: string;
+  /** Beside this process's own. */
+  environment?: Record<string, string>;
 }
 
 export class Fleet {
@@ -58,8 +67,7 @@ export class Fleet {
     return this.#plane!.child.pid;
   }
 
-  async startPlane(): Promise<void> {
-    const { registryConfig } = this.#options;
+  async startPlane(registryConfig = this.#options.registryConfig): Promise<void> {
     this.#plane = await startControlPlane({
       home: this.home,
       port: this.#port,
@@ -67,6 +75,7 @@ export class Fleet {
       isDevelopment: this.#options.wrangler ?? false,
       environment: {
         ...process.env,
+        ...this.#options.environment,
         ...(registryConfig === undefined ? {} : { KTRDR_REGISTRY_CONFIG: JSON.stringify(registryConfig) }),
       },
     });
@@ -84,9 +93,13 @@ export class Fleet {
     await this.#plane!.stop();
   }
 
-  async startNode(workerId: string, flags: readonly string[] = []): Promise<RunningChild> {
+  async startNode(
+    workerId: string,
+    flags: readonly string[] = [],
+    { tree = PROJECT_FOLDER, environment = {} }: NodeOptions = {},
+  ): Promise<RunningChild> {
     const enrolment = await this.client.createEnrolment({ name: workerId, maxUses: 1, ttlMs: 600_000 });
-    const script = join(PROJECT_FOLDER, "compute-node", "main.ts");
+    const script = join(tree, "compute-node", "main.ts");
     const node = await startChild({
       name: `node ${workerId}`,
       command: process.execPath,
@@ -94,8 +107,8 @@ export class Fleet {
         ...[script, "--url", this.url, "--home", this.home.root, "--worker-id", workerId],
         ...["--health-port", "0", ...flags],
       ],
-      environment: { ...process.env, ENROLMENT_TOKEN: enrolment.token },
-      workingFolder: PROJECT_FOLDER,
+      environment: { ...process.env, ...environment, ENROLMENT_TOKEN: enrolment.token },
+      workingFolder: tree,
       logFile: join(this.home.nodes, workerId, "node.log"),
     });
     this.nodes.set(workerId, node);

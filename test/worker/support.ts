@@ -1,5 +1,6 @@
 /** A caller and a stand-in for a node, for tests inside workerd. */
 import { env, SELF } from "cloudflare:test";
+import { PROTOCOL_VERSION } from "../../protocol/socket.ts";
 import { sha256Hex } from "../../protocol/token.ts";
 
 /** Its SHA-256 is bound in vitest.config.ts. */
@@ -90,11 +91,16 @@ export class NodeStandIn {
   }
 
   /** Opens, says hello and is welcomed. It offers one slot and the label `name`. */
-  static async connect(workerId: string, before?: NodeStandIn, leases: unknown[] = []): Promise<NodeStandIn> {
+  static async connect(
+    workerId: string,
+    before?: NodeStandIn,
+    leases: unknown[] = [],
+    protocolVersion = PROTOCOL_VERSION,
+  ): Promise<NodeStandIn> {
     const node = await NodeStandIn.open(workerId, before);
     node.send({
       type: "hello",
-      protocol_version: 1,
+      protocol_version: protocolVersion,
       epoch: node.epoch,
       software_version: "0.0.0",
       capabilities: { slots: 1, kinds: ["sleep", "backtest"], labels: { name: workerId } },

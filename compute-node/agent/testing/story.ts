@@ -100,8 +100,8 @@ export class Story {
     return this.hear({ type: "assign", ...lease, spec: SLEEP, checkpoint: null });
   }
 
-  drop(code = 1006): AgentEffect[] {
-    return this.do({ type: "closed", epoch: this.state.epoch, code, reason: "" });
+  drop(code = 1006, reason = ""): AgentEffect[] {
+    return this.do({ type: "closed", epoch: this.state.epoch, code, reason });
   }
 }
 
