@@ -19,9 +19,9 @@ export async function bundleControlPlane(): Promise<string> {
   const { build } = await import("esbuild");
   const result = await build({
     // With names from here on and links as they are named, so that the bytes are the same wherever the sources lie.
-    absWorkingDir: fileURLToPath(new URL("../..", import.meta.url)),
+    absWorkingDir: join(import.meta.dirname, "..", ".."),
     preserveSymlinks: true,
-    entryPoints: ["src/index.ts"],
+    entryPoints: [fileURLToPath(new URL("../../src/index.ts", import.meta.url))],
     bundle: true,
     write: false,
     format: "esm",
