@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { manifestFor, ROLES } from "../packages-for.ts";
 import { findProgram, type StandIns, standIns } from "../testing/stand-ins.ts";
@@ -41,17 +41,27 @@ function bash(file: string, words: readonly string[], environment: NodeJS.Proces
   return { code: status, out: stdout, err: stderr };
 }
 
-/** An archive that holds what update-code.sh asks of a release. */
-function release(version: string): { file: string; sha256: string } {
+/** A package that holds what update-code.sh asks of a release. */
+function release(version: string, program = ""): { file: string; sha256: string } {
   const name = `ktrdr-${version}`;
   const tree = join(folder, name);
-  mkdirSync(join(tree, "deploy"), { recursive: true });
-  writeFileSync(join(tree, "deploy", "packages-for.ts"), "");
-  writeFileSync(join(tree, "version"), version);
-  const file = join(folder, `${name}.tar.gz`);
-  execFileSync("tar", ["-czf", file, "-C", tree, "."]);
+  const files = {
+    version,
+    "package.json": '{ "type": "module" }',
+    "deploy/packages-for.js": "",
+    "compute-node/main.js": program,
+    "deploy/self-host/start-control-plane.js": "",
+  };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(tree, "package", path)), { recursive: true });
+    writeFileSync(join(tree, "package", path), text);
+  }
+  const file = join(folder, `${name}.tgz`);
+  // The same bytes each time.
+  const fixed = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0"];
+  execFileSync("tar", ["--use-compress-program=gzip -n", "-cf", file, ...fixed, "-C", tree, "package"]);
   const sha256 = createHash("sha256").update(readFileSync(file)).digest("hex");
-  writeFileSync(`${file}.sha256`, `${sha256}  ${name}.tar.gz\n`);
+  writeFileSync(`${file}.sha256`, `${sha256}  ${name}.tgz\n`);
   return { file, sha256 };
 }
 
@@ -110,7 +120,7 @@ describe("update-code.sh", () => {
     expect(current()).toBe("releases/ktrdr-1.1.0");
     const calls = stand.calls();
     const drained = calls.lastIndexOf("systemctl kill --kill-who=main --signal=SIGUSR2 ktrdr-worker@backtesting");
-    expect(drained).toBeGreaterThan(calls.lastIndexOf(calls.findLast((call) => call.startsWith("npm install")) ?? ""));
+    expect(drained).toBeGreaterThan(calls.lastIndexOf(calls.findLast((call) => call.startsWith("npm ci")) ?? ""));
     expect(calls.indexOf("systemctl start ktrdr-worker@backtesting", drained)).toBeGreaterThan(drained);
     expect(calls.filter((call) => call.startsWith("systemctl stop"))).toEqual([]);
   });
@@ -360,12 +370,15 @@ it.skipIf(!COMPILER || !GIT)(
       expect(code, err).toBe(0);
       return out.trim();
     });
-    expect(first).toMatch(/\/one\/ktrdr-\d+\.\d+\.\d+-[0-9a-f]{12}\.tar\.gz$/);
-    expect(readFileSync(`${first}.sha256`, "utf8")).toBe(readFileSync(`${second}.sha256`, "utf8"));
+    expect(first).toMatch(/\/one\/ktrdr-\d+\.\d+\.\d+-[0-9a-f]{12}\.tgz$/);
+    const line = readFileSync(`${first}.sha256`, "utf8");
+    expect(line).toBe(readFileSync(`${second}.sha256`, "utf8"));
+    expect(readFileSync(join(folder, "one", "SHA256SUMS"), "utf8")).toBe(line);
     const names = execFileSync("tar", ["-tzf", first], { encoding: "utf8" });
-    expect(names).toContain("./compute-node/training/kernels/build/exact.wasm\n");
-    expect(names).toContain("./cli/ktrdr.js\n");
-    expect(names).not.toMatch(/\.test\.ts$|node_modules/m);
+    for (const name of ["compute-node/training/kernels/build/exact.wasm", "cli/ktrdr.js", "compute-node/main.js"]) {
+      expect(names).toContain(`package/${name}\n`);
+    }
+    expect(names).not.toMatch(/\.test\.[jt]s$|node_modules/m);
   },
   120_000,
 );

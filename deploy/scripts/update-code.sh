@@ -1,23 +1,29 @@
 #!/bin/bash
-# Brings a node to another release. Runs on the node, as root; deploy-to-workers.sh sends it there.
+# Brings a machine to another release. Runs there, as root: `ktrdr node update` calls it, and deploy-to-workers.sh sends it.
 #
 #   update-code.sh --archive FILE --sha256 HEX --type TYPE [options]
 #   update-code.sh --rollback --type TYPE [options]
 #
 #   --install-only          put the code in place, and start nothing: for a machine that is no node yet
-#   --drain-timeout S       how long the node may finish what it runs (600); then it says busy, and interrupts nothing
+#   --drain-timeout S       how long the node may finish what it runs (600; 0 for as long as it takes); then it takes
+#                           work again, and nothing was interrupted. So it does after Ctrl-C
 #   --interrupt             stop the node when that time is over; the registry hands its work to another one
 #   --healthy-timeout S     how long the new release may take to connect (60); then the one before comes back
 #
-# TYPE is backtesting, cpu_training or gpu_host, or control_plane on the machine that serves the fleet.
-# Releases lie side by side below /opt/ktrdr/releases; the link /opt/ktrdr/TYPE is switched when nothing of the type runs.
+# FILE is a package, ktrdr-….tgz, from build-release.sh or a registry. TYPE is backtesting, cpu_training or gpu_host, or
+# control_plane on the machine that serves the fleet. Releases lie side by side below /opt/ktrdr/releases; the link
+# /opt/ktrdr/TYPE is switched when nothing of the type runs.
 # Its last line is `result=… release=… previous=…`. It ends with 0 for updated, unchanged and rolled-back (when asked for),
-# 3 for rolled-back because the new release did not come up, 4 for busy, 5 for down.
+# 3 for rolled-back because the new release did not come up, 4 for busy, 5 for down, 130 for interrupted.
 set -euo pipefail
 
 opt=${KTRDR_OPT:-/opt/ktrdr}
 etc=${KTRDR_ETC:-/etc/ktrdr}
 archive='' sha256='' type='' rollback=no install_only=no interrupt=no drain_timeout=600 healthy_timeout=60
+PROGRESS_SECONDS=30
+RESUME_SECONDS=10
+
+say() { printf '%s\n' "$*" >&2; }
 
 fail() {
   printf 'error: %s\n  cure: %s\n' "$1" "$2" >&2
@@ -41,6 +47,9 @@ while (($# > 0)); do
   esac
   shift 2
 done
+for seconds in "$drain_timeout" "$healthy_timeout"; do
+  [[ "$seconds" =~ ^[0-9]{1,8}$ ]] || fail "\"$seconds\" is no number of seconds" "Give a whole number such as 600."
+done
 
 case "$type" in
   backtesting) port=5003 role=worker ;;
@@ -50,23 +59,32 @@ case "$type" in
   *) fail "\"$type\" is no worker type" "Use --type backtesting, cpu_training, gpu_host or control_plane." ;;
 esac
 if [[ $role == control-plane ]]; then
-  unit=ktrdr-control-plane sign='"status"'
+  unit=ktrdr-control-plane sign='"status"' program=deploy/self-host/start-control-plane.js
   asked_port=$(sed -n 's/^KTRDR_PORT=\([0-9]*\)$/\1/p' "$etc/control-plane.env" 2> /dev/null || true)
 else
-  unit=ktrdr-worker@$type sign='"connected":true'
+  unit=ktrdr-worker@$type sign='"connected":true' program=compute-node/main.js
   asked_port=$(sed -n 's/^health_port: *\([0-9]*\)$/\1/p' "$etc/$type.yaml" 2> /dev/null || true)
 fi
 port=${asked_port:-$port}
 
-link_target() { if [[ -L "$opt/$1" ]]; then basename "$(readlink "$opt/$1")"; fi; }
+# The release that a link names: below releases/ by its name, elsewhere (where npm installed it) by its path.
+link_target() { if [[ -L "$opt/$1" ]]; then readlink "$opt/$1" | sed 's|^releases/||'; fi; }
 
 # Renamed over the old link, so that at every moment there is one.
 switch_link() {
-  ln -sfn "releases/$2" "$opt/$1.new"
+  local target=$2
+  [[ "$target" == /* ]] || target=releases/$target
+  ln -sfn "$target" "$opt/$1.new"
   mv -T "$opt/$1.new" "$opt/$1"
 }
 
-is_healthy() { curl --fail --silent --max-time 3 "http://127.0.0.1:$port/health" 2> /dev/null | grep -qF "$sign"; }
+# What the node answered when it was last looked at.
+health=''
+look() { health=$(curl --fail --silent --max-time 3 "http://127.0.0.1:$port/health" 2> /dev/null); }
+is_healthy() { look && [[ "$health" == *"$sign"* ]]; }
+health_field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" <<< "$health"; }
+
+pause() { sleep "${KTRDR_POLL_SECONDS:-1}"; }
 
 # within <seconds> <command...>: whether it comes true in that time.
 within() {
@@ -74,12 +92,11 @@ within() {
   shift
   until "$@"; do
     ((SECONDS < deadline)) || return 1
-    sleep "${KTRDR_POLL_SECONDS:-1}"
+    pause
   done
 }
 
 is_active() { systemctl is-active --quiet "$unit"; }
-# shellcheck disable=SC2317 # `within` calls it.
 is_down() { ! is_active; }
 
 end() {
@@ -87,21 +104,74 @@ end() {
   exit "$2"
 }
 
+# The code of a release runs with no more rights here than it has as a service.
+as_service() {
+  if ((EUID == 0)) && id ktrdr > /dev/null 2>&1; then runuser -u ktrdr -- "$@"; else "$@"; fi
+}
+
 unpack() {
   local partial=$opt/releases/$release.partial
-  printf '%s  %s\n' "$sha256" "$archive" | sha256sum --check --status \
-    || fail "$archive does not have the SHA-256 $sha256" "It was damaged or changed on its way: send it again."
   rm -rf "$partial"
   mkdir -p "$partial"
-  tar -xzf "$archive" -C "$partial" --no-same-owner
+  if ! tar -xzf "$archive" -C "$partial" --strip-components=1 --no-same-owner package 2> /dev/null || [[ ! -f "$partial/$program" ]]; then
+    rm -rf "$partial"
+    fail "$archive is no package of ktrdr" "build-release.sh makes them, and npm pack ktrdr."
+  fi
+  # Versions and hashes of every package are in the release.
   (
     cd "$partial"
-    PATH=$opt/node/bin:$PATH
-    node deploy/packages-for.ts "$role"
-    npm install --omit=dev --ignore-scripts --no-audit --no-fund --no-save --loglevel=error >&2
+    node deploy/packages-for.js "$role"
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error >&2
+    printf '%s\n' "$sha256" > .archive-sha256
   )
   chmod -R go+rX "$partial"
+  # What this machine's Node cannot even load is refused while the old release still runs.
+  if [[ $role != control-plane ]] && ! as_service node "$partial/$program" --help > /dev/null; then
+    fail "$release does not start on this machine" "It may need another version of Node: look at what it says above."
+  fi
   mv -T "$partial" "$opt/releases/$release"
+}
+
+# Says what the node still runs when that changes, and now and then.
+told='' told_at=0
+tell() {
+  local now current
+  now="$(health_field slots_used) of $(health_field slots) slots"
+  current=$(health_field current_operation)
+  [[ -z "$current" || "$current" == null ]] || now+=", $current"
+  [[ "$now" != "$told" ]] || ((SECONDS - told_at >= PROGRESS_SECONDS)) || return 0
+  told=$now told_at=$SECONDS
+  say "$type: waits for what runs ($now) since $drain_began, $((SECONDS - drain_since)) s"
+}
+
+# Undoes a drain, so that a node never stays half drained. One that has left meanwhile is started again.
+take_work_again() {
+  trap '' INT TERM HUP
+  systemctl kill --kill-who=main --signal=SIGCONT "$unit" 2> /dev/null || true
+  within "$RESUME_SECONDS" is_settled || true
+  if is_down; then
+    systemctl start "$unit"
+  elif [[ "$health" == *'"draining"'* ]]; then
+    say "warning: $unit is of a release that cannot take a drain back: it leaves when it is done"
+    say "  cure: systemctl start $unit, when it has left"
+  else
+    say "$type: nothing was changed, and the node takes work again"
+  fi
+}
+# shellcheck disable=SC2317 # `within` calls it.
+is_settled() { is_down || { look && [[ "$health" != *'"draining"'* ]]; }; }
+
+# shellcheck disable=SC2317 # A trap calls it.
+interrupted() {
+  take_work_again
+  end interrupted 130
+}
+
+# Whether the old release was connected when it was last seen: `unknown` where it did not run.
+was_connected=unknown
+note_connection() {
+  look || return 1
+  if [[ "$health" == *'"connected":true'* ]]; then was_connected=yes; else was_connected=no; fi
 }
 
 drain() {
@@ -111,13 +181,40 @@ drain() {
     systemctl stop "$unit"
     return
   fi
+  local drain_since=$SECONDS drain_began
+  drain_began=$(date +%H:%M:%S)
+  note_connection || true
+  trap interrupted INT TERM HUP
   systemctl kill --kill-who=main --signal=SIGUSR2 "$unit"
-  within "$drain_timeout" is_down && return 0
-  [[ $interrupt == yes ]] || end busy 4
-  systemctl stop "$unit"
+  until is_down; do
+    if note_connection; then tell; fi
+    if ((drain_timeout > 0 && SECONDS - drain_since >= drain_timeout)); then
+      if [[ $interrupt == yes ]]; then
+        systemctl stop "$unit"
+        break
+      fi
+      take_work_again
+      end busy 4
+    fi
+    pause
+  done
 }
 
-start() { systemctl reset-failed "$unit" 2> /dev/null || true; systemctl start "$unit" && within "$healthy_timeout" is_healthy; }
+# Whether the new release is not to blame for having no connection: the old one had none, or the control plane is away.
+is_excused() {
+  local url
+  [[ $role != control-plane ]] && is_active && look || return 1
+  [[ $was_connected != no ]] || { say "warning: $type runs, and is as unconnected as it was before"; return 0; }
+  url=$(sed -n 's/^url: *["'\'']\{0,1\}\([^"'\'' ]*\).*/\1/p' "$etc/$type.yaml" 2> /dev/null || true)
+  [[ -n "$url" ]] && ! curl --fail --silent --max-time 5 --output /dev/null "${url%/}/health" 2> /dev/null || return 1
+  say "warning: $type runs, but $url does not answer: it connects when that is back"
+}
+
+comes_up() {
+  systemctl reset-failed "$unit" 2> /dev/null || true
+  systemctl start "$unit" || return 1
+  within "$healthy_timeout" is_healthy || is_excused
+}
 
 # What no type of this machine runs or could go back to.
 remove_unused() {
@@ -128,6 +225,7 @@ remove_unused() {
   done
 }
 
+PATH=$opt/node/bin:$PATH
 mkdir -p "$opt/releases"
 exec 9> "$opt/update.lock"
 flock --nonblock 9 || fail "another update runs on this machine" "Wait until it has ended."
@@ -135,15 +233,19 @@ flock --nonblock 9 || fail "another update runs on this machine" "Wait until it 
 before=$(link_target "$type")
 if [[ $rollback == yes ]]; then
   release=$(link_target "$type.previous")
-  [[ -n "$release" ]] || fail "there is no earlier release on this machine" "Deploy the one you want with --archive."
+  [[ -n "$release" && -d "$opt/$type.previous/" ]] || fail "there is no earlier release on this machine" "Deploy the one you want with --archive."
 else
   [[ -f "$archive" && "$sha256" =~ ^[0-9a-f]{64}$ ]] || fail "--archive or --sha256 is missing" "See the top of update-code.sh."
-  release=$(basename "$archive" .tar.gz)
-  [[ "$release" =~ ^ktrdr-[A-Za-z0-9._-]+$ ]] || fail "$archive is no release" "build-release.sh makes them."
-  role_suffix=''
-  # Their packages differ, so on one machine they lie beside each other.
-  [[ $role == worker ]] || role_suffix=-$role
-  release=$release$role_suffix
+  release=$(basename "$archive" .tgz)
+  [[ "$archive" == *.tgz && "$release" =~ ^ktrdr-[A-Za-z0-9._+-]+$ ]] || fail "$archive is no release" "build-release.sh makes them."
+  printf '%s  %s\n' "$sha256" "$archive" | sha256sum --check --status \
+    || fail "$archive does not have the SHA-256 $sha256" "It was damaged or changed on its way: send it again."
+  # Packages differ by role, so on one machine releases of several lie beside each other.
+  [[ $role == worker ]] || release=$release-$role
+  # Of the same name, but other bytes: a build that was made anew.
+  if [[ -d "$opt/releases/$release" && "$(cat "$opt/releases/$release/.archive-sha256" 2> /dev/null)" != "$sha256" ]]; then
+    release=$release-${sha256:0:8}
+  fi
   [[ -d "$opt/releases/$release" ]] || unpack
 fi
 
@@ -154,17 +256,20 @@ fi
 if [[ "$before" == "$release" ]] && is_active && is_healthy; then end unchanged 0; fi
 
 drain
+# From here on, whatever is half done is worse than waiting for its end.
+trap '' INT TERM HUP
 [[ -z "$before" || "$before" == "$release" ]] || switch_link "$type.previous" "$before"
 switch_link "$type" "$release"
-if start; then
+if comes_up; then
   remove_unused
   if [[ $rollback == yes ]]; then end rolled-back 0; fi
   end updated 0
 fi
 
+say "$type: $release does not come up; journalctl -u $unit says why"
 systemctl stop "$unit" || true
 [[ -n "$before" && "$before" != "$release" ]] || end down 5
 switch_link "$type" "$before"
 switch_link "$type.previous" "$release"
-if start; then end rolled-back 3; fi
+if comes_up; then end rolled-back 3; fi
 end down 5
