@@ -12,7 +12,7 @@ INSTALLED := compute-node/training/kernels/build/exact.wasm
 RESULTS := .ktrdr/test-results
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check clean
+.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check deploy preview preview-delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -83,8 +83,18 @@ bench-training: $(INSTALLED) ## training against PyTorch (where it is installed)
 bench-fabric: $(INSTALLED) ## dispatch against BullMQ, pg-boss and graphile-worker, where they can be installed
 	@node bench/fabric/run.ts
 
-deploy-check: $(INSTALLED) ## bundle for Cloudflare without deploying
+deploy-check: $(INSTALLED) ## bundle for Cloudflare without deploying, production and a preview
 	@wrangler deploy --dry-run --outdir dist/bundle
+	@node deploy/cloudflare/preview-check.ts
+
+deploy: $(INSTALLED) ## control plane to Cloudflare: bucket, admin token, deployment, check, roll-back
+	@node deploy/cloudflare/deploy.ts
+
+preview: $(INSTALLED) ## a control plane beside production: make preview NAME=my-branch
+	@node deploy/cloudflare/preview.ts create $(NAME)
+
+preview-delete: $(INSTALLED) ## remove it again: make preview-delete NAME=my-branch
+	@node deploy/cloudflare/preview.ts delete $(NAME)
 
 clean: ## remove what was installed and made
 	rm -rf node_modules dist .wrangler .ktrdr compute-node/training/kernels/build
