@@ -6,8 +6,10 @@ import {
   chownSync,
   constants,
   existsSync,
+  lstatSync,
   mkdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   statSync,
@@ -21,6 +23,7 @@ import { WORKER_TYPES, type WorkerType } from "../protocol/workers.ts";
 import {
   cachePath,
   dropInFolder,
+  mainProgram,
   type ServiceFile,
   type ServiceLimits,
   SYSUSERS_PATH,
@@ -28,8 +31,10 @@ import {
   settingsPath,
   statePath,
   UNIT_TEMPLATE_PATH,
+  UPDATE_UNIT_PATH,
   unitName,
 } from "./service-files.ts";
+import { codeLink, makeLink, type ServiceLink, throughLinks } from "./service-links.ts";
 import { UNIT_CODE } from "./unit-paths.ts";
 
 const HEALTHY_WITHIN_MS = 30_000;
@@ -53,12 +58,15 @@ export interface InstallRequest {
   readonly limits: ServiceLimits;
   readonly nodePath: string;
   readonly codePath: string;
+  /** What of these paths has to be made, where they are links. */
+  readonly links?: readonly ServiceLink[];
 }
 
 export interface InstallPlan {
   readonly resolved: ResolvedSettings;
   readonly files: readonly ServiceFile[];
-  /** In order, after the files. */
+  readonly links: readonly ServiceLink[];
+  /** In order, after the files and links. */
   readonly commands: readonly (readonly string[])[];
   /** Whether this machine has joined before, so that it needs no enrolment token. */
   readonly isEnrolled: boolean;
@@ -81,6 +89,7 @@ export function planInstall(machine: Machine, request: InstallRequest): InstallP
   return {
     resolved,
     files: serviceFiles({ ...request, resolved }),
+    links: request.links ?? [],
     commands: [
       ["systemd-sysusers", ...image],
       ...(machine.isImage ? [] : [["systemctl", "daemon-reload"]]),
@@ -91,7 +100,7 @@ export function planInstall(machine: Machine, request: InstallRequest): InstallP
   };
 }
 
-function checkWords({ limits, nodePath, codePath }: InstallRequest): void {
+function checkWords({ limits, nodePath, codePath, links = [] }: InstallRequest): void {
   const { memoryMax, cpuQuota } = limits;
   const faults = [
     ...(memoryMax === undefined || /^\d+([KMGT]|%)?$/.test(memoryMax)
@@ -104,7 +113,8 @@ function checkWords({ limits, nodePath, codePath }: InstallRequest): void {
   for (const [flag, value, example] of faults) {
     throw new Problem("invalid-request", `${flag} ${value} is no limit`, { cure: `Write it as ${example}.` });
   }
-  const odd = [nodePath, codePath].find((path) => path !== UNIT_CODE && !/^\/[A-Za-z0-9._/@+-]+$/.test(path));
+  const paths = [nodePath, codePath, ...links.map(({ target }) => target)];
+  const odd = paths.find((path) => path !== UNIT_CODE && !/^\/[A-Za-z0-9._/@+-]+$/.test(path));
   if (odd === undefined) return;
   throw new Problem("invalid-request", `A unit cannot name the path ${odd}`, {
     cure: "Put ktrdr in a folder whose path has letters, digits, '.', '_' and '-', such as /opt/ktrdr.",
@@ -118,6 +128,7 @@ export async function install(machine: Machine, plan: InstallPlan, request: Inst
   // A limit that is no longer asked for must not stay behind.
   rmSync(`${machine.prefix}${dropInFolder(type)}`, { recursive: true, force: true });
   for (const file of plan.files) write(machine, file);
+  for (const link of plan.links) makeLink(machine.prefix, link);
   for (const [program, ...words] of plan.commands) {
     run(machine, program, words);
     if (program === "systemd-sysusers") shareSettings(machine, type);
@@ -127,12 +138,15 @@ export async function install(machine: Machine, plan: InstallPlan, request: Inst
 
 /** The service runs as a user of its own: a checkout in somebody's private home would not start, and not say why. */
 function checkReadable(
-  { modeOf = (path) => statSync(path).mode }: Machine,
-  { resolved }: InstallPlan,
+  { prefix, modeOf = (path) => statSync(path).mode }: Machine,
+  { resolved, links }: InstallPlan,
   { nodePath, codePath }: InstallRequest,
 ): void {
   const code = codePath.replace("%i", resolved.settings.workerType);
-  for (const file of [nodePath, join(code, "compute-node", "main.ts")]) {
+  for (const named of [nodePath, join(code, mainProgram(codePath))]) {
+    const linked = throughLinks(named, links);
+    // What is there already may be a link of an earlier installation.
+    const file = linked === named && existsSync(`${prefix}${named}`) ? realpathSync(`${prefix}${named}`) : linked;
     for (let path = file; path !== "/"; path = dirname(path)) {
       const needed = path === file ? 0o004 : 0o001;
       if ((modeOf(path) & needed) !== 0) continue;
@@ -214,8 +228,14 @@ async function probe(port: number): Promise<Health | null> {
 }
 
 /** The types whose settings are on this machine. */
-export function installedTypes({ prefix }: Machine): WorkerType[] {
-  return WORKER_TYPES.filter((type) => existsSync(`${prefix}${settingsPath(type)}`));
+export function installedTypes(machine: Machine): WorkerType[] {
+  return WORKER_TYPES.filter((type) => existsSync(settingsFile(machine, type)));
+}
+
+/** `KTRDR_ETC` is the folder's other name, as for update-code.sh. */
+function settingsFile({ prefix, environment }: Machine, type: WorkerType): string {
+  const folder = environment.KTRDR_ETC;
+  return folder ? join(folder, `${type}.yaml`) : `${prefix}${settingsPath(type)}`;
 }
 
 export interface ServiceStatus {
@@ -244,8 +264,8 @@ export async function serviceStatus(machine: Machine, type: WorkerType): Promise
   };
 }
 
-export function installedSettings({ prefix }: Machine, type: WorkerType): ResolvedSettings {
-  const file = `${prefix}${settingsPath(type)}`;
+export function installedSettings(machine: Machine, type: WorkerType): ResolvedSettings {
+  const file = settingsFile(machine, type);
   try {
     accessSync(file, constants.R_OK);
   } catch (error) {
@@ -277,14 +297,16 @@ export function uninstall(machine: Machine, type: WorkerType, purge: boolean): s
   const paths = [
     settingsPath(type),
     dropInFolder(type),
-    ...(isLast ? [UNIT_TEMPLATE_PATH] : []),
+    ...(isLast ? [UNIT_TEMPLATE_PATH, UPDATE_UNIT_PATH] : []),
     // The user stays with its files, and with a control plane that runs as it.
     ...(isLast && purge && !existsSync(`${machine.prefix}/etc/systemd/system/ktrdr-control-plane.service`)
       ? [SYSUSERS_PATH]
       : []),
-    ...(purge ? [statePath(type), cachePath(type)] : []),
+    ...(purge ? [statePath(type), cachePath(type), codeLink(type), `${codeLink(type)}.previous`] : []),
   ];
-  const removed = paths.filter((path) => existsSync(`${machine.prefix}${path}`));
+  const removed = paths.filter(
+    (path) => lstatSync(`${machine.prefix}${path}`, { throwIfNoEntry: false }) !== undefined,
+  );
   for (const path of removed) rmSync(`${machine.prefix}${path}`, { recursive: true });
   if (!machine.isImage) run(machine, "systemctl", ["daemon-reload"]);
   return removed;

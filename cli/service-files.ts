@@ -1,14 +1,16 @@
 /** The files that make this machine a node under systemd: where each goes, and what it says. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import { stringify } from "yaml";
 import { type NodeSettings, type ResolvedSettings, SETTINGS, type SettingName } from "../compute-node/agent/index.ts";
 import type { WorkerType } from "../protocol/workers.ts";
-import { UNIT_CODE, UNIT_NODE } from "./unit-paths.ts";
+import { UNIT_CODE, UNIT_NODE, UNIT_PROGRAM } from "./unit-paths.ts";
 
 const UNIT_FOLDER = join(import.meta.dirname, "..", "deploy", "systemd");
 
 export const UNIT_TEMPLATE_PATH = "/etc/systemd/system/ktrdr-worker@.service";
+/** Started by the other when the control plane no longer takes the node's version. */
+export const UPDATE_UNIT_PATH = "/etc/systemd/system/ktrdr-update@.service";
 export const SYSUSERS_PATH = "/etc/sysusers.d/ktrdr.conf";
 
 export function unitName(type: WorkerType): string {
@@ -49,16 +51,21 @@ export interface ServiceLimits {
 export interface ServiceDescription {
   readonly resolved: ResolvedSettings;
   readonly limits: ServiceLimits;
-  /** The Node that runs it, and the folder of the code. */
+  /** The Node that runs it, and the folder of the code: those of the committed unit are links. */
   readonly nodePath: string;
   readonly codePath: string;
+  /** Where the links lead to, or will. */
+  readonly links?: readonly { readonly target: string }[];
 }
 
-export function serviceFiles({ resolved, limits, nodePath, codePath }: ServiceDescription): ServiceFile[] {
+export function serviceFiles({ resolved, limits, nodePath, codePath, links = [] }: ServiceDescription): ServiceFile[] {
   const type = resolved.settings.workerType;
   const files: ServiceFile[] = [
     { path: SYSUSERS_PATH, text: readUnit("ktrdr.sysusers.conf"), isPrivate: false },
-    { path: UNIT_TEMPLATE_PATH, text: unitText(nodePath, codePath), isPrivate: false },
+    { path: UNIT_TEMPLATE_PATH, text: unitText(nodePath, codePath, links), isPrivate: false },
+    ...(codePath === UNIT_CODE
+      ? [{ path: UPDATE_UNIT_PATH, text: readUnit("ktrdr-update@.service"), isPrivate: false }]
+      : []),
     { path: settingsPath(type), text: settingsText(resolved), isPrivate: true },
   ];
   if (type === "gpu_host") {
@@ -81,10 +88,26 @@ export function serviceFiles({ resolved, limits, nodePath, codePath }: ServiceDe
 }
 
 /** The committed unit with the paths of this machine; code below a home stays readable, and no more than that. */
-export function unitText(nodePath: string, codePath: string): string {
-  const text = readUnit("ktrdr-worker@.service").replaceAll(UNIT_NODE, nodePath).replaceAll(UNIT_CODE, codePath);
-  const isBelowHome = [nodePath, codePath].some((path) => /^\/(home|root|run\/user)\//.test(path));
+export function unitText(
+  nodePath: string,
+  codePath: string,
+  links: readonly { readonly target: string }[] = [],
+): string {
+  let text = readUnit("ktrdr-worker@.service").replaceAll(UNIT_NODE, nodePath);
+  if (codePath !== UNIT_CODE) {
+    // A checkout: its programs have the ending of this one, and no update switches it.
+    const program = `${codePath}/${mainProgram(codePath)}`;
+    text = text.replaceAll(`${UNIT_CODE}/${UNIT_PROGRAM}`, program).replace(/^#[^\n]*\nOnFailure=.*\n/m, "");
+  }
+  const paths = [nodePath, codePath, ...links.map(({ target }) => target)];
+  const isBelowHome = paths.some((path) => /^\/(home|root|run\/user)\//.test(path));
   return isBelowHome ? text.replace("ProtectHome=yes", "ProtectHome=read-only") : text;
+}
+
+/** What the unit runs, below the folder of the code. */
+export function mainProgram(codePath: string): string {
+  if (codePath === UNIT_CODE) return UNIT_PROGRAM;
+  return UNIT_PROGRAM.replace(/\.js$/, extname(import.meta.filename));
 }
 
 function readUnit(name: string): string {

@@ -1,10 +1,9 @@
 /** `ktrdr node install`, `status`, `drain` and `uninstall`: this machine as a node under systemd. */
-import { existsSync, realpathSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { type Command, Option } from "commander";
 import type { WorkerType } from "../../protocol/workers.ts";
 import type { Context, GetContext } from "../context.ts";
-import type { InstallPlan, Machine, ServiceStatus } from "../node-service.ts";
+import type { InstallPlan, InstallRequest, Machine, ServiceStatus } from "../node-service.ts";
 import { UNIT_CODE, UNIT_NODE } from "../unit-paths.ts";
 
 const TYPES = ["backtesting", "cpu_training", "gpu_host"];
@@ -18,6 +17,7 @@ interface InstallOptions {
   cpuQuota?: string;
   allowScripts?: boolean;
   command?: string[];
+  updateSource?: string;
   dryRun?: boolean;
   root?: string;
 }
@@ -47,6 +47,7 @@ export function registerNodeServiceCommands(node: Command, getContext: GetContex
       "--cpu-quota <percent>",
       "the most processor time, such as 400% for four (default: all, after everything else)",
     )
+    .option("--update-source <where>", "folder or https URL of releases for updates (default: the npm registry)")
     .option("--dry-run", "print what would be written and run, and do nothing")
     .option("--root <folder>", "install into a tree that will be a machine, and start nothing")
     .addHelpText("after", INSTALL_EXAMPLES)
@@ -92,7 +93,7 @@ async function installNode(context: Context, options: InstallOptions): Promise<v
   const request = {
     flags: settingFlags(context, options),
     limits: { memoryMax: options.memoryMax, cpuQuota: options.cpuQuota },
-    ...programPaths(machine, options.type),
+    ...(await programPaths(machine, options.type)),
   };
   let plan = planInstall(machine, request);
   if (options.dryRun === true) {
@@ -115,20 +116,27 @@ async function installNode(context: Context, options: InstallOptions): Promise<v
 }
 
 /**
- * The Node and the code that the service runs. A machine that update-code.sh keeps is named by the links that it switches,
- * not by the release of today; a tree that will be a machine is expected to become one of those.
+ * The Node and the code that the service runs. A package is named by links, which an update switches, so that a tree that
+ * will be a machine is expected to have one; a checkout by its own path.
  */
-function programPaths({ isImage }: Machine, type: WorkerType): { nodePath: string; codePath: string } {
-  const codePath = join(import.meta.dirname, "..", "..");
-  const kept = UNIT_CODE.replace("%i", type);
-  if (isImage || (existsSync(kept) && realpathSync(kept) === codePath)) {
-    return { nodePath: UNIT_NODE, codePath: UNIT_CODE };
-  }
-  return { nodePath: process.execPath, codePath };
+async function programPaths(
+  { isImage, prefix }: Machine,
+  type: WorkerType,
+): Promise<Pick<InstallRequest, "nodePath" | "codePath" | "links">> {
+  if (isImage) return { nodePath: UNIT_NODE, codePath: UNIT_CODE };
+  const packagePath = join(import.meta.dirname, "..", "..");
+  const nodePath = process.execPath;
+  const isPackage = extname(import.meta.filename) === ".js";
+  if (!isPackage) return { nodePath, codePath: packagePath };
+  const { missingLinks } = await import("../service-links.ts");
+  return {
+    ...{ nodePath: UNIT_NODE, codePath: UNIT_CODE },
+    links: missingLinks(prefix, type, { nodePath, packagePath }),
+  };
 }
 
 function settingFlags(context: Context, options: InstallOptions): Record<string, unknown> {
-  const { workerId, slots, labels, allowScripts, command: commands, type } = options;
+  const { workerId, slots, labels, allowScripts, command: commands, updateSource, type } = options;
   const { url, token } = context.options;
   const flags: Record<string, unknown> = {
     url,
@@ -139,6 +147,7 @@ function settingFlags(context: Context, options: InstallOptions): Record<string,
     labels,
     allowScripts,
     commands,
+    updateSource,
   };
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
@@ -179,11 +188,13 @@ function answerPlan(context: Context, { prefix }: Machine, plan: InstallPlan): v
     mode: isPrivate ? "0640" : "0644",
     text: isPrivate ? hidden(text) : text,
   }));
+  const links = plan.links.map(({ path, target }) => ({ path: `${prefix}${path}`, target }));
   const commands = plan.commands.map((words) => words.join(" "));
   const needsToken = token === null && !plan.isEnrolled;
-  context.answer({ files, commands, needs_token: needsToken }, () =>
+  context.answer({ files, links, commands, needs_token: needsToken }, () =>
     [
       ...files.map(({ path, mode, text }) => `would write ${path} (${mode}):\n${text.replace(/^(?=.)/gm, "  ")}`),
+      ...links.map(({ path, target }) => `would link ${path} to ${target}`),
       ...commands.map((command) => `would run ${command}`),
       ...(needsToken ? ["would need an enrolment token: pass --token, or ENROLMENT_TOKEN"] : []),
     ].join("\n"),

@@ -1,7 +1,7 @@
 /**
  * The control plane as a service or in a container: what `ktrdr up` does on a desk. Makes the admin token at the first start
- * (or takes KTRDR_TOKEN), keeps it in `<KTRDR_HOME>/credentials.json`, and serves on KTRDR_HOST and KTRDR_PORT. With
- * KTRDR_ENROLMENT_FILE it writes an enrolment token there, as a node's settings file, a new one each day.
+ * (or takes KTRDR_TOKEN), keeps it in `<KTRDR_HOME>/credentials.json`, and serves on KTRDR_HOST and KTRDR_PORT, its
+ * machine's metrics on KTRDR_METRICS_PORT where that is set. With KTRDR_ENROLMENT_FILE it writes an enrolment token there, as a node's settings file, a new one each day.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
@@ -25,7 +25,10 @@ const script = join(import.meta.dirname, "serve.ts");
 const environment: NodeJS.ProcessEnv = { ...process.env, KTRDR_ADMIN_TOKEN_SHA256: admin.sha256 };
 // Compose gives what is not set as an empty text, which is no JSON.
 if (!environment.KTRDR_REGISTRY_CONFIG) delete environment.KTRDR_REGISTRY_CONFIG;
-const plane = spawn(process.execPath, [script, "--host", host, "--port", port, "--state", home.controlPlane], {
+const words = [script, "--host", host, "--port", port, "--state", home.controlPlane];
+const metricsPort = process.env.KTRDR_METRICS_PORT;
+if (metricsPort) words.push("--metrics-port", metricsPort);
+const plane = spawn(process.execPath, words, {
   env: environment,
   stdio: ["ignore", "pipe", "inherit"],
 });
