@@ -1,7 +1,13 @@
 /** Removes from the store what nothing refers to, and uploads that nobody goes on with. */
 import { Problem } from "../protocol/index.ts";
 import { artefactKey } from "./artefact-key.ts";
-import { abandonedUploads, abandonUpload, collectableArtefacts, forgetArtefacts } from "./scheduler/artefact-index.ts";
+import {
+  abandonedUploads,
+  abandonUpload,
+  collectableArtefacts,
+  forgetArtefacts,
+  isCollectable,
+} from "./scheduler/artefact-index.ts";
 import type { Sql } from "./scheduler/sql.ts";
 
 /** Artefacts that one alarm removes from the store. */
@@ -41,9 +47,9 @@ export class ArtefactCollection {
     }
   }
 
-  /** Whoever wants to store or keep bytes that are being deleted has to ask again. Throws `too-many-requests` then. */
-  requireSettled(sha256: string): void {
-    if (!this.#removing.has(sha256)) return;
+  /** Whoever wants to store or keep bytes that are, or may be, being deleted asks again. Throws `too-many-requests` then. */
+  requireSettled(sha256: string, now: number): void {
+    if (!this.#removing.has(sha256) && !isCollectable(this.#sql, sha256, now)) return;
     throw new Problem("too-many-requests", `An older artefact ${sha256} is being removed.`, {
       cure: "Try again in a second.",
     });

@@ -292,7 +292,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   async authorizeUpload(tokenHash: string, claim: Lease | null, sha256: string): Promise<Answer<{ stored: boolean }>> {
     return this.#catching(async (now) => {
       this.#requireUploader(tokenHash, claim, now);
-      this.#collection.requireSettled(sha256);
+      this.#collection.requireSettled(sha256, now);
       return { stored: touchArtefact(this.#sql, sha256, now) };
     });
   }
@@ -310,7 +310,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   ): Promise<Answer<{ stored: boolean; upload: Upload | null }>> {
     return this.#catching(async (now) => {
       this.#requireUploader(tokenHash, claim, now);
-      this.#collection.requireSettled(sha256);
+      this.#collection.requireSettled(sha256, now);
       return { stored: touchArtefact(this.#sql, sha256, now), upload: uploadOf(this.#sql, sha256) ?? null };
     });
   }
@@ -377,7 +377,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     details: PublishDatasetRequest,
   ): Promise<Answer<StoredDataset>> {
     return this.#answer(tokenHash, "researcher", (now) => {
-      this.#collection.requireSettled(sha256);
+      this.#collection.requireSettled(sha256, now);
       return this.#commit(this.#scheduler.publishDataset(sha256, details, now));
     });
   }
@@ -402,7 +402,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     { sha256, summary }: PublishModelRequest,
   ): Promise<Answer<ModelVersion>> {
     return this.#answer(tokenHash, "researcher", (now) => {
-      this.#collection.requireSettled(sha256);
+      this.#collection.requireSettled(sha256, now);
       return this.#commit(this.#scheduler.publishModel({ name, sha256, operationId: null, summary }, now));
     });
   }

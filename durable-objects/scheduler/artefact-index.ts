@@ -3,7 +3,8 @@
  *
  * The life of an artefact: absent → (uploading in parts) → stored, unreferenced → referenced by a finished operation or by
  * the checkpoint of a running one → unreferenced again when retention removes the last of them → collected, once nobody has
- * touched it for an hour. Whoever asks to upload what is there already touches it, so a collection never overtakes an upload.
+ * touched it for an hour. Whoever asks to upload what is there already touches it, so a collection never overtakes an upload;
+ * what is due for collection counts as gone, and nobody stores it anew before it is.
  */
 import { LIMITS, Problem } from "../../protocol/index.ts";
 import { count } from "./counters.ts";
@@ -29,13 +30,32 @@ export interface Upload {
   readonly parts: readonly StoredPart[];
 }
 
-export function hasArtefact(sql: Sql, sha256: string): boolean {
-  return artefactBytes(sql, sha256) !== undefined;
+/** Whether it is stored, and stays so for now. */
+export function hasArtefact(sql: Sql, sha256: string, now: number): boolean {
+  return artefactBytes(sql, sha256, now) !== undefined;
 }
 
-/** The size of a stored artefact, or undefined. */
-export function artefactBytes(sql: Sql, sha256: string): number | undefined {
-  return first<{ bytes: number }>(sql, "SELECT bytes FROM artefacts WHERE sha256 = ?", sha256)?.bytes;
+/** The size of a stored artefact; undefined for one that is not there, or that is due for collection. */
+export function artefactBytes(sql: Sql, sha256: string, now: number): number | undefined {
+  return first<{ bytes: number }>(
+    sql,
+    "SELECT bytes FROM artefacts WHERE sha256 = ? AND (referenced = 1 OR touched_at > ?)",
+    sha256,
+    now - COLLECT_AFTER_MS,
+  )?.bytes;
+}
+
+/**
+ * Whether it is due for collection. Its bytes may be gone already: a registry that died between the deletion and the note of
+ * it leaves the row behind, and the store may still be at the deletion that it was asked for.
+ */
+export function isCollectable(sql: Sql, sha256: string, now: number): boolean {
+  const row = first<{ touched_at: number }>(
+    sql,
+    "SELECT touched_at FROM artefacts WHERE sha256 = ? AND referenced = 0",
+    sha256,
+  );
+  return row !== undefined && row.touched_at <= now - COLLECT_AFTER_MS;
 }
 
 export function storedBytes(sql: Sql): number {
@@ -44,7 +64,7 @@ export function storedBytes(sql: Sql): number {
 
 /** Whether it is stored; if so, it stays for at least the next hour. */
 export function touchArtefact(sql: Sql, sha256: string, now: number): boolean {
-  if (!hasArtefact(sql, sha256)) return false;
+  if (!hasArtefact(sql, sha256, now)) return false;
   sql.run("UPDATE artefacts SET touched_at = ? WHERE sha256 = ?", now, sha256);
   return true;
 }

@@ -73,7 +73,7 @@ it("a class stays for as long as a worker has an operation of it, and comes back
   const capabilities = { slots: 1, kinds: ["sleep"], labels: { zone: "0" }, datasets: [] };
   const about = { workerId: "a", workerType: "backtesting", softwareVersion: "1", capabilities, metadata: {} } as const;
   const { epoch } = scheduler.register({ ...about, endpointUrl: "" }, "hash", T0).value;
-  const hello = { type: "hello", epoch: epoch + 1, softwareVersion: "1", capabilities, leases: [] } as const;
+  const hello = { type: "hello" as const, epoch: epoch + 1, softwareVersion: "1", capabilities, leases: [] };
   scheduler.hello("a", { ...hello, protocolVersion: 1, draining: false }, T0);
   const submit = (operationId: string, zone: number): void =>
     void scheduler.submit([{ request: inZone(zone), operationId, idempotency: null }], T0);

@@ -139,7 +139,7 @@ function about(
     recordEvent(state, operationId, "accepted", now, { worker_id: worker.workerId, attempt });
   }
   if (message.type === "accept") return false;
-  if (message.type === "complete" && !resultIsStored(state, message.result)) {
+  if (message.type === "complete" && !resultIsStored(state, message.result, now)) {
     // Nobody has the bytes any more: they were collected while the node was away, or never sent. It runs again.
     count(state.sql, "messages_refused");
     loseLease(state, worker, operationId, "lost: the result's bytes are not in the store", now);
@@ -161,7 +161,7 @@ function about(
       tellProgress(state, operationId, message.progress, now);
       return false;
     case "checkpoint":
-      if (!hasArtefact(state.sql, message.sha256)) return false;
+      if (!hasArtefact(state.sql, message.sha256, now)) return false;
       if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);
       keepArtefact(state.sql, message.sha256);
       lease.checkpoint = message.sha256;
@@ -180,8 +180,8 @@ function about(
   return true;
 }
 
-function resultIsStored(state: State, result: OperationResult): boolean {
-  return result.sha256 === null || hasArtefact(state.sql, result.sha256);
+function resultIsStored(state: State, result: OperationResult, now: number): boolean {
+  return result.sha256 === null || hasArtefact(state.sql, result.sha256, now);
 }
 
 function adopt(worker: WorkerRecord, message: Extract<NodeMessage, { type: "hello" }>, now: number): void {

@@ -97,7 +97,7 @@ export function publishDataset(
   details: PublishDatasetRequest,
   now: number,
 ): StoredDataset {
-  const bytes = artefactBytes(state.sql, sha256);
+  const bytes = artefactBytes(state.sql, sha256, now);
   if (bytes === undefined) {
     throw new Problem("conflict", `The bytes of dataset ${sha256} are not stored.`, {
       cure: `Upload them to /api/v1/artefacts/${sha256} first, as \`ktrdr data push\` does.`,

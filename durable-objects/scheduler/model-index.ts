@@ -31,7 +31,7 @@ export interface NewModel {
  */
 export function publishModel(sql: Sql, model: NewModel, now: number): ModelVersion {
   const { name, sha256, operationId, summary } = model;
-  const bytes = artefactBytes(sql, sha256);
+  const bytes = artefactBytes(sql, sha256, now);
   if (bytes === undefined) {
     throw new Problem("conflict", `The bytes of model ${sha256} are not stored.`, {
       cure: `Upload them to /api/v1/artefacts/${sha256} first, as \`ktrdr models import\` does.`,
