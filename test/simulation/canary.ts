@@ -6,8 +6,19 @@ import type { Sql } from "../../durable-objects/scheduler/sql.ts";
  * `send-before-write`: a step's messages go out, and the process dies before its writes are kept.
  * `forget-lease-on-disconnect`: the registry's memory loses the leases of a worker whose socket closed.
  * `double-assign`: an assignment now and then goes to a second worker too.
+ * `forget-heartbeats`: what the runtime knows of heartbeats is lost when the registry hibernates.
+ * `unreferenced-datasets`: a dataset is published, and its artefact counts as one that nothing refers to.
+ * `record-before-joining`: an upload in parts counts as stored before its parts are joined and looked at.
  */
-export const CANARIES = ["ignore-attempt", "send-before-write", "forget-lease-on-disconnect", "double-assign"] as const;
+export const CANARIES = [
+  "ignore-attempt",
+  "send-before-write",
+  "forget-lease-on-disconnect",
+  "double-assign",
+  "forget-heartbeats",
+  "unreferenced-datasets",
+  "record-before-joining",
+] as const;
 export type Canary = (typeof CANARIES)[number];
 
 /** The same storage with nested transactions, so that a committed step can still be undone. */

@@ -2,20 +2,12 @@
  * The registry in a simulated world: the real scheduler on real SQLite, and around it what `worker-registry.ts` and
  * `connections.ts` do. Every step passes through `#commit`, where the judge looks at it.
  */
-import type { UploadOutcome } from "../../compute-node/agent/state.ts";
-import {
-  collectableArtefacts,
-  forgetArtefacts,
-  recordArtefact,
-  touchArtefact,
-} from "../../durable-objects/scheduler/artefact-index.ts";
 import { type Outcome, Scheduler } from "../../durable-objects/scheduler/scheduler.ts";
 import type { Sql } from "../../durable-objects/scheduler/sql.ts";
 import type { Effect } from "../../durable-objects/scheduler/state.ts";
 import {
   type Capabilities,
   CLOSE_CODES,
-  type Lease,
   type NodeMessage,
   nodeMessage,
   Problem,
@@ -24,8 +16,10 @@ import {
   wire,
 } from "../../protocol/index.ts";
 import { type NodeSql, nodeSql } from "../support/node-sql.ts";
+import { ArtefactCollector } from "./artefact-collector.ts";
 import { type Canary, inSavepoints } from "./canary.ts";
 import type { Line } from "./network.ts";
+import { ObjectStore } from "./object-store.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
 import type { Task } from "./workload.ts";
 import type { World } from "./world.ts";
@@ -37,13 +31,13 @@ const ENCODED_FRAMES = 16;
 const nodeWire = wire(nodeMessage);
 const registryWire = wire(registryMessage);
 
-/** The process died between a commit and its effects. */
-class RegistryDied extends Error {}
+/** Nobody answers: the process is not there, or died between a commit and its effects. */
+export class RegistryIsDown extends Error {}
 
 export class ControlPlane {
   readonly sql: NodeSql;
-  /** Artefacts by hash: what R2 is in the cloud. */
-  readonly store = new Map<string, string>();
+  readonly store = new ObjectStore();
+  readonly collector: ArtefactCollector;
   /** Sockets that the runtime knows, closing ones among them. */
   readonly lines = new Set<Line>();
   readonly #world: World;
@@ -58,13 +52,14 @@ export class ControlPlane {
   #credentials = 0;
   #frames = 0;
   #diesAtNextCommit = false;
-  /** Artefacts that the store is deleting now. */
-  #collecting: ReadonlySet<string> = new Set();
+  /** For a canary: heartbeats before it count for nothing. */
+  #heartbeatsKnownFrom = Number.NEGATIVE_INFINITY;
 
   constructor(world: World, canary: Canary | null) {
     this.#world = world;
     this.#canary = canary;
     this.sql = nodeSql();
+    this.collector = new ArtefactCollector(world);
     this.#stepSql = canary === "send-before-write" ? inSavepoints(this.sql) : this.sql;
     this.#scheduler = this.open();
   }
@@ -176,26 +171,15 @@ export class ControlPlane {
     });
   }
 
-  /** `PUT /api/v1/artefacts/{sha256}`: allowed for the lease in hand, and recorded after the bytes are stored. */
-  upload(credential: string | null, lease: Lease, sha256: string, bytes: string): UploadOutcome | undefined {
-    return this.#serve((scheduler) => {
-      const workerId = credential === null ? null : scheduler.workerWithCredential(credential);
-      if (workerId === null) return { type: "unreachable", cause: "401" };
-      if (!scheduler.holdsLease(workerId, lease)) {
-        const problem = new Problem("conflict", "not a lease of this worker now");
-        return { type: "refused", error: problem.toDetails(), retryable: true };
-      }
-      if (this.#collecting.has(sha256)) return { type: "unreachable", cause: "it is being collected" };
-      if (touchArtefact(this.sql, sha256, this.wallNow)) return { type: "stored" };
-      this.store.set(sha256, bytes);
-      if (this.#world.chance.perMille(10)) {
-        this.restart();
-        return { type: "unreachable", cause: "the registry went away before it noted the artefact" };
-      }
-      recordArtefact(this.sql, { sha256, bytes: bytes.length, mediaType: "text/plain" }, this.wallNow);
-      this.#setAlarm();
-      return { type: "stored" };
-    });
+  /** What an RPC is: throws `RegistryIsDown` where nobody answers, and whatever `work` throws. */
+  call<T>(work: (scheduler: Scheduler) => T): T {
+    if (this.#scheduler === null) throw new RegistryIsDown();
+    return work(this.#scheduler);
+  }
+
+  /** One step that a request asks for. */
+  commit<T>(step: string, subject: string, run: (scheduler: Scheduler, now: number) => Outcome<T>): T {
+    return this.call((scheduler) => this.#commit(step, subject, (now) => run(scheduler, now)));
   }
 
   isWorker(workerId: string, credential: string | null): boolean {
@@ -310,6 +294,7 @@ export class ControlPlane {
     trace.note(queue.now, "the registry dies");
     this.#scheduler = null;
     this.#diesAtNextCommit = false;
+    this.collector.forget();
     for (const line of this.lines) {
       line.registryEnd = "closed";
       network.cut(line, chance.perMille(200) ? "nobody" : "node");
@@ -325,9 +310,10 @@ export class ControlPlane {
     this.#wake();
   }
 
-  /** Memory goes, sockets stay. */
+  /** Memory goes, sockets stay. The runtime waits for an alarm that is at work. */
   hibernate(): void {
-    if (this.#scheduler === null) return;
+    if (this.#scheduler === null || this.collector.isAtWork) return;
+    if (this.#canary === "forget-heartbeats") this.#heartbeatsKnownFrom = this.wallNow;
     this.#world.tally.hibernations++;
     this.#wake();
   }
@@ -363,7 +349,7 @@ export class ControlPlane {
     const { queue, chance, rates } = this.#world;
     const lateMs = chance.between(0, rates.alarmLateMs);
     queue.after(Math.max(0, this.#alarmAt - this.wallNow) + lateMs, () => {
-      if (ticket !== this.#alarmTicket || this.#scheduler === null || this.#collecting.size > 0) return;
+      if (ticket !== this.#alarmTicket || this.#scheduler === null || this.collector.isAtWork) return;
       this.#alarmAt = null;
       this.#serve(() => {
         this.#tick();
@@ -372,17 +358,9 @@ export class ControlPlane {
     });
   }
 
-  /** The store takes its time to delete; the registry goes on meanwhile, but its alarm does not go off twice at once. */
   #collectArtefacts(): void {
-    const names = collectableArtefacts(this.sql, this.wallNow, 100);
-    if (names.length === 0) return;
-    const { queue, chance } = this.#world;
-    this.#collecting = new Set(names);
-    queue.after(chance.between(1, 500), () => {
-      this.#collecting = new Set();
-      for (const name of names) this.store.delete(name);
-      forgetArtefacts(this.sql, names);
-      this.#setAlarm();
+    this.collector.run(() => {
+      this.setAlarm();
       this.#planAlarm();
     });
   }
@@ -390,15 +368,24 @@ export class ControlPlane {
   #tick(): void {
     const scheduler = this.#scheduler as Scheduler;
     this.#checkedAt = this.wallNow;
-    const heartbeats = (workerId: string): number | null => this.#byWorker.get(workerId)?.heartbeatAt ?? null;
+    const heartbeats = (workerId: string): number | null => {
+      const heartbeatAt = this.heartbeatAt(workerId);
+      return heartbeatAt !== null && heartbeatAt < this.#heartbeatsKnownFrom ? null : heartbeatAt;
+    };
     this.#commit("tick", "", (now) => scheduler.tick(heartbeats, now));
+  }
+
+  /** When the runtime last answered a heartbeat on the worker's present connection. */
+  heartbeatAt(workerId: string): number | null {
+    return this.#byWorker.get(workerId)?.heartbeatAt ?? null;
   }
 
   #lookAtHeartbeats(): void {
     if (this.wallNow - this.#checkedAt >= 1000) this.#tick();
   }
 
-  #setAlarm(): void {
+  /** Of a registry that is up. */
+  setAlarm(): void {
     const dueAt = this.#scheduler?.nextDueAt(this.wallNow) ?? null;
     if (dueAt === null || (this.#alarmAt !== null && this.#alarmAt <= dueAt)) return;
     this.#alarmAt = dueAt;
@@ -413,7 +400,7 @@ export class ControlPlane {
     try {
       return work(this.#scheduler);
     } catch (error) {
-      if (error instanceof RegistryDied || error instanceof Problem) return undefined;
+      if (error instanceof RegistryIsDown || error instanceof Problem) return undefined;
       throw error;
     }
   }
@@ -431,13 +418,17 @@ export class ControlPlane {
     } finally {
       if (losesWrites) this.sql.run("ROLLBACK");
     }
+    judge.decided(outcome.effects, now);
+    if (this.#canary === "unreferenced-datasets" && step === "publish") {
+      this.sql.run("UPDATE artefacts SET referenced = 0 WHERE sha256 = ?", subject);
+    }
     const dies = this.#diesAtNextCommit && outcome.effects.length > 0;
     if (dies) this.restart();
     else this.#carryOut(outcome.effects);
-    this.#setAlarm();
+    this.setAlarm();
     judge.afterStep(this.#scheduler, now);
     if (losesWrites) this.restart();
-    if (dies) throw new RegistryDied();
+    if (dies) throw new RegistryIsDown();
     return outcome.value;
   }
 

@@ -6,17 +6,31 @@
  * 4. what is acknowledged is durable, a result is the present attempt's, and its bytes are in the store;
  * 5. what the registry shows follows from storage alone;
  * 6. operations are handed out in order of rank;
- * 7. the alarm is set for whatever comes due, and does not go off again and again for nothing.
+ * 7. the alarm is set for whatever comes due, and does not go off again and again for nothing;
+ * 8. no lease is taken from a connected worker whose heartbeats were answered, whatever the registry has forgotten;
+ * 9. what nothing refers to is collected in the end, and nothing else.
  * It knows the storage by a journal that triggers write, and not from what the scheduler says of itself.
  */
 import { isDeepStrictEqual } from "node:util";
+import { leaseMs } from "../../durable-objects/scheduler/config.ts";
 import type { Scheduler } from "../../durable-objects/scheduler/scheduler.ts";
-import type { Lease, NodeMessage, OperationStatus, RegistryMessage, Worker } from "../../protocol/index.ts";
+import type { Sql } from "../../durable-objects/scheduler/sql.ts";
+import type { Effect } from "../../durable-objects/scheduler/state.ts";
+import type { DatasetRef, Lease, NodeMessage, OperationStatus, RegistryMessage, Worker } from "../../protocol/index.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import type { NodeProcess } from "./node-process.ts";
-import { capableOf, isTerminal, precedes, type TrackedOperation, track, waitsFor } from "./tracked-operation.ts";
+import {
+  capableOf,
+  isTerminal,
+  meantVersion,
+  type Published,
+  precedes,
+  type TrackedOperation,
+  track,
+  waitsFor,
+} from "./tracked-operation.ts";
 import { Violation } from "./violation.ts";
-import { checkpointOf, type Task } from "./workload.ts";
+import { checkpointOf, contentOf, type Task } from "./workload.ts";
 import type { World } from "./world.ts";
 
 const SUCCESSORS: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
@@ -34,6 +48,8 @@ const IDLE_ALARMS_ALLOWED = 20;
 export class Judge {
   readonly #world: World;
   readonly #journal: Journal;
+  readonly #sql: Sql;
+  #published: readonly Published[] = [];
   readonly #operations = new Map<string, TrackedOperation>();
   readonly #queued = new Set<TrackedOperation>();
   readonly #running = new Set<TrackedOperation>();
@@ -52,6 +68,7 @@ export class Judge {
   constructor(world: World) {
     this.#world = world;
     this.#journal = new Journal(world.plane.sql);
+    this.#sql = world.plane.sql;
   }
 
   require(condition: boolean, invariant: string, sentence: string): void {
@@ -135,6 +152,12 @@ export class Judge {
     }
     const stored = operation?.status === "running" && operation.attempt === attempt && operation.workerId === workerId;
     this.require(stored, "4", `the lease of ${name} for ${workerId} is stored when it is assigned`);
+    const meant = operation === undefined ? null : meantVersion(operation, this.#published);
+    this.require(
+      (message.dataset?.sha256 ?? null) === meant,
+      "4",
+      `${name} is assigned with the version that it means`,
+    );
     if (message.checkpoint === null) return;
     const readable = this.#world.plane.store.has(message.checkpoint);
     this.require(readable, "4", `the checkpoint that ${name} goes on from can be read`);
@@ -154,6 +177,42 @@ export class Judge {
     const name = `${message.operationId}#${message.attempt}`;
     this.require(holder === workerId, "1", `${name} is assigned to ${holder} alone, and not to ${workerId}`);
     operation.holders.set(message.attempt, workerId);
+  }
+
+  /** Market data in the store, the newest last. */
+  get published(): readonly Published[] {
+    return this.#published;
+  }
+
+  /** A job begins with these bars. */
+  fetched(lease: Lease, { sha256 }: DatasetRef, bytes: string | undefined): void {
+    const name = `${lease.operationId}#${lease.attempt}`;
+    this.require(bytes === contentOf(sha256), "4", `${name} gets the bytes that ${sha256} names`);
+  }
+
+  /** The store is about to delete these bytes. */
+  collected(sha256: string): void {
+    const isPublished = this.#published.some((dataset) => dataset.sha256 === sha256);
+    this.require(!isPublished, "4", `${sha256} is a dataset, and is not deleted`);
+    const [row] = this.#sql.all<{ count: number }>(
+      `SELECT COUNT(*) AS count FROM operations
+       WHERE artefact = ? OR (checkpoint = ? AND status IN ('queued', 'running'))`,
+      sha256,
+      sha256,
+    );
+    this.require(row?.count === 0, "4", `${sha256} is a result or a checkpoint in use, and is not deleted`);
+  }
+
+  /** What a step decided, before anybody hears of it: no lease is taken from a worker whose heartbeats were answered. */
+  decided(effects: readonly Effect[], now: number): void {
+    for (const effect of effects) {
+      if (effect.type !== "event" || effect.event.data.reason !== "lost: no heartbeat") continue;
+      const { operationId } = effect.event;
+      const workerId = this.#operations.get(operationId)?.workerId ?? "";
+      const silentMs = now - (this.#world.plane.heartbeatAt(workerId) ?? Number.NEGATIVE_INFINITY);
+      const isSilent = silentMs >= leaseMs(this.#world.config);
+      this.require(isSilent, "8", `${operationId} stays with ${workerId}, which was heard of ${silentMs} ms ago`);
+    }
   }
 
   forgetJournal(): void {
@@ -185,6 +244,12 @@ export class Judge {
 
   #readJournal(): void {
     for (const entry of this.#journal.take()) this.#apply(entry);
+    if (this.#step === "publish" || this.#step === "withdraw") {
+      this.#published = this.#sql.all<Published & Record<string, string>>(
+        "SELECT symbol, sha256 FROM datasets ORDER BY version",
+      );
+      for (const { symbol, sha256 } of this.#published) this.#checkBytes(`dataset ${symbol}`, sha256);
+    }
   }
 
   #apply(entry: JournalEntry): void {
@@ -248,7 +313,7 @@ export class Judge {
   #checkBytes(name: string, sha256: string | null): void {
     if (sha256 === null) return;
     const bytes = this.#world.plane.store.get(sha256);
-    this.require(bytes === `the bytes that ${sha256} names`, "4", `the bytes of ${name} are in the store`);
+    this.require(bytes === contentOf(sha256), "4", `the bytes of ${name} are in the store`);
   }
 
   #checkLeases(workers: readonly Worker[]): void {
@@ -272,7 +337,9 @@ export class Judge {
       if (worker === undefined) continue;
       for (const other of this.#queued) {
         const before =
-          precedes(other, chosen) && capableOf(other, worker) && !waitsFor(other, worker, now, this.#world.config);
+          precedes(other, chosen) &&
+          capableOf(other, worker, this.#published) &&
+          !waitsFor(other, worker, now, this.#world.config);
         this.require(!before, "6", `${chosen.operationId} goes to ${worker.workerId} after ${other.operationId}`);
       }
     }
@@ -286,7 +353,7 @@ export class Judge {
       const well = worker.connected && worker.healthCheckFailures < config.failureThreshold;
       if (!well || worker.draining || worker.slotsUsed >= worker.slots) continue;
       for (const operation of this.#queued) {
-        const idle = capableOf(operation, worker) && !waitsFor(operation, worker, at, config);
+        const idle = capableOf(operation, worker, this.#published) && !waitsFor(operation, worker, at, config);
         this.require(!idle, "3", `${operation.operationId} does not wait while ${worker.workerId} is free`);
       }
     }
@@ -341,6 +408,25 @@ export class Judge {
       this.require(known?.status === operation.status, "5", `${operation.operationId} is shown as it is stored`);
       if (operation.result !== null) this.#checkBytes(operation.operationId, operation.result.sha256);
     }
+    for (const { symbol, sha256 } of this.#published) this.#checkBytes(`dataset ${symbol}`, sha256);
+  }
+
+  /** After a time in which nobody came: only what is published may be left. */
+  checkCollected(): void {
+    const { store } = this.#world.plane;
+    const names = (query: string): string[] => this.#sql.all<{ name: string }>(query).map(({ name }) => name);
+    const published = new Set(this.#published.map(({ sha256 }) => sha256));
+    this.require(this.#operations.size === 0, "9", "operations that ended long ago are removed");
+    const recorded = names("SELECT sha256 AS name FROM artefacts");
+    const kept = recorded.every((sha256) => published.has(sha256)) && recorded.length === published.size;
+    this.require(kept, "9", `${recorded.length} artefacts are known, of which ${published.size} are published`);
+    this.require(
+      recorded.every((sha256) => store.has(sha256)),
+      "9",
+      "what is known to be stored is stored",
+    );
+    const open = names("SELECT upload_id AS name FROM uploads");
+    this.require(open.length === 0, "9", `${open.length} uploads that nobody goes on with are known`);
   }
 
   /** After the healing: nothing may be open any more. */

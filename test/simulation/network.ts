@@ -1,4 +1,6 @@
 /** Sockets and HTTPS calls between the nodes and the registry, as badly behaved as the world's rates say. */
+import { Problem } from "../../protocol/index.ts";
+import { RegistryIsDown } from "./control-plane.ts";
 import type { NodeProcess } from "./node-process.ts";
 import type { World } from "./world.ts";
 
@@ -25,6 +27,11 @@ export interface Line {
 export type Noticing = "both" | "node" | "registry" | "nobody";
 
 export type HttpAnswer<T> = { readonly arrived: true; readonly value: T } | { readonly arrived: false };
+
+/** A problem document's status. */
+export interface Refused {
+  readonly status: number;
+}
 
 const HANDSHAKE_GIVEN_UP_MS = 10_000;
 const REQUEST_GIVEN_UP_MS = 10_000;
@@ -153,10 +160,41 @@ export class Network {
   }
 
   /**
-   * One HTTPS request of a node: it fails on its way, or arrives and its answer is lost, or it arrives after the node gave
-   * up, or all goes well. `handle` runs at the registry and answers undefined when it is down.
+   * One HTTPS request: it fails on its way, or arrives and its answer is lost, or it arrives after its sender gave up, or all
+   * goes well. `handle` runs at the registry and answers undefined when it is down.
    */
   request<T>(label: string, handle: () => T | undefined, answered: (answer: HttpAnswer<T>) => void): void {
+    this.#exchange<T>(label, (done) => done(handle()), answered);
+  }
+
+  /** The same for a route that waits for others between its steps, and may die at any of its waits. */
+  ask<T>(
+    label: string,
+    begin: () => Generator<undefined, T>,
+    answered: (answer: HttpAnswer<T | Refused>) => void,
+  ): void {
+    this.#exchange<T | Refused>(label, (done) => this.#goOn(begin(), done), answered);
+  }
+
+  #goOn<T>(route: Generator<undefined, T>, done: (answer: T | Refused | undefined) => void): void {
+    const { chance, rates, queue } = this.#world;
+    try {
+      const { done: isOver, value } = route.next();
+      if (isOver) done(value);
+      else if (chance.perMille(rates.httpDiesPerMille)) done(undefined);
+      else queue.after(this.delayMs(), () => this.#goOn(route, done));
+    } catch (error) {
+      if (error instanceof Problem) done({ status: error.status });
+      else if (error instanceof RegistryIsDown) done(undefined);
+      else throw error;
+    }
+  }
+
+  #exchange<T>(
+    label: string,
+    handle: (done: (value: T | undefined) => void) => void,
+    answered: (answer: HttpAnswer<T>) => void,
+  ): void {
     const { chance, rates, queue, trace } = this.#world;
     const fate = chance.next() % 1000;
     const failed = (delayMs: number): void => queue.after(delayMs, () => answered({ arrived: false }));
@@ -169,13 +207,14 @@ export class Network {
     if (late) failed(REQUEST_GIVEN_UP_MS);
     const travelMs = late ? REQUEST_GIVEN_UP_MS + chance.between(1, REQUEST_GIVEN_UP_MS) : this.delayMs();
     queue.after(travelMs, () => {
-      const value = handle();
-      if (late) return;
-      if (value === undefined) failed(this.delayMs());
-      else if (chance.perMille(rates.httpLostAnswerPerMille)) {
-        trace.note(queue.now, "answer lost", label);
-        failed(chance.between(1, REQUEST_GIVEN_UP_MS));
-      } else queue.after(this.delayMs(), () => answered({ arrived: true, value }));
+      handle((value) => {
+        if (late) return;
+        if (value === undefined) failed(this.delayMs());
+        else if (chance.perMille(rates.httpLostAnswerPerMille)) {
+          trace.note(queue.now, "answer lost", label);
+          failed(chance.between(1, REQUEST_GIVEN_UP_MS));
+        } else queue.after(this.delayMs(), () => answered({ arrived: true, value }));
+      });
     });
   }
 }

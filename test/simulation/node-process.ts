@@ -9,14 +9,17 @@ import {
   step,
   wakeAt,
 } from "../../compute-node/agent/state.ts";
-import { type Capabilities, type Lease, Problem, type RegistryMessage } from "../../protocol/index.ts";
+import { type Capabilities, type DatasetRef, type Lease, Problem, type RegistryMessage } from "../../protocol/index.ts";
+import type { Caller } from "./artefact-routes.ts";
 import type { Line } from "./network.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
+import { upload } from "./uploader.ts";
 import { checkpointOf, contentOf } from "./workload.ts";
 import type { World } from "./world.ts";
 
 /** A thread that is told to stop ends within this, or is killed. */
 const STOP_GRACE_MS = 2_000;
+const FETCH_TRIES = 5;
 
 export class NodeProcess {
   readonly node: SimulatedNode;
@@ -134,7 +137,7 @@ export class NodeProcess {
         if (this.line?.epoch === effect.epoch && this.line.nodeEnd !== "closed") network.hangUp(this.line);
         return;
       case "start-job":
-        this.#startJob(effect.lease);
+        this.#startJob(effect.lease, effect.dataset);
         return;
       case "stop-job":
         this.#stopJob(effect.lease, effect.save === true);
@@ -179,11 +182,41 @@ export class NodeProcess {
     );
   }
 
-  #startJob(lease: Lease): void {
-    const { queue, chance, workload, judge } = this.#world;
+  #startJob(lease: Lease, dataset: DatasetRef | null): void {
+    this.#world.judge.started(this, lease);
+    this.#jobs.add(leaseKey(lease));
+    const isHere = dataset === null || this.node.datasets.some(({ sha256 }) => sha256 === dataset.sha256);
+    if (isHere) this.#work(lease);
+    else this.#fetch(lease, dataset, FETCH_TRIES);
+  }
+
+  /** As `dataset-fetcher.ts`: the bars come from the store before the job begins. */
+  #fetch(lease: Lease, dataset: DatasetRef, tries: number): void {
+    const { network, routes, judge, tally } = this.#world;
+    const failed = (kind: "data-not-found" | "unavailable"): void => {
+      const problem = new Problem(kind, "the dataset could not be fetched");
+      this.#jobEnded(lease, { type: "failed", error: problem.toDetails(), retryable: problem.retryable });
+    };
+    network.ask(
+      `fetch ${dataset.sha256.slice(0, 8)}`,
+      () => routes.get(this.node.credential, dataset.sha256),
+      (answer) => {
+        if (!this.alive || !this.#jobs.has(leaseKey(lease))) return;
+        if (answer.arrived && answer.value.status === 404) failed("data-not-found");
+        else if (answer.arrived && "bytes" in answer.value) {
+          judge.fetched(lease, dataset, answer.value.bytes);
+          tally.fetched++;
+          this.node.keep(dataset);
+          this.#work(lease);
+        } else if (tries === 1) failed("unavailable");
+        else this.#fetch(lease, dataset, tries - 1);
+      },
+    );
+  }
+
+  #work(lease: Lease): void {
+    const { queue, chance, workload } = this.#world;
     const key = leaseKey(lease);
-    judge.started(this, lease);
-    this.#jobs.add(key);
     const task = workload.task(lease.operationId);
     if (task.fate === "poison") {
       queue.after(chance.between(1, 50), () => {
@@ -232,35 +265,37 @@ export class NodeProcess {
   }
 
   #uploadCheckpoint(lease: Lease): void {
-    const { network, plane, tally } = this.#world;
+    const { chance, tally } = this.#world;
     const sha256 = checkpointOf(lease);
     const checkpoint = { sha256, bytes: contentOf(sha256).length };
     tally.checkpoints++;
-    network.request(
-      `checkpoint ${leaseKey(lease)}`,
-      () => plane.upload(this.node.credential, lease, sha256, contentOf(sha256)),
-      (answer) => {
-        const outcome = answer.arrived ? answer.value : { type: "unreachable" as const, cause: "no answer" };
-        this.dispatch({ type: "checkpoint-uploaded", lease, checkpoint, outcome });
-      },
+    upload(
+      this.#world,
+      { label: `checkpoint ${leaseKey(lease)}`, caller: this.#callerFor(lease), sha256, inParts: chance.perMille(300) },
+      () => this.alive,
+      (outcome) => this.dispatch({ type: "checkpoint-uploaded", lease, checkpoint, outcome }),
     );
   }
 
   #upload(lease: Lease, sha256: string): void {
-    const { network, plane, judge } = this.#world;
+    const { judge, workload } = this.#world;
     const key = leaseKey(lease);
     judge.require(this.#outbox.has(key), "4", `the bytes of ${key} are at hand when they are uploaded`);
-    const upload = {};
-    this.#uploads.set(key, upload);
-    network.request(
-      `upload ${key}`,
-      () => plane.upload(this.node.credential, lease, sha256, contentOf(sha256)),
-      (answer) => {
-        if (this.#uploads.get(key) !== upload) return;
+    const present = {};
+    this.#uploads.set(key, present);
+    const inParts = workload.task(lease.operationId).fate === "parts";
+    upload(
+      this.#world,
+      { label: `upload ${key}`, caller: this.#callerFor(lease), sha256, inParts },
+      () => this.alive && this.#uploads.get(key) === present,
+      (outcome) => {
         this.#uploads.delete(key);
-        const outcome = answer.arrived ? answer.value : { type: "unreachable" as const, cause: "no answer" };
         this.dispatch({ type: "uploaded", lease, outcome });
       },
     );
+  }
+
+  #callerFor(lease: Lease): () => Caller {
+    return () => ({ credential: this.node.credential, lease });
   }
 }

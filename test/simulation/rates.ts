@@ -16,6 +16,8 @@ export const FAULTS = [
   "jump",
   "deregister",
   "drainByHand",
+  "publish",
+  "withdraw",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -33,6 +35,10 @@ export interface Rates {
   httpLostAnswerPerMille: number;
   /** A request that arrives after its sender gave up. */
   httpLatePerMille: number;
+  /** A request whose handler dies at one of its awaits. */
+  httpDiesPerMille: number;
+  /** Parts of an upload whose bytes are damaged: on the way, where their hash tells, or in the store. */
+  damagePerMille: number;
   alarmLateMs: number;
   meanMs: Record<Fault, number>;
   submitMs: number;
@@ -55,6 +61,8 @@ const SHORTEST_MEAN_MS: Readonly<Record<Fault, number>> = {
   jump: 60 * SECOND,
   deregister: 90 * SECOND,
   drainByHand: 60 * SECOND,
+  publish: 20 * SECOND,
+  withdraw: 40 * SECOND,
 };
 
 export function drawRates(chance: Chance, slots: number): Rates {
@@ -74,6 +82,8 @@ export function drawRates(chance: Chance, slots: number): Rates {
     httpFailPerMille: chance.pick([0, 20, 150]),
     httpLostAnswerPerMille: chance.pick([0, 20, 100]),
     httpLatePerMille: chance.pick([0, 0, 10]),
+    httpDiesPerMille: chance.pick([0, 5, 50]),
+    damagePerMille: chance.pick([0, 0, 20, 100]),
     alarmLateMs: chance.pick([2, 50, 1_500]),
     meanMs,
     submitMs: Math.max(4, Math.floor((jobMs * chance.between(2, 12)) / (10 * slots))),
@@ -92,6 +102,8 @@ export function heal(rates: Rates): void {
     httpFailPerMille: 0,
     httpLostAnswerPerMille: 0,
     httpLatePerMille: 0,
+    httpDiesPerMille: 0,
+    damagePerMille: 0,
     alarmLateMs: 2,
   });
   for (const fault of FAULTS) rates.meanMs[fault] = 0;

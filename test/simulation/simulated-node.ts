@@ -20,6 +20,7 @@ export class SimulatedNode {
   /** Seconds-long streak of inspections in which line and process were well; see the judge. */
   wellInspections = 0;
   readonly #world: World;
+  #isOff = false;
 
   constructor(world: World, index: number) {
     const { chance } = world;
@@ -38,7 +39,7 @@ export class SimulatedNode {
   }
 
   boot(): void {
-    if (this.process !== null) return;
+    if (this.process !== null || this.#isOff) return;
     this.#note("boots");
     this.process = new NodeProcess(this.#world, this, this.capabilities);
   }
@@ -62,6 +63,13 @@ export class SimulatedNode {
     this.#note(`exits with ${code} ${reason}`);
     if (code !== 0) this.#world.tally.superseded++;
     this.#comeBack();
+  }
+
+  /** For good, as when everybody has gone home. */
+  switchOff(): void {
+    this.process?.kill(true);
+    this.process = null;
+    this.#isOff = true;
   }
 
   #comeBack(): void {
@@ -89,9 +97,16 @@ export class SimulatedNode {
     process.thaw();
   }
 
+  /** Loads some by itself, and loses whatever it had besides. */
   changeDatasets(symbols: readonly string[]): void {
     this.datasets = datasetsOf(symbols);
     this.#note(`holds ${symbols.join(" ")}`);
+    this.process?.dispatch({ type: "datasets", datasets: this.datasets });
+  }
+
+  /** A dataset of the store is on its disk now. */
+  keep(dataset: DatasetRef): void {
+    this.datasets = [...this.datasets.filter(({ sha256 }) => sha256 !== dataset.sha256), dataset];
     this.process?.dispatch({ type: "datasets", datasets: this.datasets });
   }
 

@@ -30,6 +30,9 @@ describe("registry and nodes in a simulated world", () => {
     expect(total.fencedOff).toBeGreaterThan(0);
     expect(total.resumed).toBeGreaterThan(0);
     expect(total.executions).toBeGreaterThan(total.completed);
+    const bytes = ["published", "fetched", "uploadsInParts", "uploadsResumed", "joinedAgain", "damaged"] as const;
+    for (const course of [...bytes, "abandoned", "collected"] as const)
+      expect(total[course], course).toBeGreaterThan(0);
   });
 
   it("do the same again with the same seed, and something else with another", () => {
@@ -53,6 +56,21 @@ describe("the simulation finds a planted bug", () => {
       bug: "leases forgotten with the connection",
     },
     { canary: "double-assign", broken: /^invariant 1: .* alone/, bug: "one attempt given to two workers" },
+    {
+      canary: "forget-heartbeats",
+      broken: /^invariant 8: .* was heard of/,
+      bug: "heartbeats forgotten in hibernation",
+    },
+    {
+      canary: "unreferenced-datasets",
+      broken: /^invariant 4: .* is a dataset, and is not deleted/,
+      bug: "datasets that count as unused",
+    },
+    {
+      canary: "record-before-joining",
+      broken: /^invariant 4: the bytes of .* are in the store/,
+      bug: "uploads that count as stored before their parts are joined",
+    },
   ];
   for (const { canary, broken, bug } of planted) {
     it(`${bug} (${canary}) in one of ${CANARY_SEEDS} worlds of ${CANARY_EVENTS} events, and says how to see it again`, () => {

@@ -16,6 +16,21 @@ export function track(entry: JournalEntry, task: Task): TrackedOperation {
   return { ...entry, task, cancelAsked: false, executions: 0, holders: new Map() };
 }
 
+/** A dataset of the store. */
+export interface Published {
+  readonly symbol: string;
+  readonly sha256: string;
+}
+
+/** The version that the store has of what is asked for: that one, or the newest. `published` has the newest last. */
+export function meantVersion({ task }: TrackedOperation, published: readonly Published[]): string | null {
+  const [asked] = datasetsOf(task.request.spec);
+  if (asked === undefined) return null;
+  const versions = published.filter(({ symbol }) => symbol === asked.symbol);
+  const meant = asked.sha256 === undefined ? versions.at(-1) : versions.find(({ sha256 }) => sha256 === asked.sha256);
+  return meant?.sha256 ?? null;
+}
+
 export function isTerminal(status: OperationStatus): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
 }
@@ -25,7 +40,11 @@ export function precedes(a: TrackedOperation, b: TrackedOperation): boolean {
 }
 
 /** Whether the worker could ever run it. */
-export function capableOf({ task }: TrackedOperation, { workerType, capabilities }: Worker): boolean {
+export function capableOf(
+  { task }: TrackedOperation,
+  { workerType, capabilities }: Worker,
+  published: readonly Published[],
+): boolean {
   const { requirements, request } = task;
   if (!requirements.workerTypes.includes(workerType)) return false;
   if (requirements.memoryBytes > (capabilities.memoryBytes ?? Number.POSITIVE_INFINITY)) return false;
@@ -33,9 +52,11 @@ export function capableOf({ task }: TrackedOperation, { workerType, capabilities
     if (capabilities.labels[label] !== requirements.labels[label]) return false;
   }
   if (!capabilities.kinds.includes(request.spec.kind)) return false;
-  return datasetsOf(request.spec).every(({ symbol }) =>
-    capabilities.datasets.some((dataset) => dataset.symbol === symbol),
-  );
+  return datasetsOf(request.spec).every((asked) => {
+    const isMeant = (dataset: Published): boolean =>
+      dataset.symbol === asked.symbol && (asked.sha256 === undefined || asked.sha256 === dataset.sha256);
+    return published.some(isMeant) || capabilities.datasets.some(isMeant);
+  });
 }
 
 /** Whether it has a reason not to go to this worker at this moment. */

@@ -3,6 +3,7 @@ import type { JobOutcome } from "../../compute-node/agent/state.ts";
 import { smallSpec } from "../../compute-node/training-job/testing/small-spec.ts";
 import {
   backtestSettings,
+  type DataRequest,
   type Lease,
   type OperationResult,
   type OperationSpec,
@@ -12,14 +13,14 @@ import {
   WORKER_TYPES,
 } from "../../protocol/index.ts";
 import type { Chance } from "./chance.ts";
-import type { SimulatedNode } from "./simulated-node.ts";
+import { type SimulatedNode, SYMBOLS } from "./simulated-node.ts";
 import type { World } from "./world.ts";
 
 /**
- * `result`: a summary alone. `artefact`: with bytes. `final`: fails for good. `flaky`: fails at half of its attempts.
+ * `result`: a summary alone. `artefact`: with bytes; `parts`: with as many as go up in parts. `final`: fails for good. `flaky`: fails at half of its attempts.
  * `never`: runs until it is stopped. `poison`: kills the process that runs it.
  */
-export type Fate = "result" | "artefact" | "final" | "flaky" | "never" | "poison";
+export type Fate = "result" | "artefact" | "parts" | "final" | "flaky" | "never" | "poison";
 
 export interface Task {
   readonly operationId: string;
@@ -104,7 +105,7 @@ export class Workload {
   #draw(): Task {
     const { chance, rates, nodes, plane } = this.#world;
     const operationId = this.#nextId();
-    const spec = specFor(chance, operationId);
+    const spec = specFor(chance, operationId, this.#drawData());
     const requirements = requirementsFor(chance, chance.pick(nodes));
     const deadline = chance.perMille(60) ? { deadlineMs: plane.wallNow + chance.between(1, 12 * rates.jobMs) } : {};
     const fate = drawFate(chance);
@@ -124,6 +125,14 @@ export class Workload {
     };
   }
 
+  /** Of a symbol that some node has; or a version that the store has, which is asked for by name. */
+  #drawData(): DataRequest {
+    const { chance, judge } = this.#world;
+    const pinned = judge.published.length > 0 && chance.perMille(300) ? chance.pick(judge.published) : null;
+    if (pinned !== null) return { symbol: pinned.symbol, timeframe: "1d", sha256: pinned.sha256 };
+    return { symbol: chance.pick(SYMBOLS), timeframe: "1d" };
+  }
+
   /** How this attempt ends. The summary carries who did it, so that a result can be told from another attempt's. */
   outcome(lease: Lease, workerId: string): JobOutcome {
     const { fate } = this.task(lease.operationId);
@@ -131,23 +140,24 @@ export class Workload {
       const problem = new Problem(fate === "final" ? "invalid-data" : "internal", "the job failed, as it was to");
       return { type: "failed", error: problem.toDetails(), retryable: fate === "flaky" };
     }
-    return { type: "result", result: resultOf(lease, workerId, fate === "artefact") };
+    return { type: "result", result: resultOf(lease, workerId, fate === "artefact" || fate === "parts") };
   }
 }
 
 function drawFate(chance: Chance): Fate {
   const number = chance.next() % 100;
   if (number < 45) return "result";
-  if (number < 82) return "artefact";
+  if (number < 67) return "artefact";
+  if (number < 82) return "parts";
   if (number < 88) return "final";
   if (number < 95) return "flaky";
   return number < 98 ? "never" : "poison";
 }
 
-function specFor(chance: Chance, operationId: string): OperationSpec {
+function specFor(chance: Chance, operationId: string, data: DataRequest): OperationSpec {
   if (chance.perMille(600)) return { kind: "sleep", durationMs: 1, busy: false };
   if (chance.perMille(250)) {
-    return { ...TRAINING, model: operationId, data: [{ symbol: chance.pick(["AAA", "BBB", "CCC"]), timeframe: "1d" }] };
+    return { ...TRAINING, model: operationId, data: [data] };
   }
   return {
     kind: "backtest",
@@ -162,7 +172,7 @@ function specFor(chance: Chance, operationId: string): OperationSpec {
       size: 1,
     },
     parameters: {},
-    data: { symbol: chance.pick(["AAA", "BBB", "CCC"]), timeframe: "1d" },
+    data,
     settings: backtestSettings.parse({}),
   };
 }
@@ -198,6 +208,7 @@ export function checkpointOf({ operationId, attempt }: Lease): string {
   return `c${attempt}${hashFor(operationId)}`.slice(0, 64);
 }
 
+/** As long as two bars of a dataset, and three parts of an upload. */
 export function contentOf(sha256: string): string {
-  return `the bytes that ${sha256} names`;
+  return `the bytes that ${sha256} names`.padEnd(96, ".");
 }

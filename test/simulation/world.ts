@@ -3,11 +3,14 @@
  * First safety under faults for a number of events; then everything is healed, and whatever was accepted must end.
  */
 import type { RegistryConfig } from "../../durable-objects/scheduler/config.ts";
+import { datasetsOf } from "../../protocol/index.ts";
+import { ArtefactRoutes } from "./artefact-routes.ts";
 import type { Canary } from "./canary.ts";
 import { Chance } from "./chance.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { EventQueue } from "./event-queue.ts";
 import { Judge } from "./judge.ts";
+import { Library } from "./library.ts";
 import { Network, type Noticing } from "./network.ts";
 import { drawConfig, drawRates, FAULTS, type Fault, heal, type Rates } from "./rates.ts";
 import { SimulatedNode, SYMBOLS } from "./simulated-node.ts";
@@ -27,6 +30,9 @@ export interface WorldOptions {
 
 /** Every accepted operation ends within this after the healing, in simulated time. */
 const LIVENESS_BOUND_MS = 2 * 3_600_000;
+const PEOPLE_STAY_MS = 12 * 3_600_000;
+/** Longer than an upload may stay open without a word. */
+const LEFT_ALONE_MS = 27 * 3_600_000;
 const TAIL = 40;
 /** The wall clock stays within this of where it would be. */
 const FURTHEST_JUMP_MS = 600_000;
@@ -43,6 +49,8 @@ export class World {
   readonly nodes: readonly SimulatedNode[];
   readonly judge: Judge;
   readonly workload: Workload;
+  readonly routes: ArtefactRoutes;
+  readonly library: Library;
   healed = false;
   readonly #options: WorldOptions;
   readonly #drawn: string;
@@ -62,6 +70,8 @@ export class World {
     this.plane = new ControlPlane(this, options.canary ?? null);
     this.judge = new Judge(this);
     this.workload = new Workload(this);
+    this.routes = new ArtefactRoutes(this, options.canary === "record-before-joining");
+    this.library = new Library(this);
   }
 
   /** Plays the world to its end. Throws an Error that tells how to see a violation again. */
@@ -77,6 +87,7 @@ export class World {
       this.judge.require(this.plane.knowsAllNodes, "liveness", "every node is connected again, and known to be");
       this.tally.healingMs = this.queue.now - healedAt;
       this.judge.audit(this.plane.open());
+      this.#leaveAlone();
       return this.tally;
     } catch (error) {
       throw new Error(this.#report(error), { cause: error });
@@ -161,6 +172,12 @@ export class World {
       case "drainByHand":
         plane.drain(node.workerId, true);
         this.queue.after(chance.between(1, 60_000), () => plane.drain(node.workerId, false));
+        return;
+      case "publish":
+        this.library.publishSome();
+        return;
+      case "withdraw":
+        this.library.withdrawSome();
     }
   }
 
@@ -190,7 +207,18 @@ export class World {
       this.plane.drain(node.workerId, false);
     }
     this.workload.cancelEndless();
+    this.#publishWhatIsPinned();
     this.queue.after(60_000, () => this.#helpAlong());
+  }
+
+  /** What waits for a version that was withdrawn gets it back. */
+  #publishWhatIsPinned(): void {
+    const published = new Set(this.judge.published.map(({ sha256 }) => sha256));
+    const tasks = this.judge.openOperations().map((operationId) => this.workload.task(operationId));
+    const pinned = new Set(tasks.flatMap(({ request }) => datasetsOf(request.spec).map(({ sha256 }) => sha256)));
+    for (const sha256 of pinned) {
+      if (sha256 !== undefined && !published.has(sha256)) this.library.publish(sha256);
+    }
   }
 
   /**
@@ -199,12 +227,34 @@ export class World {
    */
   #helpAlong(): void {
     this.workload.cancelEndless();
+    this.#publishWhatIsPinned();
     for (const node of this.nodes) {
       node.thaw();
       if (node.process?.state.draining) node.drain(false, false);
       node.changeDatasets(SYMBOLS);
       this.plane.drain(node.workerId, false);
     }
+  }
+
+  /**
+   * Every machine is off. For a while people still publish and withdraw datasets, hours apart, so that some come back while
+   * their bytes are being removed; then the registry alone clears away what nobody needs, and sleeps.
+   */
+  #leaveAlone(): void {
+    this.trace.note(this.queue.now, "everybody goes home");
+    for (const node of this.nodes) node.switchOff();
+    this.rates.alarmLateMs = this.chance.pick([2, 1_500]);
+    const peopleLeaveAt = this.queue.now + PEOPLE_STAY_MS;
+    this.#publishNowAndThen(peopleLeaveAt);
+    this.#play(() => this.queue.now < peopleLeaveAt + LEFT_ALONE_MS);
+    this.judge.checkCollected();
+  }
+
+  #publishNowAndThen(until: number): void {
+    if (this.queue.now >= until) return;
+    if (this.chance.perMille(500)) this.library.publishSome();
+    else this.library.withdrawSome();
+    this.queue.after(this.chance.between(1, 20 * 60_000), () => this.#publishNowAndThen(until));
   }
 
   #report(error: unknown): string {
