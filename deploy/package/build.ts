@@ -10,7 +10,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import type { Lock } from "../packages-for.ts";
@@ -64,7 +64,8 @@ export async function packageFiles(): Promise<Files> {
     execFileSync(process.execPath, [join(ROOT, KERNELS, "build.ts")], { stdio: ["ignore", 2, 2] });
   }
   const { modules, packages } = await moduleGraph(ROOT);
-  const emitted = modules.map((path) => [path.replace(/\.ts$/, ".js"), javaScriptOf(path)] as const);
+  const names = new Set(modules.map((path) => basename(path)));
+  const emitted = modules.map((path) => [path.replace(/\.ts$/, ".js"), javaScriptOf(path, names)] as const);
   const worker = await bundleControlPlane();
   const manifest = packageManifest(readJson("package.json"));
   const lock = readJson<Lock>("package-lock.json");
@@ -90,10 +91,10 @@ export async function packageFiles(): Promise<Files> {
 }
 
 /** Types become spaces, so that lines and columns stay those of the source. */
-function javaScriptOf(path: string): Uint8Array {
+function javaScriptOf(path: string, modules: ReadonlySet<string>): Uint8Array {
   const source = readFileSync(join(ROOT, path), "utf8");
   const code = path.endsWith(".ts") ? stripTypeScriptTypes(source) : source;
-  return Buffer.from(withJavaScriptNames(code));
+  return Buffer.from(withJavaScriptNames(code, modules));
 }
 
 /** A unit names the program that it starts. */

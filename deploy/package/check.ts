@@ -2,10 +2,8 @@
 import { posix } from "node:path";
 import { build, type Plugin } from "esbuild";
 import type { Files } from "./archive.ts";
+import { WORKER_SOURCE } from "./contents.ts";
 import { openedFiles, typescriptNames } from "./specifiers.ts";
-
-/** The Worker's source, which the bundle that is beside replaces. */
-const REPLACED: ReadonlySet<string> = new Set(["src/index.js"]);
 
 /** Answers what is wrong, a line each with the file and where in it; nothing for a package that is whole. */
 export async function faultsOf(files: Files, modules: readonly string[]): Promise<string[]> {
@@ -55,7 +53,9 @@ function inMemory(files: Files): Plugin {
 /** A name of a TypeScript file that is in the package as it is, such as an example, is none of ours. */
 async function namesLeft(path: string, code: string, files: Files): Promise<string[]> {
   const shipped = new Set([...files.keys()].map((file) => posix.basename(file)));
-  const names = (await typescriptNames(code)).filter(({ name }) => !shipped.has(posix.basename(name)));
+  const names = (await typescriptNames(code)).filter(
+    ({ name }) => !shipped.has(posix.basename(name)) && !name.endsWith(WORKER_SOURCE),
+  );
   return names.map(
     ({ name, line }) => `${path}:${line}: "${name}" is the name of a source, which is not in the package`,
   );
@@ -65,7 +65,7 @@ function notOpened(texts: ReadonlyMap<string, string>, files: Files): string[] {
   return [...texts].flatMap(([path, code]) =>
     openedFiles(code)
       .map((relative) => posix.join(posix.dirname(path), relative))
-      .filter((target) => !files.has(target) && !REPLACED.has(target))
+      .filter((target) => !files.has(target) && target.replace(/js$/, "ts") !== WORKER_SOURCE)
       .map((target) => `${path}: it opens ${target}, which is not in the package`),
   );
 }

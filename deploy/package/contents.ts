@@ -1,14 +1,13 @@
 /** What the package has: every module that one of its programs reaches, and the files that those read. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { build } from "esbuild";
+import { openedFiles } from "./specifiers.ts";
 
-/** Started by a person, a service or another program; whatever they import comes along. */
+/** Started by a person, a service or another program; whatever they import, and the threads that they start, come along. */
 export const PROGRAMS: readonly string[] = [
   "cli/ktrdr.js",
   "compute-node/main.ts",
-  "compute-node/agent/job-thread.ts",
-  "compute-node/training/cpu/session-thread.ts",
   "compute-node/backtest/script-api.ts",
   "deploy/self-host/serve.ts",
   "deploy/self-host/start-control-plane.ts",
@@ -41,11 +40,29 @@ export interface ModuleGraph {
   readonly packages: readonly string[];
 }
 
+/** The Worker's entry, which goes into the package as a bundle. */
+export const WORKER_SOURCE = "src/index.ts";
+
 /** Throws esbuild's error for an import that leads nowhere. */
 export async function moduleGraph(root: string): Promise<ModuleGraph> {
+  for (let programs = PROGRAMS; ; ) {
+    const graph = await graphOf(root, programs);
+    const threads = graph.modules.flatMap((path) => threadsOf(root, path)).filter((path) => !programs.includes(path));
+    if (threads.length === 0) return graph;
+    programs = [...programs, ...new Set(threads)];
+  }
+}
+
+/** What a module opens as `new URL("….ts", import.meta.url)`. */
+function threadsOf(root: string, path: string): string[] {
+  const opened = openedFiles(readFileSync(join(root, path), "utf8")).filter((name) => name.endsWith(".ts"));
+  return opened.map((name) => posix.join(posix.dirname(path), name)).filter((target) => target !== WORKER_SOURCE);
+}
+
+async function graphOf(root: string, programs: readonly string[]): Promise<ModuleGraph> {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: [...PROGRAMS],
+    entryPoints: [...programs],
     outdir: "unused",
     bundle: true,
     write: false,

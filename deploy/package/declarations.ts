@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { withJavaScriptNames } from "./specifiers.ts";
 
@@ -20,7 +20,8 @@ export function strategyDeclarations(root: string): Map<string, Uint8Array> {
   try {
     execFileSync(process.execPath, [compiler, ...OPTIONS, "--rootDir", root, "--outDir", folder, join(root, SOURCE)]);
     const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".d.ts"));
-    const textOf = (path: string): string => withJavaScriptNames(readFileSync(join(folder, path), "utf8"));
+    const sources = new Set(paths.map((path) => basename(path).replace(/\.d\.ts$/, ".ts")));
+    const textOf = (path: string): string => withJavaScriptNames(readFileSync(join(folder, path), "utf8"), sources);
     return new Map(paths.sort().map((path) => [path, Buffer.from(textOf(path))]));
   } finally {
     rmSync(folder, { recursive: true, force: true });
