@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import type { Context, GetContext } from "../context.ts";
 import { registerNodeServiceCommands } from "./node-service.ts";
+import { registerNodeUpdateCommand } from "./node-update.ts";
 
 export function registerNodeCommands(program: Command, getContext: GetContext): void {
   const node = program.command("node").description("this machine as a compute node");
@@ -15,6 +16,7 @@ export function registerNodeCommands(program: Command, getContext: GetContext): 
     .addHelpText("after", EXAMPLES)
     .action((words: string[], _options: unknown, command: Command) => start(getContext(), words, command));
   registerNodeServiceCommands(node, getContext);
+  registerNodeUpdateCommand(node, getContext);
 }
 
 const EXAMPLES = `
