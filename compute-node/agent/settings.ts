@@ -11,7 +11,7 @@ import { suggestion } from "../strategy/closest-name.ts";
 const KINDS = ["backtest", "portfolio", "train", "model_backtest", "sleep"] as const;
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const MEGABYTE = 1024 * 1024;
-/** As many as a run has seeds at most. */
+/** As many as one run has seeds at most. */
 const MOST_TRAINING_THREADS = 256;
 
 /** The port of a node's own health endpoint, by worker type. */
@@ -146,8 +146,7 @@ export const SETTINGS = {
     flag: "--training-threads <count>",
     environment: "WORKER_TRAINING_THREADS",
     key: "training_threads",
-    description:
-      "threads of one training run of several seeds on the CPU (default: the processors divided by the slots)",
+    description: "threads of one training run on the CPU (default: the processors divided by the slots)",
   },
   checkpointIntervalMs: {
     schema: wholeNumber(0),
@@ -210,7 +209,7 @@ export interface NodeSettings {
   /** 0 for any, null for no endpoint. */
   readonly healthPort: number | null;
   readonly jobMemoryMb: number;
-  /** What the seeds of one training run may use together. */
+  /** What one training run on the CPU may use. */
   readonly trainingThreads: number;
   readonly checkpointIntervalMs: number;
   readonly dataCacheMb: number;

@@ -78,7 +78,7 @@ function trainingThreads(): number {
   return names.filter((name) => name === "ktrdr-training").length;
 }
 
-describe("a node that trains several seeds", () => {
+describe("a node that trains in several threads", () => {
   const SEEDS = { seeds: 4, backend: "cpu" } as const;
 
   it("uses its threads, says how many, and leaves the bytes of one thread", async () => {
@@ -96,6 +96,33 @@ describe("a node that trains several seeds", () => {
     const resumed = await executeTraining({ spec, datasets, backend: cpuBackend(), checkpoint });
     expect(resumed.sha256).toBe(local.sha256);
   }, 30_000);
+
+  it.skipIf(NO_NAMES !== "")(
+    `trains one large network by all of them, and lets them go when it is cancelled${NO_NAMES}`,
+    async () => {
+      await startNode({ trainingThreads: 3 });
+      const spec = smallSpec({ backend: "cpu", epochs: 2 });
+      const architecture = { hidden_layers: [512, 512] };
+      const large = { ...spec, strategy: { ...spec.strategy, model: { type: "mlp", architecture } } };
+      assign(large);
+      await registry.next("log", ({ lines }) => lines.includes("1 network in 3 threads"));
+      expect((await registry.next("complete")).result.sha256).toBe((await trainedHere(large)).sha256);
+      registry.say({ type: "acknowledge", ...A });
+      const next = leaseFor(2);
+      assign({ ...large, ...LONG }, null, next);
+      const { progress } = await registry.next(
+        "progress",
+        (message) => message.operationId === next.operationId && message.progress.phase === "training",
+      );
+      expect(progress.rates.threads).toBe(3);
+      expect(trainingThreads()).toBe(2);
+      registry.say({ type: "cancel", ...next });
+      await registry.next("stopped");
+      registry.say({ type: "acknowledge", ...next });
+      expect(trainingThreads()).toBe(0);
+    },
+    30_000,
+  );
 
   it.skipIf(NO_NAMES !== "").each([
     ["cancelled", () => registry.say({ type: "cancel", ...A })],

@@ -1,7 +1,13 @@
 /** On what a run trains: the node's GPU where it has one that takes the network, else its processor. */
 import type { TrainSpec } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
-import { cpuBackend, type Member, openThreadedBackend, type TrainingBackend } from "../training/index.ts";
+import {
+  cpuBackend,
+  type Member,
+  openSplitBackend,
+  openThreadedBackend,
+  type TrainingBackend,
+} from "../training/index.ts";
 
 /** Of a node that has a GPU; null without one. */
 export interface NodeGpu {
@@ -12,7 +18,7 @@ export interface NodeGpu {
 /** What a node offers a training run. */
 export interface TrainingMachine {
   readonly gpu: NodeGpu | null;
-  /** Threads that a run of several networks on the CPU may use. */
+  /** Threads that a run on the CPU may use. */
   readonly threads: number;
 }
 
@@ -54,12 +60,11 @@ export async function openBackend(
   }
 }
 
-/** A single network is trained right here; several in as many threads as there are for them, which start when needed. */
+/** Several networks are trained side by side, a single one by all threads if it is large. They start when needed. */
 function openCpu({ fast, seeds = 1 }: Pick<TrainSpec, "fast" | "seeds">, threads: number): OpenBackend {
   const mode = fast ? "fast" : "exact";
-  const threadCount = Math.min(seeds, threads);
-  if (threadCount === 1) return { backend: cpuBackend(mode), close: () => Promise.resolve() };
-  const backend = openThreadedBackend(threadCount, mode);
+  if (threads === 1) return { backend: cpuBackend(mode), close: () => Promise.resolve() };
+  const backend = seeds === 1 ? openSplitBackend(threads, mode) : openThreadedBackend(Math.min(seeds, threads), mode);
   return { backend, close: () => backend.close() };
 }
 

@@ -39,7 +39,7 @@ export interface TrainingProgress {
   readonly validationAccuracy: number | null;
   /** Examples that this call has trained on, of all networks. */
   readonly rows: number;
-  /** How many train networks of this run at the same moment. */
+  /** How many compute at the same moment. */
   readonly threads: number;
 }
 
@@ -89,7 +89,9 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
   const plan = trainingPlan(strategy, prepared);
   const members = withSeeds({ ...plan, set: prepared.set }, spec.seeds ?? 1);
   const population = await start(request, members, dataHash(strategy, data), onLog);
-  if (population.threadCount > 1) onLog([`${members.length} networks in ${population.threadCount} threads`]);
+  const { threadCount } = population;
+  if (threadCount > 1)
+    onLog([`${members.length === 1 ? "1 network" : `${members.length} networks`} in ${threadCount} threads`]);
   try {
     await train(population, prepared, plan, request);
     const { best, outcomes } = population;

@@ -52,7 +52,7 @@ export class Population {
     return this.#turns.learning;
   }
 
-  /** How many members are trained at the same moment by threads of their own; 1 where there are no threads. */
+  /** How many threads compute at the same moment. */
   get threadCount(): number {
     return this.#turns.threadCount;
   }

@@ -2,6 +2,7 @@
 export { checkMember } from "./check-member.ts";
 export { type Checkpoint, decodeCheckpoint, type EpochRecord, type RunPosition } from "./checkpoint.ts";
 export { cpuBackend } from "./cpu/backend.ts";
+export { openSplitBackend } from "./cpu/split-backend.ts";
 export { openThreadedBackend, type ThreadedBackend } from "./cpu/threaded-backend.ts";
 export type { KernelMode } from "./kernels/kernels.ts";
 export {

@@ -274,6 +274,8 @@ export interface TrainingSession {
   readonly thread?: number;
   /** Goes on in another of these threads. */
   moveTo?(thread: number): Promise<void>;
+  /** Threads that compute each of its batches together, of a backend that splits them; 1 without it. */
+  readonly threadCount?: number;
 }
 
 /** A member of a population: it shares the network's shape and the set's features with the others. */

@@ -17,9 +17,11 @@ export class TrainingTurns {
     return this.#runs.filter((run) => !run.isFinished && run.failure === null);
   }
 
-  /** How many runs are trained at the same moment by threads of their own; 1 where there are no threads. */
+  /** How many threads compute at the same moment. */
   get threadCount(): number {
-    return Math.max(1, new Set(this.learning.flatMap(({ session }) => session.thread ?? [])).size);
+    const sessions = this.learning.map(({ session }) => session);
+    const beside = new Set(sessions.flatMap(({ thread }) => thread ?? [])).size;
+    return Math.max(1, beside, ...sessions.map(({ threadCount }) => threadCount ?? 1));
   }
 
   /**

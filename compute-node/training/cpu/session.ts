@@ -16,10 +16,10 @@ export class CpuSession implements TrainingSession {
   readonly #network: CompiledNetwork;
   readonly #loss: CompiledLoss;
 
-  constructor(member: Member, mode: KernelMode) {
+  constructor(member: Member, mode: KernelMode, kernels = createKernels(mode)) {
     const { network, options, set } = member;
     this.#member = member;
-    const arena = new Arena(createKernels(mode));
+    const arena = new Arena(kernels);
     this.#kernels = arena.kernels;
     this.#weights = new Weights(network, options.optimiser, arena);
     this.#network = compileNetwork(network, options.seed, options.batchRows, this.#weights, arena);

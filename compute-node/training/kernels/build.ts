@@ -1,7 +1,7 @@
 /**
  * Compiles the kernels: `npm run build`; `npm ci` in a clone runs it too. The same sources and compiler give the same
- * bytes. Two modules come out: `exact.wasm`, whose results are the same on every machine, and `fast.wasm`, where
- * relaxed SIMD lets a machine round a multiplication and an addition once. With `--where-possible`, an installation
+ * bytes. `exact.wasm` comes out, whose results are the same on every machine, and `fast.wasm`, where relaxed SIMD lets a
+ * machine round a multiplication and an addition once; and of each the same code on memory that threads share. With `--where-possible`, an installation
  * without development packages is left as it is.
  */
 import { execFileSync } from "node:child_process";
@@ -10,8 +10,26 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
+/** The memory is then made outside; its most is all that 32 bits reach. */
+const SHARED = [
+  "--enable",
+  "threads",
+  "--importMemory",
+  "--sharedMemory",
+  "--initialMemory",
+  "1",
+  "--maximumMemory",
+  "65536",
+];
+const EXACT = ["--enable", "simd"];
+const FAST = [...EXACT, "--enable", "relaxed-simd"];
 /** The exact one last: the Makefile looks for it. */
-const MODULES = { fast: ["simd", "relaxed-simd"], exact: ["simd"] };
+const MODULES = {
+  "fast-shared": [...FAST, ...SHARED],
+  fast: FAST,
+  "exact-shared": [...EXACT, ...SHARED],
+  exact: EXACT,
+};
 
 function at(path: string): string {
   return fileURLToPath(new URL(path, import.meta.url));
@@ -26,11 +44,10 @@ function findCompiler(): string | null {
   }
 }
 
-function compile(compiler: string, name: string, features: readonly string[]): void {
+function compile(compiler: string, name: string, options: readonly string[]): void {
   const file = at(`build/${name}.wasm`);
   const settings = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--disableWarning", "112"];
-  const enabled = features.flatMap((feature) => ["--enable", feature]);
-  const values = [at("assembly/index.ts"), ...settings, ...enabled, "--outFile", `${file}.new`];
+  const values = [at("assembly/index.ts"), ...settings, ...options, "--outFile", `${file}.new`];
   execFileSync(process.execPath, [compiler, ...values], { stdio: "inherit" });
   // Renamed when whole, so that nobody who reads meanwhile finds half a module.
   renameSync(`${file}.new`, file);
@@ -40,7 +57,7 @@ const { values } = parseArgs({ options: { "where-possible": { type: "boolean", d
 const compiler = findCompiler();
 if (compiler !== null) {
   mkdirSync(at("build"), { recursive: true });
-  for (const [name, features] of Object.entries(MODULES)) compile(compiler, name, features);
+  for (const [name, options] of Object.entries(MODULES)) compile(compiler, name, options);
 } else if (values["where-possible"]) {
   console.warn("The training kernels are not built: the package assemblyscript is not installed.");
 } else {

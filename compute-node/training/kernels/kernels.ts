@@ -198,13 +198,13 @@ export const FINISH = { none: 0, relu: 1, leaky_relu: 2, add: 3, slope: 4 } as c
 /** `exact` gives the same bits on every machine; `fast` may round once where `exact` rounds twice. */
 export type KernelMode = "exact" | "fast";
 
-const compiled = new Map<KernelMode, WebAssembly.Module>();
+const compiled = new Map<string, WebAssembly.Module>();
 
 /** Throws a Problem when the kernels were not built. */
-function compile(mode: KernelMode): WebAssembly.Module {
-  const known = compiled.get(mode);
+function compile(name: KernelMode | `${KernelMode}-shared`): WebAssembly.Module {
+  const known = compiled.get(name);
   if (known !== undefined) return known;
-  const file = new URL(`build/${mode}.wasm`, import.meta.url);
+  const file = new URL(`build/${name}.wasm`, import.meta.url);
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = new Uint8Array(readFileSync(file));
@@ -215,13 +215,26 @@ function compile(mode: KernelMode): WebAssembly.Module {
     });
   }
   const module = new WebAssembly.Module(bytes);
-  compiled.set(mode, module);
+  compiled.set(name, module);
   return module;
 }
 
 /** Kernels with a memory of their own. */
 export function createKernels(mode: KernelMode): Kernels {
   return new WebAssembly.Instance(compile(mode), {}).exports as unknown as Kernels;
+}
+
+const MEMORY_PAGES_MAX = 65536;
+
+/** For `createSharedKernels`, in all threads that work on it. */
+export function createSharedMemory(): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: 1, maximum: MEMORY_PAGES_MAX, shared: true });
+}
+
+/** The same kernels on memory that other threads' kernels have too. To be created in all of them before any is used. */
+export function createSharedKernels(mode: KernelMode, memory: WebAssembly.Memory): Kernels {
+  const { exports } = new WebAssembly.Instance(compile(`${mode}-shared`), { env: { memory } });
+  return { ...(exports as unknown as Kernels), memory };
 }
 
 /** Gives out a kernel's memory, once; it is freed with the kernels. All of it starts at zero. */
