@@ -55,6 +55,7 @@ export class ArtefactCollector {
     if (chance.perMille(WANTED_PER_MILLE)) library.wantBack(names);
     if (chance.perMille(DIES_PER_MILLE)) queue.after(chance.between(1, 500), () => plane.restart());
     queue.after(chance.between(1, 500), () => {
+      judge.alarmWasUseful();
       for (const name of names) {
         judge.collected(name);
         plane.store.delete(name);

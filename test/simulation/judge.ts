@@ -190,6 +190,11 @@ export class Judge {
     this.require(bytes === contentOf(sha256), "4", `${name} gets the bytes that ${sha256} names`);
   }
 
+  /** The alarm before this had something to clear away. */
+  alarmWasUseful(): void {
+    this.#idleAlarms = 0;
+  }
+
   /** The store is about to delete these bytes. */
   collected(sha256: string): void {
     const isPublished = this.#published.some((dataset) => dataset.sha256 === sha256);
