@@ -19,7 +19,7 @@ help: ## show this list
 
 install: $(INSTALLED) ## install the npm packages, compile the training kernels
 
-$(INSTALLED): $(wildcard compute-node/training/kernels/assembly/*.ts) | $(PACKAGES)
+$(INSTALLED): $(wildcard compute-node/training/kernels/assembly/*.ts) compute-node/training/kernels/build.ts | $(PACKAGES)
 	@node compute-node/training/kernels/build.ts
 
 $(PACKAGES): package-lock.json

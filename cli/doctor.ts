@@ -31,7 +31,7 @@ const DISK_WARNING_SHARE = 0.1;
 const SKEW_WARNING_MS = 5000;
 const SKEW_FAILED_MS = 60_000;
 const PATIENCE_MS = 10_000;
-const KERNELS = ["exact.wasm", "fast.wasm"];
+const KERNELS = ["exact.wasm", "fast.wasm", "exact-shared.wasm", "fast-shared.wasm"];
 
 /** Every check, in the order in which troubles build on each other. */
 export async function examine(context: Context, asGpuHost: boolean): Promise<Finding[]> {
