@@ -1,0 +1,86 @@
+/** The npm package as a stranger gets it: built, and installed by npm into an empty folder under an empty home. */
+import { execFile, type SpawnOptions } from "node:child_process";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+
+const NPM_LIMIT_MS = 120_000;
+/** What npm says of a registry that it cannot reach. */
+const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED)\b/;
+
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface InstalledPackage {
+  /** All of it; removed by `remove()`. */
+  readonly folder: string;
+  readonly tarball: string;
+  /** An npm prefix: `lib/node_modules/ktrdr` and `bin/ktrdr`. */
+  readonly prefix: string;
+  readonly root: string;
+  readonly bin: string;
+  readonly home: string;
+  /** Runs the installed command under the empty home. */
+  ktrdr(...words: string[]): Promise<Ran>;
+  environment(): NodeJS.ProcessEnv;
+  remove(): void;
+}
+
+/** Null where npm's registry cannot be reached; throws for every other failure, and in CI for that one too. */
+export async function installPackage(): Promise<InstalledPackage | null> {
+  const folder = mkdtempSync(join(tmpdir(), "ktrdr-package-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  try {
+    const [prefix, home] = [join(folder, "prefix"), join(folder, "home")];
+    for (const path of [prefix, home]) mkdirSync(path);
+    const builder = join(PROJECT_FOLDER, "deploy", "package", "build.ts");
+    const built = await run(process.execPath, [builder, "--out", join(folder, "tarball"), "--json"]);
+    if (built.code !== 0) throw new Error(`the package was not built: ${built.err}`);
+    const { path: tarball } = JSON.parse(built.out) as { path: string };
+    const environment = (): NodeJS.ProcessEnv => ({
+      PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+      HOME: home,
+    });
+    const words = ["install", "--global", "--prefix", prefix, "--no-audit", "--no-fund", "--prefer-offline", tarball];
+    // Downloads may be shared; nothing else of the real home is seen.
+    const cache = process.env.npm_config_cache ?? join(homedir(), ".npm");
+    const installed = await run("npm", words, { env: { ...environment(), npm_config_cache: cache } });
+    if (installed.code !== 0 && UNREACHABLE.test(installed.err) && !process.env.CI) {
+      remove();
+      return null;
+    }
+    if (installed.code !== 0) throw new Error(`npm did not install the package: ${installed.err}`);
+    const bin = join(prefix, "bin", "ktrdr");
+    return {
+      ...{ folder, tarball, prefix, bin, home, environment, remove },
+      root: join(prefix, "lib", "node_modules", "ktrdr"),
+      ktrdr: (...words) => run(bin, words, { env: environment(), cwd: home }),
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Resolves when it has ended, however it did. */
+export function run(program: string, words: readonly string[], options: SpawnOptions = {}): Promise<Ran> {
+  return new Promise((resolve) => {
+    const { cwd, env, uid, gid } = options;
+    const limits = { timeout: NPM_LIMIT_MS, maxBuffer: 64 * 1024 * 1024 };
+    const child = execFile(program, words, { cwd, env, uid, gid, ...limits }, (error, out, err) => {
+      resolve({ code: error === null ? 0 : child.exitCode, out, err: error === null ? err : `${err}${error.message}` });
+    });
+  });
+}
+
+/** Every file below the folder, without following links, as paths relative to it. */
+export function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+    (path) => !lstatSync(join(folder, path)).isDirectory(),
+  );
+}
