@@ -13,6 +13,7 @@ import {
   createEnrolmentRequest,
   createTokenRequest,
   eventPage,
+  formatTraceparent,
   health,
   logPage,
   modelList,
@@ -23,6 +24,7 @@ import {
   Problem,
   type PublishDatasetRequest,
   type PublishModelRequest,
+  parseTraceparent,
   problemDetails,
   publishDatasetRequest,
   publishModelRequest,
@@ -84,8 +86,11 @@ interface RequestOptions {
   signal?: AbortSignal;
 }
 
-export function createClient(connection: Connection) {
+/** `traceparent` (W3C Trace Context) is what submissions belong to; nothing where it is none. */
+export function createClient(connection: Connection, traceparent?: string) {
   const { url } = connection;
+  const caller = parseTraceparent(traceparent);
+  const trace: Record<string, string> = caller === null ? {} : { traceparent: formatTraceparent(caller) };
 
   async function send(method: string, path: string, options: RequestOptions = {}): Promise<Response> {
     const target = new URL(url + path);
@@ -140,13 +145,13 @@ export function createClient(connection: Connection) {
     /** Durable once this resolves. Sent again with the same key when the answer got lost, so it is submitted once. */
     async submit(request: z.input<typeof submitRequest>, idempotencyKey: string = randomUUID()) {
       const body = wires.submitRequest.encode(checkedInput(submitRequest, request, "operation"));
-      const options = { body, headers: { "idempotency-key": idempotencyKey } };
+      const options = { body, headers: { "idempotency-key": idempotencyKey, ...trace } };
       return againWhenLost(() => call(wires.submitResponse, "POST", api("/operations"), options));
     },
     /** Up to `LIMITS.batchOperations` in one write, all or none. */
     async submitBatch(operations: SubmitRequest[], idempotencyKey: string = randomUUID()) {
       const body = wires.batchRequest.encode({ operations });
-      const options = { body, headers: { "idempotency-key": idempotencyKey } };
+      const options = { body, headers: { "idempotency-key": idempotencyKey, ...trace } };
       return againWhenLost(() => call(wires.batchResponse, "POST", api("/operations:batch"), options));
     },
     listOperations: (filter: { status?: string; kind?: string; limit?: number; cursor?: string } = {}) =>

@@ -89,7 +89,8 @@ export function createContext(options: GlobalOptions, surroundings: Surroundings
         import("./credentials.ts"),
         import("./client.ts"),
       ]);
-      return createClient(findConnection(options, environment, home));
+      // How OpenTelemetry hands a trace from one process to another that it starts.
+      return createClient(findConnection(options, environment, home), environment.TRACEPARENT);
     },
   };
 }

@@ -19,6 +19,7 @@ export function operationFacts(operation: OperationDetail): string {
     ["attempt", `${operation.attempt} of at most ${operation.maxAttempts}`],
   );
   facts.push(["created", momentText(operation.createdAt)]);
+  if (operation.traceId !== null) facts.push(["trace", operation.traceId]);
   if (operation.startedAt !== null) facts.push(["started", momentText(operation.startedAt)]);
   if (operation.finishedAt !== null) facts.push(["finished", `${momentText(operation.finishedAt)}${spent(operation)}`]);
   if (operation.spec.kind === "backtest") {

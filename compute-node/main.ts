@@ -5,6 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { Command } from "commander";
 import { Problem } from "../protocol/index.ts";
+import { traceSettings } from "../protocol/trace-settings.ts";
 import {
   Agent,
   createLog,
@@ -45,6 +46,8 @@ export async function runNode({ settings, sources }: ResolvedSettings, signal?: 
   const log = await createLog(settings.logLevel, settings.workerId);
   log.debug({ sources }, "settings");
   requirePrograms(settings.commands);
+  const tracing = traceSettings(process.env);
+  if (tracing !== null) log.info(`traces go to ${tracing.url}`);
   const gpu = await gpuOf(settings);
   if (gpu !== undefined) log.info(`GPU: ${gpu}`);
   const agent = new Agent({
@@ -53,6 +56,7 @@ export async function runNode({ settings, sources }: ResolvedSettings, signal?: 
     log,
     softwareVersion: softwareVersion(),
     credentialFile: credentialFileOf(settings),
+    tracing,
     ...(gpu === undefined ? {} : { gpu }),
   });
   const unlisten = listenToSignals(agent, signal);

@@ -1,7 +1,9 @@
 /** What the runtime binds to the Worker; see wrangler.toml. */
+import type { TraceEnvironment } from "../protocol/trace-settings.ts";
 import type { WorkerRegistry } from "./worker-registry.ts";
 
-export interface Environment {
+/** With OpenTelemetry's variables: see docs/reference/traces.md. */
+export interface Environment extends TraceEnvironment {
   REGISTRY: DurableObjectNamespace<WorkerRegistry>;
   ARTEFACTS: R2Bucket;
   /** Hexadecimal SHA-256 of the first admin token of the workspace `default`; absent means that there is none. */

@@ -40,6 +40,7 @@ import { Followers, isFollower } from "./followers.ts";
 import { parseFrame, versionOf } from "./node-frame.ts";
 import { makeOperationId } from "./operation-id.ts";
 import { problemResponse } from "./problem-response.ts";
+import { type RegistryTracer, registryTracer } from "./registry-tracer.ts";
 import {
   abandonUpload,
   openUpload,
@@ -55,6 +56,7 @@ import type { OperationFilter } from "./scheduler/operation-store.ts";
 import type { RegistryMetrics } from "./scheduler/registry-metrics.ts";
 import { type AcceptedOperation, type Outcome, Scheduler } from "./scheduler/scheduler.ts";
 import type { Sql } from "./scheduler/sql.ts";
+import type { Effect } from "./scheduler/state.ts";
 import { type TokenRecord, TokenStore } from "./tokens.ts";
 
 /** Messages in one connection that cannot be understood before it is closed. */
@@ -71,6 +73,13 @@ export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: ProblemDetails };
 
+/** What the edge knows of a submission beside its content. */
+export interface Caller {
+  /** As it came; null where the caller traces nothing. */
+  readonly traceparent: string | null;
+  readonly receivedAt: number;
+}
+
 export class WorkerRegistry extends DurableObject<Environment> {
   readonly #scheduler: Scheduler;
   readonly #tokens: TokenStore;
@@ -78,6 +87,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   readonly #connections: Connections;
   readonly #followers: Followers;
   readonly #collection: ArtefactCollection;
+  readonly #tracer: RegistryTracer | null;
   readonly #sql: Sql;
   readonly #workspace: string;
   #alarmAt: number | null = null;
@@ -95,6 +105,8 @@ export class WorkerRegistry extends DurableObject<Environment> {
     this.#collection = new ArtefactCollection(sql, environment.ARTEFACTS, this.#workspace);
     const config = parseRegistryConfig(environment.REGISTRY_CONFIG);
     this.#scheduler = new Scheduler(sql, config);
+    const onDropped = (count: number): void => this.#scheduler.tally("spans_dropped", count);
+    this.#tracer = registryTracer(environment, sql, this.#workspace, onDropped);
     this.#tokens = new TokenStore(sql);
     const adminHash = this.#workspace === DEFAULT_WORKSPACE ? environment.ADMIN_TOKEN_SHA256 : undefined;
     this.#authorization = new Authorization(this.#tokens, this.#scheduler, adminHash);
@@ -113,17 +125,21 @@ export class WorkerRegistry extends DurableObject<Environment> {
     tokenHash: string,
     requests: readonly SubmitRequest[],
     idempotency: { key: string; hash: string } | null,
-    traceparent: string | null,
+    caller: Caller,
   ): Promise<Answer<AcceptedOperation[]>> {
     return this.#answer(tokenHash, "researcher", (now) => {
       this.#lookAtHeartbeats(now);
+      const trace = this.#tracer?.beginSubmit(caller.traceparent) ?? null;
       const submissions = requests.map((request, index) => ({
         request,
         operationId: makeOperationId(now, (bytes) => crypto.getRandomValues(bytes)),
         idempotency: idempotency === null ? null : { ...idempotency, key: `${idempotency.key}#${index}` },
-        traceparent,
+        traceparent: trace?.traceparent ?? caller.traceparent,
       }));
-      return this.#commit(this.#scheduler.submit(submissions, now));
+      const outcome = this.#scheduler.submit(submissions, now);
+      const accepted = this.#commit(outcome);
+      if (trace !== null) this.#tracer?.endSubmit(trace, caller.receivedAt, queuedBy(outcome.effects));
+      return accepted;
     });
   }
 
@@ -462,10 +478,12 @@ export class WorkerRegistry extends DurableObject<Environment> {
     this.#isLeaving = true;
     const sockets = this.ctx.getWebSockets();
     for (const socket of sockets) closeQuietly(socket, CLOSE_CODES.goingAway, "the control plane stops");
+    const traced = this.#tracer?.close(GOODBYE_MS);
     const isOpen = (socket: WebSocket): boolean => socket.readyState !== WebSocket.CLOSED;
     for (let waitedMs = 0; waitedMs < GOODBYE_MS && sockets.some(isOpen); waitedMs += GOODBYE_POLL_MS) {
       await new Promise((resolve) => setTimeout(resolve, GOODBYE_POLL_MS));
     }
+    await traced;
   }
 
   override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
@@ -593,6 +611,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   #commit<T>(outcome: Outcome<T>): T {
     this.#connections.carryOut(outcome.effects);
     this.#followers.tell(outcome.effects);
+    this.#tracer?.tell(outcome.effects);
     this.#setAlarm();
     return outcome.value;
   }
@@ -613,6 +632,13 @@ export class WorkerRegistry extends DurableObject<Environment> {
       return { ok: false, problem: problem.toDetails() };
     }
   }
+}
+
+/** The operations that a submission made. */
+function queuedBy(effects: readonly Effect[]): string[] {
+  return effects.flatMap((effect) =>
+    effect.type === "event" && effect.event.type === "queued" ? [effect.event.operationId] : [],
+  );
 }
 
 function makeTokenId(): string {

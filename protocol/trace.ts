@@ -40,6 +40,16 @@ export function formatTraceparent({ traceId, spanId, isSampled }: TraceContext):
   return `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`;
 }
 
+/** 16 random bytes. */
+export function makeTraceId(): string {
+  return randomHex(16);
+}
+
+/** 8 random bytes. */
+export function makeSpanId(): string {
+  return randomHex(8);
+}
+
 /**
  * The id of a span that more than one process has to know and none keeps: made of its parent's and of what it is. The two
  * halves are MurmurHash3's 32-bit variant with different seeds (A. Appleby, public domain).
@@ -55,6 +65,12 @@ export function attemptTraceparent(of: string | null, operationId: string, attem
   const context = parseTraceparent(of);
   if (context === null) return null;
   return formatTraceparent({ ...context, spanId: derivedSpanId(context.spanId, `${operationId} attempt ${attempt}`) });
+}
+
+/** Not all zero: the chance of that is that of guessing the id. */
+function randomHex(bytes: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(bytes));
+  return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function hex32(value: number): string {

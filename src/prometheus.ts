@@ -19,6 +19,7 @@ const COUNTER_HELP: Readonly<Record<keyof RegistryMetrics["counters"], string>> 
   reconnections: "Times that a known worker connected again",
   operations_removed: "Finished operations that retention removed",
   artefacts_removed: "Artefacts that were collected because nothing referred to them",
+  spans_dropped: "Spans of traces that the collector did not take",
 };
 
 const WORKER_TYPES = ["backtesting", "cpu_training", "gpu_host"] as const;

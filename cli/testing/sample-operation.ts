@@ -22,6 +22,7 @@ export function sampleOperation(changes: Partial<OperationDetail> = {}): Operati
     result: null,
     error: null,
     cancelRequested: false,
+    traceId: null,
     requirements: { workerTypes: ["backtesting"] },
     spec: { kind: "sleep", durationMs: 10 },
     ...changes,

@@ -13,9 +13,11 @@ import {
   LIMITS,
   type OperationResult,
   Problem,
+  parseTraceparent,
   type RegisterRequest,
   SCRIPT_KIND,
 } from "../../protocol/index.ts";
+import type { TraceSettings } from "../../protocol/trace-settings.ts";
 import { CHECKPOINT_MEDIA_TYPE } from "../training-job/media-type.ts";
 import { DatasetFetcher } from "./dataset-fetcher.ts";
 import type { Source } from "./download.ts";
@@ -42,7 +44,8 @@ import {
   type UploadOutcome,
   wakeAt,
 } from "./state.ts";
-import { uploadArtefact } from "./upload.ts";
+import { NodeTracer } from "./tracing.ts";
+import { type UploadRequest, uploadArtefact } from "./upload.ts";
 
 export interface AgentOptions {
   readonly settings: NodeSettings;
@@ -56,6 +59,8 @@ export interface AgentOptions {
   readonly timing?: Partial<AgentConfig>;
   /** The job threads' program, for tests. */
   readonly jobProgram?: URL;
+  /** Where its spans go; nowhere without it. */
+  readonly tracing?: TraceSettings | null;
 }
 
 export interface AgentEnd {
@@ -67,6 +72,8 @@ export interface AgentEnd {
 /** The longest delay that a timer takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const MEGABYTE = 1024 * 1024;
+/** How long a node that leaves waits for its last spans to be taken. */
+const LAST_SPANS_MS = 1_000;
 /** More share one line without being any faster together, and hold their parts in memory. */
 const UPLOADS_AT_ONCE = 2;
 
@@ -77,6 +84,7 @@ export class Agent {
   readonly #instance = randomUUID();
   readonly #jobs: Jobs;
   readonly #metrics = new NodeMetrics();
+  readonly #tracer: NodeTracer | null;
   readonly #thermometer = gpuThermometer();
   readonly #queue: AgentEvent[] = [];
   readonly #uploads = new Map<string, AbortController>();
@@ -91,8 +99,10 @@ export class Agent {
   #unwatch: (() => void) | null = null;
 
   constructor(options: AgentOptions) {
-    const { settings, marketData, softwareVersion, timing, jobProgram } = options;
+    const { settings, marketData, softwareVersion, timing, jobProgram, tracing = null } = options;
     this.#options = options;
+    const traced = { workerId: settings.workerId, workerType: settings.workerType, softwareVersion };
+    this.#tracer = tracing === null ? null : new NodeTracer(tracing, traced, (message) => options.log.warn(message));
     this.#jobs = new Jobs({
       slots: settings.slots,
       memoryMb: settings.jobMemoryMb,
@@ -113,11 +123,14 @@ export class Agent {
       dataCacheBytes: settings.dataCacheMb * MEGABYTE,
       onProgress: (lease, progress) => {
         this.#metrics.jobProgressed(lease, progress);
+        this.#tracer?.jobProgressed(lease, progress.phase);
         this.#dispatch({ type: "progress", lease, progress });
       },
       onLog: (lease, lines) => this.#dispatch({ type: "log", lease, lines }),
       onCheckpoint: (lease) => this.#dispatch({ type: "checkpoint-made", lease }),
+      onPrepared: (lease) => this.#tracer?.jobPrepared(lease),
       onEnded: (lease, outcome) => {
+        this.#tracer?.jobEnded(lease, outcome);
         this.#metrics.jobEnded(lease, outcome);
         this.#dispatch({ type: "job-ended", lease, outcome });
       },
@@ -191,7 +204,8 @@ export class Agent {
   async metricsText(): Promise<string> {
     const { settings } = this.#options;
     const temperaturesC = settings.workerType === "gpu_host" ? await this.#thermometer() : [];
-    return this.#metrics.text({ ...this.health(), workerType: settings.workerType }, settings.home, temperaturesC);
+    const node = { ...this.health(), workerType: settings.workerType };
+    return this.#metrics.text(node, settings.home, temperaturesC, this.#tracer?.dropped ?? null);
   }
 
   get healthUrl(): string | null {
@@ -239,8 +253,9 @@ export class Agent {
         this.#lineOf(effect.epoch)?.close(effect.reason);
         return;
       case "start-job":
-        this.#options.log.info({ ...effect.lease, kind: effect.spec.kind }, "job starts");
+        this.#options.log.info({ ...this.#logged(effect.lease), kind: effect.spec.kind }, "job starts");
         this.#metrics.jobStarted(effect.spec.kind);
+        this.#tracer?.jobStarted(effect.lease, effect.spec.kind, this.#traceparentOf(effect.lease));
         this.#jobs.start(effect.lease, effect.spec, effect.dataset, effect.datasets, effect.checkpoint);
         return;
       case "stop-job":
@@ -255,13 +270,28 @@ export class Agent {
       case "discard":
         this.#uploads.get(leaseKey(effect.lease))?.abort();
         this.#jobs.discard(effect.lease);
+        this.#tracer?.leaseEnded(effect.lease, "discarded");
         return;
       case "note":
-        this.#options.log[effect.level](effect.details ?? {}, effect.message);
+        this.#options.log[effect.level](
+          { ...effect.details, ...(effect.lease === undefined ? {} : this.#logged(effect.lease)) },
+          effect.message,
+        );
         return;
       case "exit":
         void this.#leave({ exitCode: effect.code, problem: effect.problem });
     }
+  }
+
+  #traceparentOf(lease: Lease): string | null {
+    return this.#state.holdings.get(leaseKey(lease))?.traceparent ?? null;
+  }
+
+  /** What every line of the log about a lease carries. */
+  #logged(lease: Lease): Record<string, unknown> {
+    const trace = parseTraceparent(this.#traceparentOf(lease));
+    const traceId = trace === null ? {} : { trace_id: trace.traceId };
+    return { operation_id: lease.operationId, attempt: lease.attempt, ...traceId };
   }
 
   #lineOf(epoch: number): RegistrySocket | null {
@@ -341,7 +371,7 @@ export class Agent {
     const sha256 = createHash("sha256").update(bytes).digest("hex");
     const request = { ...this.#source(), lease, sha256, mediaType: CHECKPOINT_MEDIA_TYPE, bytes };
     try {
-      const outcome = await this.#uploadGate.pass(signal, () => uploadArtefact(request, signal));
+      const outcome = await this.#uploadGate.pass(signal, () => this.#uploadTraced(request, "checkpoint", signal));
       this.#metrics.uploadEnded(outcome);
       const checkpoint = { sha256, bytes: bytes.byteLength };
       if (!signal.aborted) this.#dispatch({ type: "checkpoint-uploaded", lease, checkpoint, outcome });
@@ -354,16 +384,25 @@ export class Agent {
     if (result.sha256 === null) throw new Error("there is nothing to upload");
     const { sha256, mediaType } = result;
     const bytes = this.#jobs.bytesOf(lease);
-    return uploadArtefact(
-      {
-        ...{ ...this.#source(), lease, sha256, mediaType, bytes },
-        onProgress: (sentBytes) => {
-          const progress = { phase: "upload", fraction: sentBytes / bytes.byteLength, rates: {} };
-          this.#dispatch({ type: "progress", lease, progress });
-        },
-      },
-      signal,
-    );
+    const onProgress = (sentBytes: number): void => {
+      const progress = { phase: "upload", fraction: sentBytes / bytes.byteLength, rates: {} };
+      this.#dispatch({ type: "progress", lease, progress });
+    };
+    const request = { ...this.#source(), lease, sha256, mediaType, bytes, onProgress };
+    return this.#uploadTraced(request, "result", signal);
+  }
+
+  /** With the trace in its header: this node's span of it, or the attempt's where spans of this node go nowhere. */
+  async #uploadTraced(
+    request: UploadRequest & { lease: Lease },
+    what: "result" | "checkpoint",
+    signal: AbortSignal,
+  ): Promise<UploadOutcome> {
+    const trace = this.#tracer?.uploadStarted(request.lease, what, request.bytes.byteLength);
+    const traceparent = trace?.traceparent ?? this.#traceparentOf(request.lease);
+    const outcome = await uploadArtefact({ ...request, ...(traceparent === null ? {} : { traceparent }) }, signal);
+    trace?.end(outcome);
+    return outcome;
   }
 
   async #readDatasets(): Promise<void> {
@@ -392,6 +431,7 @@ export class Agent {
     this.#unwatch?.();
     this.#leaving.abort();
     await Promise.all([this.#jobs.close(), this.#health?.close()]);
+    await this.#tracer?.close(LAST_SPANS_MS);
     this.#end.resolve(end);
   }
 }

@@ -24,8 +24,7 @@ export function checkpointUploaded(turn: Turn, event: Extract<AgentEvent, { type
     tellCheckpoint(turn, holding);
   } else {
     const why = outcome.type === "unreachable" ? outcome.cause : outcome.error.detail;
-    const details = { operationId: lease.operationId, attempt: lease.attempt };
-    turn.effects.push({ type: "note", level: "warn", message: `a checkpoint was not stored: ${why}`, details });
+    turn.effects.push({ type: "note", level: "warn", message: `a checkpoint was not stored: ${why}`, lease });
   }
   if (checkpoints.newer) upload(turn, holding);
 }

@@ -41,6 +41,8 @@ export interface JobsOptions extends JobPoolOptions {
   readonly onLog: (lease: Lease, lines: readonly string[]) => void;
   /** `newestCheckpoint` has its bytes. */
   readonly onCheckpoint: (lease: Lease) => void;
+  /** What the job reads is here, and it begins. */
+  readonly onPrepared?: (lease: Lease) => void;
   /** Called once for each started job. */
   readonly onEnded: (lease: Lease, outcome: JobOutcome) => void;
 }
@@ -132,6 +134,7 @@ export class Jobs {
     try {
       const input = await this.#inputOf(given, listener, preparation);
       if (preparation.aborted) return { type: "stopped" };
+      this.#options.onPrepared?.(lease);
       const job = this.#start(lease, input, listener);
       this.#running.set(leaseKey(lease), job);
       return await job.ended;

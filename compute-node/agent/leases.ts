@@ -76,6 +76,7 @@ export function assign(turn: Turn, assignment: Assignment): void {
     dataset: assignment.dataset ?? null,
     ...(assignment.datasets === undefined ? {} : { datasets: assignment.datasets }),
     checkpoint: assignment.checkpoint,
+    traceparent: assignment.traceparent ?? null,
     checkpoints: { uploading: false, newer: false, untold: null },
     stage: { name: "waiting" },
     unsentProgress: null,
@@ -444,6 +445,5 @@ function remember(state: AgentState, lease: Lease): void {
 }
 
 function note(turn: Turn, level: "info" | "warn", message: string, lease: Lease): void {
-  const { operationId, attempt } = lease;
-  turn.effects.push({ type: "note", level, message, details: { operationId, attempt } });
+  turn.effects.push({ type: "note", level, message, lease: leaseOf(lease) });
 }

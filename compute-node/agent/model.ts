@@ -95,6 +95,8 @@ export interface Holding extends Lease {
   readonly datasets?: readonly (string | null)[];
   /** Where the attempt before this one was. */
   readonly checkpoint: string | null;
+  /** Of the attempt's span, where the operation is traced. */
+  readonly traceparent: string | null;
   readonly checkpoints: CheckpointTraffic;
   stage: Stage;
   /** Newest progress, not sent yet. */
@@ -208,7 +210,14 @@ export type AgentEffect =
   | { type: "upload"; lease: Lease; result: OperationResult }
   /** The bytes and any upload of this lease are of no use any more. */
   | { type: "discard"; lease: Lease }
-  | { type: "note"; level: "info" | "warn" | "error"; message: string; details?: Record<string, unknown> }
+  /** A line for the log; `lease` says which attempt it is about. */
+  | {
+      type: "note";
+      level: "info" | "warn" | "error";
+      message: string;
+      lease?: Lease;
+      details?: Record<string, unknown>;
+    }
   /** Stop everything and leave; nothing may follow. */
   | { type: "exit"; code: number; problem: Problem | null };
 

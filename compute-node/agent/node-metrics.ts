@@ -37,8 +37,13 @@ export class NodeMetrics {
     increase(this.#uploads, outcome.type);
   }
 
-  /** `gpuTemperaturesC` is empty where nothing tells. */
-  text(node: NodeHealth & { workerType: string }, home: string, gpuTemperaturesC: readonly number[]): string {
+  /** `gpuTemperaturesC` is empty where nothing tells, `spansDropped` null where nothing is traced. */
+  text(
+    node: NodeHealth & { workerType: string },
+    home: string,
+    gpuTemperaturesC: readonly number[],
+    spansDropped: number | null = null,
+  ): string {
     const text = new PrometheusText();
     const { workerId, workerType, version } = node;
     text.gauge("ktrdr_node_info", "The node; always 1", [
@@ -61,6 +66,10 @@ export class NodeMetrics {
       samples("outcome", this.#uploads, UPLOAD_OUTCOMES),
     );
     text.gauge("ktrdr_node_rate", "What the running jobs do in a second, together, by rate", this.#rateSamples());
+    if (spansDropped !== null) {
+      const help = "Spans of traces that the collector did not take";
+      text.counter("ktrdr_node_spans_dropped_total", help, spansDropped);
+    }
     writeMachine(text, home);
     if (gpuTemperaturesC.length > 0) {
       text.gauge(

@@ -25,6 +25,8 @@ export interface UploadRequest {
   readonly sha256: string;
   readonly mediaType: string;
   readonly bytes: Uint8Array;
+  /** W3C Trace Context of what uploads it. */
+  readonly traceparent?: string;
   /** Called after each part, with the bytes that have arrived so far. */
   readonly onProgress?: (sentBytes: number) => void;
 }
@@ -116,13 +118,14 @@ async function sendPart(
 }
 
 async function ask(request: UploadRequest, question: Question, signal: AbortSignal): Promise<Answer> {
-  const { url, credential, lease, sha256 } = request;
+  const { url, credential, lease, sha256, traceparent } = request;
   const { method, path = "", headers = {}, body = null } = question;
   const claim =
     lease === null ? {} : { "x-ktrdr-operation": lease.operationId, "x-ktrdr-attempt": String(lease.attempt) };
+  const trace = traceparent === undefined ? {} : { traceparent };
   const response = await fetch(`${url}${API_PREFIX}/artefacts/${sha256}${path}`, {
     method,
-    headers: { authorization: `Bearer ${credential}`, ...claim, ...headers },
+    headers: { authorization: `Bearer ${credential}`, ...claim, ...trace, ...headers },
     body,
     signal: AbortSignal.any([signal, AbortSignal.timeout(UPLOAD_TIMEOUT_MS)]),
     redirect: "error",

@@ -11,6 +11,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { installationCure, isInstalled } from "../../compute-node/installed-package.ts";
+import { Problem } from "../../protocol/problem.ts";
+import { TRACE_VARIABLES, traceSettings } from "../../protocol/trace-settings.ts";
 import { COMPATIBILITY_DATE, controlPlaneScript } from "./bundle.ts";
 import { closeSockets } from "./close-sockets.ts";
 import { serveMachineMetrics } from "./machine-metrics.ts";
@@ -68,6 +70,7 @@ const plane = new Miniflare({
       ...(process.env.KTRDR_REGISTRY_CONFIG === undefined
         ? {}
         : { REGISTRY_CONFIG: process.env.KTRDR_REGISTRY_CONFIG }),
+      ...traceVariables(),
     },
     durableObjects: { REGISTRY: { className: "WorkerRegistry", useSQLite: true } },
     r2Buckets: { ARTEFACTS: "ktrdr-artefacts" },
@@ -100,6 +103,17 @@ process.stdout.write(`${JSON.stringify({ ready: true, url: url.origin, pid: proc
 function fail(message: string, cure: string): never {
   process.stderr.write(`error: ${message}\n  cure: ${cure}\n`);
   process.exit(1);
+}
+
+/** OpenTelemetry's variables that are set; ends the process for a value that means nothing. */
+function traceVariables(): Record<string, string> {
+  try {
+    traceSettings(process.env);
+  } catch (error) {
+    const { message, cure } = Problem.from(error);
+    fail(message, cure ?? "");
+  }
+  return Object.fromEntries(TRACE_VARIABLES.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
 function portOf(flag: string, text: string): number {

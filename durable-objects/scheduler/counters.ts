@@ -17,6 +17,7 @@ export const COUNTERS = [
   "reconnections",
   "operations_removed",
   "artefacts_removed",
+  "spans_dropped",
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 

@@ -247,6 +247,11 @@ export class Scheduler {
     count(this.#sql, name);
   }
 
+  /** Likewise, in memory until the next tick, for what may be many in a moment. */
+  tally(name: Counter, by: number): void {
+    this.#tally.add([[name, by]]);
+  }
+
   operationCounts(): ReturnType<State["operations"]["countByStatus"]> {
     return this.#state.operations.countByStatus();
   }

@@ -1,6 +1,7 @@
 /** `/api/v1/operations`: submit, list, show, cancel, retry, result. */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import type { Caller } from "../../durable-objects/worker-registry.ts";
 import {
   batchRequest,
   batchResponse,
@@ -52,12 +53,13 @@ export const operations = new Hono<Edge>();
 operations.use(authenticate);
 
 operations.post("/", async (context) => {
+  const receivedAt = Date.now();
   const text = await context.req.text();
   const request = checkSize(parsedBody(text, submitWire));
   const idempotency = await idempotencyOf(context.req.header("idempotency-key"), text);
-  const [accepted] = await opened(
-    context.var.registry.submit(context.var.tokenHash, [request], idempotency, traceparentOf(context)),
-  );
+  const { registry, tokenHash } = context.var;
+  const caller = callerOf(context, receivedAt);
+  const [accepted] = await opened(registry.submit(tokenHash, [request], idempotency, caller));
   const { operationId: id, status } = accepted!;
   return context.json(submittedWire.encode({ operationId: id, status }) as object, 202, {
     location: `/api/v1/operations/${id}`,
@@ -68,12 +70,12 @@ operations.post("/", async (context) => {
 export const operationBatches = new Hono<Edge>();
 operationBatches.use(authenticate);
 operationBatches.post("/", async (context) => {
+  const receivedAt = Date.now();
   const text = await context.req.text();
   const requests = parsedBody(text, batchWire).operations.map(checkSize);
   const idempotency = await idempotencyOf(context.req.header("idempotency-key"), text);
-  const accepted = await opened(
-    context.var.registry.submit(context.var.tokenHash, requests, idempotency, traceparentOf(context)),
-  );
+  const { registry, tokenHash } = context.var;
+  const accepted = await opened(registry.submit(tokenHash, requests, idempotency, callerOf(context, receivedAt)));
   const answer = { operations: accepted.map(({ operationId: id, status }) => ({ operationId: id, status })) };
   return context.json(batchedWire.encode(answer) as object, 202);
 });
@@ -150,10 +152,9 @@ function checkSize(request: SubmitRequest): SubmitRequest {
   return request;
 }
 
-/** What the caller traces this by; null where it does not. */
-function traceparentOf(context: Context<Edge>): string | null {
-  const caller = parseTraceparent(context.req.header("traceparent"));
-  return caller === null ? null : formatTraceparent(caller);
+function callerOf(context: Context<Edge>, receivedAt: number): Caller {
+  const trace = parseTraceparent(context.req.header("traceparent"));
+  return { traceparent: trace === null ? null : formatTraceparent(trace), receivedAt };
 }
 
 async function idempotencyOf(key: string | undefined, text: string): Promise<{ key: string; hash: string } | null> {

@@ -60,7 +60,12 @@ export class Fleet {
   }
 
   get client(): Client {
-    return createClient({ url: this.url, token: this.token, tokenSource: "the test" });
+    return this.clientOf();
+  }
+
+  /** A client whose submissions belong to a trace. */
+  clientOf(traceparent?: string): Client {
+    return createClient({ url: this.url, token: this.token, tokenSource: "the test" }, traceparent);
   }
 
   get planePid(): number {
