@@ -105,6 +105,12 @@ export const portfolioSpec = z.strictObject({
 });
 export type PortfolioSpec = z.infer<typeof portfolioSpec>;
 
+/** Says the value that does not fit, and the range. */
+function wholeNumber(least: number, most: number) {
+  const error = ({ input }: { input?: unknown }) => `${String(input)} is not a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
 /** Trains the network of a v3 strategy. What it leaves is a model, the next version of its name. */
 export const trainSpec = z.strictObject({
   kind: z.literal("train"),
@@ -114,14 +120,10 @@ export const trainSpec = z.strictObject({
   /** Every symbol of the strategy in every timeframe. */
   data: z.array(dataRequest).min(1).max(MAX_REQUESTED_SYMBOLS),
   /** In place of the strategy's. */
-  seed: z
-    .int()
-    .min(0)
-    .max(2 ** 32 - 1)
-    .optional(),
-  epochs: z.int().min(1).max(1_000_000).optional(),
+  seed: wholeNumber(0, 2 ** 32 - 1).optional(),
+  epochs: wholeNumber(1, 1_000_000).optional(),
   /** So many networks, from `seed` on, trained side by side; the best by validation loss is the model. 1 without it. */
-  seeds: z.int().min(1).max(256).optional(),
+  seeds: wholeNumber(1, 256).optional(),
   backend: trainingBackend.default("auto"),
   /** Relaxed SIMD on the CPU: faster, and not the same bits on every machine. */
   fast: z.boolean().default(false),

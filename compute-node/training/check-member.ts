@@ -53,9 +53,21 @@ function checkOptions(options: Member["options"], report: Report): void {
   checkCount("batch_size", options.batchRows, report);
   checkCount("epochs", options.epochs, report, 1_000_000);
   const { learningRate, gradientClip, optimiser, earlyStopping, seed } = options;
-  checkRange("learning_rate", learningRate, learningRate > 0 && learningRate < 1e6, "above 0", report);
+  checkRange(
+    "learning_rate",
+    learningRate,
+    learningRate > 0 && learningRate < 1e6,
+    "above 0 and below 1000000",
+    report,
+  );
   const { weightDecay } = optimiser;
-  checkRange("weight_decay", weightDecay, weightDecay >= 0 && weightDecay < 1e6, "at least 0", report);
+  checkRange(
+    "weight_decay",
+    weightDecay,
+    weightDecay >= 0 && weightDecay < 1e6,
+    "at least 0 and below 1000000",
+    report,
+  );
   checkRange("seed", seed, Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32, "from 0 to 4294967295", report);
   if (gradientClip !== null) checkRange("gradient_clip", gradientClip, gradientClip > 0, "above 0", report);
   if (earlyStopping !== null) checkCount("early_stopping.patience", earlyStopping.patience, report, 1_000_000);
