@@ -5,12 +5,19 @@
 const [major, minor] = process.versions.node.split(".").map(Number);
 
 if (major > 24 || (major === 24 && minor >= 2)) {
-  start();
+  start().catch((error) => {
+    if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
+    fail(`ktrdr is not whole: ${error.message.split("\n")[0]}`, "Install it again; in a checkout, with `npm ci`.");
+  });
 } else {
-  process.stderr.write(
-    `error: ktrdr needs Node 24.2 or newer; this is ${process.versions.node}\n` +
-      "  cure: Install Node 24 (https://nodejs.org/en/download). In a checkout, `npm ci` brings one: run `npx ktrdr …` there.\n",
+  fail(
+    `ktrdr needs Node 24.2 or newer; this is ${process.versions.node}`,
+    "Install Node 24 (https://nodejs.org/en/download). In a checkout, `npm ci` brings one: run `npx ktrdr …` there.",
   );
+}
+
+function fail(message, cure) {
+  process.stderr.write(`error: ${message}\n  cure: ${cure}\n`);
   process.exitCode = 1;
 }
 

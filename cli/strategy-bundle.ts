@@ -57,7 +57,7 @@ export async function bundleStrategy(file: string): Promise<Bundle> {
       warnings: warnings.map((message) => issueOf(message, file)),
     };
   } catch (thrown) {
-    if (!isBuildFailure(thrown)) throw thrown;
+    if (!isBuildFailure(thrown)) throw cannotRun(thrown);
     throw failureOf(thrown, file);
   } finally {
     await stop();
@@ -95,6 +95,15 @@ async function loadEsbuild(): Promise<typeof import("esbuild")> {
       cause,
     });
   }
+}
+
+/** Its own program is a package for each platform, which an installation without optional packages lacks. */
+function cannotRun(cause: unknown): Problem {
+  const [reason] = String(cause instanceof Error ? cause.message : cause).split("\n");
+  return new Problem("unavailable", `esbuild, which bundles strategies in TypeScript, does not run: ${reason}`, {
+    cure: `${installationCure("esbuild")} With optional packages, for this machine's platform.`,
+    cause,
+  });
 }
 
 function isBuildFailure(thrown: unknown): thrown is BuildFailure {

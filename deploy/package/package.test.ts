@@ -1,0 +1,150 @@
+/** What the package is made of, and that it is the same package each time. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { transform } from "esbuild";
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readTar } from "../self-host/tar.ts";
+import { type Files, packArchive } from "./archive.ts";
+import { packageFiles } from "./build.ts";
+import { faultsOf } from "./check.ts";
+import { PROGRAMS, packageName } from "./contents.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+const BUILD_LIMIT_MS = 60_000;
+
+let files: Files;
+beforeAll(async () => {
+  files = await packageFiles();
+}, BUILD_LIMIT_MS);
+
+const textOf = (path: string): string => Buffer.from(files.get(path) ?? []).toString("utf8");
+const json = (path: string): Record<string, Record<string, unknown>> => JSON.parse(textOf(path));
+const filesOf = (texts: Record<string, string>): Files =>
+  new Map(Object.entries(texts).map(([path, text]) => [path, Buffer.from(text)]));
+
+describe("the package", () => {
+  it("has each program and each thread, as JavaScript on the lines of its source", () => {
+    const threads = ["compute-node/agent/job-thread.ts", "compute-node/training/cpu/session-thread.ts"];
+    for (const path of [...PROGRAMS, ...threads]) {
+      const source = readFileSync(join(ROOT, path), "utf8");
+      const code = textOf(path.replace(/\.ts$/, ".js"));
+      expect(
+        code.split("\n").map((line) => line.length),
+        path,
+      ).toEqual(source.split("\n").map((line) => line.length));
+    }
+  });
+
+  it("has what its programs read: kernels, the sandbox, the report's page, units, examples, the Worker", () => {
+    expect([...files.keys()]).toEqual(
+      expect.arrayContaining([
+        ...["compute-node/training/kernels/build/exact.wasm", "compute-node/training/kernels/build/fast.wasm"],
+        ...["compute-node/script/sandbox-prelude.js", "cli/report/page/page.css", "cli/report/page/main.js"],
+        ...["deploy/systemd/ktrdr-worker@.service", "deploy/config/workers.prod.yaml", "deploy/self-host/worker.js"],
+        ...["examples/strategies/sma-cross.ts", "schemas/strategy-v3.schema.json", "README.md"],
+      ]),
+    );
+    expect(textOf("deploy/self-host/worker.js")).toMatch(/export \{[^}]*\bWorkerRegistry\b/);
+    expect(textOf("deploy/systemd/ktrdr-worker@.service")).toContain("/compute-node/main.js --config");
+  });
+
+  it("has neither tests nor what only they use", () => {
+    const odd = [...files.keys()].filter((path) =>
+      /\.test\.|\/testing\/|\/golden\/|reference-engine|assembly\//.test(path),
+    );
+    expect(odd).toEqual([]);
+  });
+
+  it("installs the versions of the lock file, and the large packages only for who asks", () => {
+    const manifest = json("package.json");
+    const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")).packages;
+    const { packages } = json("npm-shrinkwrap.json") as { packages: Record<string, { integrity?: string }> };
+    expect(packages[""]).toMatchObject({ dependencies: manifest.dependencies });
+    for (const [place, entry] of Object.entries(packages).filter(([place]) => place !== "")) {
+      expect(entry.integrity, place).toBe(lock[place].integrity);
+    }
+    for (const name of ["miniflare", "webgpu", "vega-datasets"]) {
+      expect(manifest.peerDependenciesMeta[name]).toEqual({ optional: true });
+      expect(packages[`node_modules/${name}`]).toBeUndefined();
+      expect(json("deploy/packages-lock.json").packages[`node_modules/${name}`]).toMatchObject({
+        integrity: lock[`node_modules/${name}`].integrity,
+      });
+    }
+    expect(packages["node_modules/hono"]).toBeUndefined();
+  });
+
+  it("has a launcher that Node 12 can read", async () => {
+    const launcher = textOf("cli/ktrdr.js");
+    await expect(transform(launcher, { target: "node12.22", format: "esm" })).resolves.toMatchObject({ warnings: [] });
+    expect(launcher).not.toMatch(/^import /m);
+    expect(launcher).toContain('import("./main.js")');
+  });
+
+  it("is the same bytes each time", async () => {
+    expect(Buffer.from(packArchive(await packageFiles())).equals(packArchive(files))).toBe(true);
+  });
+});
+
+describe("the check of a package", () => {
+  it("is content with one that is whole", async () => {
+    const whole = filesOf({
+      "a.js": 'import { b } from "./b.js"; import "zod"; b();',
+      "b.js": "export const b = () => {};",
+    });
+    expect(await faultsOf(whole, ["a.js", "b.js"])).toEqual([]);
+  });
+
+  it("names the place of each reference that leads out of it", async () => {
+    const broken = filesOf({
+      "cli/a.js": 'import { b } from "../b.js";\nconst lazy = () => import("./c.js");\nexport { b, lazy };',
+      "cli/d.js": '// d.ts\nconst program = ["x", "thread.ts"];\nexport default program;',
+      "cli/e.js": 'export const url = new URL("./e.css", import.meta.url);',
+    });
+    const faults = await faultsOf(broken, ["cli/a.js", "cli/d.js", "cli/e.js"]);
+    expect(faults).toEqual([
+      'cli/a.js:1: "../b.js" is not in the package',
+      'cli/a.js:2: "./c.js" is not in the package',
+      'cli/d.js:2: "thread.ts" is the name of a source, which is not in the package',
+      "cli/e.js: it opens cli/e.css, which is not in the package",
+    ]);
+  });
+});
+
+describe("the archive", () => {
+  it("unpacks to what went in, whatever the files and their order", async () => {
+    const name = fc.stringMatching(/^[a-z]{1,20}(\/[a-z]{1,20}){0,4}\.js$/);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.tuple(name, fc.uint8Array()), { selector: ([path]) => path }),
+        async (entries) => {
+          const archive = packArchive(new Map(entries));
+          expect(Buffer.from(packArchive(new Map(entries.toReversed()))).equals(archive)).toBe(true);
+          const unpacked = new Map<string, Buffer>();
+          for await (const { path, content } of readTar(once(gunzipSync(archive)))) {
+            const parts: Uint8Array[] = [];
+            for await (const part of content) parts.push(part);
+            unpacked.set(path, Buffer.concat(parts));
+          }
+          expect([...unpacked.keys()]).toEqual(entries.map(([path]) => `package/${path}`).sort());
+          for (const [path, bytes] of entries) expect(unpacked.get(`package/${path}`)?.equals(bytes)).toBe(true);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+it.each([
+  ["zod", "zod"],
+  ["hyparquet-writer/src/metadata.js", "hyparquet-writer"],
+  ["@observablehq/sample-datasets/aapl.csv", "@observablehq/sample-datasets"],
+])("%s is of the package %s", (specifier, name) => {
+  expect(packageName(specifier)).toBe(name);
+});

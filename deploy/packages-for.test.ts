@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type Lock, lockFor, type Manifest, manifestFor, ROLES } from "./packages-for.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const LOCK = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as Lock;
+const MANIFEST = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
+
+describe("the lock of a role", () => {
+  it("takes a package from where Node would find it, and what that needs", () => {
+    const lock: Lock = {
+      lockfileVersion: 3,
+      packages: {
+        "": {},
+        "node_modules/a": {
+          version: "1.0.0",
+          dev: true,
+          dependencies: { b: "^1.0.0" },
+          optionalDependencies: { c: "1" },
+        },
+        "node_modules/b": { version: "2.0.0" },
+        "node_modules/a/node_modules/b": { version: "1.0.0", dependencies: { d: "1" } },
+        "node_modules/d": {
+          version: "1.0.0",
+          peerDependencies: { e: "1", f: "1" },
+          peerDependenciesMeta: { f: { optional: true } },
+        },
+        "node_modules/e": { version: "1.0.0" },
+        "node_modules/f": { version: "1.0.0" },
+      },
+    };
+    const { packages } = lockFor({ name: "x", version: "1.0.0", dependencies: { a: "1.0.0" } }, lock);
+    expect(Object.keys(packages)).toEqual([
+      "",
+      "node_modules/a",
+      "node_modules/a/node_modules/b",
+      "node_modules/d",
+      "node_modules/e",
+    ]);
+    expect(packages["node_modules/a"]).not.toHaveProperty("dev");
+  });
+
+  it("refuses what the lock file does not have", () => {
+    const manifest = { dependencies: { "no-such-package": "1.0.0" } };
+    expect(() => lockFor(manifest, LOCK)).toThrow("the lock file has no no-such-package, which ktrdr needs");
+  });
+
+  it.each(Object.keys(ROLES))("of %s is part of the checkout's", (role) => {
+    const { packages } = lockFor(manifestFor(ROLES[role], MANIFEST), LOCK);
+    for (const name of ROLES[role]) expect(packages).toHaveProperty([`node_modules/${name}`, "version"]);
+    for (const [place, { version, integrity }] of Object.entries(packages)) {
+      if (place !== "") expect({ version, integrity }).toEqual(pick(LOCK.packages[place]));
+    }
+  });
+});
+
+function pick({ version, integrity }: Lock["packages"][string]) {
+  return { version, integrity };
+}
