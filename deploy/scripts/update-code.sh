@@ -15,6 +15,7 @@
 # /opt/ktrdr/TYPE is switched when nothing of the type runs.
 # Its last line is `result=… release=… previous=…`. It ends with 0 for updated, unchanged and rolled-back (when asked for),
 # 3 for rolled-back because the new release did not come up, 4 for busy, 5 for down, 130 for interrupted.
+# KTRDR_OPT and KTRDR_ETC name other folders than /opt/ktrdr and /etc/ktrdr, for tests.
 set -euo pipefail
 
 opt=${KTRDR_OPT:-/opt/ktrdr}
@@ -106,7 +107,7 @@ end() {
 
 # The code of a release runs with no more rights here than it has as a service.
 as_service() {
-  if ((EUID == 0)) && id ktrdr > /dev/null 2>&1; then runuser -u ktrdr -- "$@"; else "$@"; fi
+  if ((EUID == 0)) && [[ -z "${KTRDR_OPT:-}" ]] && id ktrdr > /dev/null 2>&1; then setpriv --reuid=ktrdr --regid=ktrdr --clear-groups -- "$@"; else "$@"; fi
 }
 
 unpack() {
