@@ -8,7 +8,7 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -92,11 +92,15 @@ export async function restore(
     });
   }
   await requireUnused(present);
+  const isNew = !existsSync(stateFolder);
+  const owner = await ownerOf(stateFolder);
   await mkdir(stateFolder, { recursive: true, mode: 0o700 });
+  if (isNew) await giveTo(owner, stateFolder);
   const scratch = await mkdtemp(join(stateFolder, "restoring-"));
   try {
     const manifest = await extract(file, scratch);
     await checkDatabases(scratch, manifest);
+    await giveTo(owner, join(scratch, STATE));
     const movedTo = existsSync(present) ? `${present}.before-restore-${Date.now()}` : null;
     if (movedTo !== null) await rename(present, movedTo);
     await rename(join(scratch, STATE), present);
@@ -105,6 +109,26 @@ export async function restore(
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Of the folder, or of the nearest one above it that is there. */
+async function ownerOf(folder: string): Promise<Owner> {
+  for (let path = resolve(folder); ; path = dirname(path)) {
+    if (existsSync(path)) return await stat(path);
+  }
+}
+
+/** What root restores belongs to the user whose folder it goes into: a service under that user would not start otherwise. */
+async function giveTo({ uid, gid }: Owner, path: string): Promise<void> {
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  await chown(path, uid, gid);
+  if (!(await stat(path)).isDirectory()) return;
+  for (const entry of await readdir(path)) await giveTo({ uid, gid }, join(path, entry));
 }
 
 /** The registry's databases, the store's index, the stored bytes, in this order; databases as copies in `scratch`. */

@@ -47,9 +47,7 @@ export async function installPackage(): Promise<InstalledPackage | null> {
       HOME: home,
     });
     const words = ["install", "--global", "--prefix", prefix, "--no-audit", "--no-fund", "--prefer-offline", tarball];
-    // Downloads may be shared; nothing else of the real home is seen.
-    const cache = process.env.npm_config_cache ?? join(homedir(), ".npm");
-    const installed = await run("npm", words, { env: { ...environment(), npm_config_cache: cache } });
+    const installed = await run("npm", words, { env: { ...environment(), npm_config_cache: npmCache() } });
     if (installed.code !== 0 && UNREACHABLE.test(installed.err) && !process.env.CI) {
       remove();
       return null;
@@ -65,6 +63,11 @@ export async function installPackage(): Promise<InstalledPackage | null> {
     remove();
     throw error;
   }
+}
+
+/** Downloads may be shared; nothing else of the real home is seen. */
+export function npmCache(): string {
+  return process.env.npm_config_cache ?? join(homedir(), ".npm");
 }
 
 /** Resolves when it has ended, however it did. */
