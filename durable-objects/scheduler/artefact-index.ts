@@ -8,7 +8,7 @@
  */
 import { LIMITS, Problem } from "../../protocol/index.ts";
 import { count } from "./counters.ts";
-import { first, type Sql } from "./sql.ts";
+import { first, type Sql, type SqlValue } from "./sql.ts";
 
 const COLLECT_AFTER_MS = 3_600_000;
 /** An upload in parts that nobody went on with for a day is given up. */
@@ -65,7 +65,7 @@ export function storedBytes(sql: Sql): number {
 /** Whether it is stored; if so, it stays for at least the next hour. */
 export function touchArtefact(sql: Sql, sha256: string, now: number): boolean {
   if (!hasArtefact(sql, sha256, now)) return false;
-  sql.run("UPDATE artefacts SET touched_at = ? WHERE sha256 = ?", now, sha256);
+  write(sql, "UPDATE artefacts SET touched_at = ? WHERE sha256 = ?", now, sha256);
   return true;
 }
 
@@ -75,7 +75,8 @@ export function recordArtefact(
   artefact: { sha256: string; bytes: number; mediaType: string },
   now: number,
 ): void {
-  sql.run(
+  write(
+    sql,
     `INSERT INTO artefacts (sha256, bytes, media_type, created_at, touched_at) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (sha256) DO UPDATE SET touched_at = excluded.touched_at`,
     artefact.sha256,
@@ -84,16 +85,17 @@ export function recordArtefact(
     now,
     now,
   );
-  sql.run("DELETE FROM uploads WHERE sha256 = ?", artefact.sha256);
+  write(sql, "DELETE FROM uploads WHERE sha256 = ?", artefact.sha256);
 }
 
 export function keepArtefact(sql: Sql, sha256: string): void {
-  sql.run("UPDATE artefacts SET referenced = 1 WHERE sha256 = ?", sha256);
+  write(sql, "UPDATE artefacts SET referenced = 1 WHERE sha256 = ?", sha256);
 }
 
 /** One reference is gone; when it was the last, the artefact's hour begins. */
 export function releaseArtefact(sql: Sql, sha256: string, now: number): void {
-  sql.run(
+  write(
+    sql,
     `UPDATE artefacts SET referenced = 0, touched_at = ? WHERE sha256 = ?
        AND NOT EXISTS (SELECT 1 FROM operations WHERE artefact = artefacts.sha256)
        AND NOT EXISTS (SELECT 1 FROM datasets WHERE datasets.sha256 = artefacts.sha256)
@@ -115,11 +117,28 @@ export function collectableArtefacts(sql: Sql, now: number, limit: number): stri
 }
 
 export function forgetArtefacts(sql: Sql, names: readonly string[]): void {
-  for (const sha256 of names) sql.run("DELETE FROM artefacts WHERE sha256 = ?", sha256);
+  for (const sha256 of names) write(sql, "DELETE FROM artefacts WHERE sha256 = ?", sha256);
   if (names.length > 0) count(sql, "artefacts_removed", names.length);
 }
 
+/** When the next of all this is due, by the storage that it was read from; asked for after every step. */
+const nextCollections = new WeakMap<Sql, number | null>();
+
+/** Every write to these tables: the next collection may be another one after it. */
+function write(sql: Sql, query: string, ...values: SqlValue[]): void {
+  nextCollections.delete(sql);
+  sql.run(query, ...values);
+}
+
 export function nextCollectionAt(sql: Sql): number | null {
+  const known = nextCollections.get(sql);
+  if (known !== undefined) return known;
+  const at = readNextCollection(sql);
+  nextCollections.set(sql, at);
+  return at;
+}
+
+function readNextCollection(sql: Sql): number | null {
   const { oldest, upload } = first<{ oldest: number | null; upload: number | null }>(
     sql,
     `SELECT (SELECT MIN(touched_at) FROM artefacts WHERE referenced = 0) AS oldest,
@@ -162,7 +181,8 @@ export function openUpload(sql: Sql, upload: Omit<Upload, "parts">, uploader: st
       },
     );
   }
-  sql.run(
+  write(
+    sql,
     `INSERT INTO uploads (sha256, upload_id, worker_id, bytes, media_type, parts, touched_at) VALUES (?, ?, ?, ?, ?, '[]', ?)
      ON CONFLICT (sha256) DO UPDATE SET upload_id = excluded.upload_id, worker_id = excluded.worker_id, bytes = excluded.bytes,
        media_type = excluded.media_type, parts = '[]', touched_at = excluded.touched_at`,
@@ -182,11 +202,11 @@ export function recordPart(sql: Sql, sha256: string, part: StoredPart, now: numb
   }
   const parts = [...upload.parts.filter((item) => item.partNumber !== part.partNumber), part];
   parts.sort((a, b) => a.partNumber - b.partNumber);
-  sql.run("UPDATE uploads SET parts = ?, touched_at = ? WHERE sha256 = ?", JSON.stringify(parts), now, sha256);
+  write(sql, "UPDATE uploads SET parts = ?, touched_at = ? WHERE sha256 = ?", JSON.stringify(parts), now, sha256);
 }
 
 export function abandonUpload(sql: Sql, sha256: string): void {
-  sql.run("DELETE FROM uploads WHERE sha256 = ?", sha256);
+  write(sql, "DELETE FROM uploads WHERE sha256 = ?", sha256);
 }
 
 /** Uploads that nobody goes on with. */

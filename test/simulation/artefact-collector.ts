@@ -32,8 +32,8 @@ export class ArtefactCollector {
 
   /** Throws `too-many-requests` for bytes that are, or may be, being deleted. */
   requireSettled(sha256: string): void {
-    const { sql, wallNow } = this.#world.plane;
-    const isSettled = !this.#removing.has(sha256) && !isCollectable(sql, sha256, wallNow);
+    const { storage, wallNow } = this.#world.plane;
+    const isSettled = !this.#removing.has(sha256) && !isCollectable(storage, sha256, wallNow);
     if (!isSettled) throw new Problem("too-many-requests", `${sha256} is being removed`);
   }
 
@@ -46,8 +46,8 @@ export class ArtefactCollector {
   /** Calls `done` when all is collected, unless the registry died meanwhile. */
   run(done: () => void): void {
     const { plane, queue, chance, judge, tally, library } = this.#world;
-    const names = collectableArtefacts(plane.sql, plane.wallNow, COLLECT_AT_ONCE);
-    const uploads = abandonedUploads(plane.sql, plane.wallNow);
+    const names = collectableArtefacts(plane.storage, plane.wallNow, COLLECT_AT_ONCE);
+    const uploads = abandonedUploads(plane.storage, plane.wallNow);
     if (names.length === 0 && uploads.length === 0) return;
     const removing = new Set(names);
     this.#removing = removing;
@@ -64,8 +64,8 @@ export class ArtefactCollector {
       if (this.#removing !== removing) return;
       tally.collected += names.length;
       tally.abandoned += uploads.length;
-      forgetArtefacts(plane.sql, names);
-      for (const { sha256 } of uploads) abandonUpload(plane.sql, sha256);
+      forgetArtefacts(plane.storage, names);
+      for (const { sha256 } of uploads) abandonUpload(plane.storage, sha256);
       this.#removing = new Set();
       this.#isAtWork = false;
       done();

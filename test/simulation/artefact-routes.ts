@@ -52,7 +52,7 @@ export class ArtefactRoutes {
     const stored = plane.call((scheduler) => {
       this.#requireUploader(scheduler, caller);
       plane.collector.requireSettled(sha256);
-      return touchArtefact(plane.sql, sha256, plane.wallNow);
+      return touchArtefact(plane.storage, sha256, plane.wallNow);
     });
     if (stored) return { status: 200 };
     yield;
@@ -77,7 +77,7 @@ export class ArtefactRoutes {
     yield;
     plane.call((scheduler) => {
       const uploader = this.#requireUploader(scheduler, caller);
-      openUpload(plane.sql, { sha256, uploadId, bytes, mediaType: "text/plain" }, uploader, plane.wallNow);
+      openUpload(plane.storage, { sha256, uploadId, bytes, mediaType: "text/plain" }, uploader, plane.wallNow);
       plane.setAlarm();
     });
     this.#world.tally.uploadsInParts++;
@@ -100,7 +100,9 @@ export class ArtefactRoutes {
     );
     yield;
     if (fault !== null) return this.#giveUp(sha256);
-    plane.call(() => recordPart(plane.sql, sha256, { partNumber, etag: `${uploadId}/${partNumber}` }, plane.wallNow));
+    plane.call(() =>
+      recordPart(plane.storage, sha256, { partNumber, etag: `${uploadId}/${partNumber}` }, plane.wallNow),
+    );
     return { status: 201 };
   }
 
@@ -124,7 +126,7 @@ export class ArtefactRoutes {
       tally.damaged++;
       plane.store.delete(sha256);
       yield;
-      plane.call(() => abandonUpload(plane.sql, sha256));
+      plane.call(() => abandonUpload(plane.storage, sha256));
       throw new Problem("damaged-bytes", "the bytes are not those that the name says");
     }
     yield;
@@ -165,8 +167,8 @@ export class ArtefactRoutes {
     return plane.call((scheduler) => {
       this.#requireUploader(scheduler, caller);
       plane.collector.requireSettled(sha256);
-      const stored = touchArtefact(plane.sql, sha256, plane.wallNow);
-      return { stored, upload: uploadOf(plane.sql, sha256) ?? null };
+      const stored = touchArtefact(plane.storage, sha256, plane.wallNow);
+      return { stored, upload: uploadOf(plane.storage, sha256) ?? null };
     });
   }
 
@@ -178,14 +180,14 @@ export class ArtefactRoutes {
 
   #giveUp(sha256: string): never {
     const { plane } = this.#world;
-    plane.call(() => abandonUpload(plane.sql, sha256));
+    plane.call(() => abandonUpload(plane.storage, sha256));
     throw new Problem("not-found", `The store has no open upload of ${sha256} any more.`);
   }
 
   #record(sha256: string, bytes: number): void {
     const { plane } = this.#world;
     plane.call(() => {
-      recordArtefact(plane.sql, { sha256, bytes, mediaType: "text/plain" }, plane.wallNow);
+      recordArtefact(plane.storage, { sha256, bytes, mediaType: "text/plain" }, plane.wallNow);
       plane.setAlarm();
     });
   }

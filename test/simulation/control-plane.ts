@@ -41,7 +41,8 @@ export class ControlPlane {
   /** Sockets that the runtime knows, closing ones among them. */
   readonly lines = new Set<Line>();
   readonly #world: World;
-  readonly #stepSql: Sql;
+  /** The same database as the registry sees it. */
+  readonly storage: Sql;
   readonly #canary: Canary | null;
   readonly #byWorker = new Map<string, Line>();
   #scheduler: Scheduler | null = null;
@@ -60,7 +61,7 @@ export class ControlPlane {
     this.#canary = canary;
     this.sql = nodeSql();
     this.collector = new ArtefactCollector(world);
-    this.#stepSql = canary === "send-before-write" ? inSavepoints(this.sql) : this.sql;
+    this.storage = canary === "send-before-write" ? inSavepoints(this.sql) : this.sql;
     this.#scheduler = this.open();
   }
 
@@ -79,7 +80,7 @@ export class ControlPlane {
 
   /** Another scheduler on the same storage. */
   open(): Scheduler {
-    return new Scheduler(this.#stepSql, this.#world.config);
+    return new Scheduler(this.storage, this.#world.config);
   }
 
   // What people and nodes ask over HTTPS
