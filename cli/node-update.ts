@@ -18,7 +18,7 @@ import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Problem } from "../protocol/problem.ts";
-import { WORKER_TYPES, type WorkerType } from "../protocol/workers.ts";
+import type { WorkerType } from "../protocol/workers.ts";
 import { listenForInterrupts } from "./interrupt.ts";
 import { installedSettings, type Machine } from "./node-service.ts";
 import { type FetchedRelease, fetchRelease, findRelease, type Hashes, type Release } from "./release-source.ts";
@@ -28,8 +28,7 @@ import { UNIT_CODE } from "./unit-paths.ts";
 import { compareVersions } from "./version-order.ts";
 
 /** What a machine may run of ktrdr. */
-export const UPDATE_TYPES = [...WORKER_TYPES, "control_plane"] as const;
-export type UpdateType = (typeof UPDATE_TYPES)[number];
+export type UpdateType = WorkerType | "control_plane";
 
 export interface UpdateWish {
   /** A version, from wherever versions come. */
@@ -93,7 +92,7 @@ export function installedRelease(machine: Machine, type: UpdateType): InstalledR
 }
 
 /** `KTRDR_OPT` is the folder's other name, as for update-code.sh. */
-export function releasesRoot({ prefix, environment }: Machine): string {
+function releasesRoot({ prefix, environment }: Machine): string {
   return environment.KTRDR_OPT || `${prefix}/opt/ktrdr`;
 }
 

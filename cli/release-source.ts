@@ -4,7 +4,7 @@
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { copyFile, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { Readable } from "node:stream";
@@ -12,6 +12,7 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { z } from "zod";
 import { Problem } from "../protocol/problem.ts";
+import { compareVersions } from "./version-order.ts";
 
 const PACKAGE_NAME = "ktrdr";
 const MAX_ARCHIVE_BYTES = 256 * 1024 * 1024;
@@ -52,14 +53,13 @@ export async function findRelease(wish: ReleaseWish, environment: NodeJS.Process
   checkHashes(wish.hashes);
   const { source } = wish;
   if (source === null) return registryRelease(wish, environment);
-  const isUrl = /^[a-z]+:\/\//i.test(source);
   const hasHash = wish.hashes.sha256 !== undefined || wish.hashes.integrity !== undefined;
-  if (isUrl && !isSafe(source) && !(hasHash && source.startsWith("http://"))) {
+  if (isUrl(source) && !isSafe(source) && !(hasHash && source.startsWith("http://"))) {
     throw new Problem("invalid-request", `What comes from ${source} could be changed on its way`, {
       cure: "Use https://, or say what its bytes have to be with --sha256 or --integrity.",
     });
   }
-  const place = isUrl ? source : resolve(source);
+  const place = isUrl(source) ? source : resolve(source);
   return source.endsWith(".tgz") ? fileRelease(place, wish.hashes) : listedRelease(place, wish);
 }
 
@@ -109,9 +109,17 @@ function checkHashes({ sha256, integrity }: Hashes): void {
   throw new Problem("invalid-request", odd, { cure: "Take it as sha256sum, or as npm, prints it." });
 }
 
+function isUrl(place: string): boolean {
+  return /^[a-z]+:\/\//i.test(place);
+}
+
 /** Nobody between here and there can change what comes. */
 function isSafe(url: string): boolean {
   return /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)([:/]|$))/.test(url);
+}
+
+function definedOf(hashes: Hashes): Hashes {
+  return Object.fromEntries(Object.entries(hashes).filter(([, hash]) => hash !== undefined));
 }
 
 const npmView = z.object({
@@ -133,7 +141,7 @@ async function registryRelease(wish: ReleaseWish, environment: NodeJS.ProcessEnv
   const { version, "dist.integrity": integrity } = found.data;
   return {
     version,
-    hashes: { integrity, ...wish.hashes },
+    hashes: { integrity, ...definedOf(wish.hashes) },
     origin: `${PACKAGE_NAME}@${version} of the npm registry`,
     async fetch(folder) {
       // npm compares what it gets with the registry's integrity; so is done here again, on the file.
@@ -175,29 +183,58 @@ function noSuchVersion(wanted: string, where: string): Problem {
   });
 }
 
-/** `ktrdr-0.2.0-1a2b3c4d5e6f.tgz` in SHA256SUMS, the newest last. */
-const LISTED = /^([0-9a-f]{64}) [ *](ktrdr-([A-Za-z0-9.+-]+?)(-[0-9a-f]{12})?\.tgz)$/;
+interface Listed {
+  readonly sha256: string;
+  readonly fileName: string;
+  readonly version: string;
+  /** What follows the version in the name: a commit, after a dash. */
+  readonly build: string;
+}
 
 async function listedRelease(place: string, { version, hashes }: ReleaseWish): Promise<Release> {
-  const list = `${place.replace(/\/$/, "")}/SHA256SUMS`;
-  const lines = (await readText(list, MAX_LIST_BYTES)).split("\n");
-  const entries = lines.flatMap((line) => {
-    const [, sha256, fileName, number, build = ""] = LISTED.exec(line) ?? [];
-    return sha256 === undefined ? [] : [{ sha256, fileName, version: number, build }];
-  });
-  const fitting =
-    version === null
-      ? entries
-      : entries.filter((entry) => [entry.version, `${entry.version}${entry.build}`].includes(version));
-  const chosen = fitting.at(-1);
-  if (chosen === undefined) throw noSuchVersion(version ?? "latest", list);
-  const file = `${place.replace(/\/$/, "")}/${chosen.fileName}`;
+  const folder = place.replace(/\/$/, "");
+  const entries = parseList(await listOf(folder));
+  const isWanted = (entry: Listed): boolean =>
+    version === null || [entry.version, `${entry.version}${entry.build}`].includes(version);
+  // Of the same version, the one that was listed last.
+  const newest = (one: Listed | null, other: Listed): Listed =>
+    one !== null && compareVersions(one.version, other.version) > 0 ? one : other;
+  const chosen = entries.filter(isWanted).reduce<Listed | null>(newest, null);
+  if (chosen === null) throw noSuchVersion(version ?? "latest", folder);
+  const file = `${folder}/${chosen.fileName}`;
   return {
     version: chosen.version,
-    hashes: { sha256: chosen.sha256, ...hashes },
+    hashes: { sha256: chosen.sha256, ...definedOf(hashes) },
     origin: file,
-    fetch: (folder) => bring(file, folder),
+    fetch: (target) => bring(file, target),
   };
+}
+
+/** SHA256SUMS; for a folder of this machine that has none, what the `.sha256` files in it say, the oldest file first. */
+async function listOf(folder: string): Promise<string> {
+  const list = `${folder}/SHA256SUMS`;
+  if (isUrl(folder)) return readText(list, MAX_LIST_BYTES);
+  if (existsSync(list)) return readText(list, MAX_LIST_BYTES);
+  try {
+    const names = readdirSync(folder).filter((name) => name.endsWith(".tgz.sha256"));
+    const files = names.map((name) => ({ path: join(folder, name), at: statSync(join(folder, name)).mtimeMs }));
+    return files
+      .toSorted((one, other) => one.at - other.at)
+      .map(({ path }) => readFileSync(path, "utf8"))
+      .join("\n");
+  } catch (error) {
+    throw unreadable(folder, error);
+  }
+}
+
+/** A line of sha256sum, of `ktrdr-0.2.0.tgz` or `ktrdr-0.2.0-1a2b3c4d5e6f.tgz`. */
+const LISTED = /^([0-9a-f]{64}) [ *](ktrdr-([A-Za-z0-9.+-]+?)(-[0-9a-f]{12})?\.tgz)$/;
+
+function parseList(text: string): Listed[] {
+  return text.split("\n").flatMap((line) => {
+    const [, sha256, fileName, version, build = ""] = LISTED.exec(line.trim()) ?? [];
+    return sha256 === undefined ? [] : [{ sha256, fileName, version, build }];
+  });
 }
 
 /** With the hash that is said, else the one beside it. */
@@ -205,7 +242,7 @@ async function fileRelease(file: string, said: Hashes): Promise<Release> {
   const isSaid = said.sha256 !== undefined || said.integrity !== undefined;
   const beside = isSaid ? null : await readText(`${file}.sha256`, MAX_LIST_BYTES).catch(() => null);
   const sha256 = beside === null ? undefined : /^[0-9a-f]{64}(?=\s|$)/.exec(beside)?.[0];
-  if (!isSaid && sha256 === undefined && /^https?:/.test(file)) {
+  if (!isSaid && sha256 === undefined && isUrl(file)) {
     throw new Problem("invalid-request", `Nothing says what the bytes of ${file} have to be`, {
       cure: "Say it with --sha256 or --integrity, or put a .sha256 beside it, as build-release.sh does.",
     });
@@ -216,7 +253,7 @@ async function fileRelease(file: string, said: Hashes): Promise<Release> {
 async function bring(place: string, folder: string): Promise<string> {
   const target = join(folder, basename(place));
   try {
-    if (/^https?:/.test(place)) await download(place, target);
+    if (isUrl(place)) await download(place, target);
     else await copyFile(place, target);
   } catch (error) {
     throw unreadable(place, error);
@@ -240,7 +277,7 @@ async function download(url: string, target: string): Promise<void> {
 
 async function readText(place: string, mostBytes: number): Promise<string> {
   try {
-    if (!/^https?:/.test(place)) return await readFile(place, "utf8");
+    if (!isUrl(place)) return await readFile(place, "utf8");
     const text = await (await open(place)).text();
     if (text.length > mostBytes) throw new Error(`it is larger than ${mostBytes} bytes`);
     return text;

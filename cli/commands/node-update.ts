@@ -1,7 +1,7 @@
 /** `ktrdr node update`: a newer version for what systemd keeps running here, once its jobs are done. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Context, GetContext } from "../context.ts";
-import type { InstalledRelease, Switched, SwitchOptions, UpdateType, UpdateWish, Verdict } from "../node-update.ts";
+import type { InstalledRelease, SwitchOptions, UpdateType, Verdict } from "../node-update.ts";
 
 const TYPES: readonly UpdateType[] = ["backtesting", "cpu_training", "gpu_host", "control_plane"];
 
@@ -29,7 +29,7 @@ export function registerNodeUpdateCommand(node: Command, getContext: GetContext)
     .addOption(new Option("--type <type>", "this one alone (default: every node of this machine)").choices(TYPES))
     .option("--check", "say what there is, and change nothing")
     .option("--to <version>", "that version, an older one too")
-    .option("--from <where>", "a .tgz, or a folder with SHA256SUMS: a path or a URL (default: update_source, else npm)")
+    .option("--from <where>", "a .tgz, or a folder of releases: a path or a URL (default: update_source, else npm)")
     .option("--sha256 <hex>", "what the bytes of --from have to be")
     .option("--integrity <hash>", "the same, as npm writes it: sha512-…")
     .option("--roll-back", "back to the release before, which is still here")
@@ -217,7 +217,7 @@ function sentence({ workerType, result, before, version, verdict, origin, exitCo
     case "rolled-back":
       return exitCode === 0
         ? `${workerType} runs ${version} again, before it was ${before.version}.`
-        : `${version} did not come up, so ${workerType} runs ${before.version} again: ${log} says why.`;
+        : `${version} did not come up, so ${workerType} was rolled back to ${before.version}: ${log} says why.`;
     case "busy":
       return `${workerType} still has work: nothing was changed, and it takes more. Let it wait longer, or say --interrupt.`;
     case "interrupted":
