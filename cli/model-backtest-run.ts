@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
 import { decodeModel, type ModelManifest, runModelBacktest } from "../compute-node/models/index.ts";
-import { resolveV3 } from "../compute-node/strategy/index.ts";
+import { contextDatasets, resolveV3 } from "../compute-node/strategy/index.ts";
 import { type ModelBacktestSpec, modelBacktestSpec } from "../protocol/operations.ts";
 import { Problem } from "../protocol/problem.ts";
 import { chooseData, dataRequestOf, settingsOf } from "./backtest-request.ts";
@@ -111,12 +111,18 @@ async function specificationOf(
   if (choice.kind === "unclear") return refuseUsage(choice.message, choice.cure);
   const { symbol } = choice;
   if (options.symbol === undefined) context.note(`Using ${symbol}; --symbol takes another one.`);
+  const beside = contextDatasets(manifest.strategy).filter(
+    (context) => context.symbol !== symbol || !timeframes.includes(context.timeframe),
+  );
   return checkedInput(
     modelBacktestSpec,
     {
       kind: "model_backtest",
       model: reference,
-      data: timeframes.map((timeframe) => dataRequestOf(options, symbol, timeframe)),
+      data: [
+        ...timeframes.map((timeframe) => dataRequestOf(options, symbol, timeframe)),
+        ...beside.map((context) => ({ symbol: context.symbol, timeframe: context.timeframe })),
+      ],
       settings: settingsOf(options),
     },
     "backtest of a model",

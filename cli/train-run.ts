@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { MarketDataStore } from "../compute-node/market-data/index.ts";
 import { decodeModel, type ModelManifest, modelManifest } from "../compute-node/models/index.ts";
-import { resolveV3 } from "../compute-node/strategy/index.ts";
+import { contextDatasets, resolveV3 } from "../compute-node/strategy/index.ts";
 import { executeTraining, openBackend, type TrainingProgress } from "../compute-node/training-job/index.ts";
 import { type DataRequest, type TrainSpec, trainSpec } from "../protocol/operations.ts";
 import { Problem } from "../protocol/problem.ts";
@@ -66,7 +66,7 @@ export function modelNameOf(strategyName: string): string {
   return name.slice(0, 63) || "model";
 }
 
-/** Every symbol of the strategy in every timeframe. */
+/** Every symbol of the strategy in every timeframe, and what its indicators read beside. */
 function dataOf(strategy: V3Strategy, { from, to }: TrainOptions): DataRequest[] {
   const { symbols, timeframes } = resolveV3(strategy);
   if (symbols.length === 0) {
@@ -75,7 +75,10 @@ function dataOf(strategy: V3Strategy, { from, to }: TrainOptions): DataRequest[]
     });
   }
   const range = { ...(from === undefined ? {} : { startMs: from }), ...(to === undefined ? {} : { endMs: to }) };
-  return symbols.flatMap((symbol) => timeframes.map((timeframe) => ({ symbol, timeframe, ...range })));
+  const traded = symbols.flatMap((symbol) => timeframes.map((timeframe) => ({ symbol, timeframe, ...range })));
+  const isTraded = (symbol: string, timeframe: string) => symbols.includes(symbol) && timeframes.includes(timeframe);
+  const beside = contextDatasets(strategy).filter(({ symbol, timeframe }) => !isTraded(symbol, timeframe));
+  return [...traded, ...beside.map(({ symbol, timeframe }) => ({ symbol, timeframe }))];
 }
 
 /** Ctrl-C ends it between two batches; null then. */

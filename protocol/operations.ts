@@ -117,7 +117,7 @@ export const trainSpec = z.strictObject({
   model: modelName,
   /** Its own `training.start_date` and `end_date` hold unless `data` says a range. */
   strategy: v3Strategy,
-  /** Every symbol of the strategy in every timeframe. */
+  /** Every symbol of the strategy in every timeframe, and what its `context_data` names. */
   data: z.array(dataRequest).min(1).max(MAX_REQUESTED_SYMBOLS),
   /** In place of the strategy's. */
   seed: wholeNumber(0, 2 ** 32 - 1).optional(),
@@ -135,7 +135,7 @@ export const modelBacktestSpec = z.strictObject({
   kind: z.literal("model_backtest"),
   /** The content hash of the model's file; `name` and `version` are for people. */
   model: z.strictObject({ sha256, name: z.string().max(100).optional(), version: z.int().min(1).optional() }),
-  /** One symbol, in every timeframe that the model reads; the range of the first counts. */
+  /** One symbol, in every timeframe that the model reads, and what its context names; the range of the first counts. */
   data: z.array(dataRequest).min(1).max(20),
   settings: backtestSettings.prefault({}),
 });

@@ -71,6 +71,8 @@ export const modelManifest = z.strictObject({
   classNames: z.array(z.string()),
   labels: labelConfig,
   data: z.array(trainedData),
+  /** Series of other symbols that its indicators read; absent for none. */
+  contextData: z.array(trainedData).min(1).optional(),
   /** First bars of the validation and the test part; null where there is none. */
   split: z.strictObject({ validationMs: timestampMs.nullable(), testMs: timestampMs.nullable() }).nullable(),
   /** Versions and seed that give the same weights again; null for an imported network. */

@@ -4,7 +4,7 @@ import type { ModelBacktestSpec } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BacktestArtefact, BacktestProgress } from "../backtest/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
-import { resolveV3 } from "../strategy/index.ts";
+import { contextDatasets, contextSeries, resolveV3 } from "../strategy/index.ts";
 import { executeModelBacktest } from "./model-backtest.ts";
 import { decodeModel } from "./model-file.ts";
 
@@ -29,11 +29,17 @@ export async function runModelBacktest({
 }: ModelBacktestInput): Promise<BacktestArtefact> {
   requireBytes(model, spec.model.sha256);
   const decoded = decodeModel(model);
-  const { timeframes } = resolveV3(decoded.manifest.strategy);
+  const { strategy } = decoded.manifest;
+  const { timeframes } = resolveV3(strategy);
+  const wanted = contextDatasets(strategy);
   const [{ symbol, startMs, endMs }] = spec.data;
   const bars: Record<string, BarColumns> = {};
   const dataSha256: Record<string, string> = {};
   for (const [index, asked] of spec.data.entries()) {
+    const context = wanted.find((other) => other.symbol === asked.symbol && other.timeframe === asked.timeframe);
+    if (context !== undefined) dataSha256[`context ${context.id}`] = datasets[index].sha256;
+    const isTraded = asked.symbol === symbol && timeframes.includes(asked.timeframe);
+    if (context !== undefined && !isTraded) continue;
     if (asked.symbol !== symbol)
       throw new Problem(
         "invalid-request",
@@ -53,8 +59,10 @@ export async function runModelBacktest({
     bars[asked.timeframe] = datasets[index].bars;
     dataSha256[asked.timeframe] = datasets[index].sha256;
   }
+  const given = spec.data.map((asked, index) => ({ ...asked, ...datasets[index] }));
+  const context = contextSeries(wanted, given);
   return executeModelBacktest({
-    ...{ model: decoded, modelSha256: spec.model.sha256, symbol, bars, dataSha256, settings: spec.settings },
+    ...{ context, model: decoded, modelSha256: spec.model.sha256, symbol, bars, dataSha256, settings: spec.settings },
     ...(startMs === undefined ? {} : { startMs }),
     ...(endMs === undefined ? {} : { endMs }),
     ...(onProgress === undefined ? {} : { onProgress }),

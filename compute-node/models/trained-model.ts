@@ -33,6 +33,7 @@ export interface TrainingOutcome {
   readonly metrics: TrainedMetrics;
   /** What it was trained on, a series each. */
   readonly data: ModelManifest["data"];
+  readonly contextData?: ModelManifest["data"];
   /** SHA-256 of what was asked. */
   readonly specSha256: string;
   readonly codeVersion: string;
@@ -42,7 +43,8 @@ export interface TrainingOutcome {
 
 /** The same outcome gives the same model; it holds no clock and no machine's name. */
 export function trainedModel(outcome: TrainingOutcome): Model {
-  const { name, strategy, prepared, plan, trained, metrics, data, specSha256, codeVersion, backend } = outcome;
+  const { name, strategy, prepared, plan, trained, metrics, data, contextData = [] } = outcome;
+  const { specSha256, codeVersion, backend } = outcome;
   const { set, features, classNames, labels, validationMs, testMs } = prepared;
   const manifest: ModelManifest = {
     format: MODEL_FORMAT,
@@ -53,6 +55,7 @@ export function trainedModel(outcome: TrainingOutcome): Model {
     classNames: [...classNames],
     labels,
     data: [...data],
+    ...(contextData.length === 0 ? {} : { contextData: [...contextData] }),
     split: { validationMs: finiteOrNull(validationMs), testMs: finiteOrNull(testMs) },
     training: {
       codeVersion,

@@ -5,6 +5,7 @@ export { type NamedSeries, ruleSeries } from "./rule-series.ts";
 export type { ProtectiveLevel, StrategySignals } from "./signals.ts";
 export { parseRuleStrategyFile, parseStrategyFile, type Strategy } from "./strategy-file.ts";
 export { closedBars } from "./v3/align.ts";
+export { type ContextDataset, contextDatasets, contextSeries } from "./v3/context-data.ts";
 export {
   type Decision,
   type DecisionSettings,

@@ -83,7 +83,7 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
   onProgress?.({ ...NOTHING_YET, phase: "features", fraction: 0 });
   const strategy = overridden(spec);
   const data = trainingData({ strategy, data: spec.data }, datasets);
-  const prepared = prepareTraining({ strategy, bars: data.bars });
+  const prepared = prepareTraining({ strategy, bars: data.bars, context: data.context });
   requirePreflight(prepared.report);
   onLog([...strategyLines(strategy), ...preflightLines(prepared)]);
   const plan = trainingPlan(strategy, prepared);
@@ -108,6 +108,7 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
       trained,
       metrics: await measureParts(prepared, run.session),
       data: data.learnt,
+      contextData: data.contextLearnt,
       specSha256: sha256Of(JSON.stringify(trainSpec.parse(spec))),
       codeVersion: TRAINING_VERSION,
       backend: backend.name,
@@ -126,8 +127,9 @@ function overridden({ strategy, seed, epochs }: TrainSpec): V3Strategy {
 }
 
 /** Names all that the rows of the set follow from, and the code that makes them. */
-function dataHash(strategy: V3Strategy, { learnt }: TrainingData): string {
-  return sha256Of(JSON.stringify([TRAINING_VERSION, strategy, learnt]));
+function dataHash(strategy: V3Strategy, { learnt, contextLearnt }: TrainingData): string {
+  const context = contextLearnt.length === 0 ? [] : [contextLearnt];
+  return sha256Of(JSON.stringify([TRAINING_VERSION, strategy, learnt, ...context]));
 }
 
 /** From the checkpoint where there is one that fits. */

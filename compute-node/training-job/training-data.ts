@@ -4,7 +4,13 @@ import { Problem } from "../../protocol/problem.ts";
 import { testedBars } from "../backtest/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { ModelManifest } from "../models/index.ts";
-import { type BarsByTimeframe, resolveV3 } from "../strategy/index.ts";
+import {
+  type BarsByTimeframe,
+  type ContextSeries,
+  contextDatasets,
+  contextSeries,
+  resolveV3,
+} from "../strategy/index.ts";
 
 export interface TrainingDataset {
   /** The whole dataset; the range is cut here. */
@@ -16,6 +22,9 @@ export interface TrainingData {
   readonly bars: Readonly<Record<string, BarsByTimeframe>>;
   /** What the model says that it learnt from, in the order of the specification. */
   readonly learnt: ModelManifest["data"];
+  /** Series of other symbols that indicators read: whole, as a bar counts for later ones alone. */
+  readonly context: Readonly<Record<string, ContextSeries>>;
+  readonly contextLearnt: ModelManifest["data"];
 }
 
 const DAY_MS = 86_400_000;
@@ -31,26 +40,42 @@ export function trainingData(
 ): TrainingData {
   const { symbols, timeframes } = resolveV3(strategy);
   const range = strategyRange(strategy.training_data);
+  const wanted = contextDatasets(strategy);
+  const isContext = (asked: DataRequest) => wanted.some((dataset) => isSame(dataset, asked));
   const bars: Record<string, Record<string, BarColumns>> = {};
-  const learnt = data.map((asked, index) => {
-    requireRead(asked, symbols, timeframes);
+  const learnt: ModelManifest["data"] = [];
+  for (const [index, asked] of data.entries()) {
     const { symbol, timeframe } = asked;
-    if (bars[symbol]?.[timeframe] !== undefined) throw namedTwice(asked);
+    if (data.findIndex((other) => isSame(other, asked)) < index) throw namedTwice(asked);
+    if (!symbols.includes(symbol) || !timeframes.includes(timeframe)) {
+      if (isContext(asked)) continue;
+      throw notRead(asked, symbols, timeframes);
+    }
     const cut = testedBars(datasets[index].bars, { ...range, ...asked });
     bars[symbol] = { ...bars[symbol], [timeframe]: cut };
-    const [startMs, endMs] = [cut.timeMs[0], cut.timeMs[cut.rows - 1]];
-    return { symbol, timeframe, sha256: datasets[index].sha256, startMs, endMs, bars: cut.rows };
-  });
-  return { bars, learnt };
+    learnt.push(described(asked, cut, datasets[index].sha256));
+  }
+  const given = data.map((asked, index) => ({ ...asked, ...datasets[index] }));
+  const contextLearnt = given.filter(isContext).map((asked) => described(asked, asked.bars, asked.sha256));
+  return { bars, learnt, context: contextSeries(wanted, given), contextLearnt };
 }
 
-function requireRead(
+type Named = Pick<DataRequest, "symbol" | "timeframe">;
+
+function isSame(left: Named, right: Named): boolean {
+  return left.symbol === right.symbol && left.timeframe === right.timeframe;
+}
+
+function described({ symbol, timeframe }: Named, { timeMs, rows }: BarColumns, sha256: string) {
+  return { symbol, timeframe, sha256, startMs: timeMs[0], endMs: timeMs[rows - 1], bars: rows };
+}
+
+function notRead(
   { symbol, timeframe }: DataRequest,
   symbols: readonly string[],
   timeframes: readonly string[],
-): void {
-  if (symbols.includes(symbol) && timeframes.includes(timeframe)) return;
-  throw new Problem("invalid-request", `The strategy does not read ${symbol} ${timeframe}.`, {
+): Problem {
+  return new Problem("invalid-request", `The strategy does not read ${symbol} ${timeframe}.`, {
     cure: `Give ${symbols.join(", ")} in ${timeframes.join(", ")}, or add it to the strategy's training_data.`,
   });
 }

@@ -31,7 +31,8 @@ export function contextSources(strategy: V3Strategy, findings: Findings): string
   });
 }
 
-function sourcesOf({ provider, series, symbol, report }: ContextEntry): string[] {
+/** The ids that an entry's series have. */
+export function sourcesOf({ provider, series, symbol, report }: ContextEntry): string[] {
   switch (provider) {
     case "fred": {
       const list = series === undefined ? [] : typeof series === "string" ? [series] : series;
