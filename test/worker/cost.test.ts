@@ -39,8 +39,9 @@ async function countRows(work: () => Promise<void>): Promise<{ read: number; wri
 }
 
 /** One operation on `node`, with a result that is uploaded. */
-async function runOne(node: NodeStandIn): Promise<string> {
-  const submitted = await api("POST", "/operations", { spec: { kind: "sleep", duration_ms: 1 } });
+async function runOne(node: NodeStandIn, headers: Record<string, string> = {}): Promise<string> {
+  const request = { spec: { kind: "sleep", duration_ms: 1 } };
+  const submitted = await api("POST", "/operations", request, undefined, headers);
   const { operation_id, attempt } = await node.next("assign");
   node.send({ type: "accept", operation_id, attempt });
   const { reference } = await node.upload(`result of ${String(operation_id)}`, { operation_id, attempt });
@@ -61,6 +62,16 @@ describe("the rows that the registry writes", () => {
     const { read, written } = await countRows(async () => void (await runOne(node)));
     expect(written).toBe(29);
     expect(read).toBeLessThanOrEqual(40);
+    node.close();
+  });
+
+  it("are no more for an operation that its caller traces", async () => {
+    const node = await NodeStandIn.connect("node-1");
+    await runOne(node);
+    const untraced = await countRows(async () => void (await runOne(node)));
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const traced = await countRows(async () => void (await runOne(node, { traceparent })));
+    expect(traced).toEqual(untraced);
     node.close();
   });
 
