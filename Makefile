@@ -12,7 +12,7 @@ INSTALLED := compute-node/training/kernels/build/exact.wasm
 RESULTS := .ktrdr/test-results
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check deploy preview preview-delete clean
+.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-images test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check deploy preview preview-delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ simulate: $(INSTALLED) ## one simulated world: make simulate SEED=7 STEPS=500000
 
 test-e2e: $(INSTALLED) ## tests with real processes
 	@vitest run --project e2e --reporter=default --reporter=json --outputFile.json=$(RESULTS)/e2e.json
+
+test-images: $(INSTALLED) ## the Dockerfile's steps in a clean Debian (as root, with debootstrap); test-e2e has it too
+	@vitest run --project e2e test/e2e/images.test.ts
 
 test-chaos: $(INSTALLED) ## processes and connections killed and frozen at random from a seed
 	@vitest run --project chaos --reporter=default --reporter=json --outputFile.json=$(RESULTS)/chaos.json

@@ -16,7 +16,8 @@ export const ROLES: Readonly<Record<string, readonly string[]>> = {
   worker: NODE,
   gpu_host: [...NODE, "webgpu"],
   "control-plane": ["commander", "esbuild", "hono", "miniflare", "yaml", "zod"],
-  kernels: ["assemblyscript"],
+  // What deploy/package/build.ts needs, for an image.
+  package: ["assemblyscript", "esbuild", "hono", "typescript", "zod"],
 };
 
 /** The package has the control plane's Worker bundled already. */

@@ -102,6 +102,23 @@ describe("the dashboard and the alerts", () => {
     }
   });
 
+  it("are what Grafana finds in Compose, with the Prometheus that is there", () => {
+    const { datasources } = parse(read("grafana-datasource.yml")) as { datasources: { type: string; url: string }[] };
+    const { providers } = parse(read("grafana-provider.yml")) as { providers: { options: { path: string } }[] };
+    const compose = readFileSync(join(FOLDER, "..", "docker", "docker-compose.dev.yml"), "utf8");
+    const { services } = parse(compose, { merge: true }) as { services: Record<string, { volumes: string[] }> };
+    expect(Object.keys(services)).toContain(new URL(datasources[0]?.url ?? "").hostname);
+    expect(datasources[0]?.type).toBe("prometheus");
+    const mounted = services.grafana?.volumes.map((volume) => volume.split(":")[1]);
+    expect(mounted).toContain(`${providers[0]?.options.path}/grafana-dashboard.json`);
+    const { scrape_configs: jobs } = parse(read("prometheus-compose.yml")) as {
+      scrape_configs: { metrics_path: string; authorization: { credentials_file: string } }[];
+    };
+    expect(jobs).toMatchObject([{ metrics_path: "/api/v1/metrics/prometheus" }]);
+    const folder = jobs[0]?.authorization.credentials_file.replace(/\/[^/]+$/, "");
+    expect(services.prometheus?.volumes).toContain(`scrape:${folder}:ro`);
+  });
+
   it("scrapes the paths that are served", () => {
     const { scrape_configs: jobs } = parse(read("prometheus.yml")) as { scrape_configs: { metrics_path?: string }[] };
     expect(jobs.map((job) => job.metrics_path ?? "/metrics")).toEqual([
@@ -117,6 +134,7 @@ describe.skipIf(promtool === null)(`promtool${WITHOUT_PROMTOOL}`, () => {
     ["check rules alerts.yml"],
     ["test rules alerts.test.yml"],
     ["check config --syntax-only prometheus.yml"],
+    ["check config --syntax-only prometheus-compose.yml"],
     ["check config --agent --syntax-only prometheus-node.yml"],
   ])("%s", (words) => {
     const { status, stdout, stderr } = spawnSync(promtool!, words.split(" "), { cwd: FOLDER, encoding: "utf8" });
@@ -131,6 +149,8 @@ describe.skipIf(promtool === null)(`promtool${WITHOUT_PROMTOOL}`, () => {
 });
 
 it("nothing in the folder is left unchecked", () => {
-  const checked = [...FILES, "prometheus.yml", "prometheus-node.yml", "observability.test.ts"].sort();
+  const prometheus = ["prometheus.yml", "prometheus-node.yml", "prometheus-compose.yml"];
+  const grafana = ["grafana-datasource.yml", "grafana-provider.yml"];
+  const checked = [...FILES, ...prometheus, ...grafana, "observability.test.ts"].sort();
   expect(readdirSync(FOLDER).sort()).toEqual(checked);
 });

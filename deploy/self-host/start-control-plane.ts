@@ -43,19 +43,29 @@ for await (const line of createInterface({ input: plane.stdout })) {
 async function isReady(): Promise<void> {
   const url = `http://127.0.0.1:${port}`;
   keepAdminToken(home, url, admin);
-  if (enrolmentFile) await admitNodes(url, enrolmentFile);
+  const client = createClient({ url, token: admin.token, tokenSource: home.credentials });
+  await keepFresh(enrolmentFile, 0o600, async () => {
+    const { token } = await client.createEnrolment({ name: "containers", maxUses: MOST_NODES, ttlMs: 2 * DAY_MS });
+    return `token: ${token}\n`;
+  });
+  // Prometheus runs as another user; whoever else sees the volume may read what the control plane knows, and no more.
+  await keepFresh(process.env.KTRDR_SCRAPE_TOKEN_FILE, 0o644, async () => {
+    return (await client.createToken({ role: "viewer", name: "prometheus", expiresAtMs: Date.now() + 2 * DAY_MS }))
+      .token;
+  });
 }
 
-async function admitNodes(url: string, file: string): Promise<void> {
-  const client = createClient({ url, token: admin.token, tokenSource: home.credentials });
+/** Writes the file now and each day; what is in it is good for two. */
+async function keepFresh(file: string | undefined, mode: number, content: () => Promise<string>): Promise<void> {
+  if (!file) return;
   const renew = async (): Promise<void> => {
-    const { token } = await client.createEnrolment({ name: "containers", maxUses: MOST_NODES, ttlMs: 2 * DAY_MS });
+    const text = await content();
     mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(`${file}.new`, `token: ${token}\n`, { mode: 0o600 });
+    writeFileSync(`${file}.new`, text, { mode });
     renameSync(`${file}.new`, file);
   };
   await renew();
   setInterval(() => {
-    renew().catch((error: unknown) => process.stderr.write(`warning: the enrolment token is a day old: ${error}\n`));
+    renew().catch((error: unknown) => process.stderr.write(`warning: ${file} is a day old: ${error}\n`));
   }, DAY_MS).unref();
 }
