@@ -8,7 +8,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { basename, join, resolve } from "node:path";
 import process from "node:process";
@@ -59,10 +59,7 @@ export async function buildPackage(folder: string): Promise<BuiltPackage> {
 
 /** Everything that goes into the tarball. Throws as `buildPackage`. */
 export async function packageFiles(): Promise<Files> {
-  // The kernels are no part of the sources; a tree that was taken out of git has none.
-  if (!existsSync(join(ROOT, KERNELS, "build", "exact.wasm"))) {
-    execFileSync(process.execPath, [join(ROOT, KERNELS, "build.ts")], { stdio: ["ignore", 2, 2] });
-  }
+  compileKernels();
   const { modules, packages } = await moduleGraph(ROOT);
   const names = new Set(modules.map((path) => basename(path)));
   const emitted = modules.map((path) => [path.replace(/\.ts$/, ".js"), javaScriptOf(path, names)] as const);
@@ -70,7 +67,7 @@ export async function packageFiles(): Promise<Files> {
   const manifest = packageManifest(readJson("package.json"));
   const lock = readJson<Lock>("package-lock.json");
   const files = new Map<string, Uint8Array>([
-    ...[...dataFiles(ROOT)].map(([path, bytes]) => [path, withUnitsOfPackage(path, bytes)] as const),
+    ...dataFiles(ROOT),
     ...emitted,
     ...strategyDeclarations(ROOT),
     ["deploy/self-host/worker.js", Buffer.from(worker)],
@@ -90,18 +87,22 @@ export async function packageFiles(): Promise<Files> {
   return files;
 }
 
+/** They are no part of the sources: a tree that was taken out of git has none, and a checkout may have those of yesterday. */
+function compileKernels(): void {
+  const changedAtMs = (path: string): number =>
+    statSync(join(ROOT, KERNELS, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = readdirSync(join(ROOT, KERNELS, "assembly")).map((name) => `assembly/${name}`);
+  // The compiler writes this one last.
+  const builtAtMs = changedAtMs("build/exact.wasm");
+  if ([...sources, "build.ts"].every((path) => changedAtMs(path) <= builtAtMs)) return;
+  execFileSync(process.execPath, [join(ROOT, KERNELS, "build.ts")], { stdio: ["ignore", 2, 2] });
+}
+
 /** Types become spaces, so that lines and columns stay those of the source. */
 function javaScriptOf(path: string, modules: ReadonlySet<string>): Uint8Array {
   const source = readFileSync(join(ROOT, path), "utf8");
   const code = path.endsWith(".ts") ? stripTypeScriptTypes(source) : source;
   return Buffer.from(withJavaScriptNames(code, modules));
-}
-
-/** A unit names the program that it starts. */
-function withUnitsOfPackage(path: string, bytes: Uint8Array): Uint8Array {
-  if (!path.endsWith(".service")) return bytes;
-  const text = Buffer.from(bytes).toString("utf8");
-  return Buffer.from(text.replace(/^(ExecStart=.*\/(?:main|start-control-plane))\.ts/m, "$1.js"));
 }
 
 function readJson<T>(path: string): T {
