@@ -1,11 +1,22 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { EXIT_TOO_OLD } from "../compute-node/agent/index.ts";
 import { findProgram, type StandIns, standIns } from "../deploy/testing/stand-ins.ts";
 import {
   drainService,
@@ -19,7 +30,7 @@ import {
 import { runCommand } from "./program.ts";
 import { unitText } from "./service-files.ts";
 import { testSurroundings } from "./testing/collector.ts";
-import { UNIT_NODE } from "./unit-paths.ts";
+import { UNIT_CODE, UNIT_NODE } from "./unit-paths.ts";
 
 const UNITS = join(import.meta.dirname, "..", "deploy", "systemd");
 
@@ -111,6 +122,47 @@ describe("installing a node", () => {
     mkdirSync(dirname(credential), { recursive: true });
     writeFileSync(credential, "{}");
     expect(planInstall(machine(), request({})).isEnrolled).toBe(true);
+  });
+
+  it("names an installed package by links, makes them, and has the unit that updates a node that is too old", async () => {
+    await using node = await healthy();
+    const { codePath } = request({});
+    writeFileSync(join(codePath, "compute-node", "main.js"), "");
+    const links = [{ path: "/opt/ktrdr/backtesting", target: codePath }];
+    const asked = { ...request({ token: "secret", healthPort: String(node.port) }), codePath: UNIT_CODE, links };
+    await install(machine(), planInstall(machine(), asked), asked);
+    expect(readlinkSync(`${folder}/root/opt/ktrdr/backtesting`)).toBe(codePath);
+    const unit = written("/etc/systemd/system/ktrdr-worker@.service");
+    expect(unit).toContain("ExecStart=/bin/sh /opt/ktrdr/%i/compute-node/main.js --config");
+    expect(unit).toContain("OnFailure=ktrdr-update@%i.service");
+    expect(unit).toContain(`RestartPreventExitStatus=2 ${EXIT_TOO_OLD}\n`);
+    const update = written("/etc/systemd/system/ktrdr-update@.service");
+    expect(update).toContain(`= ${EXIT_TOO_OLD}'`);
+    expect(update).toContain(" node update --type %i --automatic\n");
+    expect(uninstall(machine(), "backtesting", true)).toEqual([
+      "/etc/ktrdr/backtesting.yaml",
+      "/etc/systemd/system/ktrdr-worker@.service",
+      "/etc/systemd/system/ktrdr-update@.service",
+      "/etc/sysusers.d/ktrdr.conf",
+      "/opt/ktrdr/backtesting",
+    ]);
+    expect(existsSync(codePath)).toBe(true);
+  });
+
+  it("looks through the links for whether the service's user may read the package", async () => {
+    const { codePath } = request({});
+    writeFileSync(join(codePath, "compute-node", "main.js"), "");
+    chmodSync(codePath, 0o700);
+    const links = [{ path: "/opt/ktrdr/backtesting", target: codePath }];
+    const asked = { ...request({ token: "secret" }), codePath: UNIT_CODE, links };
+    await expect(install(machine(), planInstall(machine(), asked), asked)).rejects.toThrow(`${codePath} is closed`);
+  });
+
+  it("leaves a checkout without updates, and code below a home readable behind a link", () => {
+    expect(unitText("/usr/bin/node", "/srv/ktrdr")).not.toContain("OnFailure");
+    expect(unitText("/usr/bin/node", UNIT_CODE)).toContain("ProtectHome=yes");
+    const links = [{ target: "/home/kim/.nvm/lib/node_modules/ktrdr" }];
+    expect(unitText("/usr/bin/node", UNIT_CODE, links)).toContain("ProtectHome=read-only");
   });
 
   it("refuses code that the service's user may not read, and names the closed folder", async () => {
@@ -247,7 +299,11 @@ describe.skipIf(VERSION < 252)("the units, by systemd-analyze (skipped where it 
     const units = join(folder, "units");
     mkdirSync(units, { recursive: true });
     const code = join(import.meta.dirname, "..");
-    writeFileSync(join(units, "ktrdr-worker@.service"), unitText(process.execPath, code));
+    writeFileSync(join(units, "ktrdr-worker@.service"), unitText(process.execPath, UNIT_CODE));
+    const update = readFileSync(join(UNITS, "ktrdr-update@.service"), "utf8").replaceAll(UNIT_NODE, process.execPath);
+    for (const instance of ["", "backtesting", "cpu_training", "gpu_host"]) {
+      writeFileSync(join(units, `ktrdr-update@${instance}.service`), update);
+    }
     const plane = readFileSync(join(UNITS, "ktrdr-control-plane.service"), "utf8");
     writeFileSync(
       join(units, "ktrdr-control-plane.service"),
@@ -265,20 +321,18 @@ describe.skipIf(VERSION < 252)("the units, by systemd-analyze (skipped where it 
     return units;
   }
 
-  it.each(["ktrdr-worker@backtesting", "ktrdr-worker@cpu_training", "ktrdr-worker@gpu_host", "ktrdr-control-plane"])(
-    "%s has no fault",
-    (name) => {
-      const { stdout, stderr, status } = spawnSync(
-        ANALYZE ?? "",
-        ["verify", "--man=no", join(unitFolder(), `${name}.service`)],
-        {
-          encoding: "utf8",
-        },
-      );
-      const ours = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("ktrdr"));
-      expect({ ours, status }).toEqual({ ours: [], status: 0 });
-    },
-  );
+  const names = ["worker@backtesting", "worker@cpu_training", "worker@gpu_host", "update@backtesting", "control-plane"];
+  it.each(names.map((name) => `ktrdr-${name}`))("%s has no fault", (name) => {
+    const { stdout, stderr, status } = spawnSync(
+      ANALYZE ?? "",
+      ["verify", "--man=no", join(unitFolder(), `${name}.service`)],
+      {
+        encoding: "utf8",
+      },
+    );
+    const ours = `${stdout}${stderr}`.split("\n").filter((line) => line.includes("ktrdr"));
+    expect({ ours, status }).toEqual({ ours: [], status: 0 });
+  });
 
   it.each([
     ["ktrdr-worker@backtesting", 20],
