@@ -7,6 +7,7 @@ import { type RegistryTracer, registryTracer } from "./registry-tracer.ts";
 import { registryConfig } from "./scheduler/config.ts";
 import type { LaterMessage } from "./scheduler/conversation.ts";
 import { type Outcome, Scheduler } from "./scheduler/scheduler.ts";
+import type { Sql } from "./scheduler/sql.ts";
 
 const ID = "op_00000000000000000001";
 const CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -14,20 +15,26 @@ const capabilities = { slots: 1, kinds: ["sleep"], labels: {}, datasets: [] };
 const RESULT = { sha256: null, bytes: 0, mediaType: "application/json", summary: {} };
 
 let collector: Collector;
+let sql: Sql;
 let scheduler: Scheduler;
 let tracer: RegistryTracer;
 let now: number;
 
 beforeEach(async () => {
   collector = await Collector.start();
-  const sql = nodeSql();
+  sql = nodeSql();
+  wake();
+  now = Date.parse("2026-01-05T00:00:00Z");
+});
+afterEach(() => collector.stop());
+
+/** The registry's object begins, with whatever is stored. */
+function wake(): void {
   scheduler = new Scheduler(sql, registryConfig.parse({}));
   const made = registryTracer({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, sql, "default", () => {});
   if (made === null) throw new Error("nothing would be traced");
   tracer = made;
-  now = Date.parse("2026-01-05T00:00:00Z");
-});
-afterEach(() => collector.stop());
+}
 
 /** Each step is a second after the one before. */
 function commit<T>(outcome: Outcome<T>): T {
@@ -82,6 +89,22 @@ describe("the registry's spans", () => {
     expect(Number(attempt?.endTimeUnixNano) - Number(attempt?.startTimeUnixNano)).toBe(2e9);
     expect(attempt?.attributes).toMatchObject({ "ktrdr.worker.id": "desk", "ktrdr.operation.id": ID });
     expect(attempt?.events.map(({ name }) => name)).toEqual(["accepted"]);
+  });
+
+  it("are those that the node was told of, when the object was evicted in the middle of the attempt", async () => {
+    connect("desk");
+    submit();
+    await tracer.close(1000);
+    wake();
+    const { epoch } = scheduler.worker("desk");
+    commit(scheduler.wake(new Map([["desk", epoch]]), now));
+    now += 60_000;
+    const { effects } = scheduler.tick(() => now, now);
+    const resent = effects.find((effect) => effect.type === "send" && effect.message.type === "assign");
+    say("desk", { type: "complete", ...of(1), result: RESULT });
+    const { spans } = await story();
+    const attempt = spans.find(({ name }) => name === "attempt");
+    expect(resent).toHaveProperty("message.traceparent", `00-${attempt?.traceId}-${attempt?.spanId}-01`);
   });
 
   it("go on with the same parent after each loss, with its reason", async () => {

@@ -38,6 +38,10 @@ describe("the metrics text", () => {
     expect(sampleOf('ktrdr_workers{worker_type="cpu_training",status="busy"}')).toBe(0);
   });
 
+  it("counts the workers that are turned away", () => {
+    expect(sampleOf("ktrdr_workers_refused")).toBe(1);
+  });
+
   it("counts the slots of connected workers alone", () => {
     expect(sampleOf('ktrdr_worker_slots{worker_type="backtesting"}')).toBe(4);
     expect(sampleOf('ktrdr_worker_slots{worker_type="gpu_host"}')).toBe(0);

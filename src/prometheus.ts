@@ -50,6 +50,8 @@ function writeWorkers(text: PrometheusText, metrics: RegistryMetrics): void {
   text.gauge("ktrdr_workers_available", "Workers in available state", byStatus.available ?? 0);
   text.gauge("ktrdr_workers_busy", "Workers in busy state", byStatus.busy ?? 0);
   text.gauge("ktrdr_workers_unavailable", "Workers in unavailable state", byStatus.temporarily_unavailable ?? 0);
+  const refused = workers.filter((worker) => worker.refusal !== null).length;
+  text.gauge("ktrdr_workers_refused", "Workers whose protocol version is not served", refused);
   text.gauge("ktrdr_workers", "Registered workers, by type and status", workerSamples(metrics));
   text.gauge("ktrdr_worker_slots", "Slots of connected workers, by type", slotSamples(metrics, "slots"));
   text.gauge("ktrdr_worker_slots_used", "Slots in use, by type", slotSamples(metrics, "slotsUsed"));

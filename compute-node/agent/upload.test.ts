@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { LIMITS, Problem } from "../../protocol/index.ts";
 import { FakeRegistry } from "./testing/fake-registry.ts";
@@ -102,4 +104,29 @@ describe("an upload in one request", () => {
     registry.store.fault = () => new Problem("invalid-request", "no content-length");
     expect(await upload(small)).toMatchObject({ type: "refused", retryable: false });
   });
+});
+
+describe("an upload of an operation that is traced", () => {
+  it.each([["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"], [undefined]])(
+    "carries the trace that it belongs to in its header: %s",
+    async (traceparent) => {
+      const seen: (string | string[] | undefined)[] = [];
+      const server = createServer((request, response) => {
+        seen.push(request.headers.traceparent);
+        request.resume().on("end", () => response.writeHead(201).end());
+      });
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      try {
+        const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+        const small = { sha256, mediaType: "text/plain", bytes: bytes.subarray(0, 10) };
+        const request = { url, credential: "secret", lease: leaseFor(1), ...small };
+        const traced = traceparent === undefined ? request : { ...request, traceparent };
+        expect(await uploadArtefact(traced, never)).toEqual({ type: "stored" });
+        expect(seen).toEqual([traceparent]);
+      } finally {
+        server.closeAllConnections();
+        server.close();
+      }
+    },
+  );
 });

@@ -9,7 +9,13 @@ export function sampleMetrics(): RegistryMetrics {
   return {
     workers: [
       sampleWorker({ workerId: "desk", workerType: "backtesting", status: "available", slots: 4, connected: true }),
-      sampleWorker({ workerId: "gpu", workerType: "gpu_host", status: "temporarily_unavailable", connected: false }),
+      sampleWorker({
+        workerId: "gpu",
+        workerType: "gpu_host",
+        status: "temporarily_unavailable",
+        connected: false,
+        refusal: "too old",
+      }),
     ],
     operations: { queued: 7, running: 0, completed: 2, failed: 1, cancelled: 0 },
     counters: Object.fromEntries(COUNTERS.map((name, index) => [name, index])) as RegistryMetrics["counters"],
