@@ -169,12 +169,10 @@ async function npm(words: readonly string[], environment: NodeJS.ProcessEnv): Pr
   }
 }
 
+/** What npm says first of what is wrong, without the warnings before it. */
 function firstError(text: string): string {
-  const lines = text.split("\n").map((line) => line.replace(/^npm (error|ERR!) ?(code )?/, "").trim());
-  return lines
-    .filter((line) => line !== "")
-    .slice(0, 2)
-    .join(": ");
+  const lines = text.split("\n").flatMap((line) => /^npm (?:error|ERR!) (?:code )?(.+)/.exec(line)?.[1] ?? []);
+  return lines.slice(0, 2).join(": ");
 }
 
 function noSuchVersion(wanted: string, where: string): Problem {
