@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { hashToken } from "../../cli/admin-token.ts";
 import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
 import { softwareVersion } from "../../cli/software-version.ts";
@@ -72,6 +72,9 @@ function bindings(metadata: UploadedMetadata | undefined): Record<string, unknow
   const entries = (metadata?.bindings ?? []).map(({ name, ...rest }) => [name, rest]);
   return metadata?.env ?? Object.fromEntries(entries);
 }
+
+/** Each start of Wrangler takes a second or two, and more on a machine that is busy. */
+vi.setConfig({ testTimeout: 240_000 });
 
 const deploy = (environment: NodeJS.ProcessEnv = {}, patienceMs = 60_000): Promise<Outcome> =>
   run(`node deploy/cloudflare/deploy.ts --patience-ms ${patienceMs}`, { KTRDR_URL: plane.url, ...environment });
@@ -140,6 +143,12 @@ it("a preview has a registry and a secret of its own and the previews' bucket, a
   });
   expect(cloudflare.expiryDays.get("ktrdr-artefacts-preview")).toBe(30);
   expect(cloudflare.deployments).toHaveLength(1);
+
+  const checked = await run("make deploy-check");
+  expect(checked.code, checked.stderr).toBe(0);
+  expect(checked.stdout).toMatch(
+    /--dry-run: exiting now\.[\s\S]*a preview would have:\n {2}env\.ARTEFACTS: r2_bucket ktrdr-artefacts-preview/,
+  );
 
   for (const time of ["while it is there", "and when it is gone"]) {
     const { code, stderr } = await run("make preview-delete NAME=pr-7");
