@@ -71,6 +71,7 @@ export async function packageFiles(): Promise<Files> {
     ...emitted,
     ...strategyDeclarations(ROOT),
     ["deploy/self-host/worker.js", Buffer.from(worker)],
+    ["deploy/self-host/worker-licences.txt", Buffer.from(licencesOf(worker))],
     ["package.json", json(manifest)],
     ["npm-shrinkwrap.json", json(shrinkwrap(manifest, lock))],
     ["deploy/packages-lock.json", json(wholeLock(manifest, lock))],
@@ -103,6 +104,15 @@ function javaScriptOf(path: string, modules: ReadonlySet<string>): Uint8Array {
   const source = readFileSync(join(ROOT, path), "utf8");
   const code = path.endsWith(".ts") ? stripTypeScriptTypes(source) : source;
   return Buffer.from(withJavaScriptNames(code, modules));
+}
+
+/** Of the packages that are part of a bundle: esbuild says of each file where it is from. */
+function licencesOf(bundle: string): string {
+  const places = bundle.matchAll(/^\/\/ (?:.*\/)?node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gm);
+  const names = [...new Set([...places].map(([, name]) => name))].sort();
+  return names
+    .map((name) => `${name}\n\n${readFileSync(join(ROOT, "node_modules", name, "LICENSE"), "utf8").trim()}\n`)
+    .join("\n");
 }
 
 function readJson<T>(path: string): T {

@@ -30,6 +30,8 @@ const DATA: readonly string[] = [
   "schemas",
 ];
 
+const ENTRY = "programs";
+
 /** For the editor and the compiler alone. */
 const LEFT_OUT = /(^|\/)(tsconfig\.json|[^/]*\.test\.ts)$/;
 
@@ -62,8 +64,8 @@ function threadsOf(root: string, path: string): string[] {
 async function graphOf(root: string, programs: readonly string[]): Promise<ModuleGraph> {
   const { metafile } = await build({
     absWorkingDir: root,
-    entryPoints: [...programs],
-    outdir: "unused",
+    // One entry for all of them: what many share would be printed once for each.
+    stdin: { contents: programs.map((path) => `import "./${path}";`).join("\n"), resolveDir: root, sourcefile: ENTRY },
     bundle: true,
     write: false,
     metafile: true,
@@ -75,7 +77,12 @@ async function graphOf(root: string, programs: readonly string[]): Promise<Modul
   const imported = Object.values(metafile.inputs).flatMap(({ imports }) => imports);
   const outside = imported.filter(({ path, external }) => external === true && !path.startsWith("node:"));
   const packages = new Set(outside.map(({ path }) => packageName(path)));
-  return { modules: Object.keys(metafile.inputs).sort(), packages: [...packages].sort() };
+  return {
+    modules: Object.keys(metafile.inputs)
+      .filter((path) => path !== ENTRY)
+      .sort(),
+    packages: [...packages].sort(),
+  };
 }
 
 /** `hyparquet-writer/src/metadata.js` is of `hyparquet-writer`. */

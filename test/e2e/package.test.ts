@@ -89,6 +89,14 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
       expect(JSON.stringify(doctor)).toMatch(/"check":"kernels","status":"ok"/);
     });
 
+    it("keeps compiled code in the user's cache, and leaves its own folder as it was", async () => {
+      const { ktrdr, prefix, home } = thePackage();
+      const before = filesBelow(prefix);
+      await ktrdr("--help");
+      expect(filesBelow(join(home, ".cache", "ktrdr")).length).toBeGreaterThan(0);
+      expect(filesBelow(prefix)).toEqual(before);
+    });
+
     it("validates and tests strategies on its sample prices, with the bytes of the checkout", async () => {
       const { ktrdr, home } = thePackage();
       expect(await ktrdr("data", "load", "--sample", "AAPL")).toMatchObject({ code: 0, err: "" });
