@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -167,10 +167,116 @@ describe("update-code.sh", () => {
   it("interrupts nothing: a node that is still busy keeps its release, and a later run goes on", () => {
     to("1.0.0");
     writeFileSync(join(opt, "stubborn"), "");
-    expect(to("1.1.0")).toMatchObject({ code: 4, out: "result=busy release=ktrdr-1.0.0 previous=\n" });
+    expect(to("1.1.0")).toMatchObject({
+      ...{ code: 4, out: "result=busy release=ktrdr-1.0.0 previous=\n" },
+      err: expect.stringContaining("nothing was changed, and the node takes work again"),
+    });
+    const signals = stand.calls().filter((call) => call.startsWith("systemctl kill"));
+    expect(signals.map((call) => /SIG\w+/.exec(call)?.[0])).toEqual(["SIGUSR2", "SIGCONT"]);
     expect(existsSync(join(opt, "service"))).toBe(true);
     rmSync(join(opt, "service"));
     expect(to("1.1.0").out).toBe("result=updated release=ktrdr-1.1.0 previous=ktrdr-1.0.0\n");
+  });
+
+  it("starts the node again that leaves just when its time is over, and warns of one that cannot take a drain back", () => {
+    to("1.0.0");
+    const systemctl = (onContinue: string): void =>
+      stand.program(
+        "systemctl",
+        `case "$*" in
+  *is-active*) [[ -f $KTRDR_OPT/service ]] ;;
+  kill*SIGCONT*) ${onContinue} ;;
+  start*) touch "$KTRDR_OPT/service" ;;
+esac`,
+      );
+    systemctl('rm -f "$KTRDR_OPT/service"');
+    expect(to("1.1.0")).toMatchObject({ code: 4, out: "result=busy release=ktrdr-1.0.0 previous=\n" });
+    expect(existsSync(join(opt, "service"))).toBe(true);
+    systemctl("true");
+    stand.program("curl", `echo '{"worker_status":"draining","connected":true,"slots":2,"slots_used":1}'`);
+    const old = to("1.1.0");
+    expect(old).toMatchObject({ code: 4, err: expect.stringContaining("cannot take a drain back") });
+    expect(old.err).toContain("backtesting: waits for what runs (1 of 2 slots) since ");
+  }, 30_000);
+
+  it.each(["INT", "TERM", "HUP"])("takes SIG%s while it waits for: leave the node as it was", async (signal) => {
+    to("1.0.0");
+    writeFileSync(join(opt, "stubborn"), "");
+    const { file, sha256 } = release("1.1.0");
+    const words = ["--type", "backtesting", "--drain-timeout", "0", "--archive", file, "--sha256", sha256];
+    const child = spawn("bash", [join(SCRIPTS, "update-code.sh"), ...words], {
+      env: { PATH: stand.path, HOME: folder, KTRDR_POLL_SECONDS: "0.05", KTRDR_OPT: opt, KTRDR_ETC: folder },
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+    let out = "";
+    child.stdout.on("data", (data) => {
+      out += data;
+    });
+    await expect.poll(() => stand.calls().at(-1), { timeout: 10_000 }).toContain("is-active");
+    await expect.poll(() => stand.calls().some((call) => call.includes("SIGUSR2")), { timeout: 10_000 }).toBe(true);
+    child.kill(`SIG${signal}` as NodeJS.Signals);
+    expect({ code: await ended, out }).toEqual({
+      code: 130,
+      out: "result=interrupted release=ktrdr-1.0.0 previous=\n",
+    });
+    expect(stand.calls().some((call) => call.includes("SIGCONT"))).toBe(true);
+    expect(current()).toBe("releases/ktrdr-1.0.0");
+  });
+
+  it("blames no release for a control plane that is away, nor for what was so before", () => {
+    writeFileSync(join(folder, "backtesting.yaml"), "url: http://k.example\n");
+    const answers = (plane: boolean, connected: string): void =>
+      stand.program(
+        "curl",
+        `[[ $* == *http://k.example/health* ]] && exit ${plane ? 0 : 7}
+[[ -f $KTRDR_OPT/service ]] && echo '{"connected":'"${connected}"'}'`,
+      );
+    const isNew = `$([[ -d $KTRDR_OPT/backtesting/ && $(cat "$KTRDR_OPT/backtesting/version") != 1.0.0 ]] && echo false || echo true)`;
+    to("1.0.0");
+    answers(false, isNew);
+    expect(to("1.1.0")).toMatchObject({
+      ...{ code: 0, out: "result=updated release=ktrdr-1.1.0 previous=ktrdr-1.0.0\n" },
+      err: "warning: backtesting runs, but http://k.example does not answer: it connects when that is back\n",
+    });
+    answers(true, isNew);
+    expect(to("1.2.0")).toMatchObject({
+      code: 0,
+      err: "warning: backtesting runs, and is as unconnected as it was before\n",
+    });
+    answers(true, "true");
+    to("1.0.0");
+    answers(true, isNew);
+    expect(to("1.3.0")).toMatchObject({
+      code: 3,
+      out: "result=rolled-back release=ktrdr-1.0.0 previous=ktrdr-1.3.0\n",
+    });
+  });
+
+  it("refuses what is no package, and one that does not load here, before the node hears of it", () => {
+    to("1.0.0");
+    const before = stand.calls().length;
+    const empty = join(folder, "ktrdr-1.1.0.tgz");
+    execFileSync("tar", ["-czf", empty, "--files-from", "/dev/null"]);
+    const sha256 = createHash("sha256").update(readFileSync(empty)).digest("hex");
+    expect(update("--archive", empty, "--sha256", sha256)).toMatchObject({
+      ...{ code: 1, err: expect.stringContaining("is no package of ktrdr") },
+    });
+    const odd = release("1.2.0", "import './what-is-not-there.js'");
+    expect(update("--archive", odd.file, "--sha256", odd.sha256)).toMatchObject({
+      ...{ code: 1, err: expect.stringContaining("does not start on this machine") },
+    });
+    expect(stand.calls().slice(before)).toEqual([expect.stringContaining("npm ci")]);
+    expect(current()).toBe("releases/ktrdr-1.0.0");
+  });
+
+  it("keeps two builds of one name apart", () => {
+    to("1.0.0");
+    const other = release("1.0.0", "// built anew");
+    const name = `ktrdr-1.0.0-${other.sha256.slice(0, 8)}`;
+    const result = `result=updated release=${name} previous=ktrdr-1.0.0\n`;
+    expect(update("--archive", other.file, "--sha256", other.sha256).out).toBe(result);
+    expect(readFileSync(join(opt, "backtesting", "compute-node", "main.js"), "utf8")).toBe("// built anew");
   });
 
   it("stops a busy node when it is told to", () => {
