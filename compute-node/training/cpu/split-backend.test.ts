@@ -9,7 +9,7 @@ import { openSplitBackend } from "./split-backend.ts";
 import type { ThreadedBackend } from "./threaded-backend.ts";
 
 /** Every call that can be split is. */
-const ALWAYS = { product: 1, floats: 1 };
+const ALWAYS = { network: 1, product: 1, floats: 1 };
 
 const opened: ThreadedBackend[] = [];
 function open(threadCount: number, thresholds = ALWAYS): ThreadedBackend {

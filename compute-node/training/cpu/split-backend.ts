@@ -84,7 +84,7 @@ export function openSplitBackend(
 ): ThreadedBackend {
   const sessions: SplitSession[] = [];
   const create = async (member: Member): Promise<TrainingSession> => {
-    if (largestProduct(member.network, member.options.batchRows) < thresholds.product) {
+    if (largestProduct(member.network, member.options.batchRows) < thresholds.network) {
       return new CpuSession(member, mode);
     }
     const session = await SplitSession.start(member, mode, threadCount, thresholds);

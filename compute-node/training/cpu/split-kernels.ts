@@ -6,14 +6,19 @@ import { PARTS_MAX, type SharedCalls } from "./shared-calls.ts";
 
 /** From how large on a call is shared. */
 export interface SplitThresholds {
+  /** Multiplications of a network's largest product: below it the whole network has one thread. */
+  readonly network: number;
   /** Multiplications of a product. */
   readonly product: number;
   /** Floats that an optimiser changes or a transposition moves. */
   readonly floats: number;
 }
 
-/** A tenth of a millisecond on one core: waking a helper that sleeps takes half of that. */
-export const SPLIT_THRESHOLDS: SplitThresholds = { product: 2 ** 21, floats: 2 ** 17 };
+/**
+ * A call of a tenth of a millisecond on one core: waking a helper that sleeps takes half of that. A network of 128 units
+ * a layer would win a tenth on a machine that has nothing else to do, and lose as much on one that has.
+ */
+export const SPLIT_THRESHOLDS: SplitThresholds = { network: 2 ** 22, product: 2 ** 21, floats: 2 ** 17 };
 
 /** Parts for each thread: whoever is held up takes fewer. */
 const PARTS_PER_THREAD = 4;
