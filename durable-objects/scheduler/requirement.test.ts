@@ -32,6 +32,7 @@ function workerWith(kinds: readonly string[]): WorkerRecord {
     workerType: "backtesting",
     capabilities: { slots: 1, kinds, labels: {}, datasets: [DATASET] },
     draining: false,
+    refusal: null,
   } as unknown as WorkerRecord;
 }
 
@@ -58,6 +59,14 @@ describe("a backtest of a script", () => {
       "no connected worker allows strategies in TypeScript; start one with `ktrdr node start --allow-scripts`",
     );
     expect(reason(requirementFor("rules"))).toBe("waiting for its turn");
+  });
+
+  it("says that the only workers are refused, and why", () => {
+    const old = { ...workerWith(["backtest"]), workerId: "old", refusal: "protocol version 1 is older than 2" };
+    const unreachable = () => false;
+    expect(waitingReason(requirementFor("rules"), [undefined], [old], unreachable, unreachable)).toBe(
+      "no worker of type backtesting is connected; 1 registered; old was refused: protocol version 1 is older than 2",
+    );
   });
 
   it("is of another class than one of rules, and its key is read back as it was", () => {

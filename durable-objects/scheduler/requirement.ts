@@ -150,7 +150,11 @@ export function waitingReason(
     return `no worker of type ${types} is registered; start one with \`ktrdr node start --type ${lastType}\``;
   }
   const connected = ofType.filter(reachable);
-  if (connected.length === 0) return `no worker of type ${types} is connected; ${ofType.length} registered`;
+  if (connected.length === 0) {
+    const refused = ofType.find(({ refusal }) => refusal !== null);
+    const why = refused === undefined ? "" : `; ${refused.workerId} was refused: ${refused.refusal}`;
+    return `no worker of type ${types} is connected; ${ofType.length} registered${why}`;
+  }
   const ofKind = connected.filter((worker) => worker.capabilities.kinds.includes(requirement.kind));
   if (ofKind.length === 0) return refusalOfKind(requirement);
   const unstored = requirement.datasets.filter((_, index) => stored[index] === undefined);
