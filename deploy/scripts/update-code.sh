@@ -272,5 +272,7 @@ systemctl stop "$unit" || true
 [[ -n "$before" && "$before" != "$release" ]] || end down 5
 switch_link "$type" "$before"
 switch_link "$type.previous" "$release"
+# It came up before: on a busy machine it gets longer than somebody's patience with the new one.
+((healthy_timeout > 60)) || healthy_timeout=60
 if comes_up; then end rolled-back 3; fi
 end down 5
