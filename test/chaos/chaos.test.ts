@@ -85,7 +85,7 @@ function executions(): Map<string, number> {
     const file = join(fleet.home.nodes, nodeId, "node.log");
     const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : [];
     for (const text of lines) {
-      const id = /"operationId":"([^"]+)".*"msg":"job starts"/.exec(text)?.[1];
+      const id = /"operation_id":"([^"]+)".*"msg":"job starts"/.exec(text)?.[1];
       if (id !== undefined) starts.set(id, (starts.get(id) ?? 0) + 1);
     }
   }
