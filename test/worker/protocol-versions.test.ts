@@ -98,6 +98,31 @@ describe("a node whose version is not served", () => {
     expect(history.filter((entry) => entry.type === "refused")).toEqual([expect.objectContaining({ detail: reason })]);
   });
 
+  it("is told that the control plane is the older one, with words that it does not know", async () => {
+    const node = await NodeStandIn.open("next");
+    const hello = {
+      type: "hello",
+      protocol_version: 3,
+      epoch: node.epoch,
+      jobs: [],
+      capabilities: { accelerators: 8 },
+    };
+    node.sendText(JSON.stringify([hello, { type: "telemetry" }]));
+    expect(await node.closed).toMatchObject({
+      code: 4010,
+      reason: expect.stringMatching(/version 3 is newer than .* 2$/),
+    });
+    expect((await api("GET", "/workers/next")).body).toMatchObject({ connected: false, protocol_version: 3 });
+  });
+
+  it("is refused message by message where its version is served, and its words are not", async () => {
+    const node = await NodeStandIn.open("garbled");
+    node.sendText(JSON.stringify({ type: "hello", protocol_version: 2, epoch: node.epoch, nonsense: true }));
+    expect(await node.next("refused")).toMatchObject({ reason: expect.stringContaining("not valid") });
+    expect((await api("GET", "/workers/garbled")).body).toMatchObject({ refusal: null });
+    node.close();
+  });
+
   it("gives up what it held at once, and is as any other again after an update", async () => {
     const node = await NodeStandIn.connect("downgraded");
     const other = await NodeStandIn.connect("keeper");
