@@ -44,5 +44,5 @@ it("the cost page reckons with the rows that its test measures", () => {
   const measured = /expect\(written\)\.toBe\((\d{2,})\)/.exec(test)?.[1];
   const page = readFileSync(join(ROOT, "docs", "guides", "cost.md"), "utf8");
   expect(page).toContain(`| an operation, from submission to stored result | ${measured} |`);
-  expect(page).toContain(`50 N × (${measured} + 2 + 6 + 60)`);
+  expect(page).toContain(`50 N × (${measured} + 2 + 6 + 6)`);
 });

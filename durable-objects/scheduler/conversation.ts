@@ -151,15 +151,17 @@ function about(
     sendTo(state, worker, { type: "acknowledge", operationId, attempt });
     return true;
   }
+  if (message.type === "progress") {
+    state.operations.keepProgress(operationId, message.progress);
+    tellProgress(state, operationId, message.progress, now);
+    return false;
+  }
+  if (message.type === "log") {
+    recordLogLines(state, operationId, attempt, message.lines, now);
+    return false;
+  }
   const operation = state.operations.get(operationId)!;
   switch (message.type) {
-    case "log":
-      recordLogLines(state, operationId, attempt, message.lines, now);
-      return false;
-    case "progress":
-      state.operations.update(operation, { progress: message.progress });
-      tellProgress(state, operationId, message.progress, now);
-      return false;
     case "checkpoint":
       if (!hasArtefact(state.sql, message.sha256, now)) return false;
       if (operation.checkpoint !== null) releaseArtefact(state.sql, operation.checkpoint, now);

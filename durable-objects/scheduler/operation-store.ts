@@ -204,6 +204,8 @@ export class OperationStore {
   #moments: Moments | null = null;
   /** What was over then is to come again for a clock that was set back. */
   #momentsReadAt = 0;
+  /** The newest of running operations, where it is not written yet: there may be one a second of each. */
+  readonly #progress = new Map<string, Progress>();
   /** How many are finished and kept; null: to be counted. Counting reads a row for each, and every tick asks. */
   #finishedCount: number | null = null;
 
@@ -272,8 +274,21 @@ export class OperationStore {
     return row === undefined ? undefined : toRecord(row);
   }
 
+  /** Keeps it in memory: what is written next of the operation, `writeProgress` at the latest, takes it along. */
+  keepProgress(operationId: string, progress: Progress): void {
+    this.#progress.set(operationId, progress);
+  }
+
+  /** Before anybody reads operations in order to show them, and by every tick. */
+  writeProgress(): void {
+    for (const operationId of [...this.#progress.keys()]) this.update({ operationId, status: "running" }, {});
+  }
+
   /** Writes `change`, asserting that the status may change so. */
-  update(operation: Pick<OperationRecord, "operationId" | "status">, change: OperationChange): void {
+  update(operation: Pick<OperationRecord, "operationId" | "status">, asked: OperationChange): void {
+    const progress = this.#progress.get(operation.operationId);
+    const change = progress === undefined ? asked : { progress, ...asked };
+    this.#progress.delete(operation.operationId);
     if (change.status !== undefined) {
       assert(
         SUCCESSORS[operation.status].includes(change.status),

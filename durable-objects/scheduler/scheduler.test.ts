@@ -424,6 +424,30 @@ describe("the registry's scheduler", () => {
     });
   });
 
+  it("writes progress when somebody looks, at a tick, and with whatever else is written of the operation", () => {
+    const id = registry.submit();
+    registry.connect("a");
+    const stored = (): unknown =>
+      JSON.parse(registry.sql.all<{ progress: string }>("SELECT progress FROM operations")[0]!.progress ?? "null");
+    const say = (fraction: number): void => {
+      const progress = { phase: "working", fraction, rates: {} };
+      registry.say("a", { type: "progress", operationId: id, attempt: 1, progress });
+    };
+    say(0.1);
+    expect(stored()).toBeNull();
+    expect(registry.scheduler.operation(id).progress).toMatchObject({ fraction: 0.1 });
+    expect(stored()).toMatchObject({ fraction: 0.1 });
+    say(0.2);
+    registry.scheduler.operations({}, null, 1);
+    expect(stored()).toMatchObject({ fraction: 0.2 });
+    say(0.3);
+    registry.pass(10 * SECOND);
+    expect(stored()).toMatchObject({ fraction: 0.3 });
+    say(0.4);
+    registry.say("a", { type: "complete", operationId: id, attempt: 1, result: done });
+    expect(stored()).toMatchObject({ fraction: 0.4 });
+  });
+
   describe("found by simulation", () => {
     it("does not set the alarm for a deadline that was acted upon already", () => {
       registry.connect("a");

@@ -97,7 +97,7 @@ export class Scheduler {
   submit(submissions: readonly Submission[], now: number): Outcome<AcceptedOperation[]> {
     return this.#step((state) => {
       const accepted = submissions.map((submission) => this.#accept(state, submission, now));
-      count(state.sql, "operations_submitted", accepted.length);
+      state.observations.push(["operations_submitted", accepted.length]);
       dispatch(state, now);
       const handedOut = assignedBy(state.effects);
       return accepted.map(({ operationId, status }) => ({
@@ -193,6 +193,7 @@ export class Scheduler {
   }
 
   operation(operationId: string): OperationDetail {
+    this.#state.operations.writeProgress();
     const record = this.#require(operationId);
     return describeOperationDetail(record, this.#waitingReason(record), this.#specOf(record));
   }
@@ -206,6 +207,7 @@ export class Scheduler {
     cursor: number | null,
     limit: number,
   ): { total: number; operations: Operation[]; nextCursor: number | null } {
+    this.#state.operations.writeProgress();
     const { total, records } = this.#state.operations.list(filter, cursor, limit + 1);
     const page = records.slice(0, limit);
     return {
@@ -503,6 +505,7 @@ export class Scheduler {
     this.#tally.flush();
     return this.#step((state) => {
       state.operations.forgetMoments();
+      state.operations.writeProgress();
       checkHealth(state, heartbeats, now);
       removeExpired(state, now);
       removeUnusedClasses(state);
