@@ -1,25 +1,33 @@
 /** `ktrdr doctor`: why this machine does not serve, or does not reach its control plane. */
 import type { Command } from "commander";
 import { type Context, EXIT, type GetContext } from "../context.ts";
-import type { Finding } from "../doctor.ts";
+import type { Finding } from "../doctor-judgements.ts";
 
 export function registerDoctorCommand(program: Command, getContext: GetContext): void {
   program
     .command("doctor")
     .description("look for the usual troubles of this machine, and say what to do; exit code 1 when one is found")
     .option("--gpu", "look for a GPU, also where the node is of another type")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr doctor\n  $ ktrdr doctor --gpu --json")
-    .action((options: { gpu?: boolean }) => doctor(getContext(), options.gpu === true));
+    .option("--updates", "ask whether there are newer releases for the nodes that are installed here")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ktrdr doctor\n  $ sudo ktrdr doctor --updates\n  $ ktrdr doctor --gpu --json",
+    )
+    .action((options: { gpu?: boolean; updates?: boolean }) => doctor(getContext(), options));
 }
 
-async function doctor(context: Context, asGpuHost: boolean): Promise<void> {
+async function doctor(context: Context, options: { gpu?: boolean; updates?: boolean }): Promise<void> {
   const { examine } = await import("../doctor.ts");
-  const findings = await examine(context, asGpuHost);
+  const findings = await examine(context, {
+    asGpuHost: options.gpu === true,
+    withUpdates: options.updates === true,
+  });
   const failed = findings.filter((finding) => finding.status === "failed").length;
   const warnings = findings.filter((finding) => finding.status === "warning").length;
+  const width = Math.max(...findings.map(({ check }) => check.length));
   if (failed > 0) context.exitCode = EXIT.failed;
   context.answer({ healthy: failed === 0, failed, warnings, findings }, () =>
-    [...findings.flatMap(findingLines), "", summary(failed, warnings)].join("\n"),
+    [...findings.flatMap((finding) => findingLines(finding, width)), "", summary(failed, warnings)].join("\n"),
   );
 }
 
@@ -30,9 +38,9 @@ const MARKS: Readonly<Record<Finding["status"], string>> = {
   skipped: "-      ",
 };
 
-function findingLines({ check, status, detail, cure }: Finding): string[] {
-  const line = `${MARKS[status]}  ${check.padEnd(13)}  ${detail}`;
-  return cure === undefined ? [line] : [line, `${" ".repeat(24)}cure: ${cure}`];
+function findingLines({ check, status, detail, cure }: Finding, width: number): string[] {
+  const line = `${MARKS[status]}  ${check.padEnd(width)}  ${detail}`;
+  return cure === undefined ? [line] : [line, `${" ".repeat(width + 11)}cure: ${cure}`];
 }
 
 function summary(failed: number, warnings: number): string {

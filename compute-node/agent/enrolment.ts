@@ -14,7 +14,8 @@ import {
 
 const REQUEST_TIMEOUT_MS = 10_000;
 
-const storedCredential = z.strictObject({
+/** The file `credential.json` in a node's folder. */
+export const storedCredential = z.strictObject({
   /** The control plane that issued it; it is sent to no other. */
   url: z.string(),
   workerId: z.string(),
