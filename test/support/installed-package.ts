@@ -9,6 +9,7 @@ import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
 const NPM_LIMIT_MS = 120_000;
 /** What npm says of a registry that it cannot reach. */
 const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED)\b/;
+const WAYS_OUT = /^(npm_config_(cache|registry|cafile|userconfig|proxy|https_proxy|noproxy)|(https?|no)_proxy)$/i;
 
 export interface Ran {
   readonly code: number | null;
@@ -47,7 +48,7 @@ export async function installPackage(): Promise<InstalledPackage | null> {
       HOME: home,
     });
     const words = ["install", "--global", "--prefix", prefix, "--no-audit", "--no-fund", "--prefer-offline", tarball];
-    const installed = await run("npm", words, { env: { ...environment(), npm_config_cache: npmCache() } });
+    const installed = await run("npm", words, { env: { ...environment(), ...npmEnvironment() } });
     if (installed.code !== 0 && UNREACHABLE.test(installed.err) && !process.env.CI) {
       remove();
       return null;
@@ -65,9 +66,10 @@ export async function installPackage(): Promise<InstalledPackage | null> {
   }
 }
 
-/** Downloads may be shared; nothing else of the real home is seen. */
-export function npmCache(): string {
-  return process.env.npm_config_cache ?? join(homedir(), ".npm");
+/** How npm gets out of here, and its downloads, which may be shared; nothing else of the real home is seen. */
+export function npmEnvironment(): NodeJS.ProcessEnv {
+  const ways = Object.entries(process.env).filter(([name]) => WAYS_OUT.test(name));
+  return { npm_config_cache: join(homedir(), ".npm"), ...Object.fromEntries(ways) };
 }
 
 /** Resolves when it has ended, however it did. */

@@ -175,7 +175,7 @@ export class Site {
     const starts = new Map<string, number>();
     for (const machine of this.nodes.values()) {
       for (const line of (await machine.journal(WORKER_UNIT)).split("\n")) {
-        const id = /"operationId":"([^"]+)".*"msg":"job starts"/.exec(line)?.[1];
+        const id = /"operation_id":"([^"]+)".*"msg":"job starts"/.exec(line)?.[1];
         if (id !== undefined) starts.set(id, (starts.get(id) ?? 0) + 1);
       }
     }

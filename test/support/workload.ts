@@ -15,6 +15,8 @@ const EVERY_MS = 200;
 /** Every so many is a backtest; the others wait. */
 const BACKTEST_EVERY = 8;
 const PATIENCE_MS = 200;
+/** The largest page of operations. */
+const OPEN_AT_MOST = 200;
 /** Which bars the fleet has. */
 const DATA = { symbol: "SP500", timeframe: "1d" };
 
@@ -31,7 +33,8 @@ export interface PhaseCount {
   readonly seconds: number;
   readonly accepted: number;
   readonly completed: number;
-  readonly handedOutAgain: number;
+  /** Starts of jobs on nodes. */
+  readonly started: number;
   readonly faults: readonly string[];
 }
 
@@ -81,26 +84,37 @@ export class Workload {
     return this.#jobs.size;
   }
 
-  async ended(withinMs: number): Promise<void> {
-    await until(withinMs, "every operation ended", async () => {
-      const open = ["queued", "running"].map((status) => this.#client().listOperations({ status, limit: 1 }));
-      return (await Promise.all(open)).every(({ total }) => total === 0);
-    });
+  /** What is queued or running now. */
+  async open(): Promise<Set<string>> {
+    const pages = ["queued", "running"].map((status) => this.#client().listOperations({ status, limit: OPEN_AT_MOST }));
+    const found = (await Promise.all(pages)).flatMap(({ operations }) => operations);
+    if (found.length >= OPEN_AT_MOST)
+      throw new Error(`${found.length} operations are open: the fleet does not keep up`);
+    return new Set(found.map(({ operationId }) => operationId));
   }
 
-  /** A count for each phase, in order; `faults` names what was lost, ended twice, or has other bytes than a local run. */
-  async counts(): Promise<PhaseCount[]> {
+  async ended(withinMs: number): Promise<void> {
+    await until(withinMs, "every operation ended", async () => (await this.open()).size === 0);
+  }
+
+  /**
+   * A count for each phase, in order; `starts` says how often each operation was started, `mayRunAgain` where more than once
+   * is right. `faults` names what was lost, ended or ran twice, or has other bytes than a local run.
+   */
+  async counts(starts: ReadonlyMap<string, number>, mayRunAgain: ReadonlySet<string>): Promise<PhaseCount[]> {
     this.#endPhase();
     const counts = [...this.#seconds].map(([phase, seconds]) => ({
-      ...{ phase, seconds, accepted: 0, completed: 0, handedOutAgain: 0, faults: [] as string[] },
+      ...{ phase, seconds, accepted: 0, completed: 0, started: 0, faults: [] as string[] },
     }));
     for (const [operationId, job] of this.#jobs) {
       const count = counts.find(({ phase }) => phase === job.phase)!;
       const fault = await this.#faultOf(operationId, job);
+      const started = starts.get(operationId) ?? 0;
       count.accepted++;
-      count.handedOutAgain += (await this.#client().operation(operationId)).attempt - 1;
+      count.started += started;
       if (fault === null) count.completed++;
       else count.faults.push(fault);
+      if (started !== 1 && !mayRunAgain.has(operationId)) count.faults.push(`${operationId} ran ${started} times`);
     }
     return counts;
   }
