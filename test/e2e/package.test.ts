@@ -28,7 +28,7 @@ import {
   filesBelow,
   type InstalledPackage,
   installPackage,
-  npmCache,
+  npmEnvironment,
   type Ran,
   run,
 } from "../support/installed-package.ts";
@@ -284,7 +284,7 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
       const { folder, tarball, environment } = thePackage();
       const release = join(folder, "release");
       mkdirSync(release);
-      const options = { cwd: release, env: { ...environment(), npm_config_cache: npmCache() } };
+      const options = { cwd: release, env: { ...environment(), ...npmEnvironment() } };
       const steps = [
         ["tar", "-xzf", tarball, "--strip-components=1"],
         [process.execPath, "deploy/packages-for.js", "worker", "."],

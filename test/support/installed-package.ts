@@ -9,6 +9,13 @@ import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
 const NPM_LIMIT_MS = 120_000;
 /** What npm says of a registry that it cannot reach. */
 const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED)\b/;
+/** npm would try for minutes to reach a registry that is not there. */
+const PATIENCE = [
+  "--prefer-offline",
+  "--fetch-retries=1",
+  "--fetch-retry-mintimeout=1000",
+  "--fetch-retry-maxtimeout=5000",
+];
 const WAYS_OUT = /^(npm_config_(cache|registry|cafile|userconfig|proxy|https_proxy|noproxy)|(https?|no)_proxy)$/i;
 
 export interface Ran {
@@ -47,7 +54,7 @@ export async function installPackage(): Promise<InstalledPackage | null> {
       PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
       HOME: home,
     });
-    const words = ["install", "--global", "--prefix", prefix, "--no-audit", "--no-fund", "--prefer-offline", tarball];
+    const words = ["install", "--global", "--prefix", prefix, "--no-audit", "--no-fund", ...PATIENCE, tarball];
     const installed = await run("npm", words, { env: { ...environment(), ...npmEnvironment() } });
     if (installed.code !== 0 && UNREACHABLE.test(installed.err) && !process.env.CI) {
       remove();
