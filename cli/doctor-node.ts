@@ -17,8 +17,8 @@ import {
 } from "./doctor-judgements.ts";
 import { installedSettings, type Machine, type ServiceStatus, serviceStatus } from "./node-service.ts";
 import { findUpdate, installedRelease } from "./node-update.ts";
-import { unitName } from "./service-files.ts";
 import { softwareVersion } from "./software-version.ts";
+import { unitName } from "./unit-paths.ts";
 
 /** Its checks carry the type in their names, such as `backtesting: service`. */
 export async function examineNode(machine: Machine, type: WorkerType, withUpdates: boolean): Promise<Finding[]> {

@@ -282,6 +282,21 @@ describe("ktrdr node", () => {
     ]);
   });
 
+  it("drain asks the node to leave, and drain --off takes that back", async () => {
+    const environment = { KTRDR_HOME: folder, PATH: stand.path, KTRDR_ETC: folder };
+    writeFileSync(join(folder, "gpu_host.yaml"), "url: http://k.example\n");
+    for (const words of [
+      ["node", "drain"],
+      ["node", "drain", "--off"],
+    ]) {
+      expect(await runCommand(words, testSurroundings(environment))).toBe(0);
+    }
+    const unit = "ktrdr-worker@gpu_host.service";
+    expect(stand.calls()).toEqual(
+      ["USR2", "CONT"].map((name) => `systemctl kill --kill-who=main --signal=SIG${name} ${unit}`),
+    );
+  });
+
   it("install without a token says where one comes from", async () => {
     const { code, err } = await ktrdr("install", "--url", "https://k.example", "--root", join(folder, "image"));
     expect(code).toBe(1);

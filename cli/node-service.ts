@@ -20,22 +20,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ResolvedSettings, resolveSettings } from "../compute-node/agent/index.ts";
 import { Problem } from "../protocol/problem.ts";
 import { WORKER_TYPES, type WorkerType } from "../protocol/workers.ts";
+import { mainProgram, type ServiceFile, type ServiceLimits, serviceFiles } from "./service-files.ts";
+import { makeLink, type ServiceLink, throughLinks } from "./service-links.ts";
 import {
   cachePath,
+  codeLink,
   dropInFolder,
-  mainProgram,
-  type ServiceFile,
-  type ServiceLimits,
   SYSUSERS_PATH,
-  serviceFiles,
   settingsPath,
   statePath,
+  UNIT_CODE,
   UNIT_TEMPLATE_PATH,
   UPDATE_UNIT_PATH,
   unitName,
-} from "./service-files.ts";
-import { codeLink, makeLink, type ServiceLink, throughLinks } from "./service-links.ts";
-import { UNIT_CODE } from "./unit-paths.ts";
+} from "./unit-paths.ts";
 
 const HEALTHY_WITHIN_MS = 30_000;
 const POLL_MS = 200;
@@ -279,7 +277,16 @@ export function installedSettings(machine: Machine, type: WorkerType): ResolvedS
 
 /** Asks the node to finish what it holds, take nothing new, and leave. It stays down until it is started again. */
 export function drainService(machine: Machine, type: WorkerType): void {
-  run(machine, "systemctl", ["kill", "--kill-who=main", "--signal=SIGUSR2", unitName(type)]);
+  signal(machine, type, "SIGUSR2");
+}
+
+/** Takes that back, while the node is still there. */
+export function undrainService(machine: Machine, type: WorkerType): void {
+  signal(machine, type, "SIGCONT");
+}
+
+function signal(machine: Machine, type: WorkerType, name: string): void {
+  run(machine, "systemctl", ["kill", "--kill-who=main", `--signal=${name}`, unitName(type)]);
 }
 
 /**

@@ -13,7 +13,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { build } from "esbuild";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ROLES } from "../deploy/packages-for.ts";
 import { findProgram, type StandIns, standIns } from "../deploy/testing/stand-ins.ts";
 import { installedRelease, judge, requireWritable } from "./node-update.ts";
 import { runCommand } from "./program.ts";
@@ -230,6 +232,26 @@ esac`,
     expect(code).toBe(2);
     expect(err).toContain("a whole number of seconds");
   });
+});
+
+it("loads nothing for a control plane that its role has no package of", async () => {
+  const programs = ["cli/main.ts", "cli/program.ts", "cli/commands/node-update.ts", "cli/node-update.ts"];
+  const root = join(import.meta.dirname, "..");
+  const { metafile } = await build({
+    ...{ absWorkingDir: root, entryPoints: programs, outdir: "unused", write: false, metafile: true },
+    ...{ bundle: true, packages: "external", platform: "node", format: "esm", logLevel: "error" },
+  });
+  const seen = new Set(programs);
+  const packages = new Set<string>();
+  for (const path of seen) {
+    for (const { path: imported, kind, external } of metafile.inputs[path].imports) {
+      if (kind === "dynamic-import" || imported.startsWith("node:")) continue;
+      if (external === true) packages.add(imported);
+      else seen.add(imported);
+    }
+  }
+  expect(seen.size).toBeGreaterThan(20);
+  expect([...packages].filter((name) => !ROLES["control-plane"].includes(name))).toEqual([]);
 });
 
 describe("what is installed", () => {

@@ -17,14 +17,13 @@ import {
 import { tmpdir } from "node:os";
 import { basename, delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
+import type { NodeSettings } from "../compute-node/agent/index.ts";
 import { Problem } from "../protocol/problem.ts";
 import type { WorkerType } from "../protocol/workers.ts";
 import { listenForInterrupts } from "./interrupt.ts";
-import { installedSettings, type Machine } from "./node-service.ts";
+import type { Machine } from "./node-service.ts";
 import { type FetchedRelease, fetchRelease, findRelease, type Hashes, type Release } from "./release-source.ts";
-import { UNIT_TEMPLATE_PATH } from "./service-files.ts";
-import { codeLink } from "./service-links.ts";
-import { UNIT_CODE } from "./unit-paths.ts";
+import { codeLink, UNIT_CODE, UNIT_TEMPLATE_PATH } from "./unit-paths.ts";
 import { compareVersions } from "./version-order.ts";
 
 /** What a machine may run of ktrdr. */
@@ -111,7 +110,7 @@ export async function findUpdate(
   installed: InstalledRelease,
   { to, from, hashes }: UpdateWish,
 ): Promise<Found> {
-  const source = from ?? sourceOf(machine, type);
+  const source = from ?? (await sourceOf(machine, type));
   if (source === null && installed.isPrivate) {
     throw new Problem(
       "invalid-request",
@@ -133,15 +132,21 @@ export function judge(installed: InstalledRelease, version: string, sha256: stri
   return sha256 === null || sha256 === installed.sha256 ? "current" : "other";
 }
 
-function sourceOf(machine: Machine, type: UpdateType): string | null {
+async function sourceOf(machine: Machine, type: UpdateType): Promise<string | null> {
   const said = machine.environment.KTRDR_UPDATE_SOURCE;
   if (said) return said;
-  return type === "control_plane" ? null : installedSettings(machine, type).settings.updateSource;
+  return type === "control_plane" ? null : (await settingsOf(machine, type)).updateSource;
 }
 
 /** Whether the node's settings let the service update itself. */
-export function mayUpdateItself(machine: Machine, type: WorkerType): boolean {
-  return installedSettings(machine, type).settings.autoUpdate;
+export async function mayUpdateItself(machine: Machine, type: WorkerType): Promise<boolean> {
+  return (await settingsOf(machine, type)).autoUpdate;
+}
+
+/** Loaded for nodes alone: a control plane's release has no packages of theirs. */
+async function settingsOf(machine: Machine, type: WorkerType): Promise<NodeSettings> {
+  const { installedSettings } = await import("./node-service.ts");
+  return installedSettings(machine, type).settings;
 }
 
 /** With the Node, and with it the npm, that the units use. */

@@ -3,36 +3,19 @@ import { readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { stringify } from "yaml";
 import { type NodeSettings, type ResolvedSettings, SETTINGS, type SettingName } from "../compute-node/agent/index.ts";
-import type { WorkerType } from "../protocol/workers.ts";
-import { UNIT_CODE, UNIT_NODE, UNIT_PROGRAM } from "./unit-paths.ts";
+import {
+  dropInFolder,
+  SYSUSERS_PATH,
+  settingsPath,
+  UNIT_CODE,
+  UNIT_NODE,
+  UNIT_PROGRAM,
+  UNIT_TEMPLATE_PATH,
+  UPDATE_UNIT_PATH,
+  unitName,
+} from "./unit-paths.ts";
 
 const UNIT_FOLDER = join(import.meta.dirname, "..", "deploy", "systemd");
-
-export const UNIT_TEMPLATE_PATH = "/etc/systemd/system/ktrdr-worker@.service";
-/** Started by the other when the control plane no longer takes the node's version. */
-export const UPDATE_UNIT_PATH = "/etc/systemd/system/ktrdr-update@.service";
-export const SYSUSERS_PATH = "/etc/sysusers.d/ktrdr.conf";
-
-export function unitName(type: WorkerType): string {
-  return `ktrdr-worker@${type}.service`;
-}
-
-export function settingsPath(type: WorkerType): string {
-  return `/etc/ktrdr/${type}.yaml`;
-}
-
-export function statePath(type: WorkerType): string {
-  return `/var/lib/ktrdr/${type}`;
-}
-
-export function cachePath(type: WorkerType): string {
-  return `/var/cache/ktrdr/${type}`;
-}
-
-/** The folder of what is said for this type alone. */
-export function dropInFolder(type: WorkerType): string {
-  return `/etc/systemd/system/${unitName(type)}.d`;
-}
 
 export interface ServiceFile {
   readonly path: string;

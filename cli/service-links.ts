@@ -5,8 +5,7 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { WORKER_TYPES, type WorkerType } from "../protocol/workers.ts";
-import { settingsPath } from "./service-files.ts";
-import { UNIT_CODE, UNIT_NODE } from "./unit-paths.ts";
+import { codeLink, settingsPath, UNIT_NODE } from "./unit-paths.ts";
 import { compareVersions } from "./version-order.ts";
 
 export interface ServiceLink {
@@ -42,10 +41,6 @@ function programLinks(prefix: string, nodePath: string): ServiceLink[] {
     target: name === "node" ? nodePath : join(dirname(nodePath), name),
   }));
   return links.filter(({ path, target }) => existsSync(target) && !leadsTo(`${prefix}${path}`, target));
-}
-
-export function codeLink(type: string): string {
-  return UNIT_CODE.replace("%i", type);
 }
 
 /** The path with the link in it followed, for one that is about to be made. */

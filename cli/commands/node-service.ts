@@ -25,6 +25,7 @@ interface InstallOptions {
 interface ServiceOptions {
   type?: WorkerType;
   root?: string;
+  off?: boolean;
   purge?: boolean;
 }
 
@@ -55,9 +56,9 @@ export function registerNodeServiceCommands(node: Command, getContext: GetContex
   serviceCommand(node, "status", "the nodes that systemd keeps on this machine, and how they are").action(
     (options: ServiceOptions) => showStatus(getContext(), options),
   );
-  serviceCommand(node, "drain", "let a node finish what it runs, and leave").action((options: ServiceOptions) =>
-    drain(getContext(), options),
-  );
+  serviceCommand(node, "drain", "let a node finish what it runs, and leave")
+    .option("--off", "take that back, while the node is still there")
+    .action((options: ServiceOptions) => drain(getContext(), options));
   serviceCommand(node, "uninstall", "stop a node and remove its service")
     .option("--purge", "remove its market data and its credential too")
     .option("--root <folder>", "from a tree that will be a machine")
@@ -268,7 +269,12 @@ async function showStatus(context: Context, { type }: ServiceOptions): Promise<v
 async function drain(context: Context, options: ServiceOptions): Promise<void> {
   const machine = machineOf(context, undefined);
   const type = await oneType(machine, options.type);
-  const { drainService } = await import("../node-service.ts");
+  const { drainService, undrainService } = await import("../node-service.ts");
+  if (options.off === true) {
+    undrainService(machine, type);
+    context.answer({ worker_type: type, draining: false }, () => `The ${type} node takes work again.`);
+    return;
+  }
   drainService(machine, type);
   context.answer(
     { worker_type: type, draining: true },

@@ -137,7 +137,7 @@ async function updateOne(context: Context, type: UpdateType, options: UpdateOpti
   const machine = machineOf(context);
   const before = installedRelease(machine, type);
   const none = { workerType: type, before, version: before.version, verdict: null, origin: null, exitCode: 0 };
-  if (options.automatic === true && type !== "control_plane" && !mayUpdateItself(machine, type)) {
+  if (options.automatic === true && type !== "control_plane" && !(await mayUpdateItself(machine, type))) {
     context.note(`${type}: auto_update is off, so nothing is done. By hand: ktrdr node update --type ${type}`);
     return { ...none, result: "current" };
   }

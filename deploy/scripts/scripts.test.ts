@@ -224,6 +224,25 @@ esac`,
     expect(current()).toBe("releases/ktrdr-1.0.0");
   });
 
+  it("leaves the node as it was when nobody listens any more, as after a lost connection", async () => {
+    to("1.0.0");
+    writeFileSync(join(opt, "stubborn"), "");
+    const { file, sha256 } = release("1.1.0");
+    const words = ["--type", "backtesting", "--drain-timeout", "0", "--archive", file, "--sha256", sha256];
+    stand.program("curl", `echo '{"worker_status":"busy","connected":true,"slots":2,"slots_used":'$RANDOM'}'`);
+    const child = spawn("bash", [join(SCRIPTS, "update-code.sh"), ...words], {
+      env: { PATH: stand.path, HOME: folder, KTRDR_POLL_SECONDS: "0.05", KTRDR_OPT: opt, KTRDR_ETC: folder },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    await expect.poll(() => stand.calls().some((call) => call.includes("SIGUSR2")), { timeout: 10_000 }).toBe(true);
+    child.stdout.destroy();
+    child.stderr.destroy();
+    expect(await ended).toBe(130);
+    expect(stand.calls().some((call) => call.includes("SIGCONT"))).toBe(true);
+    expect(current()).toBe("releases/ktrdr-1.0.0");
+  });
+
   it("blames no release for a control plane that is away, nor for what was so before", () => {
     writeFileSync(join(folder, "backtesting.yaml"), "url: http://k.example\n");
     const answers = (plane: boolean, connected: string): void =>

@@ -6,7 +6,8 @@
 #
 #   --install-only          put the code in place, and start nothing: for a machine that is no node yet
 #   --drain-timeout S       how long the node may finish what it runs (600; 0 for as long as it takes); then it takes
-#                           work again, and nothing was interrupted. So it does after Ctrl-C
+#                           work again, and nothing was interrupted. So it does after Ctrl-C,
+#                           and when the connection over which it was asked for is lost
 #   --interrupt             stop the node when that time is over; the registry hands its work to another one
 #   --healthy-timeout S     how long the new release may take to connect (60); then the one before comes back
 #
@@ -24,7 +25,8 @@ archive='' sha256='' type='' rollback=no install_only=no interrupt=no drain_time
 PROGRESS_SECONDS=30
 RESUME_SECONDS=10
 
-say() { printf '%s\n' "$*" >&2; }
+# To whoever still listens.
+say() { printf '%s\n' "$*" >&2 || true; }
 
 fail() {
   printf 'error: %s\n  cure: %s\n' "$1" "$2" >&2
@@ -101,7 +103,7 @@ is_active() { systemctl is-active --quiet "$unit"; }
 is_down() { ! is_active; }
 
 end() {
-  printf 'result=%s release=%s previous=%s\n' "$1" "$(link_target "$type")" "$(link_target "$type.previous")"
+  printf 'result=%s release=%s previous=%s\n' "$1" "$(link_target "$type")" "$(link_target "$type.previous")" || true
   exit "$2"
 }
 
@@ -147,7 +149,7 @@ tell() {
 
 # Undoes a drain, so that a node never stays half drained. One that has left meanwhile is started again.
 take_work_again() {
-  trap '' INT TERM HUP
+  trap '' INT TERM HUP PIPE
   systemctl kill --kill-who=main --signal=SIGCONT "$unit" 2> /dev/null || true
   within "$RESUME_SECONDS" is_settled || true
   if is_down; then
@@ -185,7 +187,8 @@ drain() {
   local drain_since=$SECONDS drain_began
   drain_began=$(date +%H:%M:%S)
   note_connection || true
-  trap interrupted INT TERM HUP
+  # PIPE: whoever asked for this is no longer there.
+  trap interrupted INT TERM HUP PIPE
   systemctl kill --kill-who=main --signal=SIGUSR2 "$unit"
   until is_down; do
     if note_connection; then tell; fi
@@ -258,7 +261,7 @@ if [[ "$before" == "$release" ]] && is_active && is_healthy; then end unchanged 
 
 drain
 # From here on, whatever is half done is worse than waiting for its end.
-trap '' INT TERM HUP
+trap '' INT TERM HUP PIPE
 [[ -z "$before" || "$before" == "$release" ]] || switch_link "$type.previous" "$before"
 switch_link "$type" "$release"
 if comes_up; then
