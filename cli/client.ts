@@ -286,7 +286,7 @@ function parseAnswer<T>(form: Wire<T>, text: string, url: string, path: string):
   const json = jsonOrUndefined(text);
   if (json === undefined) throw notKtrdr(url, `${path} is not JSON`);
   try {
-    return form.parse(json, `answer of ${path}`);
+    return form.parseAnswer(json, `answer of ${path}`);
   } catch (error) {
     throw notKtrdr(url, Problem.from(error).message);
   }

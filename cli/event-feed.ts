@@ -75,7 +75,7 @@ export async function* eventsIn(stream: ReadableStream<Uint8Array>): AsyncGenera
     rest = blocks.pop() ?? "";
     for (const block of blocks) {
       const data = block.split("\n").find((line) => line.startsWith("data: "));
-      if (data !== undefined) yield eventWire.parse(JSON.parse(data.slice("data: ".length)), "event").eventId;
+      if (data !== undefined) yield eventWire.parseAnswer(JSON.parse(data.slice("data: ".length)), "event").eventId;
     }
   }
 }

@@ -77,4 +77,14 @@ describe("the wire's spelling", () => {
     const assign = { type: "assign" as const, ...lease, spec, checkpoint: null };
     expect(toNode.parse(JSON.parse(JSON.stringify(toNode.encode(assign))))).toEqual(assign);
   });
+
+  it("of an answer may have keys that a newer server adds, at any depth, and no other faults", () => {
+    const answers = wire(
+      z.strictObject({ workerId: z.string(), items: z.array(z.strictObject({ leaseMs: z.int() })) }),
+    );
+    const newer = { worker_id: "a", added: 1, items: [{ lease_ms: 5, also_added: {} }, { lease_ms: 6 }] };
+    expect(answers.parseAnswer(newer, "answer")).toEqual({ workerId: "a", items: [{ leaseMs: 5 }, { leaseMs: 6 }] });
+    expect(() => answers.parse(newer)).toThrow(/added/);
+    expect(() => answers.parseAnswer({ ...newer, worker_id: 7 }, "answer")).toThrow(/worker_id/);
+  });
 });

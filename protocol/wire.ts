@@ -13,6 +13,11 @@ export interface Wire<T> {
   readonly schema: z.ZodType<T>;
   /** JSON value → checked value. Throws a `Problem` (`invalid-request`) that lists every fault with its wire path. */
   parse(json: unknown, subject?: string): T;
+  /**
+   * As `parse`, for what a server answers: keys that it knows and this version does not are left out, so that a control plane
+   * may be newer than those who ask it.
+   */
+  parseAnswer(json: unknown, subject: string): T;
   /** JSON value that `encode` made → value, unchecked: for what was checked before it was stored. */
   decode(json: unknown): T;
   /** Value → JSON value. The value is trusted: it was parsed, or made by typed code. */
@@ -149,20 +154,36 @@ function tried(options: readonly z.core.$ZodType[]): Codec {
 export function wire<S extends z.ZodType>(schema: S): Wire<z.output<S>> {
   return {
     schema: schema as unknown as z.ZodType<z.output<S>>,
-    parse(json, subject = "request body") {
-      const result = schema.safeParse(codecOf(schema).decode(json));
-      if (result.success) return result.data;
-      const issues = issuesOf(result.error).map((issue) => ({ ...issue, path: toSnakeCase(issue.path ?? "") }));
-      const first = issues[0];
-      throw new Problem("invalid-request", `The ${subject} is not valid: ${describe(first)}`, {
-        issues,
-        cure:
-          issues.length > 1 ? `Correct the ${issues.length} faults listed under issues.` : "Correct it and try again.",
-      });
+    parse: (json, subject = "request body") => checked(schema.safeParse(codecOf(schema).decode(json)), subject),
+    parseAnswer(json, subject) {
+      const answer = codecOf(schema).decode(json);
+      const first = schema.safeParse(answer);
+      return checked(!first.success && dropUnknown(answer, first.error) ? schema.safeParse(answer) : first, subject);
     },
     decode: (json) => codecOf(schema).decode(json) as z.output<S>,
     encode: (value) => codecOf(schema).encode(value),
   };
+}
+
+/** Throws a `Problem` that lists every fault with its wire path. */
+function checked<T>(result: z.ZodSafeParseResult<T>, subject: string): T {
+  if (result.success) return result.data;
+  const issues = issuesOf(result.error).map((issue) => ({ ...issue, path: toSnakeCase(issue.path ?? "") }));
+  throw new Problem("invalid-request", `The ${subject} is not valid: ${describe(issues[0])}`, {
+    issues,
+    cure: issues.length > 1 ? `Correct the ${issues.length} faults listed under issues.` : "Correct it and try again.",
+  });
+}
+
+/** Takes the keys that `error` calls unknown out of `value`; says whether there were any. */
+function dropUnknown(value: unknown, error: z.ZodError): boolean {
+  let found = false;
+  for (const issue of error.issues) {
+    if (issue.code !== "unrecognized_keys") continue;
+    const holder = issue.path.reduce<unknown>((part, key) => (part as Record<PropertyKey, unknown>)[key], value);
+    for (const key of issue.keys) found = Reflect.deleteProperty(holder as object, key) || found;
+  }
+  return found;
 }
 
 function describe(issue: { path?: string; message: string } | undefined): string {

@@ -106,7 +106,7 @@ async function register(options: EnrolmentOptions, bearer: string, signal: Abort
 
 function parseAnswer(url: string, text: string) {
   try {
-    return wire(registerResponse).parse(JSON.parse(text), "answer to the registration");
+    return wire(registerResponse).parseAnswer(JSON.parse(text), "answer to the registration");
   } catch (error) {
     const cause = `its answer is not a registration's: ${error instanceof Error ? error.message : String(error)}`;
     throw new EnrolmentFailure(unreachable(url, cause), false);

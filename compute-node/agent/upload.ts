@@ -85,7 +85,10 @@ async function sendRound(request: UploadRequest, signal: AbortSignal): Promise<R
   const body = JSON.stringify(openWire.encode({ bytes: bytes.byteLength, mediaType }));
   const opened = await ask(request, { method: "POST", path: "/uploads", body }, signal);
   if (!isGood(opened)) return outcomeOf(opened);
-  const { stored, partBytes, parts } = openedWire.parse(JSON.parse(opened.text), "answer to the opening of an upload");
+  const { stored, partBytes, parts } = openedWire.parseAnswer(
+    JSON.parse(opened.text),
+    "answer to the opening of an upload",
+  );
   if (stored) return { type: "stored" };
   for (let offset = 0, partNumber = 1; offset < bytes.byteLength; offset += partBytes, partNumber++) {
     const part = bytes.subarray(offset, offset + partBytes);
