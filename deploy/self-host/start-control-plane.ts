@@ -1,7 +1,8 @@
 /**
  * The control plane as a service or in a container: what `ktrdr up` does on a desk. Makes the admin token at the first start
  * (or takes KTRDR_TOKEN), keeps it in `<KTRDR_HOME>/credentials.json`, and serves on KTRDR_HOST and KTRDR_PORT, its
- * machine's metrics on KTRDR_METRICS_PORT where that is set. With KTRDR_ENROLMENT_FILE it writes an enrolment token there, as a node's settings file, a new one each day.
+ * machine's metrics on KTRDR_METRICS_PORT where that is set. With KTRDR_ENROLMENT_FILE it writes an enrolment token there, as a
+ * node's settings file, and with KTRDR_SCRAPE_TOKEN_FILE a viewer's token for Prometheus; new ones each day.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
