@@ -83,6 +83,17 @@ describe("the links that the units go through", () => {
     expect(existsSync(`${root()}/opt/ktrdr/backtesting/package.json`)).toBe(true);
   });
 
+  it("leave alone a Node whose whole folder is linked, where a link in it is the system's", () => {
+    const { nodePath } = installed("1.0.0");
+    mkdirSync(join(folder, "system", "bin"), { recursive: true });
+    symlinkSync("/etc/alternatives/node", join(folder, "system", "bin", "node"));
+    mkdirSync(`${root()}/opt/ktrdr`, { recursive: true });
+    symlinkSync(join(folder, "system"), `${root()}/opt/ktrdr/node`);
+    make(missing("1.0.0"));
+    expect(readlinkSync(join(folder, "system", "bin", "node"))).toBe("/etc/alternatives/node");
+    expect(existsSync(nodePath)).toBe(true);
+  });
+
   it("are followed before they are made", () => {
     const links = [{ path: "/opt/ktrdr/backtesting", target: "/usr/lib/node_modules/ktrdr" }];
     expect(throughLinks("/opt/ktrdr/backtesting/compute-node/main.js", links)).toBe(

@@ -33,9 +33,10 @@ export function missingLinks(
   return [...programLinks(prefix, nodePath), ...code].filter(({ path }) => isFree(`${prefix}${path}`));
 }
 
-/** npm stands beside its Node, and an update needs both. Node's own release, unpacked there, stays as it is. */
+/** npm stands beside its Node, and an update needs both. A Node that somebody put or linked there stays as it is. */
 function programLinks(prefix: string, nodePath: string): ServiceLink[] {
-  if (nodePath === UNIT_NODE || !isFree(`${prefix}${UNIT_NODE}`)) return [];
+  const folder = join(dirname(UNIT_NODE), "..");
+  if (nodePath === UNIT_NODE || isLink(`${prefix}${folder}`) || !isFree(`${prefix}${UNIT_NODE}`)) return [];
   const links = ["node", "npm"].map((name) => ({
     path: join(dirname(UNIT_NODE), name),
     target: name === "node" ? nodePath : join(dirname(nodePath), name),

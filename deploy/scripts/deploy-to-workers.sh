@@ -9,7 +9,7 @@
 #   --ref REF               what to deploy (KTRDR_BRANCH, else HEAD)
 #   --archive FILE          a release that build-release.sh made, in place of --ref
 #   --rollback              back to the release that each node had before
-#   --drain-timeout S       how long a node may finish what it runs (600)
+#   --drain-timeout S       how long a node may finish what it runs (600); then it takes work again, and is reported as busy
 #   --interrupt             stop a node that is not done by then; its work goes to another one
 #   --healthy-timeout S     how long a node may take to connect (60); then its old release comes back
 #   --dry-run               say what would be done, and do nothing
