@@ -152,7 +152,7 @@ export function judgeSocket({ url, bearer, subprotocols, refused }: SocketTarget
   });
 }
 
-export function judgeNoSocket(reason: string): Judgement {
+function judgeNoSocket(reason: string): Judgement {
   return {
     status: "failed",
     detail: `HTTPS works, and a WebSocket to the same address does not open: ${reason}.`,

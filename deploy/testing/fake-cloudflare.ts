@@ -2,11 +2,12 @@
  * Cloudflare's API, as far as the real Wrangler asks it here: buckets, secrets, deployments and previews of one account. It
  * keeps what it was told, so a test can read what would have been made.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-export const ACCOUNT = "0123456789abcdef0123456789abcdef";
-const SUBDOMAIN = "example";
+const ACCOUNT = "0123456789abcdef0123456789abcdef";
+/** Nobody's: what is asked there does not answer. */
+const SUBDOMAIN = "ktrdr-stand-in-of-a-test";
 
 /** What Wrangler uploads beside the code: bindings, migrations, annotations. */
 export interface UploadedMetadata {
@@ -17,7 +18,6 @@ export interface UploadedMetadata {
 }
 
 export interface FakeCloudflare {
-  readonly server: Server;
   /** For the environment of Wrangler. */
   readonly environment: Readonly<Record<string, string>>;
   readonly buckets: Set<string>;
@@ -44,7 +44,6 @@ export async function fakeCloudflare(previewUrl = "https://preview.invalid"): Pr
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const state: FakeCloudflare = {
-    server,
     environment: {
       CLOUDFLARE_API_BASE_URL: `http://127.0.0.1:${port}`,
       CLOUDFLARE_API_TOKEN: "a-token",

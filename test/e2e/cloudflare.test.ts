@@ -123,8 +123,10 @@ it("make deploy takes the version before back when the new one does not serve, a
   expect([cloudflare.deployments.length, cloudflare.serving]).toEqual([2, 0]);
 
   cloudflare.isRollbackRefused = true;
-  const stuck = await deploy({ CI: "true" }, 0);
+  // Without an address of one's own it is the one that Wrangler names.
+  const stuck = await deploy({ CI: "true", KTRDR_URL: "" }, 0);
   expect(stuck.code).toBe(1);
+  expect(stuck.stderr).toMatch(/It does not serve \(.*https:\/\/ktrdr\.ktrdr-stand-in-of-a-test\.workers\.dev/);
   expect(stuck.stderr).toMatch(/the version before did not come back: .*A Durable Object migration lies in between/s);
 });
 

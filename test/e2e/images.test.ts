@@ -39,7 +39,7 @@ describe.skipIf(lack !== null)(`the images${lack === null ? "" : ` (skipped: ${l
     folder = mkdtempSync(join(tmpdir(), "ktrdr-images-"));
     const base = baseTree(join(tmpdir(), "ktrdr-image-base"));
     images = new ImageBuilder(folder, base, PROJECT_FOLDER, join(PROJECT_FOLDER, "deploy/docker/Dockerfile"));
-  }, 180_000);
+  }, 300_000);
   afterAll(async () => {
     // Nodes first, then the control plane, as Compose does it.
     for (const child of children.toReversed()) await stopped(child);
@@ -84,7 +84,7 @@ describe.skipIf(lack !== null)(`the images${lack === null ? "" : ` (skipped: ${l
       const tools = "ls /app/node_modules | grep -E '^(assemblyscript|typescript|wrangler|vitest)$'";
       expect(images.run(image, ["sh", "-c", `${sources}; ${tools}`]).stdout, image).toBe("");
     }
-  }, 240_000);
+  }, 480_000);
 
   it("run as a user without rights, on a system that it cannot change", () => {
     const { stdout: words } = images.run("worker", [
@@ -150,7 +150,7 @@ describe.skipIf(lack !== null)(`the images${lack === null ? "" : ` (skipped: ${l
     expect(inside.status, inside.stderr).toBe(0);
     expect(JSON.parse(inside.stdout)).toMatchObject({ workers: [{ worker_id: "in-a-container" }] });
     for (const child of children.toReversed()) expect(await stopped(child), output.get(child)).toBe(0);
-  }, 180_000);
+  }, 300_000);
 });
 
 /** Its exit status after SIGTERM. */
