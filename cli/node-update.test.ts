@@ -1,5 +1,6 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -180,6 +181,19 @@ describe.skipIf(findProgram("flock") === null)("ktrdr node update (skipped witho
     expect((await update(["--automatic"], { update_source: shelf() })).code).toBe(0);
     const again = await update(["--automatic"], { update_source: shelf() });
     expect(again).toMatchObject({ code: 1, err: expect.stringContaining("There is nothing newer than 1.0.1") });
+  });
+
+  it("waits its turn when it comes by itself, and says that another one runs when somebody is there to read it", async () => {
+    runs("1.0.0");
+    const file = pack("1.1.0");
+    const lock = spawn("flock", [join(opt, "update.lock"), "sh", "-c", "echo locked; sleep 1"]);
+    await once(lock.stdout, "data");
+    const byHand = await update(["--from", file]);
+    expect(byHand).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("error: another update runs on this machine"),
+    });
+    expect((await update(["--automatic"], { update_source: shelf() })).out).toContain("runs 1.1.0");
   });
 
   it("asks no registry for a ktrdr that never came from one", async () => {

@@ -194,6 +194,8 @@ export interface SwitchOptions {
   readonly drainTimeoutS: number | null;
   readonly interrupt: boolean;
   readonly healthyTimeoutS: number | null;
+  /** Lets another update of this machine end first; otherwise that is an error. */
+  readonly waitsItsTurn: boolean;
 }
 
 export interface Switched {
@@ -223,6 +225,7 @@ export async function switchRelease(
     ...["--drain-timeout", String(options.drainTimeoutS ?? 0)],
     ...(options.healthyTimeoutS === null ? [] : ["--healthy-timeout", String(options.healthyTimeoutS)]),
     ...(options.interrupt ? ["--interrupt"] : []),
+    ...(options.waitsItsTurn ? ["--wait"] : []),
   ];
   const { code, out, faults } = await runScript(words, machine.environment, note);
   const line = /^result=(\S+) release=(.*) previous=(.*)$/m.exec(out);

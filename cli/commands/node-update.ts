@@ -195,11 +195,13 @@ async function nothingNewer({ before, origin, version }: Outcome): Promise<never
   });
 }
 
-function switchOptions({ drainTimeout, healthyTimeout, interrupt }: UpdateOptions): SwitchOptions {
+/** Types of one machine that are too old are all told so at once. */
+function switchOptions({ drainTimeout, healthyTimeout, interrupt, automatic }: UpdateOptions): SwitchOptions {
   return {
     drainTimeoutS: drainTimeout ?? null,
     healthyTimeoutS: healthyTimeout ?? null,
     interrupt: interrupt === true,
+    waitsItsTurn: automatic === true,
   };
 }
 

@@ -10,6 +10,7 @@
 #                           and when the connection over which it was asked for is lost
 #   --interrupt             stop the node when that time is over; the registry hands its work to another one
 #   --healthy-timeout S     how long the new release may take to connect (60); then the one before comes back
+#   --wait                  for another update of this machine to end; otherwise that is an error
 #
 # FILE is a package, ktrdr-….tgz, from build-release.sh or a registry. TYPE is backtesting, cpu_training or gpu_host, or
 # control_plane on the machine that serves the fleet. Releases lie side by side below /opt/ktrdr/releases; the link
@@ -21,7 +22,7 @@ set -euo pipefail
 
 opt=${KTRDR_OPT:-/opt/ktrdr}
 etc=${KTRDR_ETC:-/etc/ktrdr}
-archive='' sha256='' type='' rollback=no install_only=no interrupt=no drain_timeout=600 healthy_timeout=60
+archive='' sha256='' type='' rollback=no install_only=no interrupt=no wait=no drain_timeout=600 healthy_timeout=60
 PROGRESS_SECONDS=30
 RESUME_SECONDS=10
 
@@ -38,6 +39,7 @@ while (($# > 0)); do
     --rollback) rollback=yes; shift; continue ;;
     --install-only) install_only=yes; shift; continue ;;
     --interrupt) interrupt=yes; shift; continue ;;
+    --wait) wait=yes; shift; continue ;;
   esac
   (($# >= 2)) || fail "$1 needs a value, or is unknown" "See the top of update-code.sh."
   case "$1" in
@@ -232,6 +234,7 @@ remove_unused() {
 PATH=$opt/node/bin:$PATH
 mkdir -p "$opt/releases"
 exec 9> "$opt/update.lock"
+if [[ $wait == yes ]]; then flock 9; fi
 flock --nonblock 9 || fail "another update runs on this machine" "Wait until it has ended."
 
 before=$(link_target "$type")
