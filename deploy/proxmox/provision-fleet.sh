@@ -7,6 +7,7 @@
 #   --plan FILE         the lines that `ktrdr config plan` printed elsewhere, for a host without Node
 #   --archive FILE      the release, from build-release.sh; made here when left out
 #   --at-once N         containers in work at the same time (4)
+#   --gpu-device PATH   a device of this host for its nodes of type gpu_host; repeat for more
 #   --dry-run           check everything, print the commands, change nothing
 #
 # First each node is checked; at the first wrong network, taken name or taken address nothing is made at all.
@@ -16,6 +17,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=deploy/scripts/common.sh
 source "$ROOT/deploy/scripts/common.sh"
 
+gpu_devices=()
 fleet_file='' plan_file='' archive='' at_once=4
 DRY_RUN=no
 while (($# > 0)); do
@@ -23,6 +25,7 @@ while (($# > 0)); do
     --plan) plan_file=$(value "$@"); shift 2 ;;
     --archive) archive=$(value "$@"); shift 2 ;;
     --at-once) at_once=$(value "$@"); shift 2 ;;
+    --gpu-device) gpu_devices+=(--device "$(value "$@")"); shift 2 ;;
     --dry-run) DRY_RUN=yes; shift ;;
     --help) help_of "$0"; exit ;;
     -*) fail "unknown option: $1" "See --help." ;;
@@ -49,9 +52,11 @@ provision() {
   IFS=, read -r id ip type cores memory_mb template_id storage bridge subnet gateway backend_url <<< "$1"
   shift
   [[ -n "$backend_url" ]] || fail "the plan's line for \"$id\" is too short" "Make it with: ktrdr config plan"
+  local devices=()
+  [[ "$type" != gpu_host ]] || devices=("${gpu_devices[@]}")
   "$ROOT/deploy/proxmox/provision-worker.sh" "$id" "$type" "$ip" --cores "$cores" --memory-mb "$memory_mb" \
     --template-id "$template_id" --storage "$storage" --bridge "$bridge" --subnet "$subnet" --gateway "$gateway" \
-    --backend-url "$backend_url" "$@"
+    --backend-url "$backend_url" "${devices[@]}" "$@"
 }
 
 for line in "${lines[@]}"; do

@@ -17,6 +17,8 @@
 #   --memory-mb N       memory (8192)
 #   --template-id ID    the template (9000)
 #   --vmid ID           the container's number (the cluster's next free one)
+#   --device PATH       a device of this host that the node may use, such as /dev/dri/renderD128; repeat for more. A gpu_host
+#                       needs its GPU: for NVIDIA /dev/nvidia0, /dev/nvidiactl and /dev/nvidia-uvm
 #   --check             look whether it could be made, and change nothing
 #   --dry-run           the same, and print the commands
 #
@@ -26,7 +28,7 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=deploy/scripts/common.sh
 source "$ROOT/deploy/scripts/common.sh"
 
-words=()
+words=() devices=()
 archive='' backend_url=http://192.168.1.100:8787 subnet=192.168.1.0/24 gateway=192.168.1.1 bridge=vmbr0 storage=''
 cores=4 memory_mb=8192 template_id=9000 vmid='' check=no
 DRY_RUN=no
@@ -42,6 +44,7 @@ while (($# > 0)); do
     --memory-mb) memory_mb=$(value "$@"); shift 2 ;;
     --template-id) template_id=$(value "$@"); shift 2 ;;
     --vmid) vmid=$(value "$@"); shift 2 ;;
+    --device) devices+=("$(value "$@")"); shift 2 ;;
     --check) check=yes; shift ;;
     --dry-run) DRY_RUN=yes; shift ;;
     --help) help_of "$0"; exit ;;
@@ -64,6 +67,10 @@ for pair in "--cores $cores" "--memory-mb $memory_mb" "--template-id $template_i
   # shellcheck disable=SC2086 # A flag and its number.
   whole_number $pair
 done
+for device in "${devices[@]}"; do
+  [[ "$device" =~ ^/dev/[A-Za-z0-9/_-]+$ && -e "$device" ]] || fail "\"$device\" is no device of this host" "Look for it with: ls /dev/dri /dev/nvidia*"
+done
+[[ "$type" != gpu_host ]] || ((${#devices[@]} > 0)) || fail "a gpu_host needs the host's GPU" "Name it with --device, such as /dev/dri/renderD128."
 need pct pvesh ping flock
 pct config "$template_id" 2> /dev/null | grep -q '^template: 1' \
   || fail "there is no template $template_id" "Make it with: deploy/proxmox/create-base-template.sh --template-id $template_id"
@@ -116,8 +123,10 @@ clone() {
 }
 [[ -n "$found" ]] || clone
 
+device_words=()
+for index in "${!devices[@]}"; do device_words+=("--dev$index" "path=${devices[index]},mode=0666"); done
 run pct set "$vmid" --cores "$cores" --memory "$memory_mb" --features nesting=1 --onboot 1 \
-  --net0 "name=eth0,bridge=$bridge,ip=$ip/${subnet#*/},gw=$gateway"
+  --net0 "name=eth0,bridge=$bridge,ip=$ip/${subnet#*/},gw=$gateway" "${device_words[@]}"
 if ! pct status "$vmid" 2> /dev/null | grep -q running; then run pct start "$vmid"; fi
 if [[ $DRY_RUN == yes ]]; then
   say "would put the release in place, install the service ktrdr-worker@$type as $id, and wait until it is connected"
@@ -128,6 +137,19 @@ fi
 pct exec "$vmid" -- bash -c 'for _ in $(seq 60); do [[ -d /run/systemd/system ]] && exit 0; sleep 1; done; exit 1' \
   || fail "container $vmid does not come up" "Look at it with: pct console $vmid"
 pct exec "$vmid" -- bash -c 'ssh-keygen -A > /dev/null && systemctl restart ssh'
+
+if [[ "$type" == gpu_host ]]; then
+  # The Vulkan loader, and the drivers of AMD and Intel. NVIDIA's libraries have to be of the host's version, so they are not put in here.
+  vulkan=(libvulkan1 libxext6)
+  if [[ "${devices[*]}" == */dev/nvidia* ]]; then
+    say "$id: install NVIDIA's driver of this host's version in container $vmid, with --no-kernel-modules; \`ktrdr doctor\` there finds the GPU then."
+  else
+    vulkan+=(mesa-vulkan-drivers)
+  fi
+  # shellcheck disable=SC2016 # For the shell in the container.
+  pct exec "$vmid" -- bash -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"' \
+    install "${vulkan[@]}"
+fi
 
 target=/opt/ktrdr/incoming/$(basename "$archive")
 pct exec "$vmid" -- mkdir -p /opt/ktrdr/incoming

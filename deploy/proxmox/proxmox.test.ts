@@ -167,6 +167,12 @@ describe("provision-worker.sh", () => {
       "is no URL",
     ],
     ["a taken number", ["1", "backtesting", "192.168.1.201", "--vmid", "9000"], "container 9000 is taken"],
+    ["a GPU node without a GPU", ["1", "gpu_host", "192.168.1.221"], "a gpu_host needs the host's GPU"],
+    [
+      "a device that is not there",
+      ["1", "gpu_host", "192.168.1.221", "--device", "/dev/nvidia77"],
+      '"/dev/nvidia77" is no device of this host',
+    ],
     ["a missing template", ["1", "backtesting", "192.168.1.201", "--template-id", "9001"], "there is no template 9001"],
     ["words that are missing", ["1", "backtesting"], "ID, TYPE and IP are needed"],
     [
@@ -180,6 +186,24 @@ describe("provision-worker.sh", () => {
     expect(err).toContain(message);
     expect(err).toContain("  cure: ");
     expect(changes()).toEqual([]);
+  });
+
+  it("gives a gpu_host the host's devices and the Vulkan loader, and Mesa's drivers where they are not NVIDIA's", () => {
+    const { code, out, err } = provision(
+      "1",
+      "gpu_host",
+      "192.168.1.221",
+      "--device",
+      "/dev/null",
+      "--device",
+      "/dev/zero",
+    );
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(changes()[1]).toMatch(/ --dev0 path=\/dev\/null,mode=0666 --dev1 path=\/dev\/zero,mode=0666$/);
+    expect(changes().find((call) => call.includes("apt-get install"))).toMatch(
+      / install libvulkan1 libxext6 mesa-vulkan-drivers$/,
+    );
+    expect(out).toContain("is a node");
   });
 
   it("stops at a name, an address or a machine that is there already", () => {
@@ -245,6 +269,18 @@ describe("provision-fleet.sh", () => {
     expect(out).toMatch(/^w1 .* failed$/m);
     expect(out).toMatch(/^w2 .* not-tried$/m);
     expect(err).toContain("1 nodes could not be made, so the rest was not tried");
+  });
+
+  it("gives its GPU devices to nodes of type gpu_host alone", () => {
+    const plan = join(folder, "plan.txt");
+    const line = (id: string, host: number, type: string): string =>
+      `${id},192.168.1.${host},${type},4,8192,9000,local-lvm,vmbr0,192.168.1.0/24,192.168.1.1,http://k:8787\n`;
+    writeFileSync(plan, line("w1", 201, "backtesting") + line("g1", 221, "gpu_host"));
+    expect(fleet("--plan", plan).err).toContain("nothing was made, since g1 could not be");
+    const { code, out } = fleet("--plan", plan, "--gpu-device", "/dev/null", "--dry-run");
+    expect(code).toBe(0);
+    const sets = out.split("\n").filter((each) => each.startsWith("would run: pct set"));
+    expect(sets.map((each) => each.includes("--dev0 path=/dev/null"))).toEqual([false, true]);
   });
 
   it("changes nothing in a dry run", () => {
