@@ -201,7 +201,7 @@ export class ImageBuilder {
     words: readonly string[],
     settings = new Settings(),
   ): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
-    const cache = spawnSync("npm", ["config", "get", "cache"], { encoding: "utf8" }).stdout.trim();
+    const cache = npmSetting("cache");
     const script = [
       ...this.#mounted(name),
       'mount -t tmpfs tmpfs "$root/tmp"',
@@ -215,7 +215,8 @@ export class ImageBuilder {
       env: {
         ...waysOut(),
         ...{ PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", NPM_CACHE: cache },
-        ...{ npm_config_cache: "/tmp/npm", npm_config_update_notifier: "false", DEBIAN_FRONTEND: "noninteractive" },
+        ...{ npm_config_cache: "/tmp/npm", npm_config_registry: npmSetting("registry") },
+        ...{ npm_config_update_notifier: "false", DEBIAN_FRONTEND: "noninteractive" },
         ...settings.environment,
         ...settings.arguments,
       },
@@ -270,9 +271,13 @@ class Settings {
   }
 }
 
-/** Proxies and npm's registry, as this machine has them. */
+function npmSetting(name: string): string {
+  return spawnSync("npm", ["config", "get", name], { encoding: "utf8", stdio: STDIO }).stdout.trim();
+}
+
+/** Proxies, as this machine has them. */
 function waysOut(): NodeJS.ProcessEnv {
-  const names = /^(https?_proxy|no_proxy|npm_config_registry|node_extra_ca_certs)$/i;
+  const names = /^(https?_proxy|no_proxy|node_extra_ca_certs)$/i;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => names.test(name)));
 }
 
