@@ -64,7 +64,9 @@ export async function openBackend(
 function openCpu({ fast, seeds = 1 }: Pick<TrainSpec, "fast" | "seeds">, threads: number): OpenBackend {
   const mode = fast ? "fast" : "exact";
   if (threads === 1) return { backend: cpuBackend(mode), close: () => Promise.resolve() };
-  const backend = seeds === 1 ? openSplitBackend(threads, mode) : openThreadedBackend(Math.min(seeds, threads), mode);
+  const beside = Math.min(seeds, threads);
+  const each = Math.floor(threads / beside);
+  const backend = seeds === 1 ? openSplitBackend(threads, mode) : openThreadedBackend(beside, mode, each);
   return { backend, close: () => backend.close() };
 }
 

@@ -21,7 +21,7 @@ export class TrainingTurns {
   get threadCount(): number {
     const sessions = this.learning.map(({ session }) => session);
     const beside = new Set(sessions.flatMap(({ thread }) => thread ?? [])).size;
-    return Math.max(1, beside, ...sessions.map(({ threadCount }) => threadCount ?? 1));
+    return Math.max(1, beside) * Math.max(1, ...sessions.map(({ threadCount }) => threadCount ?? 1));
   }
 
   /**

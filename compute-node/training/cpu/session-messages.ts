@@ -3,9 +3,17 @@ import type { ProblemDetails } from "../../../protocol/problem.ts";
 import type { KernelMode } from "../kernels/kernels.ts";
 import type { BatchRequest, BatchResults, Evaluation, LearntState, Member } from "../network.ts";
 
+/** What a session begins with. */
+export interface SessionOrder {
+  readonly member: Member;
+  readonly mode: KernelMode;
+  /** That compute each of its batches. */
+  readonly threadCount: number;
+}
+
 /** `session` numbers the sessions of a thread, `call` its questions. */
 export type ThreadRequest = { readonly session: number; readonly call: number } & (
-  | { readonly kind: "create"; readonly member: Member; readonly mode: KernelMode }
+  | ({ readonly kind: "create" } & SessionOrder)
   | { readonly kind: "train"; readonly request: BatchRequest }
   | { readonly kind: "evaluate"; readonly rows: Uint32Array }
   | { readonly kind: "getState" }

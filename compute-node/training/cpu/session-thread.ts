@@ -1,8 +1,9 @@
 /** A thread that holds sessions and does what a threaded backend asks, one thing after the other. */
 import { parentPort } from "node:worker_threads";
 import { Problem } from "../../../protocol/problem.ts";
-import { CpuSession } from "./session.ts";
+import type { CpuSession } from "./session.ts";
 import type { ThreadAnswer, ThreadRequest, ThreadValue } from "./session-messages.ts";
+import { createCpuSession } from "./split-backend.ts";
 
 if (parentPort === null) throw new Error("session-thread.ts runs as a thread of a threaded backend.");
 const port = parentPort;
@@ -10,7 +11,8 @@ const sessions = new Map<number, CpuSession>();
 
 async function answer(request: ThreadRequest): Promise<ThreadValue> {
   if (request.kind === "create") {
-    sessions.set(request.session, new CpuSession(request.member, request.mode));
+    const { member, mode, threadCount } = request;
+    sessions.set(request.session, await createCpuSession(member, mode, threadCount));
     return null;
   }
   const session = sessions.get(request.session);
@@ -26,6 +28,7 @@ async function answer(request: ThreadRequest): Promise<ThreadValue> {
       await session.setState(request.state);
       return null;
     case "dispose":
+      session.dispose();
       sessions.delete(request.session);
       return null;
   }

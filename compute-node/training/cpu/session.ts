@@ -123,4 +123,7 @@ export class CpuSession implements TrainingSession {
 
   /** The memory goes with the object. */
   dispose(): void {}
+
+  /** The same, and resolves when nothing of it is left. */
+  async close(): Promise<void> {}
 }

@@ -1,12 +1,13 @@
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Member, NetworkSpec, OptimiserSpec } from "../network.ts";
 import { ADAM, exampleMember } from "../testing.ts";
 import { TrainingRun } from "../train.ts";
-import { trainAll } from "../turns.ts";
+import { TrainingTurns, trainAll } from "../turns.ts";
 import { cpuBackend } from "./backend.ts";
 import { openSplitBackend } from "./split-backend.ts";
-import type { ThreadedBackend } from "./threaded-backend.ts";
+import { openThreadedBackend, type ThreadedBackend } from "./threaded-backend.ts";
 
 /** Every call that can be split is. */
 const ALWAYS = { network: 1, product: 1, floats: 1 };
@@ -21,13 +22,18 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((backend) => backend.close()));
 });
 
+/** Of millions of bytes: to show how they differ would take minutes. */
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
 async function outcome(backend: Parameters<typeof TrainingRun.create>[0], member: Member) {
   const run = await TrainingRun.create(backend, member, "data");
   await trainAll([run]);
   const evaluation = await run.session.evaluate(member.set.validation);
-  const checkpoint = await run.checkpoint();
+  const checkpoint = sha256(await run.checkpoint());
   run.session.dispose();
-  return { checkpoint, evaluation };
+  return { checkpoint, outputs: sha256(new Uint8Array(evaluation.outputs.buffer)), loss: evaluation.loss };
 }
 
 const width = fc.integer({ min: 1, max: 40 });
@@ -89,6 +95,27 @@ describe("A network whose layers are split over threads", () => {
     session.dispose();
     expect(await outcome(backend, member)).toEqual(await outcome(cpuBackend(), member));
   });
+
+  it("may be one of several, each with helpers of its own, and moves between their threads", async () => {
+    const shape = { kind: "mlp", inputs: 30, hidden: [512, 300], outputs: 3 } as const;
+    const members = [1, 2, 3].map((seed) => {
+      const member = memberOf({ ...shape, activation: "relu", dropout: 0, batchNorm: false }, ADAM, 40);
+      return { ...member, options: { ...member.options, seed, epochs: seed === 2 ? 1 : 4 } };
+    });
+    const backend = openThreadedBackend(2, "exact", 2);
+    opened.push(backend);
+    const runs = await TrainingRun.createPopulation(backend, members, "data");
+    const turns = new TrainingTurns(runs);
+    expect(turns.threadCount).toBe(4);
+    while (turns.learning.length > 0) await turns.advance(4);
+    await trainAll(runs);
+    const alone = await TrainingRun.createPopulation(cpuBackend(), members, "data");
+    await trainAll(alone);
+    for (const [index, run] of runs.entries()) {
+      expect(sha256(await run.checkpoint())).toBe(sha256(await alone[index].checkpoint()));
+    }
+    expect(new Set(runs.map(({ session }) => session.thread)).size).toBe(2);
+  }, 30_000);
 
   it("is computed by one thread where it is too small", async () => {
     const shape = {

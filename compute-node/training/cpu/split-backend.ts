@@ -58,8 +58,7 @@ class SplitSession extends CpuSession {
     return this.#fault === null ? super.trainBatches(request) : Promise.reject(this.#fault);
   }
 
-  /** Resolves when the helpers have ended. */
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     await Promise.all(this.#helpers.map((helper) => helper.terminate()));
   }
 
@@ -73,6 +72,26 @@ async function ready(helper: Worker): Promise<void> {
   if (said !== "ready") throw new Problem("unavailable", `A training thread ended with code ${said}.`);
 }
 
+/** So many threads as pay for each of its batches: 1 where its layers are small. */
+export function threadsFor(
+  { network, options }: Member,
+  threadCount: number,
+  thresholds: SplitThresholds = SPLIT_THRESHOLDS,
+): number {
+  return largestProduct(network, options.batchRows) < thresholds.network ? 1 : threadCount;
+}
+
+/** `threadCount` counts the calling thread, which computes too. */
+export async function createCpuSession(
+  member: Member,
+  mode: KernelMode,
+  threadCount: number,
+  thresholds: SplitThresholds = SPLIT_THRESHOLDS,
+): Promise<CpuSession> {
+  if (threadCount === 1) return new CpuSession(member, mode);
+  return SplitSession.start(member, mode, threadCount, thresholds);
+}
+
 /**
  * `threadCount` counts the calling thread, which computes too. The bytes are those of one thread. A network that is too
  * small for it has one thread.
@@ -82,12 +101,9 @@ export function openSplitBackend(
   mode: KernelMode = "exact",
   thresholds: SplitThresholds = SPLIT_THRESHOLDS,
 ): ThreadedBackend {
-  const sessions: SplitSession[] = [];
+  const sessions: CpuSession[] = [];
   const create = async (member: Member): Promise<TrainingSession> => {
-    if (largestProduct(member.network, member.options.batchRows) < thresholds.network) {
-      return new CpuSession(member, mode);
-    }
-    const session = await SplitSession.start(member, mode, threadCount, thresholds);
+    const session = await createCpuSession(member, mode, threadsFor(member, threadCount, thresholds), thresholds);
     sessions.push(session);
     return session;
   };

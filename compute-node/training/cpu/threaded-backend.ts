@@ -15,7 +15,8 @@ import type {
   TrainingSession,
   TrainingSet,
 } from "../network.ts";
-import type { ThreadAnswer, ThreadRequest, ThreadValue } from "./session-messages.ts";
+import type { SessionOrder, ThreadAnswer, ThreadRequest, ThreadValue } from "./session-messages.ts";
+import { threadsFor } from "./split-backend.ts";
 
 type WithoutNumbers<Request> = Request extends unknown ? Omit<Request, "session" | "call"> : never;
 
@@ -98,21 +99,23 @@ interface Home {
 }
 
 class ThreadSession implements TrainingSession {
-  readonly #member: Member;
-  readonly #mode: KernelMode;
+  readonly #order: SessionOrder;
   readonly #threads: readonly SessionThread[];
   #home: Home;
 
-  private constructor(member: Member, mode: KernelMode, threads: readonly SessionThread[], home: Home) {
-    this.#member = member;
-    this.#mode = mode;
+  private constructor(order: SessionOrder, threads: readonly SessionThread[], home: Home) {
+    this.#order = order;
     this.#threads = threads;
     this.#home = home;
   }
 
   /** In the thread of that number. */
-  static async create(member: Member, mode: KernelMode, threads: readonly SessionThread[], thread: number) {
-    return new ThreadSession(member, mode, threads, await begin(threads[thread], member, mode));
+  static async create(order: SessionOrder, threads: readonly SessionThread[], thread: number) {
+    return new ThreadSession(order, threads, await begin(threads[thread], order));
+  }
+
+  get threadCount(): number {
+    return this.#order.threadCount;
   }
 
   get thread(): number {
@@ -120,7 +123,7 @@ class ThreadSession implements TrainingSession {
   }
 
   async moveTo(thread: number): Promise<void> {
-    const home = await begin(this.#threads[thread], this.#member, this.#mode);
+    const home = await begin(this.#threads[thread], this.#order);
     const state = await this.getState();
     this.dispose();
     this.#home = home;
@@ -128,7 +131,7 @@ class ThreadSession implements TrainingSession {
   }
 
   async trainBatches({ order, firstBatch, batchCount, learningRate }: BatchRequest): Promise<BatchResults> {
-    const { batchRows } = this.#member.options;
+    const { batchRows } = this.#order.member.options;
     // Only the rows of these batches travel.
     const rows = order.slice(firstBatch * batchRows, (firstBatch + batchCount) * batchRows);
     const request = { order: rows, firstBatch: 0, batchCount, learningRate };
@@ -157,9 +160,9 @@ class ThreadSession implements TrainingSession {
   }
 }
 
-async function begin(thread: SessionThread, member: Member, mode: KernelMode): Promise<Home> {
+async function begin(thread: SessionThread, order: SessionOrder): Promise<Home> {
   const session = thread.nextSession();
-  await thread.ask(session, { kind: "create", member, mode });
+  await thread.ask(session, { kind: "create", ...order });
   return { thread, session };
 }
 
@@ -170,9 +173,10 @@ export interface ThreadedBackend extends TrainingBackend {
 
 /**
  * A backend of at most `threadCount` threads, which take members in turn; a thread starts with its first member. Each has
- * its share of the heap that the calling thread may have.
+ * its share of the heap that the calling thread may have. A large network's batches are split over `threadsEach`, its own
+ * among them.
  */
-export function openThreadedBackend(threadCount: number, mode: KernelMode = "exact"): ThreadedBackend {
+export function openThreadedBackend(threadCount: number, mode: KernelMode = "exact", threadsEach = 1): ThreadedBackend {
   const threads: SessionThread[] = [];
   let members = 0;
   let isClosed = false;
@@ -180,7 +184,7 @@ export function openThreadedBackend(threadCount: number, mode: KernelMode = "exa
     if (isClosed) throw new Error("the threaded backend is closed");
     const thread = members++ % threadCount;
     if (threads.length === thread) threads.push(new SessionThread(thread, heapShareMb(threadCount)));
-    return ThreadSession.create(member, mode, threads, thread);
+    return ThreadSession.create({ member, mode, threadCount: threadsFor(member, threadsEach) }, threads, thread);
   };
   return {
     name: mode === "exact" ? "cpu" : "cpu-fast",
