@@ -76,7 +76,9 @@ describe("usage", () => {
     [["backtest", "s.yaml", "--from", "yesterday"], "It is a day such as 2020-03-01", "--help"],
     [["backtest", "s.yaml", "--set", "fast"], "fast_period=20", "--help"],
     [["backtest", "s.yaml", "--local", "--detach"], "exclude each other", "--help"],
-    [["workers", "drian", "x"], "", ""],
+    [["workers", "drian", "x"], "unknown command 'drian'", "Did you mean drain?"],
+    [["ops", "log", "op_1"], "unknown command 'log'", "Did you mean logs?"],
+    [["ops", "list", "op_1"], "too many arguments for 'list'", "--help"],
   ])("%j is wrong usage, exit code 2", async (words, message, cure) => {
     const { code, out, err } = await run(words);
     expect(code).toBe(2);

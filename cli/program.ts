@@ -1,5 +1,6 @@
 /** The command tree, and what its ends mean: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 import { Command, CommanderError } from "commander";
+import { closestName } from "../compute-node/strategy/closest-name.ts";
 import { registerBacktestCommand } from "./commands/backtest.ts";
 import { registerBackupCommands } from "./commands/backup.ts";
 import { registerBatchCommand } from "./commands/batch.ts";
@@ -84,8 +85,22 @@ export function createProgram(surroundings: Surroundings, contextOf: (options: G
     .exitOverride();
   const getContext = (): Context => contextOf(program.opts<GlobalOptions>());
   for (const register of ORDER) register(program, getContext);
+  for (const group of program.commands) nameUnknownCommands(group);
   program.addHelpText("after", FIRST_STEPS);
   return program;
+}
+
+/** `ktrdr ops lgos` means a command of the group, and is no argument for the one that runs when none is named. */
+function nameUnknownCommands(group: Command): void {
+  const names = group.commands.map((command) => command.name());
+  for (const command of group.commands.filter((each) => each.registeredArguments.length === 0)) {
+    command.allowExcessArguments().hook("preAction", (_, { args: [word] }) => {
+      if (word === undefined) return;
+      if (names.includes(group.args[0] ?? "")) command.error(`error: too many arguments for '${command.name()}'`);
+      const closest = closestName(word, names);
+      group.error(`error: unknown command '${word}'${closest === null ? "" : `\n(Did you mean ${closest}?)`}`);
+    });
+  }
 }
 
 const FIRST_STEPS = `
