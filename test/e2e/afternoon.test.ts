@@ -23,7 +23,7 @@ const OLD_NODE = "n3";
 const NODES = [...NEW_NODES, OLD_NODE];
 const CALM_MS = 2_000;
 
-const whyNot = Machine.whyNot();
+const whyNot = await Machine.whyNot();
 
 let folder: string;
 let releases: Record<"old" | "first" | "second" | "broken", Release>;
