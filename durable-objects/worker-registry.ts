@@ -12,7 +12,6 @@ import {
   type Lease,
   type ModelVersion,
   makeToken,
-  type NodeMessage,
   type Operation,
   type OperationDetail,
   type OperationEvent,
@@ -20,7 +19,6 @@ import {
   type ProblemDetails,
   type PublishDatasetRequest,
   type PublishModelRequest,
-  type Refusal,
   type RegisterRequest,
   type RegisterResponse,
   type Role,
@@ -33,11 +31,11 @@ import {
 } from "../protocol/index.ts";
 import { ArtefactCollection } from "./artefact-collection.ts";
 import { Authorization } from "./authorization.ts";
-import { attachmentOf, Connections, closeQuietly, sendFrames, setAttachment } from "./connections.ts";
+import { Connections, closeQuietly } from "./connections.ts";
 import { durableSql } from "./durable-sql.ts";
 import type { Environment } from "./environment.ts";
 import { Followers, isFollower } from "./followers.ts";
-import { parseFrame, versionOf } from "./node-frame.ts";
+import { NodeConversation } from "./node-conversation.ts";
 import { makeOperationId } from "./operation-id.ts";
 import { problemResponse } from "./problem-response.ts";
 import { type RegistryTracer, registryTracer } from "./registry-tracer.ts";
@@ -58,9 +56,6 @@ import { type AcceptedOperation, type Outcome, Scheduler } from "./scheduler/sch
 import type { Sql } from "./scheduler/sql.ts";
 import type { Effect } from "./scheduler/state.ts";
 import { type TokenRecord, TokenStore } from "./tokens.ts";
-
-/** Messages in one connection that cannot be understood before it is closed. */
-const FAULTS_ALLOWED = 20;
 
 const STORED_BYTES_MS = 60_000;
 
@@ -85,6 +80,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   readonly #tokens: TokenStore;
   readonly #authorization: Authorization;
   readonly #connections: Connections;
+  readonly #conversation: NodeConversation;
   readonly #followers: Followers;
   readonly #collection: ArtefactCollection;
   readonly #tracer: RegistryTracer | null;
@@ -112,6 +108,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     this.#authorization = new Authorization(this.#tokens, this.#scheduler, adminHash);
     context.setWebSocketAutoResponse(new WebSocketRequestResponsePair(HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE));
     this.#connections = new Connections(context, this.#scheduler.epochs());
+    this.#conversation = new NodeConversation(this.#scheduler, this.#connections, (outcome) => this.#commit(outcome));
     this.#commit(this.#scheduler.wake(this.#connections.epochs(), Date.now()));
     context.blockConcurrencyWhile(async () => {
       this.#alarmAt = await context.storage.getAlarm();
@@ -487,73 +484,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   }
 
   override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
-    if (isFollower(socket)) return;
-    try {
-      const messages = parseFrame(frame);
-      const [first, ...rest] = messages;
-      if (first?.type === "hello") {
-        this.#hello(socket, first);
-        this.#receive(socket, rest);
-      } else this.#receive(socket, messages);
-    } catch (error) {
-      if (!this.#isOfOtherVersion(socket, frame)) this.#refuse(socket, Problem.from(error));
-    }
-  }
-
-  /** Whether a first frame could not be read because nobody here speaks its version; its connection is then closed. */
-  #isOfOtherVersion(socket: WebSocket, frame: string | ArrayBuffer): boolean {
-    const attachment = attachmentOf(socket);
-    if (attachment.epoch !== null) return false;
-    let claim: ReturnType<typeof versionOf>;
-    try {
-      claim = versionOf(frame);
-    } catch {
-      return false; // It is no JSON, which the caller has found out as well.
-    }
-    if (claim === null) return false;
-    const { version, epoch } = claim;
-    const outcome = this.#scheduler.helloOfOtherVersion(attachment.workerId, version, epoch, Date.now());
-    const refusal = this.#commit(outcome);
-    if (refusal !== null) this.#turnAway(socket, refusal);
-    return refusal !== null;
-  }
-
-  #turnAway(socket: WebSocket, { code, reason }: Refusal): void {
-    if (code === CLOSE_CODES.unsupported)
-      console.warn(`worker ${attachmentOf(socket).workerId} was refused: ${reason}`);
-    closeQuietly(socket, code, reason);
-  }
-
-  #hello(socket: WebSocket, message: Extract<NodeMessage, { type: "hello" }>): void {
-    const { workerId, epoch } = attachmentOf(socket);
-    if (epoch !== null && epoch !== message.epoch) {
-      throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
-    }
-    this.#connections.identify(socket, message.epoch);
-    const refusal = this.#commit(this.#scheduler.hello(workerId, message, Date.now()));
-    if (refusal === null) this.#connections.adopt(socket);
-    else this.#turnAway(socket, refusal);
-  }
-
-  /** What stands after `hello`: one step for all of a frame, so that it is one write and one answer. */
-  #receive(socket: WebSocket, messages: readonly NodeMessage[]): void {
-    const later = messages.filter((message) => message.type !== "hello");
-    if (later.length < messages.length) throw new Problem("invalid-request", "hello is the first message of a frame.");
-    if (later.length === 0) return;
-    const { workerId, epoch } = attachmentOf(socket);
-    if (epoch === null) throw new Problem("invalid-request", `The first message must be hello, not ${later[0]!.type}.`);
-    this.#commit(this.#scheduler.receiveAll(workerId, epoch, later, Date.now()));
-  }
-
-  /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */
-  #refuse(socket: WebSocket, problem: Problem): void {
-    const attachment = attachmentOf(socket);
-    if (problem.kind === "internal") console.error("message handler failed", attachment.workerId, problem.cause);
-    this.#scheduler.count("messages_refused");
-    sendFrames(socket, [{ type: "refused", reason: problem.message }]);
-    const faults = attachment.faults + 1;
-    setAttachment(socket, { ...attachment, faults });
-    if (faults > FAULTS_ALLOWED) closeQuietly(socket, CLOSE_CODES.misbehaving, "too many messages that were refused");
+    if (!isFollower(socket)) this.#conversation.receive(socket, frame);
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
@@ -570,13 +501,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   #gone(socket: WebSocket): void {
     if (this.#isLeaving) return;
     if (isFollower(socket)) this.#followers.forget(socket);
-    else this.#lost(socket);
-  }
-
-  #lost(socket: WebSocket): void {
-    const { workerId, epoch } = attachmentOf(socket);
-    this.#connections.forget(socket);
-    if (epoch !== null) this.#commit(this.#scheduler.disconnect(workerId, epoch, Date.now()));
+    else this.#conversation.end(socket);
   }
 
   // Time

@@ -1,0 +1,96 @@
+/** What is said on a node's socket: frames are read, handed to the scheduler as one step, and refused with a reason. */
+import { CLOSE_CODES, type NodeMessage, Problem, type Refusal } from "../protocol/index.ts";
+import { attachmentOf, type Connections, closeQuietly, sendFrames, setAttachment } from "./connections.ts";
+import { parseFrame, versionOf } from "./node-frame.ts";
+import type { Outcome, Scheduler } from "./scheduler/scheduler.ts";
+
+/** Messages in one connection that cannot be understood before it is closed. */
+const FAULTS_ALLOWED = 20;
+
+export class NodeConversation {
+  readonly #scheduler: Scheduler;
+  readonly #connections: Connections;
+  readonly #commit: <T>(outcome: Outcome<T>) => T;
+
+  constructor(scheduler: Scheduler, connections: Connections, commit: <T>(outcome: Outcome<T>) => T) {
+    this.#scheduler = scheduler;
+    this.#connections = connections;
+    this.#commit = commit;
+  }
+
+  receive(socket: WebSocket, frame: string | ArrayBuffer): void {
+    try {
+      const messages = parseFrame(frame);
+      const [first, ...rest] = messages;
+      if (first?.type === "hello") {
+        this.#hello(socket, first);
+        this.#receiveAll(socket, rest);
+      } else this.#receiveAll(socket, messages);
+    } catch (error) {
+      if (!this.#isOfOtherVersion(socket, frame)) this.#refuse(socket, Problem.from(error));
+    }
+  }
+
+  /** The socket has closed. */
+  end(socket: WebSocket): void {
+    const { workerId, epoch } = attachmentOf(socket);
+    this.#connections.forget(socket);
+    if (epoch !== null) this.#commit(this.#scheduler.disconnect(workerId, epoch, Date.now()));
+  }
+
+  /** Whether a first frame could not be read because nobody here speaks its version; its connection is then closed. */
+  #isOfOtherVersion(socket: WebSocket, frame: string | ArrayBuffer): boolean {
+    const attachment = attachmentOf(socket);
+    if (attachment.epoch !== null) return false;
+    let claim: ReturnType<typeof versionOf>;
+    try {
+      claim = versionOf(frame);
+    } catch {
+      return false; // It is no JSON, which the caller has found out as well.
+    }
+    if (claim === null) return false;
+    const { version, epoch } = claim;
+    const outcome = this.#scheduler.helloOfOtherVersion(attachment.workerId, version, epoch, Date.now());
+    const refusal = this.#commit(outcome);
+    if (refusal !== null) this.#turnAway(socket, refusal);
+    return refusal !== null;
+  }
+
+  #turnAway(socket: WebSocket, { code, reason }: Refusal): void {
+    if (code === CLOSE_CODES.unsupported)
+      console.warn(`worker ${attachmentOf(socket).workerId} was refused: ${reason}`);
+    closeQuietly(socket, code, reason);
+  }
+
+  #hello(socket: WebSocket, message: Extract<NodeMessage, { type: "hello" }>): void {
+    const { workerId, epoch } = attachmentOf(socket);
+    if (epoch !== null && epoch !== message.epoch) {
+      throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
+    }
+    this.#connections.identify(socket, message.epoch);
+    const refusal = this.#commit(this.#scheduler.hello(workerId, message, Date.now()));
+    if (refusal === null) this.#connections.adopt(socket);
+    else this.#turnAway(socket, refusal);
+  }
+
+  /** What stands after `hello`: one step for all of a frame, so that it is one write and one answer. */
+  #receiveAll(socket: WebSocket, messages: readonly NodeMessage[]): void {
+    const later = messages.filter((message) => message.type !== "hello");
+    if (later.length < messages.length) throw new Problem("invalid-request", "hello is the first message of a frame.");
+    if (later.length === 0) return;
+    const { workerId, epoch } = attachmentOf(socket);
+    if (epoch === null) throw new Problem("invalid-request", `The first message must be hello, not ${later[0]!.type}.`);
+    this.#commit(this.#scheduler.receiveAll(workerId, epoch, later, Date.now()));
+  }
+
+  /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */
+  #refuse(socket: WebSocket, problem: Problem): void {
+    const attachment = attachmentOf(socket);
+    if (problem.kind === "internal") console.error("message handler failed", attachment.workerId, problem.cause);
+    this.#scheduler.count("messages_refused");
+    sendFrames(socket, [{ type: "refused", reason: problem.message }]);
+    const faults = attachment.faults + 1;
+    setAttachment(socket, { ...attachment, faults });
+    if (faults > FAULTS_ALLOWED) closeQuietly(socket, CLOSE_CODES.misbehaving, "too many messages that were refused");
+  }
+}
