@@ -114,6 +114,21 @@ describe("a portfolio", () => {
     expect(reason([holding(1), other as WorkerRecord])).toContain("no connected worker has all of the 2 datasets");
   });
 
+  it("says that labels are missing where the data is, when nodes without the data have them", () => {
+    const labelled = { ...requirement, labels: { rack: "3" } };
+    const withLabel = (worker: WorkerRecord): WorkerRecord => ({
+      ...worker,
+      capabilities: { ...worker.capabilities, labels: { rack: "3" } },
+    });
+    const yes = () => true;
+    expect(waitingReason(labelled, nothing, [holding(2), withLabel(holding(1))], yes, yes)).toBe(
+      "no connected worker that has the data has the labels or the memory that it requires",
+    );
+    expect(waitingReason(labelled, nothing, [holding(2)], yes, yes)).toBe(
+      "no connected worker has the labels or the memory that it requires",
+    );
+  });
+
   it("is told apart by its datasets, and a key says all of it", () => {
     expect(parseRequirementKey(requirementKey(requirement))).toEqual(requirement);
     const one = { ...requirement, datasets: [{ symbol: "IBM", timeframe: "1d", sha256: "1".repeat(64) }] };

@@ -170,7 +170,10 @@ export function waitingReason(
     return `no connected worker has all of the ${unstored.length} datasets; give them to all with \`ktrdr data push\`, such as ${symbol} ${timeframe}`;
   }
   const fitting = withData.filter((worker) => fits(requirement, worker, stored));
-  if (fitting.length === 0) return "no connected worker has the labels or the memory that it requires";
+  if (fitting.length === 0) {
+    const who = withData.length < ofKind.length ? "no connected worker that has the data" : "no connected worker";
+    return `${who} has the labels or the memory that it requires`;
+  }
   if (fitting.every((worker) => worker.draining)) return "every fitting worker is draining";
   if (!fitting.some(canTake)) return `all busy: ${fitting.length} fitting worker(s), no free slot`;
   return "waiting for its turn";
