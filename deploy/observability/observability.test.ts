@@ -36,7 +36,7 @@ function machineTexts(): string[] {
     } as const),
     ...{ slots: 1, slotsUsed: 0, version: "0.1.0", workerType: "backtesting" },
   };
-  return [node.text(health, FOLDER, [61]), machineMetrics(FOLDER)];
+  return [node.text(health, FOLDER, [61], 0), machineMetrics(FOLDER)];
 }
 
 /** Series by name, with the labels that they have. */
