@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { npmConnection, npmSettings } from "../../test/support/npm-connection.ts";
 import { contextFilter, parseDockerfile, type Stage, wholeStage } from "./dockerfile.ts";
 import { findProgram } from "./stand-ins.ts";
 
@@ -201,7 +202,7 @@ export class ImageBuilder {
     words: readonly string[],
     settings = new Settings(),
   ): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
-    const cache = npmSetting("cache");
+    const { cache } = npmSettings();
     const script = [
       ...this.#mounted(name),
       'mount -t tmpfs tmpfs "$root/tmp"',
@@ -213,10 +214,9 @@ export class ImageBuilder {
       encoding: "utf8",
       stdio: STDIO,
       env: {
-        ...waysOut(),
+        ...npmConnection(),
         ...{ PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/root", NPM_CACHE: cache },
-        ...{ npm_config_cache: "/tmp/npm", npm_config_registry: npmSetting("registry") },
-        ...{ npm_config_update_notifier: "false", DEBIAN_FRONTEND: "noninteractive" },
+        ...{ npm_config_cache: "/tmp/npm", npm_config_update_notifier: "false", DEBIAN_FRONTEND: "noninteractive" },
         ...settings.environment,
         ...settings.arguments,
       },
@@ -269,16 +269,6 @@ class Settings {
     else if (step.does === "environment") Object.assign(this.environment, step.values);
     else if (step.does === "argument") this.arguments[step.name] = step.value;
   }
-}
-
-function npmSetting(name: string): string {
-  return spawnSync("npm", ["config", "get", name], { encoding: "utf8", stdio: STDIO }).stdout.trim();
-}
-
-/** Proxies, as this machine has them. */
-function waysOut(): NodeJS.ProcessEnv {
-  const names = /^(https?_proxy|no_proxy|node_extra_ca_certs)$/i;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => names.test(name)));
 }
 
 /** The Debian mirror that this machine uses. */

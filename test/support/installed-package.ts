@@ -1,10 +1,11 @@
 /** The npm package as a stranger gets it: built, and installed by npm into an empty folder under an empty home. */
 import { execFile, type SpawnOptions } from "node:child_process";
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { npmConnection, npmSettings } from "./npm-connection.ts";
 
 const NPM_LIMIT_MS = 120_000;
 /** What npm says of a registry that it cannot reach. */
@@ -16,7 +17,6 @@ const PATIENCE = [
   "--fetch-retry-mintimeout=1000",
   "--fetch-retry-maxtimeout=5000",
 ];
-const WAYS_OUT = /^(npm_config_(cache|registry|cafile|userconfig|proxy|https_proxy|noproxy)|(https?|no)_proxy)$/i;
 
 export interface Ran {
   readonly code: number | null;
@@ -75,8 +75,8 @@ export async function installPackage(): Promise<InstalledPackage | null> {
 
 /** How npm gets out of here, and its downloads, which may be shared; nothing else of the real home is seen. */
 export function npmEnvironment(): NodeJS.ProcessEnv {
-  const ways = Object.entries(process.env).filter(([name]) => WAYS_OUT.test(name));
-  return { npm_config_cache: join(homedir(), ".npm"), ...Object.fromEntries(ways) };
+  const { cache, userconfig } = npmSettings();
+  return { npm_config_cache: cache, npm_config_userconfig: userconfig, ...npmConnection() };
 }
 
 /** Resolves when it has ended, however it did. */

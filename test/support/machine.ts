@@ -18,6 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { npmConnection, npmSettingsFiles } from "./npm-connection.ts";
 
 const SYSTEMD = "/lib/systemd/systemd";
 /** What the machine takes from this one's /etc, where it is there. */
@@ -244,14 +245,8 @@ export const MACHINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   HOME: "/root",
   LANG: "C.UTF-8",
   PATH: `${NODE_PREFIX}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
-  ...networkEnvironment(),
+  ...npmConnection(),
 };
-
-function networkEnvironment(): Record<string, string> {
-  const wanted = /^(npm_config_registry|npm_config_cafile|node_extra_ca_certs|https?_proxy|no_proxy|ssl_cert_file)$/i;
-  const entries = Object.entries(process.env).filter(([name, value]) => wanted.test(name) && value !== undefined);
-  return Object.fromEntries(entries) as Record<string, string>;
-}
 
 function makeTree({ name, folder, userId, npmCache }: MachineOptions): string {
   const root = join(folder, "root");
@@ -281,7 +276,7 @@ function makeTree({ name, folder, userId, npmCache }: MachineOptions): string {
   writeFileSync(join(root, "etc/hostname"), `${name}\n`);
   writeFileSync(join(root, "etc/machine-id"), "");
   writeFileSync(join(root, "etc/systemd/system/machine.target"), "[Unit]\nDescription=Everything that a test starts\n");
-  const variables = Object.entries(networkEnvironment()).map(([key, value]) => `"${key}=${value}"`);
+  const variables = Object.entries(npmConnection()).map(([key, value]) => `"${key}=${value}"`);
   writeFileSync(join(root, "etc/systemd/system.conf"), `[Manager]\nDefaultEnvironment=${variables.join(" ")}\n`);
   installNpm(root, npmCache);
   return root;
@@ -293,10 +288,7 @@ function installNpm(root: string, npmCache: string): void {
   writeFileSync(npm, `#!/bin/sh\nexec ${NODE_PREFIX}/bin/node ${NODE_PREFIX}/lib/npm/bin/npm-cli.js "$@"\n`, {
     mode: 0o755,
   });
-  const [user, global] = ["userconfig", "globalconfig"].map((name) => npmConfig(name));
-  const lines = [user, global].map((file) =>
-    file !== undefined && existsSync(file) ? readFileSync(file, "utf8") : "",
-  );
+  const lines = npmSettingsFiles().map((file) => readFileSync(file, "utf8"));
   writeFileSync(join(root, "root/.npmrc"), `${lines.join("\n")}\nupdate-notifier=false\nprefer-offline=true\n`, {
     mode: 0o600,
   });
@@ -309,11 +301,6 @@ function installNpm(root: string, npmCache: string): void {
 function npmFolder(): string {
   const program = execFileSync("bash", ["-c", "command -v npm"], { encoding: "utf8" }).trim();
   return resolve(dirname(realpathSync(program)), "..");
-}
-
-/** The npm of a checkout's scripts sets npm_config_* for its children; what is asked for is the user's own. */
-function npmConfig(name: string): string {
-  return execFileSync("npm", ["config", "get", name], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
 }
 
 /** Null as long as there is none, or it is not yet systemd. */
