@@ -1,6 +1,5 @@
 /** The command tree, and what its ends mean: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 import { Command, CommanderError } from "commander";
-import { closestName } from "../compute-node/strategy/closest-name.ts";
 import { registerBacktestCommand } from "./commands/backtest.ts";
 import { registerBackupCommands } from "./commands/backup.ts";
 import { registerBatchCommand } from "./commands/batch.ts";
@@ -94,9 +93,10 @@ export function createProgram(surroundings: Surroundings, contextOf: (options: G
 function nameUnknownCommands(group: Command): void {
   const names = group.commands.map((command) => command.name());
   for (const command of group.commands.filter((each) => each.registeredArguments.length === 0)) {
-    command.allowExcessArguments().hook("preAction", (_, { args: [word] }) => {
+    command.allowExcessArguments().hook("preAction", async (_, { args: [word] }) => {
       if (word === undefined) return;
       if (names.includes(group.args[0] ?? "")) command.error(`error: too many arguments for '${command.name()}'`);
+      const { closestName } = await import("../compute-node/strategy/closest-name.ts");
       const closest = closestName(word, names);
       group.error(`error: unknown command '${word}'${closest === null ? "" : `\n(Did you mean ${closest}?)`}`);
     });
