@@ -316,10 +316,13 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
       const isRoot = process.getuid?.() === 0;
       const nobody = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
       if (!isRoot) for (const path of filesBelow(prefix)) chmodSync(join(prefix, path), 0o555);
+      // Of its own, since a stranger may not reach the folder that Node itself lies in.
+      const node = join(folder, "node");
+      cpSync(process.execPath, node);
       const env = { ...environment(), HOME: "/nonexistent" };
-      const ran = await run(process.execPath, [bin, "--version"], { env, cwd: "/", ...nobody });
+      const ran = await run(node, [bin, "--version"], { env, cwd: "/", ...nobody });
       expect(ran).toEqual({ code: 0, out: `${softwareVersion()}\n`, err: "" });
-      const validated = await run(process.execPath, [bin, "strategy", "schema", "rules"], { env, cwd: "/", ...nobody });
+      const validated = await run(node, [bin, "strategy", "schema", "rules"], { env, cwd: "/", ...nobody });
       expect(validated, validated.err).toMatchObject({ code: 0, err: "" });
     });
   });
