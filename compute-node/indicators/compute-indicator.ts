@@ -1,4 +1,5 @@
 import type { IndicatorDeclaration, IndicatorParameters } from "./declaration.ts";
+import { withSmallIntegers } from "./small-integers.ts";
 
 /**
  * Fills `outputs` (one column each of the declaration's outputs, of the inputs' length) completely: NaN before the first
@@ -13,10 +14,10 @@ export function computeIndicator(
   outputs: readonly Float64Array[],
 ): void {
   const rows = outputs[0].length;
+  const values = withSmallIntegers(parameters);
   if (inputs.every(allFinite)) {
-    for (const [k, output] of outputs.entries())
-      output.fill(Number.NaN, 0, declaration.outputs[k].firstIndex(parameters));
-    declaration.compute(inputs, parameters, outputs);
+    for (const [k, output] of outputs.entries()) output.fill(Number.NaN, 0, declaration.outputs[k].firstIndex(values));
+    declaration.compute(inputs, values, outputs);
     return;
   }
   for (const output of outputs) output.fill(Number.NaN);
@@ -27,7 +28,7 @@ export function computeIndicator(
     while (stop < rows && finiteAt(inputs, stop)) stop++;
     if (stop > start) {
       const cut = (column: Float64Array) => column.subarray(start, stop);
-      declaration.compute(inputs.map(cut), parameters, outputs.map(cut));
+      declaration.compute(inputs.map(cut), values, outputs.map(cut));
     }
     start = stop;
   }

@@ -1,5 +1,6 @@
 /** An indicator bar by bar, as bars arrive. */
 import type { IndicatorDeclaration, IndicatorParameters, InputColumn, PriceColumn } from "./declaration.ts";
+import { withSmallIntegers } from "./small-integers.ts";
 
 export interface IndicatorStream {
   /**
@@ -20,7 +21,8 @@ export function createStream(
   const inputs = names.map(() => new Float64Array(1));
   const values = new Float64Array(declaration.outputs.length);
   const outputs = declaration.outputs.map((_, k) => values.subarray(k, k + 1));
-  let step = declaration.begin(parameters);
+  const integers = withSmallIntegers(parameters);
+  let step = declaration.begin(integers);
   let isFresh = true;
   return {
     push(bar) {
@@ -30,7 +32,7 @@ export function createStream(
         step(inputs, 0, outputs);
         isFresh = false;
       } else if (!isFresh) {
-        step = declaration.begin(parameters);
+        step = declaration.begin(integers);
         isFresh = true;
       }
       return values;
