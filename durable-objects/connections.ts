@@ -1,17 +1,9 @@
 /** The hibernating sockets of one registry: which worker, which epoch, and what goes over them. */
 import { LIMITS, type RegistryMessage, registryMessage, wire } from "../protocol/index.ts";
-import { isFollower } from "./followers.ts";
+import { attachmentOf, isNode, nodeAttachmentOf, setAttachment } from "./attachment.ts";
 import type { Effect } from "./scheduler/state.ts";
 
 const messageWire = wire(registryMessage);
-
-/** Survives hibernation with the socket. `epoch` is null until `hello`. */
-export interface Attachment {
-  readonly workerId: string;
-  readonly epoch: number | null;
-  /** Messages of this connection that could not be understood. */
-  readonly faults: number;
-}
 
 export class Connections {
   readonly #context: DurableObjectState;
@@ -24,8 +16,9 @@ export class Connections {
   constructor(context: DurableObjectState, presentEpochs: ReadonlyMap<string, number>) {
     this.#context = context;
     for (const socket of context.getWebSockets()) {
-      if (isFollower(socket)) continue;
-      const { workerId, epoch } = attachmentOf(socket);
+      const attachment = attachmentOf(socket);
+      if (!isNode(attachment)) continue;
+      const { workerId, epoch } = attachment;
       if (epoch !== null && epoch === presentEpochs.get(workerId)) this.#byWorker.set(workerId, socket);
     }
   }
@@ -37,22 +30,22 @@ export class Connections {
 
   /** The connection says its epoch; whether it becomes the worker's own is not decided yet. */
   identify(socket: WebSocket, epoch: number): void {
-    setAttachment(socket, { ...attachmentOf(socket), epoch });
+    setAttachment(socket, { ...nodeAttachmentOf(socket), epoch });
   }
 
   /** The connection became the worker's own. */
   adopt(socket: WebSocket): void {
-    this.#byWorker.set(attachmentOf(socket).workerId, socket);
+    this.#byWorker.set(nodeAttachmentOf(socket).workerId, socket);
   }
 
   forget(socket: WebSocket): void {
-    const { workerId } = attachmentOf(socket);
+    const { workerId } = nodeAttachmentOf(socket);
     if (this.#byWorker.get(workerId) === socket) this.#byWorker.delete(workerId);
   }
 
   /** The epoch of each worker that has a live connection. */
   epochs(): Map<string, number> {
-    return new Map([...this.#byWorker].map(([workerId, socket]) => [workerId, attachmentOf(socket).epoch!]));
+    return new Map([...this.#byWorker].map(([workerId, socket]) => [workerId, nodeAttachmentOf(socket).epoch!]));
   }
 
   /** When the runtime last answered this worker's heartbeat without waking anyone. */
@@ -81,25 +74,9 @@ export class Connections {
 
   #socketOf(workerId: string, epoch: number): WebSocket | undefined {
     const present = this.#byWorker.get(workerId);
-    if (present !== undefined && attachmentOf(present).epoch === epoch) return present;
-    return this.#context.getWebSockets(workerId).find((socket) => attachmentOf(socket).epoch === epoch);
+    if (present !== undefined && nodeAttachmentOf(present).epoch === epoch) return present;
+    return this.#context.getWebSockets(workerId).find((socket) => nodeAttachmentOf(socket).epoch === epoch);
   }
-}
-
-/** What the runtime keeps of each socket, as long as this object is awake: it is asked for with every message. */
-const attachments = new WeakMap<WebSocket, Attachment>();
-
-export function attachmentOf(socket: WebSocket): Attachment {
-  const known = attachments.get(socket);
-  if (known !== undefined) return known;
-  const kept = socket.deserializeAttachment() as Attachment;
-  attachments.set(socket, kept);
-  return kept;
-}
-
-export function setAttachment(socket: WebSocket, attachment: Attachment): void {
-  socket.serializeAttachment(attachment);
-  attachments.set(socket, attachment);
 }
 
 /** One frame for all messages, or several when they would be over the limit together. */
@@ -121,7 +98,7 @@ export function sendFrames(socket: WebSocket, messages: readonly RegistryMessage
 }
 
 /** A socket that closed between the step and the send is a lost message; the protocol repeats what matters. */
-function sendQuietly(socket: WebSocket, text: string): void {
+export function sendQuietly(socket: WebSocket, text: string): void {
   try {
     socket.send(text);
   } catch {

@@ -3,17 +3,13 @@
  * as it lasts) and WebSockets (hibernate with the object). Both first get what they missed since the event id they name.
  */
 import { FINAL_EVENTS, type OperationEvent, operationEvent, wire } from "../protocol/index.ts";
+import { attachmentOf, type FollowerAttachment, isFollower, setAttachment } from "./attachment.ts";
 import { closeQuietly } from "./connections.ts";
 import type { Effect } from "./scheduler/state.ts";
 
 const eventWire = wire(operationEvent);
 const KEEP_ALIVE_MS = 15_000;
 const ALL = "*";
-
-/** Marks a hibernating socket as a follower's; null follows every operation. */
-export interface FollowerAttachment {
-  readonly follows: string | null;
-}
 
 interface Stream {
   readonly operationId: string | null;
@@ -29,7 +25,7 @@ export class Followers {
 
   constructor(context: DurableObjectState) {
     this.#context = context;
-    for (const socket of context.getWebSockets()) if (isFollower(socket)) this.#add(socket);
+    for (const socket of context.getWebSockets()) if (isFollower(attachmentOf(socket))) this.#add(socket);
   }
 
   /** A `text/event-stream` of `missed` and all that follows. It ends after a final event of its operation. */
@@ -58,7 +54,7 @@ export class Followers {
   socket(operationId: string | null, missed: readonly OperationEvent[]): Response {
     const pair = new WebSocketPair();
     this.#context.acceptWebSocket(pair[1], [`follows:${operationId ?? ALL}`]);
-    pair[1].serializeAttachment({ follows: operationId } satisfies FollowerAttachment);
+    setAttachment(pair[1], { follows: operationId });
     this.#add(pair[1]);
     for (const event of missed) tellSocket(pair[1], event);
     return new Response(null, { status: 101, webSocket: pair[0] });
@@ -119,12 +115,7 @@ export class Followers {
 }
 
 function followedBy(socket: WebSocket): string {
-  return (socket.deserializeAttachment() as FollowerAttachment).follows ?? ALL;
-}
-
-export function isFollower(socket: WebSocket): boolean {
-  const attachment = socket.deserializeAttachment() as object | null;
-  return attachment !== null && "follows" in attachment;
+  return (attachmentOf(socket) as FollowerAttachment).follows ?? ALL;
 }
 
 function tellSocket(socket: WebSocket, event: OperationEvent): void {

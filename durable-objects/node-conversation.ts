@@ -1,6 +1,7 @@
 /** What is said on a node's socket: frames are read, handed to the scheduler as one step, and refused with a reason. */
 import { CLOSE_CODES, type NodeMessage, Problem, type Refusal } from "../protocol/index.ts";
-import { attachmentOf, type Connections, closeQuietly, sendFrames, setAttachment } from "./connections.ts";
+import { nodeAttachmentOf, setAttachment } from "./attachment.ts";
+import { type Connections, closeQuietly, sendFrames } from "./connections.ts";
 import { parseFrame, versionOf } from "./node-frame.ts";
 import type { Outcome, Scheduler } from "./scheduler/scheduler.ts";
 
@@ -33,14 +34,14 @@ export class NodeConversation {
 
   /** The socket has closed. */
   end(socket: WebSocket): void {
-    const { workerId, epoch } = attachmentOf(socket);
+    const { workerId, epoch } = nodeAttachmentOf(socket);
     this.#connections.forget(socket);
     if (epoch !== null) this.#commit(this.#scheduler.disconnect(workerId, epoch, Date.now()));
   }
 
   /** Whether a first frame could not be read because nobody here speaks its version; its connection is then closed. */
   #isOfOtherVersion(socket: WebSocket, frame: string | ArrayBuffer): boolean {
-    const attachment = attachmentOf(socket);
+    const attachment = nodeAttachmentOf(socket);
     if (attachment.epoch !== null) return false;
     let claim: ReturnType<typeof versionOf>;
     try {
@@ -58,12 +59,12 @@ export class NodeConversation {
 
   #turnAway(socket: WebSocket, { code, reason }: Refusal): void {
     if (code === CLOSE_CODES.unsupported)
-      console.warn(`worker ${attachmentOf(socket).workerId} was refused: ${reason}`);
+      console.warn(`worker ${nodeAttachmentOf(socket).workerId} was refused: ${reason}`);
     closeQuietly(socket, code, reason);
   }
 
   #hello(socket: WebSocket, message: Extract<NodeMessage, { type: "hello" }>): void {
-    const { workerId, epoch } = attachmentOf(socket);
+    const { workerId, epoch } = nodeAttachmentOf(socket);
     if (epoch !== null && epoch !== message.epoch) {
       throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
     }
@@ -78,14 +79,14 @@ export class NodeConversation {
     const later = messages.filter((message) => message.type !== "hello");
     if (later.length < messages.length) throw new Problem("invalid-request", "hello is the first message of a frame.");
     if (later.length === 0) return;
-    const { workerId, epoch } = attachmentOf(socket);
+    const { workerId, epoch } = nodeAttachmentOf(socket);
     if (epoch === null) throw new Problem("invalid-request", `The first message must be hello, not ${later[0]!.type}.`);
     this.#commit(this.#scheduler.receiveAll(workerId, epoch, later, Date.now()));
   }
 
   /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */
   #refuse(socket: WebSocket, problem: Problem): void {
-    const attachment = attachmentOf(socket);
+    const attachment = nodeAttachmentOf(socket);
     if (problem.kind === "internal") console.error("message handler failed", attachment.workerId, problem.cause);
     this.#scheduler.count("messages_refused");
     sendFrames(socket, [{ type: "refused", reason: problem.message }]);

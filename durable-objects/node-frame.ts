@@ -1,6 +1,7 @@
 /** What a node's frame says. */
 import { z } from "zod";
-import { LIMITS, type NodeMessage, nodeMessage, Problem, wire } from "../protocol/index.ts";
+import { LIMITS, type NodeMessage, nodeMessage, wire } from "../protocol/index.ts";
+import { frameJson } from "./frame-json.ts";
 
 const messageWire = wire(nodeMessage);
 
@@ -24,18 +25,6 @@ export function parseFrame(frame: string | ArrayBuffer): NodeMessage[] {
 }
 
 function jsonOf(frame: string | ArrayBuffer): unknown[] {
-  if (typeof frame !== "string") throw new Problem("invalid-request", "A frame must be text, not binary.");
-  if (frame.length > LIMITS.socketMessageBytes) {
-    throw new Problem(
-      "too-large",
-      `A frame of ${frame.length} bytes is over the limit of ${LIMITS.socketMessageBytes}.`,
-    );
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(frame);
-  } catch {
-    throw new Problem("invalid-request", "The frame is not JSON.");
-  }
+  const json = frameJson(frame, LIMITS.socketMessageBytes);
   return Array.isArray(json) ? json : [json];
 }

@@ -49,7 +49,7 @@ function submit(caller: string | null = null): void {
   const submission = { request, operationId: ID, idempotency: null, traceparent: trace.traceparent };
   const at = now;
   commit(scheduler.submit([submission], now));
-  tracer.endSubmit(trace, at, [ID]);
+  tracer.endSubmit(trace, { traceparent: caller, receivedAt: at, over: "http" }, [ID]);
 }
 
 function connect(workerId: string): void {

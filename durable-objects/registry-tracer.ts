@@ -23,6 +23,7 @@ import { SpanExporter } from "../protocol/span-exporter.ts";
 import { isSampled, type TraceEnvironment, type TraceSettings, traceSettings } from "../protocol/trace-settings.ts";
 import { first, type Sql } from "./scheduler/sql.ts";
 import type { Effect } from "./scheduler/state.ts";
+import type { Caller } from "./submissions.ts";
 
 /** A submission that is being traced. */
 export interface SubmitTrace {
@@ -37,6 +38,10 @@ const DELAY_MS = 500;
 const PENDING_EVENTS = 4_096;
 /** Of one attempt; the later ones are left out. */
 const SPAN_EVENTS = 100;
+const SUBMIT_ATTRIBUTES: Record<Caller["over"], Attributes> = {
+  http: { "http.request.method": "POST", "http.response.status_code": 202 },
+  socket: { "network.protocol.name": "websocket" },
+};
 const STOPPED_BY_NODE = "stopped by its node";
 
 /** Events at which a stretch of an operation's life ends, and the next begins; `queued` only begins one. */
@@ -109,15 +114,14 @@ export class RegistryTracer {
   }
 
   /** The submission is durable. `operationIds` are those that it made; without any it was sent before. */
-  endSubmit({ context, parentSpanId }: SubmitTrace, startMs: number, operationIds: readonly string[]): void {
+  endSubmit({ context, parentSpanId }: SubmitTrace, caller: Caller, operationIds: readonly string[]): void {
     if (!context.isSampled || operationIds.length === 0) return;
     const [only, another] = operationIds;
     this.#exporter.add({
       ...{ traceId: context.traceId, spanId: context.spanId, parentSpanId },
-      ...{ name: "submit", kind: "server", startMs, endMs: Date.now() },
+      ...{ name: "submit", kind: "server", startMs: caller.receivedAt, endMs: Date.now() },
       attributes: {
-        "http.request.method": "POST",
-        "http.response.status_code": 202,
+        ...SUBMIT_ATTRIBUTES[caller.over],
         "ktrdr.workspace": this.#workspace,
         ...(another === undefined ? { "ktrdr.operation.id": only } : { "ktrdr.operations": operationIds.length }),
       },

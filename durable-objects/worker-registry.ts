@@ -30,13 +30,13 @@ import {
   type WorkerHistoryEntry,
 } from "../protocol/index.ts";
 import { ArtefactCollection } from "./artefact-collection.ts";
+import { attachmentOf, isFollower, isNode, isSubmitter } from "./attachment.ts";
 import { Authorization } from "./authorization.ts";
 import { Connections, closeQuietly } from "./connections.ts";
 import { durableSql } from "./durable-sql.ts";
 import type { Environment } from "./environment.ts";
-import { Followers, isFollower } from "./followers.ts";
+import { Followers } from "./followers.ts";
 import { NodeConversation } from "./node-conversation.ts";
-import { makeOperationId } from "./operation-id.ts";
 import { problemResponse } from "./problem-response.ts";
 import { type RegistryTracer, registryTracer } from "./registry-tracer.ts";
 import {
@@ -54,7 +54,9 @@ import type { OperationFilter } from "./scheduler/operation-store.ts";
 import type { RegistryMetrics } from "./scheduler/registry-metrics.ts";
 import { type AcceptedOperation, type Outcome, Scheduler } from "./scheduler/scheduler.ts";
 import type { Sql } from "./scheduler/sql.ts";
-import type { Effect } from "./scheduler/state.ts";
+import type { Idempotency } from "./submission.ts";
+import { type Caller, Submissions } from "./submissions.ts";
+import { SubmitterConversation } from "./submitter-conversation.ts";
 import { type TokenRecord, TokenStore } from "./tokens.ts";
 
 const STORED_BYTES_MS = 60_000;
@@ -68,19 +70,14 @@ export type Answer<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: ProblemDetails };
 
-/** What the edge knows of a submission beside its content. */
-export interface Caller {
-  /** As it came; null where the caller traces nothing. */
-  readonly traceparent: string | null;
-  readonly receivedAt: number;
-}
-
 export class WorkerRegistry extends DurableObject<Environment> {
   readonly #scheduler: Scheduler;
   readonly #tokens: TokenStore;
   readonly #authorization: Authorization;
   readonly #connections: Connections;
   readonly #conversation: NodeConversation;
+  readonly #submissions: Submissions;
+  readonly #submitters: SubmitterConversation;
   readonly #followers: Followers;
   readonly #collection: ArtefactCollection;
   readonly #tracer: RegistryTracer | null;
@@ -108,7 +105,13 @@ export class WorkerRegistry extends DurableObject<Environment> {
     this.#authorization = new Authorization(this.#tokens, this.#scheduler, adminHash);
     context.setWebSocketAutoResponse(new WebSocketRequestResponsePair(HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE));
     this.#connections = new Connections(context, this.#scheduler.epochs());
-    this.#conversation = new NodeConversation(this.#scheduler, this.#connections, (outcome) => this.#commit(outcome));
+    const commit = <T>(outcome: Outcome<T>): T => this.#commit(outcome);
+    this.#conversation = new NodeConversation(this.#scheduler, this.#connections, commit);
+    this.#submissions = new Submissions(this.#scheduler, this.#tracer, commit);
+    this.#submitters = new SubmitterConversation(context, {
+      submit: (...submission) => this.#submit(...submission),
+      countRefused: () => this.#scheduler.count("messages_refused"),
+    });
     this.#commit(this.#scheduler.wake(this.#connections.epochs(), Date.now()));
     context.blockConcurrencyWhile(async () => {
       this.#alarmAt = await context.storage.getAlarm();
@@ -121,23 +124,22 @@ export class WorkerRegistry extends DurableObject<Environment> {
   async submit(
     tokenHash: string,
     requests: readonly SubmitRequest[],
-    idempotency: { key: string; hash: string } | null,
+    idempotency: Idempotency | null,
     caller: Caller,
   ): Promise<Answer<AcceptedOperation[]>> {
-    return this.#answer(tokenHash, "researcher", (now) => {
-      this.#lookAtHeartbeats(now);
-      const trace = this.#tracer?.beginSubmit(caller.traceparent) ?? null;
-      const submissions = requests.map((request, index) => ({
-        request,
-        operationId: makeOperationId(now, (bytes) => crypto.getRandomValues(bytes)),
-        idempotency: idempotency === null ? null : { ...idempotency, key: `${idempotency.key}#${index}` },
-        traceparent: trace?.traceparent ?? caller.traceparent,
-      }));
-      const outcome = this.#scheduler.submit(submissions, now);
-      const accepted = this.#commit(outcome);
-      if (trace !== null) this.#tracer?.endSubmit(trace, caller.receivedAt, queuedBy(outcome.effects));
-      return accepted;
-    });
+    return this.#catching(async () => this.#submit(tokenHash, requests, idempotency, caller));
+  }
+
+  #submit(
+    tokenHash: string,
+    requests: readonly SubmitRequest[],
+    idempotency: Idempotency | null,
+    caller: Caller,
+  ): AcceptedOperation[] {
+    const now = Date.now();
+    this.#authorization.requireRole(tokenHash, "researcher", now);
+    this.#lookAtHeartbeats(now);
+    return this.#submissions.submit(requests, idempotency, caller, now);
   }
 
   async listOperations(
@@ -428,10 +430,25 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   // Sockets
 
-  /** What the edge forwards, with the token's hash in a header: nodes' connections and followers. */
+  /** What the edge forwards, with the token's hash in a header: connections of nodes and submitters, and followers. */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
-    return url.pathname.endsWith("/events") ? this.#follow(request, url) : this.#acceptNode(request);
+    if (url.pathname.endsWith("/events")) return this.#follow(request, url);
+    if (this.#isLeaving) {
+      const problem = new Problem("unavailable", "The control plane stops.", { cure: "Connect again in a moment." });
+      return problemResponse(problem);
+    }
+    return url.pathname.endsWith("/submissions") ? this.#acceptSubmitter(request) : this.#acceptNode(request);
+  }
+
+  #acceptSubmitter(request: Request): Response {
+    const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
+    try {
+      this.#authorization.requireRole(tokenHash, "researcher", Date.now());
+      return this.#submitters.accept(tokenHash);
+    } catch (error) {
+      return problemResponse(error);
+    }
   }
 
   /** Events of one operation, or of all, as SSE or over a WebSocket. */
@@ -449,10 +466,6 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   /** The upgrade of a node's connection; the edge forwards the worker and the token's hash in headers. */
   #acceptNode(request: Request): Response {
-    if (this.#isLeaving) {
-      const problem = new Problem("unavailable", "The control plane stops.", { cure: "Connect again in a moment." });
-      return problemResponse(problem);
-    }
     const workerId = request.headers.get("x-ktrdr-worker") ?? "";
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
     if (!this.#authorization.isWorker(tokenHash, workerId)) {
@@ -483,8 +496,10 @@ export class WorkerRegistry extends DurableObject<Environment> {
     await traced;
   }
 
-  override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void {
-    if (!isFollower(socket)) this.#conversation.receive(socket, frame);
+  override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void | Promise<void> {
+    const attachment = attachmentOf(socket);
+    if (isNode(attachment)) this.#conversation.receive(socket, frame);
+    else if (isSubmitter(attachment)) return this.#submitters.receive(socket, attachment, frame);
   }
 
   override webSocketClose(socket: WebSocket, code: number, reason: string): void {
@@ -500,8 +515,9 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   #gone(socket: WebSocket): void {
     if (this.#isLeaving) return;
-    if (isFollower(socket)) this.#followers.forget(socket);
-    else this.#conversation.end(socket);
+    const attachment = attachmentOf(socket);
+    if (isNode(attachment)) this.#conversation.end(socket);
+    else if (isFollower(attachment)) this.#followers.forget(socket);
   }
 
   // Time
@@ -557,13 +573,6 @@ export class WorkerRegistry extends DurableObject<Environment> {
       return { ok: false, problem: problem.toDetails() };
     }
   }
-}
-
-/** The operations that a submission made. */
-function queuedBy(effects: readonly Effect[]): string[] {
-  return effects.flatMap((effect) =>
-    effect.type === "event" && effect.event.type === "queued" ? [effect.event.operationId] : [],
-  );
 }
 
 function makeTokenId(): string {

@@ -16,6 +16,7 @@ export * from "./socket.ts";
 export * from "./strategy-rules.ts";
 export * from "./strategy-script.ts";
 export * from "./strategy-v3.ts";
+export * from "./submissions.ts";
 export * from "./token.ts";
 export * from "./trace.ts";
 export * from "./training.ts";

@@ -2,12 +2,14 @@
 export const LIMITS = {
   /** A socket message, either way; larger payloads travel over HTTPS by key. */
   socketMessageBytes: 64 * 1024,
-  /** The body of one JSON request. */
+  /** The body of one JSON request, and a frame on a submitter's line. */
   requestBodyBytes: 8 * 1024 * 1024,
   /** One operation's specification, as JSON. */
   operationSpecBytes: 48 * 1024,
   /** Operations in one batch submission. */
   batchOperations: 1000,
+  /** Submitters' lines that are open at once in one workspace. */
+  submitterLines: 1000,
   /** Log lines kept of one operation; older ones are dropped and counted. */
   logLines: 1000,
   /** Events in one page or one burst of a stream. */

@@ -10,20 +10,25 @@ export async function opened<T>(answer: Promise<Answer<T>>): Promise<T> {
   return result.value;
 }
 
-/** The request's JSON body, checked. An absent body is an empty object. */
+/** The request's JSON body, checked. */
 export async function body<T>(context: Context, schema: Wire<T>): Promise<T> {
-  const text = await context.req.text();
-  return parsedBody(text, schema);
+  return schema.parse(await jsonBody(context));
 }
 
-export function parsedBody<T>(text: string, schema: Wire<T>): T {
-  let json: unknown;
+/** An absent body is an empty object. */
+export async function jsonBody(context: Context): Promise<unknown> {
+  const text = await context.req.text();
   try {
-    json = text.trim() === "" ? {} : JSON.parse(text);
+    return text.trim() === "" ? {} : JSON.parse(text);
   } catch (error) {
     throw new Problem("invalid-request", `The request body is not JSON: ${(error as Error).message}`, {
       cure: "Send one JSON document with content-type application/json.",
     });
   }
-  return schema.parse(json);
+}
+
+/** Throws for a request that does not ask for a WebSocket. `cure` says what else there is. */
+export function requireUpgrade(context: Context, cure = "Connect with `Upgrade: websocket`."): void {
+  if (context.req.header("upgrade")?.toLowerCase() === "websocket") return;
+  throw new Problem("invalid-request", "This path is a WebSocket.", { cure });
 }

@@ -1,7 +1,8 @@
 /** `/api/v1/operations`: submit, list, show, cancel, retry, result. */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import type { Caller } from "../../durable-objects/worker-registry.ts";
+import { checkSize, idempotencyOf } from "../../durable-objects/submission.ts";
+import type { Caller } from "../../durable-objects/submissions.ts";
 import {
   batchRequest,
   batchResponse,
@@ -16,14 +17,12 @@ import {
   operationStatus,
   Problem,
   parseTraceparent,
-  type SubmitRequest,
-  sha256Hex,
   submitRequest,
   submitResponse,
   wire,
   workerId,
 } from "../../protocol/index.ts";
-import { opened, parsedBody } from "../answers.ts";
+import { jsonBody, opened } from "../answers.ts";
 import { artefactResponse } from "../artefact-response.ts";
 import { authenticate } from "../authentication.ts";
 import type { Edge } from "../edge.ts";
@@ -54,9 +53,9 @@ operations.use(authenticate);
 
 operations.post("/", async (context) => {
   const receivedAt = Date.now();
-  const text = await context.req.text();
-  const request = checkSize(parsedBody(text, submitWire));
-  const idempotency = await idempotencyOf(context.req.header("idempotency-key"), text);
+  const json = await jsonBody(context);
+  const request = checkSize(submitWire.parse(json));
+  const idempotency = await idempotencyOf(context.req.header("idempotency-key"), [json]);
   const { registry, tokenHash } = context.var;
   const caller = callerOf(context, receivedAt);
   const [accepted] = await opened(registry.submit(tokenHash, [request], idempotency, caller));
@@ -71,9 +70,10 @@ export const operationBatches = new Hono<Edge>();
 operationBatches.use(authenticate);
 operationBatches.post("/", async (context) => {
   const receivedAt = Date.now();
-  const text = await context.req.text();
-  const requests = parsedBody(text, batchWire).operations.map(checkSize);
-  const idempotency = await idempotencyOf(context.req.header("idempotency-key"), text);
+  const json = await jsonBody(context);
+  const requests = batchWire.parse(json).operations.map(checkSize);
+  const { operations: asTheyCame } = json as { operations: unknown[] };
+  const idempotency = await idempotencyOf(context.req.header("idempotency-key"), asTheyCame);
   const { registry, tokenHash } = context.var;
   const accepted = await opened(registry.submit(tokenHash, requests, idempotency, callerOf(context, receivedAt)));
   const answer = { operations: accepted.map(({ operationId: id, status }) => ({ operationId: id, status })) };
@@ -144,26 +144,7 @@ operations.get("/:id/result", async (context) => {
   return artefactResponse(context, found.result.sha256);
 });
 
-function checkSize(request: SubmitRequest): SubmitRequest {
-  const bytes = JSON.stringify(request.spec).length;
-  if (bytes > LIMITS.operationSpecBytes) {
-    throw new Problem("too-large", `The specification has ${bytes} bytes; the limit is ${LIMITS.operationSpecBytes}.`);
-  }
-  return request;
-}
-
 function callerOf(context: Context<Edge>, receivedAt: number): Caller {
   const trace = parseTraceparent(context.req.header("traceparent"));
-  return { traceparent: trace === null ? null : formatTraceparent(trace), receivedAt };
-}
-
-async function idempotencyOf(key: string | undefined, text: string): Promise<{ key: string; hash: string } | null> {
-  if (key === undefined) return null;
-  if (!/^[\x21-\x7e]{1,128}$/.test(key)) {
-    throw new Problem(
-      "invalid-request",
-      "The Idempotency-Key must be 1 to 128 printable ASCII characters without spaces.",
-    );
-  }
-  return { key, hash: await sha256Hex(text) };
+  return { traceparent: trace === null ? null : formatTraceparent(trace), receivedAt, over: "http" };
 }

@@ -14,7 +14,7 @@ import {
   workerStatus,
   workerType,
 } from "../../protocol/index.ts";
-import { body, opened } from "../answers.ts";
+import { body, opened, requireUpgrade } from "../answers.ts";
 import { authenticate } from "../authentication.ts";
 import type { Edge } from "../edge.ts";
 
@@ -76,9 +76,7 @@ workers.post("/:id/drain", async (context) => {
 /** The node's one connection. The registry checks the credential and keeps the socket. */
 workers.get("/:id/socket", async (context) => {
   const id = idWire.parse(context.req.param("id"), "worker id");
-  if (context.req.header("upgrade")?.toLowerCase() !== "websocket") {
-    throw new Problem("invalid-request", "This path is a WebSocket.", { cure: "Connect with `Upgrade: websocket`." });
-  }
+  requireUpgrade(context);
   const offered =
     context.req
       .header("sec-websocket-protocol")

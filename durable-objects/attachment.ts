@@ -1,0 +1,56 @@
+/** Whose a socket is: what the runtime keeps of it through hibernation. */
+
+/** `epoch` is null until `hello`. */
+export interface NodeAttachment {
+  readonly workerId: string;
+  readonly epoch: number | null;
+  /** Messages of this connection that could not be understood. */
+  readonly faults: number;
+}
+
+/** Null follows every operation. */
+export interface FollowerAttachment {
+  readonly follows: string | null;
+}
+
+export interface SubmitterAttachment {
+  /** The hash of the token that it submits with. */
+  readonly submitsWith: string;
+  /** Frames of this connection that could not be understood. */
+  readonly faults: number;
+}
+
+export type Attachment = NodeAttachment | FollowerAttachment | SubmitterAttachment;
+
+/** As long as this object is awake: it is asked for with every message, and asking the runtime takes time. */
+const attachments = new WeakMap<WebSocket, Attachment>();
+
+export function attachmentOf(socket: WebSocket): Attachment {
+  const known = attachments.get(socket);
+  if (known !== undefined) return known;
+  const kept = socket.deserializeAttachment() as Attachment;
+  attachments.set(socket, kept);
+  return kept;
+}
+
+/** Of a socket that is known to be a node's. */
+export function nodeAttachmentOf(socket: WebSocket): NodeAttachment {
+  return attachmentOf(socket) as NodeAttachment;
+}
+
+export function setAttachment(socket: WebSocket, attachment: Attachment): void {
+  socket.serializeAttachment(attachment);
+  attachments.set(socket, attachment);
+}
+
+export function isNode(attachment: Attachment): attachment is NodeAttachment {
+  return "workerId" in attachment;
+}
+
+export function isFollower(attachment: Attachment): attachment is FollowerAttachment {
+  return "follows" in attachment;
+}
+
+export function isSubmitter(attachment: Attachment): attachment is SubmitterAttachment {
+  return "submitsWith" in attachment;
+}
