@@ -64,6 +64,10 @@ export class Broker {
   private bar = 0;
   /** How many lots a price or the time may end. */
   private guardedLots = 0;
+  /** Of `lots`: every bar asks for it. */
+  private heldSize = 0;
+  /** Of the oldest lot; mostly it is the only one. */
+  private oldestPrice = Number.NaN;
   /** Why the order that was executed last was refused; null when it was not. */
   private refusal: RefusalReason | null = null;
   private readonly bars: BarColumns;
@@ -86,9 +90,7 @@ export class Broker {
 
   /** Units held; negative for a short, 0 while flat. */
   get size(): number {
-    let size = 0;
-    for (let index = 0; index < this.lots.length; index++) size += this.lots[index].size;
-    return size;
+    return this.heldSize;
   }
 
   /**
@@ -173,6 +175,7 @@ export class Broker {
 
   /** Cash and the profit of what is held, money. */
   valueAt(price: number): number {
+    if (this.lots.length === 1) return this.cash + this.heldSize * (price - this.oldestPrice);
     let value = this.cash;
     for (let index = 0; index < this.lots.length; index++) {
       const lot = this.lots[index];
@@ -199,6 +202,7 @@ export class Broker {
     this.isRuined = state.isRuined;
     this.orders.push(...state.orders);
     this.lots.push(...state.lots);
+    this.lotsChanged();
     this.guardedLots = state.lots.filter(isGuarded).length;
     this.log.restore(state.log);
     this.trades.restore(state.trades);
@@ -360,6 +364,7 @@ export class Broker {
     lot.openedBar = this.bar;
     lot.openedInside = isInside;
     this.lots.push(lot);
+    this.lotsChanged();
     if (isGuarded(lot)) this.guardedLots++;
     if (order.kind !== "market") this.loseInside(lot, price, bar, isInside);
     return taken;
@@ -514,11 +519,13 @@ export class Broker {
     lot.size -= side * units;
     lot.entryFee -= entryFee;
     lot.holdingCost -= holding;
+    this.lotsChanged();
   }
 
   private closeLot(lot: Lot, price: number, bar: number, reason: ExitReason, rate = this.rules.takerRate): void {
     if (this.lots.length === 1) this.lots.pop();
     else this.lots.splice(this.lots.indexOf(lot), 1);
+    this.lotsChanged();
     if (isGuarded(lot)) this.guardedLots--;
     this.record(lot, price, bar, reason, rate);
   }
@@ -547,6 +554,13 @@ export class Broker {
     trades.stopLoss[row] = Number.isFinite(lot.stop) ? lot.stop : Number.NaN;
     trades.takeProfit[row] = Number.isFinite(lot.target) ? lot.target : Number.NaN;
     trades.exitReason[row] = EXIT_REASONS.indexOf(reason);
+  }
+
+  private lotsChanged(): void {
+    let size = 0;
+    for (let index = 0; index < this.lots.length; index++) size += this.lots[index].size;
+    this.heldSize = size;
+    this.oldestPrice = this.lots.length === 0 ? Number.NaN : this.lots[0].entryPrice;
   }
 
   private ruin(bar: number): void {
