@@ -25,7 +25,6 @@ import {
   type PublishDatasetRequest,
   type PublishModelRequest,
   parseTraceparent,
-  problemDetails,
   publishDatasetRequest,
   publishModelRequest,
   type SubmitRequest,
@@ -41,8 +40,10 @@ import {
   workerList,
   workspaceList,
 } from "../protocol/index.ts";
+import { jsonOrUndefined, notKtrdr, refusal, unreachable } from "./api-problems.ts";
 import { checkedInput } from "./checked-input.ts";
 import type { Connection } from "./credentials.ts";
+import type { SubmissionLine } from "./submission-line.ts";
 
 const wires = {
   batchRequest: wire(batchRequest),
@@ -111,9 +112,9 @@ export function createClient(connection: Connection, traceparent?: string) {
         signal: options.signal ?? AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
     } catch (error) {
-      throw unreachable(url, error);
+      throw unreachable(url, error, REQUEST_TIMEOUT_MS);
     }
-    if (!response.ok) throw await refusal(response, connection);
+    if (!response.ok) throw refusal({ status: response.status, text: await response.text() }, connection);
     return response;
   }
 
@@ -153,6 +154,11 @@ export function createClient(connection: Connection, traceparent?: string) {
       const body = wires.batchRequest.encode({ operations });
       const options = { body, headers: { "idempotency-key": idempotencyKey, ...trace } };
       return againWhenLost(() => call(wires.batchResponse, "POST", api("/operations:batch"), options));
+    },
+    /** For one submission after the other: a connection that is held open from the first one on, until it is closed. */
+    async submissionLine(): Promise<SubmissionLine> {
+      const { SubmissionLine } = await import("./submission-line.ts");
+      return new SubmissionLine(connection, { traceparent: trace.traceparent });
     },
     listOperations: (filter: { status?: string; kind?: string; limit?: number; cursor?: string } = {}) =>
       call(wires.operationList, "GET", api("/operations"), { query: filter }),
@@ -235,52 +241,11 @@ async function againWhenLost<T>(send: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Why `fetch` itself failed: nobody listens, the name is unknown, it took too long, the connection broke. */
-function unreachable(url: string, error: unknown): Problem {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = (cause as { code?: string }).code;
-  if (code === "ECONNREFUSED") {
-    return new Problem("unavailable", `No control plane answers at ${url}`, {
-      cure: "Start one with: ktrdr up. If it runs elsewhere, check --url (or KTRDR_URL).",
-      cause: error,
-    });
-  }
-  if (code === "ENOTFOUND" || code === "EAI_AGAIN") {
-    return new Problem("unavailable", `The host of ${url} is not known`, {
-      cure: "Check --url (or KTRDR_URL) and the network.",
-      cause: error,
-    });
-  }
-  const reason =
-    error instanceof Error && error.name === "TimeoutError"
-      ? `no answer in ${REQUEST_TIMEOUT_MS / 1000} s`
-      : String((cause as Error).message ?? cause);
-  return new Problem("unavailable", `The control plane at ${url} cannot be reached: ${reason}`, {
-    cure: "Check --url and the network, and try again.",
-    cause: error,
-  });
-}
-
 function answerWasLost(error: unknown): boolean {
   if (!(error instanceof Problem) || error.kind !== "unavailable") return false;
   const fetchError = error.cause as { cause?: { code?: string } } | undefined;
   return fetchError !== undefined && fetchError.cause?.code !== "ECONNREFUSED";
 }
-
-/** A response that is not 2xx, as the `Problem` that its document describes. */
-async function refusal(response: Response, connection: Connection): Promise<Problem> {
-  const text = await response.text();
-  const details = problemDetails.safeParse(jsonOrUndefined(text));
-  if (response.status === 401) {
-    return new Problem("unauthenticated", details.success ? details.data.detail : "The token was refused", {
-      cure: `The token came from ${connection.tokenSource}. Pass a valid one with --token, KTRDR_TOKEN or ${CREDENTIALS_HINT}.`,
-    });
-  }
-  if (details.success) return Problem.fromDetails(details.data);
-  return notKtrdr(connection.url, `status ${response.status} without problem details`);
-}
-
-const CREDENTIALS_HINT = "credentials.json in the ktrdr home";
 
 function parseAnswer<T>(form: Wire<T>, text: string, url: string, path: string): T {
   const json = jsonOrUndefined(text);
@@ -289,19 +254,5 @@ function parseAnswer<T>(form: Wire<T>, text: string, url: string, path: string):
     return form.parseAnswer(json, `answer of ${path}`);
   } catch (error) {
     throw notKtrdr(url, Problem.from(error).message);
-  }
-}
-
-function notKtrdr(url: string, reason: string): Problem {
-  return new Problem("internal", `What answers at ${url} does not speak this version of ktrdr's API: ${reason}`, {
-    cure: "Check --url, and that the control plane has the same version as this command.",
-  });
-}
-
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // Told apart from a parsed value by the callers: JSON has no undefined.
   }
 }
