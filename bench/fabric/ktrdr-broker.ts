@@ -1,39 +1,62 @@
 /** ktrdr's self-hosted plane with nodes that enrol as any other; a queue is a control plane of its own. */
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
-import { API_PREFIX } from "../../protocol/index.ts";
+import { API_PREFIX, type SubmitRequest, submitRequest, wire } from "../../protocol/index.ts";
 import { Fleet } from "../../test/support/fleet.ts";
 import { HttpLine } from "./http-line.ts";
-import type { Broker, Job, Queue, QueueWorker, WorkerOptions } from "./queue.ts";
+import type { Broker, Job, Queue, QueueWorker, Submitter, WorkerOptions } from "./queue.ts";
 import { startWorkerProcess } from "./worker-process.ts";
 
+const submitWire = wire(submitRequest);
 const WORKER_PROGRAM = new URL("./ktrdr-worker.ts", import.meta.url);
 
+/** Single submissions go over a line that is held open, as a peer's client holds its connection to its server. */
 export async function startKtrdr(): Promise<Broker> {
   return {
     name: "ktrdr",
-    description: `ktrdr ${packageJson.version}, self-hosted plane`,
-    openQueue: async () => ktrdrQueue(await Fleet.start()),
+    description: `ktrdr ${packageJson.version}, self-hosted plane, submissions over a socket`,
+    openQueue: async () => ktrdrQueue(await Fleet.start(), lineSubmitter),
     stop: async () => {},
   };
 }
 
-/** As the API takes it. */
-function operationOf({ durationMs, busy }: Job) {
-  return { spec: { kind: "sleep", duration_ms: durationMs, busy } };
+/** Each submission is a request on a kept-alive connection. */
+export async function startKtrdrOverHttp(): Promise<Broker> {
+  return {
+    name: "ktrdr over HTTP",
+    description: `ktrdr ${packageJson.version}, self-hosted plane, a request for each submission`,
+    openQueue: async () => ktrdrQueue(await Fleet.start(), requestSubmitter),
+    stop: async () => {},
+  };
 }
 
-function ktrdrQueue(fleet: Fleet): Queue {
+async function lineSubmitter({ client }: Fleet): Promise<Submitter> {
+  const line = await client.submissionLine();
+  return {
+    one: async (job) => void (await line.submit(operationOf(job))),
+    bulk: async (jobs) => void (await line.submitBatch(jobs.map(operationOf))),
+    close: () => line.close(),
+  };
+}
+
+async function requestSubmitter({ url, token }: Fleet): Promise<Submitter> {
+  const line = new HttpLine(url, token);
+  const post = (path: string, body: unknown): Promise<void> => line.post(`${API_PREFIX}${path}`, body);
+  return {
+    one: (job) => post("/operations", submitWire.encode(operationOf(job))),
+    bulk: (jobs) => post("/operations:batch", { operations: jobs.map((job) => submitWire.encode(operationOf(job))) }),
+    close: async () => line.close(),
+  };
+}
+
+function operationOf({ durationMs, busy }: Job): SubmitRequest {
+  return submitRequest.parse({ spec: { kind: "sleep", durationMs, busy } });
+}
+
+function ktrdrQueue(fleet: Fleet, submitterTo: (fleet: Fleet) => Promise<Submitter>): Queue {
   const workers: QueueWorker[] = [];
   return {
-    async submitter() {
-      const line = new HttpLine(fleet.url, fleet.token);
-      return {
-        one: (job) => line.post(`${API_PREFIX}/operations`, operationOf(job)),
-        bulk: (jobs) => line.post(`${API_PREFIX}/operations:batch`, { operations: jobs.map(operationOf) }),
-        close: async () => line.close(),
-      };
-    },
+    submitter: () => submitterTo(fleet),
     async startWorker(options: WorkerOptions) {
       const enrolment = await fleet.client.createEnrolment({ name: options.name });
       const connection = { url: fleet.url, home: fleet.home.root, token: enrolment.token };

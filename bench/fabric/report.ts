@@ -27,10 +27,10 @@ export function markdownTable(rows: readonly Row[], brokers: readonly string[]):
   return [lineOf(head), lineOf(widths.map((width) => "-".repeat(width))), ...lines.map(lineOf)].join("\n");
 }
 
-/** Above 1: ours is better by that factor. Null without a figure on both sides. */
+/** Above 1: ours is better by that factor. Null without a figure on both sides. What begins with our name is no peer. */
 export function ratioToBestPeer(row: Row, ours: string): number | null {
   const own = row.cells.get(ours)?.value;
-  const peers = [...row.cells].flatMap(([name, cell]) => (name === ours || cell.value === null ? [] : [cell.value]));
+  const peers = [...row.cells].flatMap(([name, { value }]) => (name.startsWith(ours) || value === null ? [] : [value]));
   if (own == null || own === 0 || peers.length === 0) return null;
   const best = row.smallerIsBetter ? Math.min(...peers) : Math.max(...peers);
   return row.smallerIsBetter ? best / own : own / best;

@@ -6,6 +6,7 @@
  *
  * `--install` fetches what the peers need: their npm packages into this folder, and, as root, redis-server and
  * PostgreSQL with apt-get. A peer that lacks something is reported as missing, with the reason.
+ * `--only ktrdr,ktrdr-http` measures a submission over the held line beside one that is a request.
  * `--write` puts the table into docs/benchmarks.md.
  */
 import { execFileSync } from "node:child_process";
@@ -14,7 +15,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { percentile } from "./clock.ts";
-import { startKtrdr } from "./ktrdr-broker.ts";
+import { startKtrdr, startKtrdrOverHttp } from "./ktrdr-broker.ts";
 import { blocked, latency, recovery, restart, throughput } from "./measures.ts";
 import { startBullmq, startGraphileWorker, startPgBoss } from "./peer-brokers.ts";
 import { peerVersion } from "./peers.ts";
@@ -25,6 +26,7 @@ import { writeSection } from "./write-section.ts";
 
 const BROKERS = {
   ktrdr: { title: "ktrdr", start: startKtrdr, missing: () => null },
+  "ktrdr-http": { title: "ktrdr over HTTP", start: startKtrdrOverHttp, missing: () => null },
   bullmq: { title: "BullMQ", start: startBullmq, missing: () => packageMissing("bullmq") ?? redisMissing() },
   "pg-boss": { title: "pg-boss", start: startPgBoss, missing: () => packageMissing("pg-boss") ?? postgresMissing() },
   "graphile-worker": {
@@ -34,17 +36,20 @@ const BROKERS = {
   },
 } as const satisfies Record<string, { title: string; start: () => Promise<Broker>; missing: () => string | null }>;
 type BrokerName = keyof typeof BROKERS;
+/** Of the way in alone, so that it is measured where somebody asks for it. */
+const ONLY_WHEN_ASKED: BrokerName = "ktrdr-http";
 
 const MEASURES = ["latency", "one", "bulk", "recovery", "restart", "blocked"] as const;
 const SLOTS = [1, 10, 50] as const;
 
+const byDefault = Object.keys(BROKERS).filter((name) => name !== ONLY_WHEN_ASKED);
 const { values: flags } = parseArgs({
   options: {
     quick: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     install: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
-    only: { type: "string", default: Object.keys(BROKERS).join(",") },
+    only: { type: "string", default: byDefault.join(",") },
     measures: { type: "string", default: MEASURES.join(",") },
   },
 });
