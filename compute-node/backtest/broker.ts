@@ -147,7 +147,12 @@ export class Broker {
   process(bar: number): void {
     this.bar = bar;
     if (this.orders.length > 0 || this.guardedLots > 0 || this.rules.watchesHoldings) this.executeBar(bar);
-    const value = this.lots.length === 0 ? this.cash : this.valueAt(this.bars.close[bar]);
+    if (this.lots.length === 0) this.mark(bar, this.cash);
+    else if (this.lots.length > 1) this.mark(bar, this.valueAt(this.bars.close[bar]));
+    else this.mark(bar, this.cash + this.heldSize * (this.bars.close[bar] - this.oldestPrice));
+  }
+
+  private mark(bar: number, value: number): void {
     this.equity[bar] = value;
     if (value <= 0) this.ruin(bar);
   }
