@@ -25,7 +25,7 @@ import { EquityCurve, type EquityRecorder } from "./equity-recorder.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import { OrderLog } from "./order-log.ts";
 import { type EntryDemand, entryRefusal, entryUnits, orderCommission } from "./position-size.ts";
-import { firstSet, firstTouch } from "./signal-search.ts";
+import { FlagSearch, firstTouch } from "./signal-search.ts";
 import { type ExitReason, TradeLog } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
@@ -155,6 +155,7 @@ export class SignalRun {
   private readonly bars: BarColumns;
 
   private readonly signalColumns: readonly Uint8Array[];
+  private readonly searches: readonly FlagSearch[];
   /** For each signal column, the first set bar at or after the last bar asked for. */
   private readonly nextSet = [-1, -1, -1, -1];
 
@@ -209,6 +210,7 @@ export class SignalRun {
     this.prices = { fill: Number.NaN, entry: Number.NaN, rate: this.rules.takerRate };
     this.wholeDemand = { fraction: signals.sizeFraction, units: null, money: null };
     this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];
+    this.searches = this.signalColumns.map((flags) => new FlagSearch(flags));
     this.cash = settings.initialCapital;
     this.recorder = recorder;
     this.trades = trades;
@@ -505,7 +507,7 @@ export class SignalRun {
   private nextSignal(column: number, bar: number): number {
     const known = this.nextSet[column];
     if (known >= bar) return known;
-    const found = firstSet(this.signalColumns[column], bar, this.rows);
+    const found = this.searches[column].first(bar);
     this.nextSet[column] = found;
     return found;
   }
