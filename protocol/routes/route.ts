@@ -39,7 +39,7 @@ interface BytesBody {
  */
 type RouteAnswer =
   | JsonAnswer
-  | { readonly type: "empty"; readonly status: number; readonly otherStatus?: number }
+  | { readonly type: "empty"; readonly status: 201 | 204; readonly otherStatus?: 200 }
   | { readonly type: "bytes"; readonly status: 200 }
   | { readonly type: "text"; readonly status: 200; readonly mediaType: string }
   | { readonly type: "events"; readonly status: 200 }
@@ -48,9 +48,9 @@ type RouteAnswer =
 interface JsonAnswer {
   readonly type: "json";
   readonly schema: z.ZodType;
-  readonly status: number;
+  readonly status: 200 | 201 | 202;
   /** Where the same document comes with another status; the summary says when. */
-  readonly otherStatus?: number;
+  readonly otherStatus?: 200;
 }
 
 export interface Route {
@@ -85,7 +85,7 @@ export function jsonBody<S extends z.ZodType>(schema: S, subject = "request body
 }
 
 /** A JSON answer of `schema`. */
-export function jsonAnswer<S extends z.ZodType>(schema: S, status = 200) {
+export function jsonAnswer<S extends z.ZodType>(schema: S, status: 200 | 201 | 202 = 200) {
   return { type: "json", schema, status } as const;
 }
 
