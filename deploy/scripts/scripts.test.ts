@@ -522,8 +522,8 @@ describe("the packages of each role", () => {
   });
 
   it.each([
-    ["worker", ["compute-node", "protocol"]],
-    ["control-plane", ["src", "durable-objects", "protocol", "deploy/self-host"]],
+    ["worker", ["compute-node", "protocol", "telemetry"]],
+    ["control-plane", ["src", "durable-objects", "protocol", "telemetry", "deploy/self-host"]],
   ])("of %s are all that its code imports", (role, folders) => {
     const imported = new Set<string>();
     for (const each of folders) {
