@@ -15,7 +15,7 @@ import {
   submitResponse,
 } from "../operations.ts";
 import { EXAMPLE_OPERATION_ID, EXAMPLE_TIME_MS, operationParameter, queryNumber } from "./parameters.ts";
-import { jsonAnswer, jsonBody, type Routes } from "./route.ts";
+import { checkedBody, jsonAnswer, jsonBody, type Routes } from "./route.ts";
 
 const SUBMISSION_HEADERS = {
   "idempotency-key": "The same key with the same operations submits them once, however often it is sent.",
@@ -71,7 +71,7 @@ export const operationRoutes = {
     role: "researcher",
     summary: "Submits one operation; it is durable when the answer comes, and `location` has its path.",
     headers: SUBMISSION_HEADERS,
-    body: jsonBody(submitRequest, "operation"),
+    body: checkedBody(submitRequest, "operation"),
     answer: jsonAnswer(submitResponse, 202),
     example: { body: { spec: SLEEP, name: "probe" }, answer: SUBMITTED },
   },
@@ -81,7 +81,7 @@ export const operationRoutes = {
     role: "researcher",
     summary: `Submits up to ${LIMITS.batchOperations} operations in one write: all of them or none.`,
     headers: SUBMISSION_HEADERS,
-    body: jsonBody(batchRequest, "batch"),
+    body: jsonBody(batchRequest),
     answer: jsonAnswer(batchResponse, 202),
     example: { body: { operations: [{ spec: SLEEP }] }, answer: { operations: [SUBMITTED] } },
   },

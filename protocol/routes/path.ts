@@ -6,9 +6,12 @@ export type ParameterName<Path extends string> = Path extends `${string}{${infer
   ? Name | ParameterName<Rest>
   : never;
 
-type Parameters<Path extends string> = [ParameterName<Path>] extends [never]
-  ? []
-  : [parameters: Readonly<Record<ParameterName<Path>, string | number>>];
+/** A path that is known to the compiler says which names it needs. */
+type Parameters<Path extends string> = string extends Path
+  ? [parameters: Readonly<Record<string, string | number>>]
+  : [ParameterName<Path>] extends [never]
+    ? []
+    : [parameters: Readonly<Record<ParameterName<Path>, string | number>>];
 
 /**
  * The path of a request, such as `/api/v1/workers/desk-1`. A part cannot lead out of its place: what has a meaning in a path is

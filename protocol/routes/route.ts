@@ -24,8 +24,8 @@ interface JsonBody {
   readonly type: "json";
   readonly schema: z.ZodType;
   readonly maxBytes: number;
-  /** Names it where a client refuses it before it is sent. */
-  readonly subject: string;
+  /** Names it where a client refuses it before it is sent; a body without one is made by typed code and not checked there. */
+  readonly subject?: string;
 }
 
 interface BytesBody {
@@ -80,8 +80,13 @@ export interface Route {
 export type Routes = Readonly<Record<string, Route>>;
 
 /** A JSON body of `schema`, within the usual limit. */
-export function jsonBody<S extends z.ZodType>(schema: S, subject = "request body") {
-  return { type: "json", schema, maxBytes: LIMITS.requestBodyBytes, subject } as const;
+export function jsonBody<S extends z.ZodType>(schema: S) {
+  return { type: "json", schema, maxBytes: LIMITS.requestBodyBytes } as const;
+}
+
+/** A JSON body that people write: a client checks it before it is sent, and calls it `subject`. */
+export function checkedBody<S extends z.ZodType>(schema: S, subject: string) {
+  return { ...jsonBody(schema), subject } as const;
 }
 
 /** A JSON answer of `schema`. */

@@ -9,7 +9,7 @@ import {
   workspaceList,
 } from "../api.ts";
 import { EXAMPLE_TIME_MS, tokenParameter } from "./parameters.ts";
-import { jsonAnswer, jsonBody, NO_CONTENT, type Routes } from "./route.ts";
+import { checkedBody, jsonAnswer, jsonBody, NO_CONTENT, type Routes } from "./route.ts";
 
 const TOKEN = {
   token_id: tokenParameter.id.example,
@@ -26,7 +26,7 @@ export const tokenRoutes = {
     path: `${API_PREFIX}/tokens`,
     role: "admin",
     summary: "Makes a token of this workspace. The answer is the only time that it is shown.",
-    body: jsonBody(createTokenRequest, "token request"),
+    body: checkedBody(createTokenRequest, "token request"),
     answer: jsonAnswer(createdToken, 201),
     example: { body: { role: "viewer", name: "reader" }, answer: CREATED },
   },
@@ -51,7 +51,7 @@ export const tokenRoutes = {
     path: `${API_PREFIX}/enrolments`,
     role: "admin",
     summary: "Makes a token with which workers enrol, and nothing else.",
-    body: jsonBody(createEnrolmentRequest, "enrolment request"),
+    body: checkedBody(createEnrolmentRequest, "enrolment request"),
     answer: jsonAnswer(createdToken, 201),
     example: {
       body: { name: "desk", max_uses: 1, ttl_ms: 86_400_000 },
