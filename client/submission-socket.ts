@@ -1,7 +1,7 @@
 /** One WebSocket to the registry as a submitter sees it: the handshake, heartbeats, and how it ended. */
 import type { IncomingMessage } from "node:http";
 import WebSocket from "ws";
-import { API_PREFIX, HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE, LIMITS } from "../protocol/index.ts";
+import { HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE, LIMITS, pathOf, ROUTES } from "../protocol/index.ts";
 import type { Connection } from "./credentials.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -35,7 +35,7 @@ export function openSubmissionSocket(
   handlers: SubmissionSocketHandlers,
   heartbeatMs = HEARTBEAT_MS,
 ): SubmissionSocket {
-  const socket = new WebSocket(`${url.replace(/^http/, "ws")}${API_PREFIX}/submissions`, [], {
+  const socket = new WebSocket(`${url.replace(/^http/, "ws")}${pathOf(ROUTES.openSubmissionLine)}`, [], {
     headers: { authorization: `Bearer ${token}` },
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     maxPayload: LIMITS.requestBodyBytes,

@@ -5,6 +5,7 @@ import {
   LIMITS,
   Problem,
   parseTraceparent,
+  ROUTES,
   requestId,
   type SubmissionAnswer,
   type SubmitRequest,
@@ -61,7 +62,7 @@ export class SubmitterConversation {
   accept(tokenHash: string): Response {
     if (this.#context.getWebSockets(TAG).length >= LIMITS.submitterLines) {
       throw new Problem("too-many-requests", `${LIMITS.submitterLines} lines of submitters are open already.`, {
-        cure: "Close those that are not in use, or submit with POST /api/v1/operations.",
+        cure: `Close those that are not in use, or submit with POST ${ROUTES.submit.path}.`,
       });
     }
     const pair = new WebSocketPair();

@@ -93,6 +93,10 @@ it("a stop says goodbye to the nodes, whose work goes on and ends as the same at
   expect(readFileSync(join(fleet.home.nodes, "node-1", "node.log"), "utf8")).toContain("the control plane stops");
   expect(existsSync(join(fleet.home.controlPlane, "running.pid"))).toBe(false);
   await fleet.startPlane();
-  await until(30_000, "it has ended", async () => (await fleet.client.showOperation(operationId)).status === "completed");
+  await until(
+    30_000,
+    "it has ended",
+    async () => (await fleet.client.showOperation(operationId)).status === "completed",
+  );
   expect(await fleet.client.showOperation(operationId)).toMatchObject({ attempt: 1, workerId: "node-1" });
 });

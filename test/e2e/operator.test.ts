@@ -126,7 +126,11 @@ describe("an operation", () => {
     const operationId = await sleepFor(60_000);
     await accepted(operationId, 1);
     killGroup(fleet.nodes.get("worker")!.pid, "SIGKILL");
-    await until(20_000, "it waits again", async () => (await fleet.client.showOperation(operationId)).status === "queued");
+    await until(
+      20_000,
+      "it waits again",
+      async () => (await fleet.client.showOperation(operationId)).status === "queued",
+    );
     await fleet.startNodes(["worker"], ["--home", join(fleet.home.root, "elsewhere")]);
     await accepted(operationId, 2);
     expect((await ktrdr("ops", "cancel", operationId)).code).toBe(0);
