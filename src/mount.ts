@@ -44,8 +44,7 @@ function guardTheRest(app: Hono<Edge>, routes: Routes): void {
 }
 
 function guardsOf({ role, body }: Route): MiddlewareHandler<Edge>[] {
-  // What may carry many bytes is limited by its handler, which need not read what is stored already.
-  const limit = body?.type === "bytes" ? [] : [limitBody(body?.maxBytes ?? LIMITS.requestBodyBytes)];
+  const limit = body?.type === "bytes" && body.isStreamed ? [] : [limitBody(body?.maxBytes ?? LIMITS.requestBodyBytes)];
   return role === "none" ? limit : [...limit, authenticate];
 }
 

@@ -19,7 +19,7 @@ export const artefactRoutes = {
     summary:
       "Stores bytes under their hash. The status is 200 where they are stored already, and nothing is read then.",
     headers: { ...LEASE_HEADERS, "content-length": "The size; it has to be there.", "content-type": "The media type." },
-    body: { type: "bytes", maxBytes: LIMITS.artefactPartBytes },
+    body: { type: "bytes", maxBytes: LIMITS.artefactPartBytes, isStreamed: true },
     answer: { type: "empty", status: 201, otherStatus: 200 },
   },
   openUpload: {
@@ -47,7 +47,7 @@ export const artefactRoutes = {
     role: "researcher or node",
     summary: "Stores one part of an open upload, counted from 1. Every part but the last is full.",
     headers: { ...LEASE_HEADERS, "x-ktrdr-part-sha256": "The hash of this part's bytes." },
-    body: { type: "bytes", maxBytes: LIMITS.uploadPartBytes },
+    body: { type: "bytes", maxBytes: LIMITS.uploadPartBytes, isStreamed: false },
     answer: { type: "empty", status: 201 },
   },
   completeUpload: {

@@ -31,6 +31,8 @@ interface JsonBody {
 interface BytesBody {
   readonly type: "bytes";
   readonly maxBytes: number;
+  /** Handed on as it comes: its handler looks at its length, and does not read it at all where the bytes are stored already. */
+  readonly isStreamed: boolean;
 }
 
 /**

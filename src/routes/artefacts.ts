@@ -40,11 +40,9 @@ export const artefactHandlers: Handlers<typeof artefactRoutes> = {
     if (!Number.isInteger(bytes) || bytes < 0) {
       throw new Problem("invalid-request", "An upload needs a content-length.");
     }
-    if (bytes > LIMITS.artefactPartBytes) {
-      throw new Problem(
-        "too-large",
-        `The artefact has ${bytes} bytes; one request may carry ${LIMITS.artefactPartBytes}.`,
-      );
+    const { maxBytes } = ROUTES.uploadArtefact.body;
+    if (bytes > maxBytes) {
+      throw new Problem("too-large", `The artefact has ${bytes} bytes; one request may carry ${maxBytes}.`);
     }
     const mediaType = context.req.header("content-type") ?? "application/octet-stream";
     try {
