@@ -1,7 +1,6 @@
 /** `ktrdr backtest`: one strategy on one series of prices, on the fleet or right here. */
 import { type Command, Option } from "commander";
 import type { HistoryAdjustment } from "../../../protocol/portfolio.ts";
-import type { SubmitOptions } from "../../api/fleet-run.ts";
 import { addPlacementOptions } from "../../api/placement-options.ts";
 import type { GetContext } from "../../terminal/context.ts";
 import {
@@ -12,26 +11,8 @@ import {
   parsePair,
   parseStart,
   parseSymbols,
-  type RequestOptions,
 } from "./backtest-request.ts";
-
-export interface BacktestOptions extends RequestOptions, SubmitOptions {
-  /** A trained one by name, such as trend or trend@2, or by its file. */
-  model?: string;
-  modelFile?: string;
-  /** Several on one account. */
-  symbols?: readonly string[];
-  actions?: string;
-  adjust?: HistoryAdjustment;
-  accountCurrency?: string;
-  currency?: Readonly<Record<string, string>>;
-  convert?: Readonly<Record<string, string>>;
-  local?: boolean;
-  audit?: boolean;
-  /** True without a file name. */
-  report?: string | true;
-  output?: string;
-}
+import type { BacktestOptions } from "./options.ts";
 
 const EXAMPLES = `
 Examples:

@@ -1,21 +1,9 @@
 /** `ktrdr run`: a program that a node's operator approved, such as a trainer of one's own. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { SubmitOptions } from "../../api/fleet-run.ts";
 import { addPlacementOptions } from "../../api/placement-options.ts";
 import type { GetContext } from "../../terminal/context.ts";
 import { parseAmount, parseEnd, parseStart, parseSymbols } from "../backtest/backtest-request.ts";
-
-export interface RunOptions extends SubmitOptions {
-  input?: string;
-  set?: Readonly<Record<string, unknown>>;
-  symbol?: readonly string[];
-  timeframe: string;
-  from?: number;
-  to?: number;
-  dataFormat?: "parquet" | "npy";
-  mediaType?: string;
-  output?: string;
-}
+import type { RunOptions } from "./options.ts";
 
 const EXAMPLES = `
 Examples:

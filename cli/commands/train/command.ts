@@ -1,24 +1,9 @@
 /** `ktrdr train`: the network of a fuzzy-neural strategy, on the fleet or right here. */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { SubmitOptions } from "../../api/fleet-run.ts";
 import { addPlacementOptions } from "../../api/placement-options.ts";
 import type { GetContext } from "../../terminal/context.ts";
 import { parseAmount, parseEnd, parseStart } from "../backtest/backtest-request.ts";
-
-export interface TrainOptions extends SubmitOptions {
-  model?: string;
-  seed?: number;
-  seeds?: number;
-  epochs?: number;
-  from?: number;
-  to?: number;
-  backend?: "auto" | "cpu" | "gpu";
-  fast?: boolean;
-  local?: boolean;
-  out?: string;
-  /** True without a file name. */
-  report?: string | true;
-}
+import type { TrainOptions } from "./options.ts";
 
 const EXAMPLES = `
 Examples:
