@@ -10,7 +10,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const NODE = ["chevrotain", "commander", "esbuild", "hyparquet", "hyparquet-writer", "pino", "ws", "yaml", "zod"];
+const NODE = ["commander", "esbuild", "hyparquet", "hyparquet-writer", "pino", "ws", "yaml", "zod"];
 
 export const ROLES: Readonly<Record<string, readonly string[]>> = {
   worker: NODE,
