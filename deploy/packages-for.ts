@@ -15,9 +15,9 @@ const NODE = ["commander", "esbuild", "hyparquet", "hyparquet-writer", "pino", "
 export const ROLES: Readonly<Record<string, readonly string[]>> = {
   worker: NODE,
   gpu_host: [...NODE, "webgpu"],
-  "control-plane": ["commander", "esbuild", "hono", "miniflare", "yaml", "zod"],
+  "control-plane": ["commander", "esbuild", "hono", "miniflare", "modern-tar", "yaml", "zod"],
   // What deploy/package/build.ts needs, for an image.
-  package: ["assemblyscript", "esbuild", "hono", "typescript", "zod"],
+  package: ["assemblyscript", "esbuild", "hono", "modern-tar", "typescript", "zod"],
 };
 
 /** The package has the control plane's Worker bundled already. */
