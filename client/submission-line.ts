@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import type { z } from "zod";
 import { type BackoffRange, fullJitterMs } from "../compute-node/agent/backoff.ts";
 import {
+  byteLength,
   CLOSE_CODES,
   LIMITS,
   Problem,
@@ -128,7 +129,7 @@ export class SubmissionLine {
         cure: "Await some of them, or submit batches.",
       });
     }
-    const bytes = Buffer.byteLength(frame);
+    const bytes = byteLength(frame);
     if (bytes <= LIMITS.requestBodyBytes) return null;
     return new Problem("too-large", `A submission of ${bytes} bytes is over the limit of ${LIMITS.requestBodyBytes}.`, {
       cure: "Split it into several.",

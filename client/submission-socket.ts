@@ -9,7 +9,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HEARTBEAT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 500;
 const NORMAL_CLOSURE = 1000;
-const REFUSAL_BYTES = 64 * 1024;
+const REFUSAL_LENGTH = 64 * 1024;
 
 /** Why it ended: the other side closed, the handshake was answered with something else, or the network failed. */
 export type SocketEnd =
@@ -104,7 +104,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
   try {
     for await (const part of response.setEncoding("utf8")) {
       text += part;
-      if (text.length > REFUSAL_BYTES) break;
+      if (text.length > REFUSAL_LENGTH) break;
     }
   } catch {
     // The status says enough.

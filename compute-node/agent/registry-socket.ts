@@ -1,6 +1,8 @@
 /** One socket to the registry, as the agent sees it: messages parsed and encoded, heartbeats, and how it ended. */
 import WebSocket from "ws";
 import {
+  CLOSE_REASON_BYTES,
+  framesOf,
   HEARTBEAT_REQUEST,
   HEARTBEAT_RESPONSE,
   LIMITS,
@@ -10,6 +12,7 @@ import {
   registryMessage,
   SUBPROTOCOL,
   wire,
+  withinBytes,
 } from "../../protocol/index.ts";
 import { Outbox } from "./outbox.ts";
 
@@ -36,8 +39,6 @@ const CLOSE_TIMEOUT_MS = 500;
 const NORMAL_CLOSURE = 1000;
 /** What `ws` reports for a socket that was never properly closed. */
 const ABNORMAL_CLOSURE = 1006;
-/** By the WebSocket standard (RFC 6455, 5.5), a close reason is at most 123 bytes. */
-const REASON_LENGTH = 120;
 
 export function openRegistrySocket(url: string, credential: string, handlers: SocketHandlers): RegistrySocket {
   const socket = new WebSocket(url, SUBPROTOCOL, {
@@ -57,7 +58,7 @@ export function openRegistrySocket(url: string, credential: string, handlers: So
   const write = (text: string): void => {
     if (socket.readyState === WebSocket.OPEN) socket.send(text);
   };
-  const outbox = new Outbox((messages) => framesOf(messages).forEach(write));
+  const outbox = new Outbox((messages) => framesOf(messages.map(jsonOf)).forEach(write));
   socket.on("open", () => handlers.opened());
   socket.on("message", (data, isBinary) => {
     receive(data, isBinary, handlers);
@@ -78,7 +79,7 @@ export function openRegistrySocket(url: string, credential: string, handlers: So
     ping: () => write(HEARTBEAT_REQUEST),
     close(reason) {
       outbox.flush();
-      socket.close(NORMAL_CLOSURE, reason.slice(0, REASON_LENGTH));
+      socket.close(NORMAL_CLOSURE, withinBytes(reason, CLOSE_REASON_BYTES));
       setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
     },
   };
@@ -113,23 +114,6 @@ function receive(data: Buffer, isBinary: boolean, handlers: SocketHandlers): voi
   }
 }
 
-/** A message alone stands as it is; several share an array as long as the frame's limit allows. */
-function framesOf(messages: readonly NodeMessage[]): string[] {
-  const frames: string[] = [];
-  let batch: string[] = [];
-  let batchBytes = 0;
-  const finish = (): void => {
-    if (batch.length > 0) frames.push(batch.length === 1 ? batch[0] : `[${batch.join(",")}]`);
-    batch = [];
-    batchBytes = 0;
-  };
-  for (const message of messages) {
-    const text = JSON.stringify(wire(nodeMessage).encode(message));
-    const bytes = Buffer.byteLength(text) + 1;
-    if (batchBytes + bytes + 2 > LIMITS.socketMessageBytes) finish();
-    batch.push(text);
-    batchBytes += bytes;
-  }
-  finish();
-  return frames;
+function jsonOf(message: NodeMessage): string {
+  return JSON.stringify(wire(nodeMessage).encode(message));
 }
