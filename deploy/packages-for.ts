@@ -15,7 +15,7 @@ const NODE = ["commander", "esbuild", "hyparquet", "hyparquet-writer", "pino", "
 export const ROLES: Readonly<Record<string, readonly string[]>> = {
   worker: NODE,
   gpu_host: [...NODE, "webgpu"],
-  "control-plane": ["commander", "esbuild", "hono", "miniflare", "modern-tar", "yaml", "zod"],
+  "control-plane": ["commander", "esbuild", "hono", "miniflare", "modern-tar", "ws", "yaml", "zod"],
   // What deploy/package/build.ts needs, for an image.
   package: ["assemblyscript", "esbuild", "hono", "modern-tar", "typescript", "zod"],
 };
