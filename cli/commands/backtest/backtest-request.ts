@@ -1,5 +1,6 @@
 /** From the words of a command line to what a backtest asks for. Pure but for the two places where it may look. */
 import { InvalidArgumentError } from "commander";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { DataRequest } from "../../../protocol/operations.ts";
 import { type PresetName, SETTINGS_PRESETS } from "./backtest-presets.ts";
 
@@ -30,8 +31,6 @@ export interface RequestOptions {
   /** False with `--no-finalize`. */
   finalize?: boolean;
 }
-
-const DAY_MS = 86_400_000;
 
 /** `0.001` or `0.1%` → 0.001. */
 export function parseFraction(text: string): number {

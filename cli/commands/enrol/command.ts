@@ -1,8 +1,8 @@
 /** `ktrdr enrol`: lets other machines join. */
 import { type Command, InvalidArgumentError } from "commander";
+import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { Context, GetContext } from "../../terminal/context.ts";
 
-const HOUR_MS = 3_600_000;
 const MOST_HOURS = 720;
 
 interface EnrolOptions {

@@ -1,9 +1,8 @@
 /** `ktrdr token`: API tokens for people and programs. */
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Role } from "../../../protocol/api.ts";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { Context, GetContext } from "../../terminal/context.ts";
-
-const DAY_MS = 86_400_000;
 
 interface CreateOptions {
   role: Role;
