@@ -1,5 +1,6 @@
 /** The options that say where and by when an operation may run; every command that submits one has them. */
 import { InvalidArgumentError } from "commander";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
 import type { SubmitRequest } from "../../protocol/operations.ts";
 import type { WorkerType } from "../../protocol/workers.ts";
 import type { OptionDeclaration } from "../commands/declare.ts";
@@ -16,7 +17,7 @@ export interface PlacementOptions {
 
 /** Spelled out, since the protocol's schemas are loaded only by commands that need them. */
 const WORKER_TYPES: readonly WorkerType[] = ["backtesting", "cpu_training", "gpu_host"];
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNITS_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
 const BYTES_PER_MB = 1024 * 1024;
 
 export const PLACEMENT_OPTIONS: readonly OptionDeclaration[] = [
