@@ -7,7 +7,7 @@ const COUNT = "test/support/count-assertions.ts";
 const PROCESSES = { setupFiles: [COUNT], hookTimeout: patience(60_000) };
 
 /**
- * The kinds of `make test`: `unit` (beside the code, plus golden files), `worker` (inside workerd), `simulation` (registry and
+ * The kinds of `make test`: `unit` (beside the code, plus golden files, kept bytes), `worker` (inside workerd), `simulation` (registry and
  * nodes under a simulated network), `e2e` (real processes), `chaos`, `load` and `browser` (headless Chromium). Timeouts end
  * what hangs, and assert nothing.
  */
@@ -19,8 +19,8 @@ export default defineConfig({
           name: "unit",
           setupFiles: [COUNT, "test/support/equal-arrays.ts", "test/support/property-seed.ts"],
           include: [
-            "{protocol,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
-            "test/{golden,support}/**/*.test.ts",
+            "{protocol,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
+            "test/{golden,house,support}/**/*.test.ts",
           ],
           testTimeout: patience(30_000),
         },
