@@ -39,9 +39,9 @@ export interface InstalledPackage {
   remove(): void;
 }
 
-/** Null where npm's registry cannot be reached; throws for every other failure, and in CI for that one too. */
-export async function installPackage(): Promise<InstalledPackage | null> {
-  const folder = mkdtempSync(join(tmpdir(), "ktrdr-package-"));
+/** In a new folder of `place`. Null where npm's registry cannot be reached; throws for every other failure, and in CI for that one too. */
+export async function installPackage(place: string = tmpdir()): Promise<InstalledPackage | null> {
+  const folder = mkdtempSync(join(place, "ktrdr-package-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   try {
     const [prefix, home] = [join(folder, "prefix"), join(folder, "home")];
