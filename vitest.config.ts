@@ -17,9 +17,9 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          setupFiles: [COUNT, "test/support/equal-arrays.ts", "test/support/property-seed.ts"],
+          setupFiles: [COUNT, "test/support/property-seed.ts"],
           include: [
-            "{protocol,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
+            "{protocol,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
             "test/{golden,house,support}/**/*.test.ts",
           ],
           testTimeout: patience(30_000),
