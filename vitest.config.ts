@@ -4,7 +4,7 @@ import { patience } from "./test/support/patience.ts";
 /** Counts assertions in every kind. */
 const COUNT = "test/support/count-assertions.ts";
 /** Kinds with real processes. */
-const PROCESSES = { setupFiles: [COUNT], hookTimeout: patience(60_000) };
+const PROCESSES = { setupFiles: [COUNT], hookTimeout: patience(300_000), testTimeout: patience(300_000) };
 
 /**
  * The kinds of `make test`: `unit` (beside the code, plus golden files, kept bytes), `worker` (inside workerd), `simulation` (registry and
@@ -22,7 +22,8 @@ export default defineConfig({
             "{protocol,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
             "test/{golden,house,support}/**/*.test.ts",
           ],
-          testTimeout: patience(30_000),
+          testTimeout: patience(60_000),
+          hookTimeout: patience(60_000),
         },
       },
       "./test/worker/vitest.config.ts",
@@ -39,7 +40,6 @@ export default defineConfig({
           ...PROCESSES,
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          testTimeout: patience(120_000),
           maxWorkers: 2,
         },
       },
@@ -48,7 +48,6 @@ export default defineConfig({
           ...PROCESSES,
           name: "chaos",
           include: ["test/chaos/**/*.test.ts"],
-          testTimeout: patience(600_000),
           fileParallelism: false,
         },
       },
@@ -56,8 +55,8 @@ export default defineConfig({
         test: {
           ...PROCESSES,
           name: "load",
-          include: ["test/load/**/*.test.ts"],
           testTimeout: patience(600_000),
+          include: ["test/load/**/*.test.ts"],
           fileParallelism: false,
         },
       },
@@ -66,7 +65,6 @@ export default defineConfig({
           ...PROCESSES,
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
-          testTimeout: patience(60_000),
           fileParallelism: false,
         },
       },

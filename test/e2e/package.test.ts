@@ -170,9 +170,7 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
   });
 
   describe("a node of the package", () => {
-    it("works in a fleet of the checkout, with the same bytes: rules, code and a network", {
-      timeout: 180_000,
-    }, async () => {
+    it("works in a fleet of the checkout, with the same bytes: rules, code and a network", async () => {
       const { home, bin, environment, ktrdr } = thePackage();
       const fleet = await Fleet.start();
       try {
@@ -233,7 +231,7 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
   });
 
   describe("a control plane of the package", () => {
-    it("asks for miniflare, and runs once it is there", { timeout: 180_000 }, async () => {
+    it("asks for miniflare, and runs once it is there", async () => {
       const { ktrdr, home, prefix, bin, environment } = thePackage();
       const own = join(home, "up");
       const without = await ktrdr("--home", own, "up", "--port", "0");
@@ -260,7 +258,7 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
         await system.stop(15_000);
       }
     });
-    it("runs as a service does", { timeout: 120_000 }, async () => {
+    it("runs as a service does", async () => {
       installBeside("miniflare");
       const { root, folder, environment, ktrdr } = thePackage();
       const home = join(folder, "service");
@@ -282,7 +280,7 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
   });
 
   describe("an unpacked release", () => {
-    it("gets the packages of its role from the lock that came with it", { timeout: 120_000 }, async () => {
+    it("gets the packages of its role from the lock that came with it", async () => {
       const { folder, tarball, environment } = thePackage();
       const release = join(folder, "release");
       mkdirSync(release);

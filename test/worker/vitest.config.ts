@@ -18,6 +18,6 @@ export default defineConfig({
     name: "worker",
     setupFiles: ["../support/count-assertions.ts"],
     include: ["**/*.test.ts"],
-    testTimeout: patience(5_000),
+    testTimeout: patience(30_000),
   },
 });
