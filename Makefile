@@ -14,6 +14,10 @@ INSTALLED := compute-node/training/kernels/build/exact.wasm
 RESULTS := .ktrdr/test-results
 VITEST := vitest run --reporter=default --reporter=json --reporter=test/support/file-times.ts
 
+# In one line what is missing: npm installs with Node 20, and brings the Node 24 that everything else runs on.
+require-node = @node -e '[a, b] = process.versions.node.split("."); process.exit(a > $(1) || (a == $(1) && b >= $(2)) ? 0 : 1)' 2> /dev/null || \
+  { echo "error: $(3) needs Node $(1).$(2) or newer; this is $$(node --version 2> /dev/null || echo a machine without Node). https://nodejs.org/en/download" >&2; exit 1; }
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo dev test check watch test-unit test-worker test-browser test-simulation test-e2e test-images test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check deploy preview preview-delete clean
 
@@ -23,9 +27,11 @@ help: ## show this list
 install: $(INSTALLED) ## install the npm packages, compile the training kernels
 
 $(INSTALLED): $(wildcard compute-node/training/kernels/assembly/*.ts) compute-node/training/kernels/build.ts | $(PACKAGES)
+	$(call require-node,24,2,ktrdr)
 	@node compute-node/training/kernels/build.ts
 
 $(PACKAGES): package-lock.json
+	$(call require-node,20,0,npm)
 	@echo "installing npm packages (once, about half a minute)…"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
