@@ -21,6 +21,7 @@ export default defineConfig({
           include: [
             "{protocol,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
             "test/{golden,house,support}/**/*.test.ts",
+            "test/*.test.ts",
           ],
           testTimeout: patience(60_000),
           hookTimeout: patience(60_000),
