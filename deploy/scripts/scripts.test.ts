@@ -37,7 +37,7 @@ interface Ran {
 function bash(file: string, words: readonly string[], environment: NodeJS.ProcessEnv = {}): Ran {
   const { status, stdout, stderr } = spawnSync("bash", [join(SCRIPTS, file), ...words], {
     encoding: "utf8",
-    env: { PATH: stand.path, HOME: folder, KTRDR_POLL_SECONDS: "0.05", ...environment },
+    env: { PATH: stand.path, HOME: folder, KTRDR_POLL_SECONDS: "0.05", KTRDR_RESUME_SECONDS: "2", ...environment },
   });
   return { code: status, out: stdout, err: stderr };
 }
