@@ -18,6 +18,8 @@ mkdirSync(folder, { recursive: true });
 const output = new OrderedOutput(KINDS, (text) => process.stdout.write(text));
 const running = new Set<number>();
 let isStopped = false;
+/** Processor time of all children so far. */
+let waitedForSeconds = 0;
 
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => {
@@ -55,10 +57,10 @@ function runKind(kind: Kind): Promise<void> {
       log.write(text);
     });
   }
-  const processorBefore = Promise.withResolvers<number | null>();
+  const processorSeconds = Promise.withResolvers<number | null>();
   child.once("exit", () => {
     // Node has waited for it just now, which added its time, and nothing of the other lanes is waited for in between.
-    processorBefore.resolve(newlyWaitedForSeconds());
+    processorSeconds.resolve(newlyWaitedForSeconds());
     if (child.pid !== undefined) running.delete(child.pid);
   });
   child.once("error", (error) => output.write(kind, `make does not start: ${error.message}\n`));
@@ -67,14 +69,12 @@ function runKind(kind: Kind): Promise<void> {
       const seconds = (performance.now() - startedAt) / 1000;
       if (code !== 0) process.exitCode = 1;
       log.end();
-      times.push({ kind, seconds, processorSeconds: await processorBefore.promise });
+      times.push({ kind, seconds, processorSeconds: await processorSeconds.promise });
       output.end(kind, `── ${kind} ${code === 0 ? "passed" : "FAILED"} after ${clock(seconds)} ──\n`);
       resolve();
     });
   });
 }
-
-let waitedForSeconds = 0;
 
 /** Processor time of children, and of what they waited for, that ended since the last call; null where there is no /proc. */
 function newlyWaitedForSeconds(): number | null {
