@@ -44,11 +44,11 @@ export async function enrol(
 
 /** Asks again until the answer is yes; workerd has no hook for "the registry has seen this message". */
 export async function settled(answer: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 3_000; i++) {
     if (await answer()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  throw new Error("it did not come about within a second");
+  throw new Error("it did not come about within fifteen seconds");
 }
 
 type Message = Record<string, unknown> & { type: string };
@@ -125,7 +125,7 @@ export class NodeStandIn {
         if (message.type === type) return message;
       }
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`no ${type} came within 3 s`)), 3000);
+        const timer = setTimeout(() => reject(new Error(`no ${type} came within 15 s`)), 15_000);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();
