@@ -6,7 +6,6 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed } from "vitest";
 import { runCommand } from "../../cli/program.ts";
 import { tableText } from "../../cli/terminal/table.ts";
@@ -21,7 +20,8 @@ import { type PhaseCount, Workload } from "../support/workload.ts";
 const NEW_NODES = ["n1", "n2"];
 const OLD_NODE = "n3";
 const NODES = [...NEW_NODES, OLD_NODE];
-const CALM_MS = 2_000;
+/** Operations of quiet work after each thing that is done to the site. */
+const CALM = 8;
 
 const whyNot = await Machine.whyNot();
 
@@ -95,7 +95,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     expect(new Set(NODES.map(userOfNode)).size).toBe(NODES.length);
     workload.begin("installed");
     await workload.start();
-    await sleep(CALM_MS);
+    await workload.goesOn(CALM);
   });
 
   it("rolls nodes to a new release, one after the other, and interrupts nothing", async () => {
@@ -110,7 +110,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     expect(await site.updatePlane(releases.second)).toContain("result=updated release=ktrdr-1.1.0");
     await site.planeAnswers();
     expect((await site.client().health()).version).toBe("1.1.0");
-    await sleep(CALM_MS);
+    await workload.goesOn(CALM);
   });
 
   it("rolls a node back from a release that does not come up", async () => {
@@ -130,12 +130,12 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     expect({ code, out }, err).toMatchObject({ code: 3, out: expect.stringContaining("result=rolled-back") });
     await site.planeAnswers();
     expect((await site.client().health()).version).toBe("1.1.0");
-    await sleep(CALM_MS);
+    await workload.goesOn(CALM);
   });
 
   it("restores the control plane from a backup after its disk was lost", async () => {
     workload.begin("lost and restored");
-    await sleep(CALM_MS);
+    await workload.goesOn(CALM);
     // What is accepted after a backup is not in it.
     await workload.pause();
     for (const id of await workload.open()) mayRunAgain.add(id);
@@ -148,7 +148,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     await site.plane.must(["systemctl", "start", PLANE_UNIT]);
     await site.planeAnswers();
     await workload.start();
-    await sleep(CALM_MS);
+    await workload.goesOn(CALM);
   });
 
   it("tells a node that is too old, and the node updates itself", async () => {
@@ -164,7 +164,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
       return worker?.connected === true && worker.softwareVersion === "1.1.0";
     });
     expect(await site.node(OLD_NODE).journal(WORKER_UNIT)).toContain("ktrdr node update");
-    await sleep(CALM_MS);
+    await workload.goesOn(CALM);
     await workload.pause();
   });
 
