@@ -1,7 +1,6 @@
 /** The values of options that several commands have: text in, value out, or Commander's error with what would be right. */
 import { InvalidArgumentError } from "commander";
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from "../../protocol/durations.ts";
 
 /** Reads `0.001` or `0.1%` → 0.001. */
 export function parseFraction(text: string): number {

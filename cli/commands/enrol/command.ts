@@ -1,9 +1,9 @@
 /** `ktrdr enrol`: lets other machines join. */
 import { InvalidArgumentError } from "commander";
+import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { Context } from "../../terminal/context.ts";
 import { defineCommand } from "../declare.ts";
 
-const HOUR_MS = 3_600_000;
 const MOST_HOURS = 720;
 
 interface EnrolOptions {

@@ -1,10 +1,9 @@
 /** `ktrdr token`: API tokens for people and programs. */
 import { InvalidArgumentError } from "commander";
 import type { Role } from "../../../protocol/api.ts";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { Context } from "../../terminal/context.ts";
 import { type DeclaredGroup, defineCommand } from "../declare.ts";
-
-const DAY_MS = 86_400_000;
 
 interface CreateOptions {
   role: Role;
