@@ -1,4 +1,5 @@
 /** The values of options that several commands have: text in, value out, or Commander's error with what would be right. */
+
 import { InvalidArgumentError } from "commander";
 import { DAY_MS } from "../../protocol/durations.ts";
 

@@ -1,6 +1,5 @@
 /** `ktrdr backtest`: one strategy on one series of prices, on the fleet or right here. */
 import type { HistoryAdjustment } from "../../../protocol/portfolio.ts";
-import type { SubmitOptions } from "../../api/fleet-run.ts";
 import { PLACEMENT_OPTIONS, SUBMISSION_OPTIONS } from "../../api/placement-options.ts";
 import {
   parseAmount,
@@ -12,25 +11,7 @@ import {
   parseSymbols,
 } from "../../terminal/option-values.ts";
 import { defineCommand, type OptionDeclaration } from "../declare.ts";
-import type { RequestOptions } from "./backtest-request.ts";
-
-export interface BacktestOptions extends RequestOptions, SubmitOptions {
-  /** A trained one by name, such as trend or trend@2, or by its file. */
-  model?: string;
-  modelFile?: string;
-  /** Several on one account. */
-  symbols?: readonly string[];
-  actions?: string;
-  adjust?: HistoryAdjustment;
-  accountCurrency?: string;
-  currency?: Readonly<Record<string, string>>;
-  convert?: Readonly<Record<string, string>>;
-  local?: boolean;
-  audit?: boolean;
-  /** True without a file name. */
-  report?: string | true;
-  output?: string;
-}
+import type { BacktestOptions } from "./options.ts";
 
 /** In the protocol's order, and without its schemas, which are slow to load. */
 const ADJUSTMENTS = ["splits", "splits_and_dividends", "none"] as const satisfies readonly HistoryAdjustment[];

@@ -1,4 +1,5 @@
 /** `ktrdr enrol`: lets other machines join. */
+
 import { InvalidArgumentError } from "commander";
 import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { Context } from "../../terminal/context.ts";

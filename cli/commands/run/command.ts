@@ -1,21 +1,9 @@
 /** `ktrdr run`: a program that a node's operator approved, such as a trainer of one's own. */
 import { InvalidArgumentError } from "commander";
-import type { SubmitOptions } from "../../api/fleet-run.ts";
 import { PLACEMENT_OPTIONS, SUBMISSION_OPTIONS } from "../../api/placement-options.ts";
 import { parseEnd, parseStart, parseSymbols } from "../../terminal/option-values.ts";
 import { defineCommand } from "../declare.ts";
-
-export interface RunOptions extends SubmitOptions {
-  input?: string;
-  set?: Readonly<Record<string, unknown>>;
-  symbol?: readonly string[];
-  timeframe: string;
-  from?: number;
-  to?: number;
-  dataFormat?: "parquet" | "npy";
-  mediaType?: string;
-  output?: string;
-}
+import type { RunOptions } from "./options.ts";
 
 export const programCommand = defineCommand<[program: string], RunOptions>({
   name: "run",

@@ -1,4 +1,5 @@
 /** `ktrdr token`: API tokens for people and programs. */
+
 import { InvalidArgumentError } from "commander";
 import type { Role } from "../../../protocol/api.ts";
 import { DAY_MS } from "../../../protocol/durations.ts";

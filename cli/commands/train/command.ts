@@ -1,24 +1,9 @@
 /** `ktrdr train`: the network of a fuzzy-neural strategy, on the fleet or right here. */
 import { InvalidArgumentError } from "commander";
-import type { SubmitOptions } from "../../api/fleet-run.ts";
 import { PLACEMENT_OPTIONS, SUBMISSION_OPTIONS } from "../../api/placement-options.ts";
 import { parseEnd, parseStart } from "../../terminal/option-values.ts";
 import { defineCommand } from "../declare.ts";
-
-export interface TrainOptions extends SubmitOptions {
-  model?: string;
-  seed?: number;
-  seeds?: number;
-  epochs?: number;
-  from?: number;
-  to?: number;
-  backend?: "auto" | "cpu" | "gpu";
-  fast?: boolean;
-  local?: boolean;
-  out?: string;
-  /** True without a file name. */
-  report?: string | true;
-}
+import type { TrainOptions } from "./options.ts";
 
 export const trainCommand = defineCommand<[file: string], TrainOptions>({
   name: "train",

@@ -15,7 +15,8 @@ import { randomBars, randomCase } from "../testing/random-cases.ts";
 import { barStatistics } from "./bar-statistics.ts";
 import { compareToBenchmark, heldEquity } from "./benchmark.ts";
 import { tradeExcursions } from "./excursions.ts";
-import { type FinishedRun, runDetails } from "./run-details.ts";
+import type { FinishedRun } from "./finished-run.ts";
+import { runDetails } from "./run-details.ts";
 
 function barsOf(rows: readonly (readonly [open: number, high: number, low: number, close: number])[]): BarColumns {
   const column = (read: (row: readonly number[], bar: number) => number) => Float64Array.from(rows, read);
