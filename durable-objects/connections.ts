@@ -1,7 +1,7 @@
 /** The hibernating sockets of one registry: which worker, which epoch, and what goes over them. */
 import { LIMITS, type RegistryMessage, registryMessage, wire } from "../protocol/index.ts";
 import { attachmentOf, isNode, nodeAttachmentOf, setAttachment } from "./attachment.ts";
-import type { Effect } from "./scheduler/state.ts";
+import type { Effect } from "./scheduler/index.ts";
 
 const messageWire = wire(registryMessage);
 
