@@ -14,6 +14,7 @@ export default defineConfig({
           include: [
             "{protocol,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
             "test/{golden,house}/**/*.test.ts",
+            "test/*.test.ts",
           ],
           // Property tests share the machine with others; a hang is found all the same.
           testTimeout: 30_000,

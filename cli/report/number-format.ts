@@ -3,6 +3,16 @@
 /** How a figure is measured, which decides its digits and its unit. */
 export type Measure = "percent" | "money" | "ratio" | "average" | "count" | "duration" | "date";
 
+/** How a figure reads. */
+export interface FigureForm {
+  readonly label: string;
+  readonly measure: Measure;
+  /** Better above zero and worse below it, so worth a colour. */
+  readonly signed?: true;
+  /** What it is, where the label alone does not say. */
+  readonly hint?: string;
+}
+
 /** A statistic as the wire has it: null is undefined, infinities are texts. */
 export type StatisticValue = number | "Infinity" | "-Infinity" | null;
 

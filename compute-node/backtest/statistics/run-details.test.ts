@@ -14,7 +14,8 @@ import { randomBars, randomCase } from "../testing/random-cases.ts";
 import { barStatistics } from "./bar-statistics.ts";
 import { compareToBenchmark, heldEquity } from "./benchmark.ts";
 import { tradeExcursions } from "./excursions.ts";
-import { type FinishedRun, runDetails } from "./run-details.ts";
+import type { FinishedRun } from "./finished-run.ts";
+import { runDetails } from "./run-details.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -19,8 +19,9 @@ import {
   type SymbolColumns,
   type SymbolRows,
 } from "./examples.ts";
+import type { Labels } from "./labels/bar-labels.ts";
 import { type LabelConfig, labelConfigOf } from "./labels/label-config.ts";
-import { type Labels, labelBars } from "./labels/labels.ts";
+import { labelBars } from "./labels/labels.ts";
 import { inspect, type PreflightReport } from "./preflight.ts";
 import { type FeatureScale, fillRows, finiteRows, fitScale } from "./scaling.ts";
 import { splitExamples, splitFractionsOf } from "./split.ts";
