@@ -8,7 +8,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { Scheduler, registryConfig, type Outcome, type Sql, type SqlValue, type Submission } from "../../durable-objects/scheduler/index.ts";
+import {
+  type Outcome,
+  registryConfig,
+  Scheduler,
+  type Sql,
+  type SqlValue,
+  type Submission,
+} from "../../durable-objects/scheduler/index.ts";
 import { type Lease, type NodeMessage, registerRequest, submitRequest } from "../../protocol/index.ts";
 import { nodeSql } from "../../test/support/node-sql.ts";
 
@@ -88,7 +95,8 @@ function run(): void {
     idempotency: null,
   });
   const batch = (count: number): Submission[] => Array.from({ length: count }, submission);
-  for (let left = Number(flags.queued); left > 0; left -= BATCH) scheduler.operations.submit(batch(Math.min(BATCH, left)), now);
+  for (let left = Number(flags.queued); left > 0; left -= BATCH)
+    scheduler.operations.submit(batch(Math.min(BATCH, left)), now);
   const capabilities = { slots, kinds: ["sleep"] };
   const registration = registerRequest.parse({ workerId: WORKER, workerType: "backtesting", capabilities });
   const { epoch } = scheduler.workers.register(registration, "hash", now).value;
