@@ -1,10 +1,18 @@
 /** A caller and a stand-in for a node, for tests inside workerd. */
 import { env, SELF } from "cloudflare:test";
+import type { Environment, WorkerRegistry } from "../../durable-objects/index.ts";
 import { PROTOCOL_VERSION } from "../../protocol/socket.ts";
 import { sha256Hex } from "../../protocol/token.ts";
 
 /** Its SHA-256 is bound in vitest.config.ts. */
 export const ADMIN_TOKEN = `ktrdr.default.${"test".repeat(11)}`;
+
+/** The namespace with the class's own methods; the edge sees their calls alone. */
+export const REGISTRIES = (env as unknown as Environment).REGISTRY as DurableObjectNamespace<WorkerRegistry>;
+
+export function registry(): DurableObjectStub<WorkerRegistry> {
+  return REGISTRIES.get(REGISTRIES.idFromName("default"));
+}
 
 export interface ApiAnswer {
   status: number;
