@@ -3,7 +3,7 @@
  * registry's.
  */
 import { Hono } from "hono";
-import { problemResponse } from "../durable-objects/problem-response.ts";
+import { problemResponse } from "../durable-objects/index.ts";
 import { API_PREFIX, Problem, ROUTES } from "../protocol/index.ts";
 import type { Edge } from "./edge.ts";
 import { mount } from "./mount.ts";
@@ -17,7 +17,7 @@ import { submissionHandlers } from "./routes/submissions.ts";
 import { tokenHandlers } from "./routes/tokens.ts";
 import { workerHandlers } from "./routes/workers.ts";
 
-export { WorkerRegistry } from "../durable-objects/worker-registry.ts";
+export { WorkerRegistry } from "../durable-objects/index.ts";
 
 const app = new Hono<Edge>();
 

@@ -1,5 +1,5 @@
 /** Open to everyone: tells nothing but that the edge answers, and which nodes it serves. */
-import { parseRegistryConfig } from "../../durable-objects/scheduler/config.ts";
+import { parseRegistryConfig } from "../../durable-objects/index.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { type healthRoutes, PROTOCOL_VERSION } from "../../protocol/index.ts";
 import type { Handlers } from "../handler.ts";

@@ -1,7 +1,6 @@
 /** Operations: submit, list, show, cancel, retry, follow, and fetch what came of them. */
 import type { Context } from "hono";
-import { checkSize, idempotencyOf } from "../../durable-objects/submission.ts";
-import type { Caller } from "../../durable-objects/submissions.ts";
+import { type Caller, checkSize, idempotencyOf } from "../../durable-objects/index.ts";
 import {
   formatTraceparent,
   type operationRoutes,

@@ -1,7 +1,7 @@
 /** Who may come in: tokens, enrolments and workspaces. Each workspace is a registry of its own; nothing is visible across. */
+import type { RegistryClient } from "../../durable-objects/index.ts";
 import { makeToken, sha256Hex, type tokenRoutes } from "../../protocol/index.ts";
 import { opened } from "../answers.ts";
-import type { RegistryClient } from "../edge.ts";
 import type { Handlers } from "../handler.ts";
 
 export const tokenHandlers: Handlers<typeof tokenRoutes> = {

@@ -1,14 +1,9 @@
-import { env, evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Environment } from "../../durable-objects/environment.ts";
-import type { WorkerRegistry } from "../../durable-objects/worker-registry.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { SubmitterStandIn, upgrade } from "./submitter.ts";
-import { ADMIN_TOKEN, api, NodeStandIn } from "./support.ts";
-
-const { REGISTRY } = env as unknown as Environment;
-const registry = (): DurableObjectStub<WorkerRegistry> => REGISTRY.get(REGISTRY.idFromName("default"));
+import { ADMIN_TOKEN, api, NodeStandIn, registry } from "./support.ts";
 
 /** Waits in the queue for a worker that does not exist. */
 const nap = (name: string) => ({
@@ -212,6 +207,18 @@ describe("a frame that is no submission", () => {
     line.close();
   });
 
+  it("counts the bytes of a specification, and not its characters", async () => {
+    const line = await SubmitterStandIn.open();
+    const text = "界".repeat(48_000);
+    expect(text.length).toBeLessThan(LIMITS.operationSpecBytes);
+    const large = { spec: { kind: "command", program: "p", input: { text } } };
+    const detail = expect.stringMatching(/^The specification has 144\d{3} bytes; the limit is 49152/);
+    expect((await line.submit([large])).problem).toMatchObject({ status: 413, detail });
+    expect(await api("POST", "/operations", large)).toMatchObject({ status: 413, body: { detail } });
+    expect(await api("POST", "/operations:batch", { operations: [large] })).toMatchObject({ status: 413 });
+    line.close();
+  });
+
   it("ends a connection that goes on like that", async () => {
     const line = await SubmitterStandIn.open();
     for (let i = 0; i < 25; i++) line.sendText("?");
@@ -251,5 +258,5 @@ describe("a frame that is no submission", () => {
       }),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 });

@@ -1,17 +1,17 @@
-/** What is asked of a submission beside its schema, the same whichever way it came. */
-import { idempotencyKey, LIMITS, Problem, type SubmitRequest, sha256Hex, wire } from "../protocol/index.ts";
+/** Checks a submission beyond its schema, the same for a request, a batch and a socket. */
+import { byteLength, idempotencyKey, LIMITS, Problem, type SubmitRequest, sha256Hex, wire } from "../protocol/index.ts";
 
 const keyWire = wire(idempotencyKey);
 
 export interface Idempotency {
   readonly key: string;
-  /** Of what was submitted under it. */
+  /** The hash of the operations that were submitted under it. */
   readonly hash: string;
 }
 
 /** Throws `too-large`. */
 export function checkSize(request: SubmitRequest): SubmitRequest {
-  const bytes = JSON.stringify(request.spec).length;
+  const bytes = byteLength(JSON.stringify(request.spec));
   if (bytes > LIMITS.operationSpecBytes) {
     throw new Problem("too-large", `The specification has ${bytes} bytes; the limit is ${LIMITS.operationSpecBytes}.`);
   }
