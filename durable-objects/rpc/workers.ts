@@ -39,21 +39,21 @@ export const workerCalls = {
   },
 
   async listWorkers(registry: Registry, tokenHash: string): Promise<Answer<Worker[]>> {
-    return registry.answer(tokenHash, "viewer", (now) => {
+    return registry.answer(tokenHash, ROUTES.listWorkers.role, (now) => {
       registry.lookAtHeartbeats(now);
       return registry.scheduler.workers.list();
     });
   },
 
   async showWorker(registry: Registry, tokenHash: string, workerId: string): Promise<Answer<Worker>> {
-    return registry.answer(tokenHash, "viewer", (now) => {
+    return registry.answer(tokenHash, ROUTES.showWorker.role, (now) => {
       registry.lookAtHeartbeats(now);
       return registry.scheduler.workers.get(workerId);
     });
   },
 
   async removeWorker(registry: Registry, tokenHash: string, workerId: string): Promise<Answer<void>> {
-    return registry.answer(tokenHash, "admin", (now) =>
+    return registry.answer(tokenHash, ROUTES.removeWorker.role, (now) =>
       registry.commit(registry.scheduler.workers.deregister(workerId, now)),
     );
   },
@@ -64,12 +64,12 @@ export const workerCalls = {
     workerId: string,
     draining: boolean,
   ): Promise<Answer<Worker>> {
-    return registry.answer(tokenHash, "admin", (now) =>
+    return registry.answer(tokenHash, ROUTES.drainWorker.role, (now) =>
       registry.commit(registry.scheduler.workers.drain(workerId, draining, now)),
     );
   },
 
   async workerHistory(registry: Registry, tokenHash: string, workerId: string): Promise<Answer<WorkerHistoryEntry[]>> {
-    return registry.answer(tokenHash, "viewer", () => registry.scheduler.workers.history(workerId));
+    return registry.answer(tokenHash, ROUTES.workerHistory.role, () => registry.scheduler.workers.history(workerId));
   },
 };

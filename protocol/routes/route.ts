@@ -7,7 +7,7 @@ import type { Role } from "../api.ts";
 import { LIMITS } from "../limits.ts";
 
 /**
- * Who may call a route. A role includes those below it: `admin`, `researcher`, `viewer`. `enrolment` is an enrolment token, or the
+ * Who may call a route; the registry looks it up here, and checks it in the call that does the work. A role includes those below it: `admin`, `researcher`, `viewer`. `enrolment` is an enrolment token, or the
  * credential of the very worker that registers. `node` is the credential of the worker that the path names.
  */
 export type RouteRole = "none" | Role | "enrolment" | "node" | "viewer or node" | "researcher or node";
