@@ -2,7 +2,7 @@
 import type { BacktestResult, Trade } from "../../../protocol/backtest-result.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
-import type { EngineResult, OpenPosition } from "../engine/engine.ts";
+import type { EngineResult, OpenPosition } from "../engine/engine-result.ts";
 import { prepareMarket } from "../engine/market.ts";
 import { type TradeLog, tradeRecords } from "../engine/trade-log.ts";
 import { barStatistics } from "./bar-statistics.ts";

@@ -11,7 +11,7 @@ import type { z } from "zod";
 import type { BacktestStatistics, statistic } from "../../../protocol/backtest-result.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { type Calendar, calendarOf, DAY_MS, durationUnitMs, medianSpacingMs } from "../engine/calendar.ts";
-import type { EngineResult } from "../engine/engine.ts";
+import type { EngineResult } from "../engine/engine-result.ts";
 import { summarizeDrawdowns } from "./drawdown.ts";
 import { betaOf, type PeriodReturns, periodReturns } from "./returns.ts";
 import { nonZero, tradeStatistics } from "./trade-statistics.ts";
