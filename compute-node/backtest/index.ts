@@ -35,7 +35,6 @@ export {
   ENGINE_VERSION,
   engineHash,
   executeBacktest,
-  specificationHash,
   testedBars,
 } from "./execute.ts";
 export {
