@@ -17,6 +17,7 @@ import {
   type PortfolioSpec,
   portfolioSpec,
   sleepSpec,
+  type TrainSpec,
   trainSpec,
 } from "./operations.ts";
 import { wire } from "./wire.ts";
@@ -36,7 +37,7 @@ const TEXTS: { readonly [Kind in OperationKind]: (spec: SpecOf<Kind>) => string 
     return canonicalJson(wire(backtestSpec).encode(asked));
   },
   portfolio: (spec) => canonicalJson(wire(portfolioSpec).encode(byName(spec))),
-  train: (spec) => JSON.stringify(trainSpec.parse(spec)),
+  train: trainText,
   model_backtest: ({ model, data: [{ symbol, startMs, endMs }], settings }) =>
     modelBacktestText({ modelSha256: model.sha256, symbol, startMs, endMs, settings }),
   command: (spec) => canonicalJson(wire(commandSpec).encode({ ...spec, data: spec.data.map(unpinned) })),
@@ -62,6 +63,24 @@ export interface ModelBacktestChoice
 export function modelBacktestText(choice: ModelBacktestChoice): string {
   const { modelSha256, symbol, startMs, endMs, settings, sizeFraction } = choice;
   return canonicalJson({ kind: "model_backtest", modelSha256, symbol, startMs, endMs, settings, sizeFraction });
+}
+
+/** Version 1 was JSON as the specification was written, so that the order of its keys counted. */
+const TRAIN_TEXT_VERSION = 2;
+
+/**
+ * The order of keys counts in one place, where it decides the order of a network's inputs: memberships within a fuzzy set
+ * are a list of pairs.
+ */
+function trainText(spec: TrainSpec): string {
+  const encoded = wire(trainSpec).encode({ ...spec, data: spec.data.map(unpinned) });
+  // Through JSON, since keys that no schema names may hold what it cannot carry, such as NaN.
+  const { strategy, ...asked } = JSON.parse(JSON.stringify(encoded)) as TrainSpec;
+  const sets = Object.entries(strategy.fuzzy_sets).map(([id, { indicator, ...memberships }]) => {
+    return [id, { indicator, memberships: Object.entries(memberships) }];
+  });
+  const ordered = { ...strategy, fuzzy_sets: Object.fromEntries(sets) };
+  return canonicalJson({ ...asked, strategy: ordered, text_version: TRAIN_TEXT_VERSION });
 }
 
 function unpinned({ sha256: _pinned, ...data }: DataRequest): DataRequest {

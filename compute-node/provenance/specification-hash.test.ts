@@ -42,6 +42,34 @@ const SPECIFICATIONS: Readonly<Record<string, object>> = {
     currencies: [{ symbol: "BBB", currency: "EUR" }],
     conversions: [CONVERSION],
   },
+  "a training run": {
+    kind: "train",
+    model: "trend",
+    strategy: {
+      name: "trend",
+      description: "learns",
+      note: { nothing: ["known", null, true] },
+      training_data: {
+        symbols: { mode: "multi_symbol", list: ["AAA", "BBB"] },
+        timeframes: { mode: "single", timeframe: "1d" },
+      },
+      context_data: [{ provider: "fred", series: ["DGS10", "DGS2"] }],
+      indicators: { speed: { type: "roc", period: 4 }, place: { type: "rsi", period: 10 } },
+      fuzzy_sets: {
+        level: { indicator: "place", low: [0, 20, 50], high: { type: "triangular", parameters: [50, 80, 100] } },
+        pace: { indicator: "speed", slow: [-1, 0, 1], fast: [0, 1, 2] },
+      },
+      nn_inputs: [
+        { fuzzy_set: "level", timeframes: "all" },
+        { raw_indicator: "speed", timeframes: ["1d"], normalization: "zscore" },
+      ],
+      model: { type: "mlp", architecture: { hidden_layers: [8, 4], dropout: 0.1 } },
+      decisions: { confidence_threshold: 0.4, filters: { min_signal_separation: 0 } },
+      training: { labels: { source: "zigzag", zigzag_threshold: 0.05 }, epochs: 6, learning_rate: 0.01 },
+    },
+    data: [SERIES, { ...SERIES, symbol: "BBB" }],
+    ...{ seed: 3, epochs: 4, seeds: 2, backend: "cpu", fast: false },
+  },
   "a model's backtest": {
     kind: "model_backtest",
     model: { sha256: "a".repeat(64) },
@@ -84,11 +112,18 @@ function changedAt(value: unknown, [key, ...rest]: Path): unknown {
   return { ...fields, [key]: changedAt(fields[key], rest) };
 }
 
-/** A copy whose keys stand in the order that `rank` gives, at every depth. */
+/** The order of memberships is that of a network's inputs. */
+function hasOrder(path: Path): boolean {
+  return path.length === 3 && path[0] === "strategy" && path[1] === "fuzzy_sets";
+}
+
+/** A copy whose keys stand in the order that `rank` gives, at every depth where order has no meaning. */
 function reordered(value: unknown, rank: (path: Path, key: string) => number, path: Path = []): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map((item, index) => reordered(item, rank, [...path, index]));
-  const keys = Object.keys(value).toSorted((a, b) => rank(path, a) - rank(path, b));
+  const keys = hasOrder(path)
+    ? Object.keys(value)
+    : Object.keys(value).toSorted((left, right) => rank(path, left) - rank(path, right));
   return Object.fromEntries(
     keys.map((key) => [key, reordered((value as Record<string, unknown>)[key], rank, [...path, key])]),
   );
@@ -130,7 +165,7 @@ describe.each(Object.keys(SPECIFICATIONS))("the hash of %s", (name) => {
 describe("what a specification's hash leaves out", () => {
   it("is the bytes that data is pinned to", () => {
     const pin = { sha256: "b".repeat(64) };
-    for (const name of ["a portfolio", "a model's backtest", "a program"]) {
+    for (const name of ["a portfolio", "a training run", "a model's backtest", "a program"]) {
       const { data } = SPECIFICATIONS[name] as { data: object[] };
       const pinned = operationSpec.parse({ ...SPECIFICATIONS[name], data: data.map((own) => ({ ...own, ...pin })) });
       expect(specificationHash(pinned)).toBe(specificationHash(parsed(name)));
@@ -141,6 +176,27 @@ describe("what a specification's hash leaves out", () => {
     const { data } = SPECIFICATIONS["a portfolio"] as { data: object[] };
     const turned = operationSpec.parse({ ...SPECIFICATIONS["a portfolio"], data: data.toReversed() });
     expect(specificationHash(turned)).toBe(specificationHash(parsed("a portfolio")));
+  });
+});
+
+describe("the hash of a training run's fuzzy sets", () => {
+  const { fuzzy_sets: sets, ...strategy } = (SPECIFICATIONS["a training run"] as { strategy: { fuzzy_sets: object } })
+    .strategy;
+  const hashWith = (fuzzySets: object) =>
+    specificationHash(
+      operationSpec.parse({
+        ...SPECIFICATIONS["a training run"],
+        strategy: { ...strategy, fuzzy_sets: { ...sets, pace: fuzzySets } },
+      }),
+    );
+
+  it("is another one when memberships change places, and not when the indicator does", () => {
+    const [slow, fast] = [{ slow: [-1, 0, 1] }, { fast: [0, 1, 2] }];
+    const indicator = { indicator: "speed" };
+    const hash = specificationHash(parsed("a training run"));
+    expect(hashWith({ ...indicator, ...slow, ...fast })).toBe(hash);
+    expect(hashWith({ ...slow, ...indicator, ...fast })).toBe(hash);
+    expect(hashWith({ ...indicator, ...fast, ...slow })).not.toBe(hash);
   });
 });
 
