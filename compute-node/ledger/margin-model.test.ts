@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DAY_MS } from "../../protocol/durations.ts";
 import { type BacktestSettings, backtestSettings, Problem } from "../../protocol/index.ts";
 import { holdingCost, liquidationPrice, marginModel } from "./margin-model.ts";
 
-const DAY_MS = 86_400_000;
 const rulesOf = (settings: Partial<BacktestSettings>) => marginModel(backtestSettings.parse(settings));
 
 describe("holding", () => {

@@ -5,11 +5,12 @@
  * Signed money that a position borrows is Σ size · entry price − cash, where `cash` is capital and profits so far: what
  * a long's price took beyond the cash (below 0 while nothing is borrowed), and for a short minus what the sale left.
  */
+import { DAY_MS } from "../../protocol/durations.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 
 /** Yearly rates are charged by the day, as actual/365. */
-const RATE_YEAR_MS = 365 * 86_400_000;
+const RATE_YEAR_MS = 365 * DAY_MS;
 
 export interface MarginModel {
   /** The fraction of a position's value that must be held. */

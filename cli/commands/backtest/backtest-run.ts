@@ -1,16 +1,7 @@
-/** What `ktrdr backtest` does: gather the specification, run it on the fleet or here, show what came out. */
-import { writeFile } from "node:fs/promises";
 import { checkedInput } from "../../../client/checked-input.ts";
-import type { Client } from "../../../client/client.ts";
 import { auditBacktest, auditedText, executeBacktest, findingText } from "../../../compute-node/backtest/index.ts";
 import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
-import {
-  type BacktestSpec,
-  backtestResult,
-  backtestSpec,
-  type StrategyParameter,
-  wire,
-} from "../../../protocol/index.ts";
+import { type BacktestSpec, backtestSpec, type StrategyParameter } from "../../../protocol/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
 import { loadRunnable } from "../../strategy/strategy-source.ts";
@@ -18,14 +9,12 @@ import type { Context } from "../../terminal/context.ts";
 import { durationText } from "../../terminal/duration.ts";
 import { issueText } from "../../terminal/problem-text.ts";
 import { barText } from "../../terminal/progress.ts";
-import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
-import { chooseData, dataRequestOf, type KnownDataset, settingsOf } from "./backtest-request.ts";
-import type { BacktestOptions } from "./command.ts";
+import { chooseData, dataRequestOf, settingsOf } from "./backtest-request.ts";
+import { knownDatasets } from "./known-datasets.ts";
 import { isModelBacktest, runModelCommand } from "./model-backtest-run.ts";
+import type { BacktestOptions, RefuseUsage } from "./options.ts";
 import { isPortfolio, runPortfolioCommand } from "./portfolio-run.ts";
-
-/** Ends the command as wrong usage. */
-export type RefuseUsage = (message: string, cure: string) => never;
+import { showBacktest } from "./show-backtest.ts";
 
 export async function runBacktestCommand(
   context: Context,
@@ -79,22 +68,6 @@ function checkOverrides(
   });
 }
 
-/** What this machine holds; for the fleet, what its nodes announce as well. Asked only when the choice needs it. */
-export async function knownDatasets(
-  context: Context,
-  options: Pick<BacktestOptions, "symbol" | "timeframe">,
-  client: Client | null,
-): Promise<KnownDataset[]> {
-  if (options.symbol !== undefined && options.timeframe !== undefined) return [];
-  const known = new Map<string, KnownDataset>();
-  const add = ({ symbol, timeframe }: KnownDataset): unknown =>
-    known.set(`${symbol} ${timeframe}`, { symbol, timeframe });
-  for (const manifest of await new MarketDataStore(context.home.data).list()) add(manifest);
-  for (const worker of client === null ? [] : (await client.listWorkers()).workers)
-    worker.capabilities.datasets.forEach(add);
-  return [...known.values()].sort((a, b) => a.symbol.localeCompare(b.symbol));
-}
-
 /** Throws a `Problem` (`invalid-strategy`) that names the first bar of each signal that depends on later ones. */
 async function auditHere(context: Context, spec: BacktestSpec): Promise<void> {
   const { bars } = await new MarketDataStore(context.home.data).read(spec.data);
@@ -125,27 +98,4 @@ async function runHere(context: Context, spec: BacktestSpec): Promise<Finished> 
   if (isTerminal) context.stderr.write("\r\u001b[K");
   context.note(`Ran in this process on ${bars.rows} bars in ${durationText(performance.now() - started)}.`);
   return { bytes, operationId: null };
-}
-
-export async function showBacktest(
-  context: Context,
-  { bytes, operationId }: Finished,
-  options: BacktestOptions,
-): Promise<void> {
-  const result = parseResult(bytes, operationId ?? "the local run");
-  if (options.output !== undefined) await writeFile(options.output, bytes);
-  let report: string | null = null;
-  if (options.report !== undefined) {
-    const name = operationId ?? `local-${result.hashes.spec.slice(0, 12)}-${result.hashes.data.slice(0, 12)}`;
-    report = await writeReport(result, options.report === true ? reportPath(context.home, name) : options.report);
-  }
-  const { renderStatisticsTable } = await import("../../report/index.ts");
-  if (context.json) {
-    const document = wire(backtestResult).encode(result);
-    context.stdout.write(`${JSON.stringify({ operation_id: operationId, report, result: document })}\n`);
-    return;
-  }
-  context.say(renderStatisticsTable(result, { width: context.width, color: context.color }));
-  if (options.output !== undefined) context.say(`Result: ${options.output}`);
-  if (report !== null) context.say(`Report: ${report}`);
 }

@@ -14,8 +14,9 @@ import { durationText } from "../../terminal/duration.ts";
 import { barText, CLEAR_LINE } from "../../terminal/progress.ts";
 import { parseModelName } from "../models/models.ts";
 import { chooseData, dataRequestOf, settingsOf } from "./backtest-request.ts";
-import { knownDatasets, type RefuseUsage, showBacktest } from "./backtest-run.ts";
-import type { BacktestOptions } from "./command.ts";
+import { knownDatasets } from "./known-datasets.ts";
+import type { BacktestOptions, RefuseUsage } from "./options.ts";
+import { showBacktest } from "./show-backtest.ts";
 
 export interface ModelCommand {
   readonly context: Context;

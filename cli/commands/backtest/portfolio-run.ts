@@ -26,8 +26,7 @@ import { durationText } from "../../terminal/duration.ts";
 import { barText } from "../../terminal/progress.ts";
 import { reportPath, writeReport } from "./backtest-output.ts";
 import { dataRequestOf, settingsOf } from "./backtest-request.ts";
-import type { RefuseUsage } from "./backtest-run.ts";
-import type { BacktestOptions } from "./command.ts";
+import type { BacktestOptions, RefuseUsage } from "./options.ts";
 
 export interface PortfolioCommand {
   readonly context: Context;

@@ -20,7 +20,7 @@ import { listenForInterrupts } from "../../terminal/interrupt.ts";
 import { issueText } from "../../terminal/problem-text.ts";
 import { barText, CLEAR_LINE, ratesText } from "../../terminal/progress.ts";
 import { reportPath } from "../backtest/backtest-output.ts";
-import type { TrainOptions } from "./command.ts";
+import type { TrainOptions } from "./options.ts";
 import { writeTrainingReport } from "./training-output.ts";
 
 export async function runTrainCommand(context: Context, file: string, options: TrainOptions): Promise<void> {

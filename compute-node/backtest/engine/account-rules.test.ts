@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import { type BacktestSettings, backtestSettings } from "../../../protocol/index.ts";
 import { ruleStrategy } from "../../../protocol/strategy-rules.ts";
 import { allocateBars, type BarColumns } from "../../market-data/bars.ts";
@@ -8,8 +9,6 @@ import type { StrategySignals } from "../../strategy/signals.ts";
 import { randomBars } from "../testing/random-cases.ts";
 import { runBacktest } from "./engine.ts";
 import { annualVolatility } from "./volatility.ts";
-
-const DAY_MS = 86_400_000;
 
 describe("holding", () => {
   it("is charged to the cash at every bar and to the trade at its end, weekends included", () => {

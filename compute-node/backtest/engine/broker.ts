@@ -10,6 +10,7 @@
  * margin, its price is one more stop, of everything that is held; liquidation also withdraws what waits. A limit order
  * pays the maker's commission unless it fills at the open of the first bar on which it could.
  */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import {
@@ -27,7 +28,6 @@ import {
   tradedPrice,
 } from "../../ledger/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import { DAY_MS } from "./calendar.ts";
 import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
 import { openedLot } from "./lot.ts";
 import { Lots } from "./lots.ts";
