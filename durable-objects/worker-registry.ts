@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: every method of the object; goes when they are by resource
 /**
  * The registry of one workspace: a thin shell of sockets, alarm, storage and RPC around the pure scheduler.
  * Every method loads nothing and decides nothing: it checks who calls, runs one step, and carries out its effects.

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: every query on operations; goes when they are by resource
 /** Operations in SQL: one row each, read and written through here alone. */
 import type {
   Operation,

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: one life of operations; goes when the scheduler is by resource
 import { beforeEach, describe, expect, it } from "vitest";
 import type { NodeMessage, RegistryMessage, SubmitRequest, WorkerType } from "../../protocol/index.ts";
 import { CLOSE_CODES, submitRequest } from "../../protocol/index.ts";

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: every decision on operations; goes when they are by resource
 /**
  * The registry's decisions, without the registry's sockets, clock, alarm or chance.
  *

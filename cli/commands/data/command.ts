@@ -13,6 +13,12 @@ Examples:
 
 export function registerDataCommands(program: Command, getContext: GetContext): void {
   const data = program.command("data").description("the prices on this machine");
+  addLoadCommand(data, getContext);
+  addLocalCommands(data, getContext);
+  addStoreCommands(data, getContext);
+}
+
+function addLoadCommand(data: Command, getContext: GetContext): void {
   data
     .command("load")
     .description("check CSV or Parquet files and store them")
@@ -30,6 +36,10 @@ export function registerDataCommands(program: Command, getContext: GetContext): 
       const { runDataLoad } = await import("../../data/data-load.ts");
       await runDataLoad(getContext(), files, options);
     });
+}
+
+/** What is on this machine. */
+function addLocalCommands(data: Command, getContext: GetContext): void {
   data
     .command("list")
     .description("every dataset")
@@ -57,6 +67,10 @@ export function registerDataCommands(program: Command, getContext: GetContext): 
     .argument("<timeframe>")
     .addHelpText("after", "\nExample:\n  $ ktrdr data remove AAPL 1d")
     .action((symbol: string, timeframe: string) => remove(getContext(), symbol, timeframe));
+}
+
+/** Between this machine and the workspace's store. */
+function addStoreCommands(data: Command, getContext: GetContext): void {
   data
     .command("push")
     .description("put a dataset into the workspace's store, so that every node can run on it")
