@@ -1,5 +1,6 @@
 /** Operations: what is asked of the fleet, and what became of it. */
 import { z } from "zod";
+import { DAY_MS } from "./durations.ts";
 import { operationId, sha256, symbol, timeframe, timestampMs } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
 import { corporateAction, currency, historyAdjustment, MAX_CORPORATE_ACTIONS } from "./portfolio.ts";
@@ -173,7 +174,7 @@ export function datasetsOf(spec: OperationSpec): DataRequest[] {
 /** Holds a slot for a while and does nothing: for probing a fleet, and for its tests. */
 export const sleepSpec = z.strictObject({
   kind: z.literal("sleep"),
-  durationMs: z.int().min(0).max(86_400_000),
+  durationMs: z.int().min(0).max(DAY_MS),
   /** Burns the CPU instead of waiting. */
   busy: z.boolean().default(false),
 });
@@ -209,7 +210,7 @@ export const requirements = z.strictObject({
   labels: z.record(z.string().max(63), z.string().max(200)).default({}),
   memoryBytes: z.int().min(0).default(0),
   /** How long to hold out for the first of `workerTypes` before taking another. */
-  preferWaitMs: z.int().min(0).max(86_400_000).default(0),
+  preferWaitMs: z.int().min(0).max(DAY_MS).default(0),
 });
 export type Requirements = z.infer<typeof requirements>;
 

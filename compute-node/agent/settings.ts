@@ -4,6 +4,7 @@ import { availableParallelism, homedir, hostname, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { DAY_MS } from "../../protocol/durations.ts";
 import { LIMITS, Problem, type ProblemIssue, type WorkerType, workerId, workerType } from "../../protocol/index.ts";
 import { programsSchema } from "../command/index.ts";
 import { suggestion } from "../strategy/closest-name.ts";
@@ -290,7 +291,7 @@ function withDefaults(values: Record<string, unknown>): NodeSettings {
     kinds: checked.kinds ?? KINDS,
     allowScripts: checked.allowScripts ?? false,
     commands: checked.commands ?? {},
-    commandTimeLimitMs: checked.commandTimeLimitMs ?? 86_400_000,
+    commandTimeLimitMs: checked.commandTimeLimitMs ?? DAY_MS,
     allowSoftwareGpu: checked.allowSoftwareGpu ?? false,
     labels: checked.labels ?? {},
     home: resolve(checked.home ?? join(homedir(), ".ktrdr")),
