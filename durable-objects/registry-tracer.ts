@@ -32,7 +32,7 @@ import type { Caller } from "./caller.ts";
 import { type Effect, first, type Sql } from "./scheduler/index.ts";
 
 /** A submission that is being traced. */
-export interface SubmitTrace {
+interface SubmitTrace {
   /** What the operation is kept with. */
   readonly traceparent: string;
   readonly context: TraceContext;
