@@ -28,12 +28,11 @@ import {
   type TraceSettings,
   traceSettings,
 } from "../telemetry/index.ts";
-import { first, type Sql } from "./scheduler/sql.ts";
-import type { Effect } from "./scheduler/state.ts";
-import type { Caller } from "./submissions.ts";
+import type { Caller } from "./caller.ts";
+import { type Effect, first, type Sql } from "./scheduler/index.ts";
 
 /** A submission that is being traced. */
-export interface SubmitTrace {
+interface SubmitTrace {
   /** What the operation is kept with. */
   readonly traceparent: string;
   readonly context: TraceContext;

@@ -27,7 +27,7 @@ export interface Requirement {
   readonly datasets: readonly DatasetName[];
 }
 
-export type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
+type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
 
 /** What the store has of each of a requirement's datasets. */
 export type StoredDatasets = readonly (DatasetRef | undefined)[];

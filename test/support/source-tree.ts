@@ -155,3 +155,45 @@ function lineAt(code: string, index: number): number {
   for (let at = code.indexOf("\n"); at !== -1 && at < index; at = code.indexOf("\n", at + 1)) line++;
   return line;
 }
+
+/** A name that no file imports. */
+export interface UnusedExport extends Export {
+  readonly path: string;
+}
+
+/** What a runtime or a user takes: nobody in the project imports it. */
+const TAKEN_BY_NAME = [
+  // wrangler.toml names it, and its classes.
+  "src/index.ts",
+  // package.json exports it.
+  "compute-node/backtest/script/api.ts",
+  // WebAssembly's exports.
+  "compute-node/training/kernels/assembly/",
+];
+
+/** By path; default exports are left out, since tools take them: of a configuration, of a strategy. */
+export function unusedExports(files: ReadonlyMap<string, SourceFile>): UnusedExport[] {
+  const used = new Map<string, Set<string>>();
+  const use = (path: string, name: string): void => {
+    const names = used.get(path) ?? new Set();
+    used.set(path, names);
+    if (names.has(name)) return;
+    names.add(name);
+    for (const { name: exported, from } of files.get(path)?.exports ?? []) {
+      if (from !== null && exported === "*") use(from.file, name);
+      else if (from !== null && (name === "*" || exported === name)) use(from.file, from.name);
+    }
+  };
+  for (const { imports } of files.values()) {
+    for (const { file, names, isReExport } of imports) if (!isReExport) for (const name of names) use(file, name);
+  }
+  const isTaken = (path: string) => TAKEN_BY_NAME.some((taken) => path.startsWith(taken));
+  for (const path of files.keys()) if (isTaken(path)) use(path, "*");
+  return [...files.values()].flatMap(({ path, exports }) =>
+    exports
+      .filter(
+        ({ name }) => name !== "*" && name !== "default" && !used.get(path)?.has(name) && !used.get(path)?.has("*"),
+      )
+      .map((each) => ({ ...each, path })),
+  );
+}
