@@ -20,8 +20,8 @@ import {
   type OrderRecord,
   type Trade,
 } from "../../protocol/backtest-result.ts";
+import { canonicalJson } from "../../protocol/canonical-json.ts";
 import { Problem, wire } from "../../protocol/index.ts";
-import { canonicalJson } from "./canonical-json.ts";
 import { type ParquetColumn, type ParquetTable, readParquet, writeParquet } from "./parquet-table.ts";
 import { drawdownPercent, listOf } from "./statistics/series.ts";
 import { isZip, readZip, writeZip } from "./stored-zip.ts";

@@ -7,6 +7,7 @@
  * - `chart.parquet`: the points that a report draws.
  */
 import { z } from "zod";
+import { canonicalJson } from "../../protocol/canonical-json.ts";
 import { Problem, wire } from "../../protocol/index.ts";
 import {
   PORTFOLIO_RESULT_FORMAT,
@@ -15,7 +16,6 @@ import {
   portfolioResult,
   portfolioTrade,
 } from "../../protocol/portfolio-result.ts";
-import { canonicalJson } from "../backtest/canonical-json.ts";
 import { type ParquetColumn, type ParquetTable, readParquet, writeParquet } from "../backtest/parquet-table.ts";
 import { drawdownPercent } from "../backtest/statistics/series.ts";
 import { readZip, writeZip } from "../backtest/stored-zip.ts";

@@ -12,7 +12,7 @@ import type { BacktestStatistics, statistic } from "../../../protocol/backtest-r
 import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { type Calendar, calendarOf, durationUnitMs, medianSpacingMs } from "../engine/calendar.ts";
-import type { EngineResult } from "../engine/engine.ts";
+import type { EngineResult } from "../engine/engine-result.ts";
 import { summarizeDrawdowns } from "./drawdown.ts";
 import { betaOf, type PeriodReturns, periodReturns } from "./returns.ts";
 import { nonZero, tradeStatistics } from "./trade-statistics.ts";
