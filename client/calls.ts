@@ -33,7 +33,7 @@ type Query<R extends Route> = R extends { query: infer Q extends z.ZodType }
   ? [query?: { readonly [Name in keyof z.output<Q>]?: string | number | undefined }]
   : [];
 
-export interface CallOptions {
+interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** In place of the usual limit of time. */
   readonly signal?: AbortSignal;
