@@ -1,4 +1,4 @@
-/** What is said on a submitter's line: each frame is a submission, checked as a request is, and answered when it is durable. */
+/** Converses with submitters: each frame is a submission, checked as a request is, and answered when it is durable. */
 import {
   CLOSE_CODES,
   formatTraceparent,
@@ -27,14 +27,14 @@ const answerWire = wire(submissionAnswer);
 const FAULTS_ALLOWED = 20;
 const TAG = "submits:";
 
-/** What a frame asks for. */
+/** The content of a frame. */
 interface Submission {
   readonly requests: readonly SubmitRequest[];
   readonly idempotency: Idempotency | null;
   readonly traceparent: string | null;
 }
 
-/** What the registry does for a submitter. */
+/** The services of the registry for submitters. */
 interface SubmitterHost {
   /** Throws `unauthenticated` or `forbidden` for a token that may not submit now. */
   submit(
@@ -119,7 +119,7 @@ async function submissionOf(json: unknown): Promise<Submission> {
   };
 }
 
-/** Whoever may not submit any more has no use for the line. */
+/** Refuses a submission, and closes the line of a submitter who may not submit any more. */
 function refuse(socket: WebSocket, id: string | null, problem: Problem): void {
   if (problem.kind === "internal") console.error("a submission over a socket failed", problem.cause);
   answer(socket, { type: "refused", requestId: id, problem: problem.toDetails() });

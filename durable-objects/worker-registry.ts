@@ -33,7 +33,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   readonly #registry: Registry;
   readonly #conversation: NodeConversation;
   readonly #submitters: SubmitterConversation;
-  /** The server that it runs in is about to end. */
+  /** True when the server that it runs in is about to end. */
   #isLeaving = false;
 
   constructor(context: DurableObjectState, environment: Environment) {
@@ -50,7 +50,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     context.blockConcurrencyWhile(() => registry.loadAlarm());
   }
 
-  /** What the edge forwards, with the token's hash in a header: connections of nodes and submitters, and followers. */
+  /** Takes the connections that the edge forwards, with the token's hash in a header: nodes, submitters and followers. */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
     if (url.pathname.endsWith("/events")) return this.#follow(request, url);
