@@ -11,7 +11,7 @@ import type { Client } from "./client.ts";
 const eventWire = wire(operationEvent);
 const RECONNECT_MS = 1000;
 
-export interface EventFeed {
+interface EventFeed {
   /** Whether a stream is open now; where it is, `wait` needs no short limit. */
   readonly isLive: boolean;
   /** Resolves when something has happened since the last call, or after `limitMs`. Rejects with the signal's reason. */

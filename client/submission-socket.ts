@@ -6,7 +6,7 @@ import { type OutboundSocketEnd, openOutboundSocket } from "./outbound-socket.ts
 /** A line on which nothing is heard from one heartbeat to the next is dead, whatever the network says. */
 const HEARTBEAT_MS = 10_000;
 
-export interface SubmissionSocketHandlers {
+interface SubmissionSocketHandlers {
   opened(): void;
   answer(text: string): void;
   /** Called once, also when it never opened. */

@@ -59,7 +59,7 @@ async function judgeServiceOf(machine: Machine, type: WorkerType): Promise<Judge
 }
 
 /** What systemd says of the unit, and what the node says of itself. */
-export function judgeService({ workerType, state, restarts, health }: ServiceStatus): Judgement {
+function judgeService({ workerType, state, restarts, health }: ServiceStatus): Judgement {
   const unit = unitName(workerType);
   if (state === "active" && health?.connected === true) {
     return { status: "ok", detail: `${unit} runs version ${health.version}, connected, restarts: ${restarts}` };

@@ -28,7 +28,7 @@ import { installedTypes } from "./node-service.ts";
 const REQUIRED_NODE_MAJOR = 24;
 const KERNELS = ["exact.wasm", "fast.wasm", "exact-shared.wasm", "fast-shared.wasm"];
 
-export interface Examination {
+interface Examination {
   /** Look for a GPU where no node needs one, too. */
   readonly asGpuHost: boolean;
   /** Ask for newer releases, where machines of this fleet get theirs. */
@@ -155,7 +155,7 @@ function judgeRefusal(status: number, tokenSource: string): Judgement {
   };
 }
 
-export function judgeFleet(workers: readonly Worker[], planeVersion: string): Judgement {
+function judgeFleet(workers: readonly Worker[], planeVersion: string): Judgement {
   const away = workers.filter((worker) => worker.status === "temporarily_unavailable").map((worker) => worker.workerId);
   const other = workers.filter((worker) => worker.softwareVersion !== planeVersion);
   if (workers.length === 0) {

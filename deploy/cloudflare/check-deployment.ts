@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { makeAdminToken } from "../../client/admin-token.ts";
 import { pathOf, ROUTES } from "../../protocol/index.ts";
 
-export interface CheckOptions {
+interface CheckOptions {
   /** What `/health` has to say; anything when it is left out. */
   readonly version?: string;
   /** A new deployment, and a new name, take a while to be known everywhere. */
