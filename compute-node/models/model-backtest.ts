@@ -1,9 +1,10 @@
 /** A backtest of a model: what a job thread and `--local` call. */
+
 import { createHash } from "node:crypto";
-import type { BacktestResult, ResultWarning } from "../../protocol/backtest-result.ts";
+import type { ResultWarning } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
-import { canonicalJson } from "../backtest/canonical-json.ts";
+import { type BacktestResult, canonicalJson } from "../../results/index.ts";
 import {
   artefactOf,
   type BacktestArtefact,

@@ -1,17 +1,17 @@
 /** From a portfolio's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
+
 import { createHash } from "node:crypto";
+import { crc32 } from "node:zlib";
 import { type DataRequest, datasetsOf, type PortfolioSpec, portfolioSpec } from "../../protocol/operations.ts";
-import type { PortfolioResult } from "../../protocol/portfolio-result.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { wire } from "../../protocol/wire.ts";
-import { canonicalJson } from "../backtest/canonical-json.ts";
+import { canonicalJson, encodePortfolioResult, type PortfolioResult } from "../../results/index.ts";
 import { requireSoundBars } from "../backtest/engine/sound-bars.ts";
 import { type BacktestProgress, testedBars } from "../backtest/execute.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { timeframeMs } from "../market-data/timeframe.ts";
 import { type CompiledRules, compileRules } from "../strategy/index.ts";
 import { signalsOver } from "./adjusted-signals.ts";
-import { encodePortfolioResult } from "./artefact.ts";
 import { ratesFor } from "./conversion.ts";
 import { placeActions } from "./corporate-actions.ts";
 import { runPortfolio } from "./engine.ts";
@@ -87,7 +87,7 @@ export function executePortfolio({ spec, datasets, onProgress }: PortfolioReques
   };
   const result = portfolioResultOf(run, { spec, symbols, parameters: rules.parameters, hashes, actionsOutside });
   report("encoding", total);
-  const bytes = encodePortfolioResult(result);
+  const bytes = encodePortfolioResult(result, crc32);
   return { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
 }
 
