@@ -87,6 +87,7 @@ quality: $(INSTALLED) ## lint, format and types
 	@tsc -p tsconfig.json
 	@tsc -p tsconfig.worker.json
 	@tsc -p results
+	@tsc -b tsconfig.outside.json
 	@tsc -p cli/report/page
 
 fix: $(INSTALLED) ## let the linter correct what it can

@@ -88,6 +88,7 @@ interface RequestOptions {
 }
 
 /** `traceparent` (W3C Trace Context) is what submissions belong to; nothing where it is none. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: a method a route; goes when the client is made from the routes
 export function createClient(connection: Connection, traceparent?: string) {
   const { url } = connection;
   const caller = parseTraceparent(traceparent);

@@ -86,6 +86,8 @@ export class SubmissionLine {
    */
   async submit(request: z.input<typeof submitRequest>, idempotencyKey?: string): Promise<Submitted[number]> {
     const [accepted] = await this.submitBatch([checkedInput(submitRequest, request, "operation")], idempotencyKey);
+    if (accepted === undefined)
+      throw new Problem("internal", "The registry answered a submission without its operation.");
     return accepted;
   }
 

@@ -32,7 +32,7 @@ import type { Caller } from "./caller.ts";
 import { type Effect, first, type Sql } from "./scheduler/index.ts";
 
 /** A submission that is being traced. */
-export interface SubmitTrace {
+interface SubmitTrace {
   /** What the operation is kept with. */
   readonly traceparent: string;
   readonly context: TraceContext;
@@ -121,8 +121,8 @@ export class RegistryTracer {
 
   /** The submission is durable. `operationIds` are those that it made; without any it was sent before. */
   endSubmit({ context, parentSpanId }: SubmitTrace, caller: Caller, operationIds: readonly string[]): void {
-    if (!context.isSampled || operationIds.length === 0) return;
     const [only, another] = operationIds;
+    if (!context.isSampled || only === undefined) return;
     this.#exporter.add({
       ...{ traceId: context.traceId, spanId: context.spanId, parentSpanId },
       ...{ name: "submit", kind: "server", startMs: caller.receivedAt, endMs: Date.now() },

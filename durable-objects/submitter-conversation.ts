@@ -34,7 +34,7 @@ interface Submission {
 }
 
 /** What the registry does for a submitter. */
-export interface SubmitterHost {
+interface SubmitterHost {
   /** Throws `unauthenticated` or `forbidden` for a token that may not submit now. */
   submit(
     tokenHash: string,

@@ -1,6 +1,5 @@
 /** Results as every program reads them: schemas, archives, figures and how they are written. Nothing here needs Node. */
 export { decodeBacktestResult, encodeBacktestResult } from "./archive/backtest-archive.ts";
-export { canonicalJson } from "./archive/canonical-json.ts";
 export { drawdownPercent, listOf } from "./archive/column-values.ts";
 export { readParquet, writeParquet } from "./archive/parquet-table.ts";
 export { decodePortfolioResult, encodePortfolioResult, isPortfolioResult } from "./archive/portfolio-archive.ts";

@@ -228,8 +228,8 @@ export async function switchRelease(
     ...(options.waitsItsTurn ? ["--wait"] : []),
   ];
   const { code, out, faults } = await runScript(words, machine.environment, note);
-  const line = /^result=(\S+) release=(.*) previous=(.*)$/m.exec(out);
-  if (line !== null) return { result: line[1], release: line[2], previous: line[3], exitCode: code };
+  const [, result, release = "", previous = ""] = /^result=(\S+) release=(.*) previous=(.*)$/m.exec(out) ?? [];
+  if (result !== undefined) return { result, release, previous, exitCode: code };
   throw new Problem("unavailable", faults.message || `update-code.sh ended with ${code}`, {
     cure: faults.cure || "Nothing was switched; the lines above say more.",
   });
@@ -262,7 +262,7 @@ async function runScript(
     });
     const faults = { message: "", cure: "" };
     for await (const line of createInterface({ input: child.stderr })) {
-      const [, kind, text] = /^(error| {2}cure): (.*)$/.exec(line) ?? [];
+      const [, kind, text = ""] = /^(error| {2}cure): (.*)$/.exec(line) ?? [];
       if (kind === "error") faults.message = text;
       else if (kind === "  cure" && faults.message !== "") faults.cure = text;
       else note(line);

@@ -1,10 +1,9 @@
 /** From a backtest's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
-
-import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
-import { BACKTEST_RESULT_FORMAT, type BacktestSpec, backtestSpec, Problem, wire } from "../../protocol/index.ts";
-import { type BacktestResult, canonicalJson, encodeBacktestResult, listOf } from "../../results/index.ts";
+import { BACKTEST_RESULT_FORMAT, type BacktestSpec, Problem } from "../../protocol/index.ts";
+import { type BacktestResult, encodeBacktestResult, listOf } from "../../results/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
+import { sha256Of, specificationHash } from "../provenance/index.ts";
 import type { RunCheckpoints } from "./engine/checkpoint.ts";
 import { requireFiniteResult, requireSoundBars } from "./engine/sound-bars.ts";
 import { prepareStrategy } from "./prepare-strategy.ts";
@@ -115,22 +114,6 @@ export function artefactOf({ asked, bars, run, parameters, hashes, onProgress }:
   return artefact;
 }
 
-/** SHA-256 of what was asked: strategy, parameter overrides, data range and settings, as canonical JSON on the wire. */
-export function specificationHash(spec: BacktestSpec): string {
-  const { sha256: _pinned, ...data } = spec.data;
-  const { parameters, settings } = spec;
-  const strategy = withoutSourceMap(spec.strategy);
-  const asked = wire(backtestSpec).encode({ kind: "backtest", strategy, parameters, data, settings });
-  return sha256Of(canonicalJson(asked));
-}
-
-/** Comments and blank lines move the lines that errors name, and change nothing else. */
-function withoutSourceMap(strategy: BacktestSpec["strategy"]): BacktestSpec["strategy"] {
-  if (strategy.kind !== "script") return strategy;
-  const { sourceMap: _lines, ...code } = strategy;
-  return code;
-}
-
 /** SHA-256 of `ENGINE_VERSION`. */
 export function engineHash(): string {
   return sha256Of(ENGINE_VERSION);
@@ -191,8 +174,4 @@ function summaryOf({ statistics, bars, hashes }: BacktestResult): Record<string,
     data_sha256: hashes.data,
     engine_sha256: hashes.engine,
   };
-}
-
-function sha256Of(content: string | Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
 }

@@ -19,7 +19,8 @@ export {
 export { Broker, type BrokerOptions } from "./engine/broker.ts";
 export { CHECKPOINT_VERSION, type RunCheckpoints } from "./engine/checkpoint.ts";
 export { ColumnScratch } from "./engine/column-scratch.ts";
-export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine/engine.ts";
+export { runBacktest } from "./engine/engine.ts";
+export type { BarsDone, EngineResult, OpenPosition } from "./engine/engine-result.ts";
 export { type PreparedMarket, prepareMarket } from "./engine/market.ts";
 export type { Lot, Order, OrderKind, OrderRequest } from "./engine/order.ts";
 export { ResumableBacktest } from "./engine/resumable-backtest.ts";
@@ -33,7 +34,6 @@ export {
   ENGINE_VERSION,
   engineHash,
   executeBacktest,
-  specificationHash,
   testedBars,
 } from "./execute.ts";
 export {

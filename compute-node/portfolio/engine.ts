@@ -18,8 +18,8 @@
 import { DAY_MS } from "../../protocol/durations.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { PORTFOLIO_REFUSALS, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
-import type { BarsDone } from "../backtest/engine/engine.ts";
-import { type Side, stopFillPrice, targetFillPrice } from "../backtest/engine/fill-price.ts";
+import type { BarsDone } from "../backtest/engine/engine-result.ts";
+import { type Side, stopFillPrice, targetFillPrice } from "../ledger/index.ts";
 import { PortfolioAccount, type Quote } from "./account.ts";
 import { clockOf } from "./clock.ts";
 import type { OpenHolding, PortfolioCounts, PortfolioPlan, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
@@ -328,7 +328,7 @@ class PortfolioLoop {
       const quote = { price: this.symbols[slot].bars.close[bar], rate: this.bars.closeRate(slot, bar), moment };
       this.account.close(slot, quote, "ruin");
     }
-    this.account.cash = 0;
+    this.account.ruin();
     this.equity.fill(0, moment);
     this.exposure.fill(0, moment);
     this.positions.fill(0, moment);

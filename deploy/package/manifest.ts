@@ -22,6 +22,12 @@ interface CheckoutManifest extends Manifest {
 
 export type PackageManifest = Omit<CheckoutManifest, "devDependencies">;
 
+function requiredVersion(versions: Readonly<Record<string, string>>, name: string): string {
+  const version = versions[name];
+  if (version === undefined) throw new Error(`package.json names no version of ${name}`);
+  return version;
+}
+
 export function packageManifest(checkout: CheckoutManifest): PackageManifest {
   const versions = { ...checkout.devDependencies, ...checkout.dependencies };
   const isLeftOut = (name: string): boolean => [...OPTIONAL_PACKAGES, ...BUNDLED].includes(name);
@@ -39,7 +45,7 @@ export function packageManifest(checkout: CheckoutManifest): PackageManifest {
     },
     engines: { node: NODE_VERSIONS },
     dependencies: Object.fromEntries(Object.entries(checkout.dependencies).filter(([name]) => !isLeftOut(name))),
-    peerDependencies: Object.fromEntries(OPTIONAL_PACKAGES.map((name) => [name, versions[name]])),
+    peerDependencies: Object.fromEntries(OPTIONAL_PACKAGES.map((name) => [name, requiredVersion(versions, name)])),
     peerDependenciesMeta: Object.fromEntries(OPTIONAL_PACKAGES.map((name) => [name, { optional: true }])),
   };
 }

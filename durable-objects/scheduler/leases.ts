@@ -15,7 +15,7 @@ import { recordWorkerMoment } from "./worker-history.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
 
 /** How an attempt ended without a result, as its node says. */
-export type Ending =
+type Ending =
   | { readonly type: "fail"; readonly error: ProblemDetails; readonly retryable: boolean }
   | { readonly type: "stopped"; readonly reason: "cancelled" | "shutdown" };
 

@@ -18,7 +18,7 @@ import {
 } from "./operation-record.ts";
 import { first, type Sql, type SqlValue } from "./sql.ts";
 
-export interface NewOperation {
+interface NewOperation {
   operationId: string;
   classId: number;
   kind: OperationKind;
@@ -48,7 +48,7 @@ export interface QueuedHead {
 }
 
 /** What a hand-out needs of the operation. */
-export type HandedOut = Pick<
+type HandedOut = Pick<
   OperationRecord,
   "operationId" | "status" | "attempt" | "createdAt" | "startedAt" | "specText" | "checkpoint" | "traceparent"
 >;
@@ -60,7 +60,7 @@ export interface OperationFilter {
 }
 
 /** Columns that a step may change, in code's names. */
-export interface OperationChange {
+interface OperationChange {
   status?: OperationStatus;
   attempt?: number;
   failures?: number;

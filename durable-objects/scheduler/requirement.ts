@@ -27,7 +27,7 @@ export interface Requirement {
   readonly datasets: readonly DatasetName[];
 }
 
-export type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
+type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
 
 /** What the store has of each of a requirement's datasets. */
 export type StoredDatasets = readonly (DatasetRef | undefined)[];
@@ -166,8 +166,8 @@ export function waitingReason(
   }
   const withData = ofKind.filter((worker) => unstored.every((dataset) => holds(worker, dataset, undefined)));
   if (withData.length === 0) {
-    const [{ symbol, timeframe }] = unstored;
-    return `no connected worker has all of the ${unstored.length} datasets; give them to all with \`ktrdr data push\`, such as ${symbol} ${timeframe}`;
+    const example = unstored.slice(0, 1).map(({ symbol, timeframe }) => `${symbol} ${timeframe}`);
+    return `no connected worker has all of the ${unstored.length} datasets; give them to all with \`ktrdr data push\`, such as ${example}`;
   }
   const fitting = withData.filter((worker) => fits(requirement, worker, stored));
   if (fitting.length === 0) {

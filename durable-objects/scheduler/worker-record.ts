@@ -57,7 +57,7 @@ export function isReachable(worker: WorkerRecord, config: RegistryConfig): boole
 }
 
 /** Derived, never stored: see `workerStatus` in the protocol for what each means. */
-export function statusOf(worker: WorkerRecord, config: RegistryConfig): WorkerStatus {
+function statusOf(worker: WorkerRecord, config: RegistryConfig): WorkerStatus {
   if (!isReachable(worker, config)) return "temporarily_unavailable";
   return canTakeWork(worker, config) ? "available" : "busy";
 }

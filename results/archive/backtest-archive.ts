@@ -14,7 +14,7 @@ import { CHART_COLUMNS } from "../tables/chart.ts";
 import { EQUITY_COLUMNS } from "../tables/equity.ts";
 import { ORDER_COLUMNS, type OrderRecord } from "../tables/orders.ts";
 import { TRADE_COLUMNS, type Trade } from "../tables/trades.ts";
-import { canonicalJson } from "./canonical-json.ts";
+import { canonicalJson } from "../../protocol/canonical-json.ts";
 import { drawdownPercent } from "./column-values.ts";
 import { crc32 } from "./crc32.ts";
 import { type Checksum, isZip, readZip, writeZip } from "./stored-zip.ts";

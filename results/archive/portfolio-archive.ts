@@ -16,7 +16,7 @@ import {
   PORTFOLIO_TRADE_FILE_COLUMNS,
   type PortfolioTrade,
 } from "../tables/portfolio-trades.ts";
-import { canonicalJson } from "./canonical-json.ts";
+import { canonicalJson } from "../../protocol/canonical-json.ts";
 import { drawdownPercent } from "./column-values.ts";
 import { crc32 } from "./crc32.ts";
 import { type Checksum, readZip, writeZip } from "./stored-zip.ts";

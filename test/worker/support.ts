@@ -14,7 +14,7 @@ export function registry(): DurableObjectStub<WorkerRegistry> {
   return REGISTRIES.get(REGISTRIES.idFromName("default"));
 }
 
-export interface ApiAnswer {
+interface ApiAnswer {
   status: number;
   body: Record<string, unknown>;
 }

@@ -49,7 +49,7 @@ export async function runModelCommand(command: ModelCommand): Promise<void> {
   const runsHere = client === null || options.local === true;
   const finished = runsHere
     ? await runHere(context, spec, model)
-    : await runOnFleet(context, client, spec, options, `${model.title} on ${spec.data[0].symbol}`);
+    : await runOnFleet(context, client, spec, options, `${model.title} on ${spec.data[0]?.symbol}`);
   if (finished !== null) await showBacktest(context, finished, options);
 }
 

@@ -48,7 +48,8 @@ export async function runPortfolioCommand(command: PortfolioCommand): Promise<vo
   const { context, client, options, refuseUsage } = command;
   if (options.audit === true) return refuseUsage("--audit takes one symbol", "Leave out --symbols and --actions.");
   const spec = await specificationOf(command);
-  const subject = spec.data.length === 1 ? spec.data[0].symbol : `${spec.data.length} symbols`;
+  const [first, ...others] = spec.data.map(({ symbol }) => symbol);
+  const subject = others.length === 0 ? first : `${spec.data.length} symbols`;
   const finished =
     client === null
       ? await runHere(context, spec)
@@ -79,7 +80,7 @@ async function specificationOf({ strategy, options, refuseUsage }: PortfolioComm
       accountCurrency: account,
       currencies: Object.entries(options.currency ?? {}).map(([symbol, currency]) => ({ symbol, currency })),
       conversions: Object.entries(options.convert ?? {}).map(([currency, pair]) => {
-        const [symbol, rateTimeframe = timeframe] = pair.split("@");
+        const [symbol = "", rateTimeframe = timeframe] = pair.split("@");
         // USDEUR tells euros for a dollar; an account in dollars needs the other way round.
         return { currency, data: { symbol, timeframe: rateTimeframe }, isInverse: symbol.startsWith(account) };
       }),
@@ -91,7 +92,8 @@ async function specificationOf({ strategy, options, refuseUsage }: PortfolioComm
 async function readActions(file: string, symbols: readonly string[]): Promise<CorporateAction[]> {
   try {
     const text = await readFile(file, "utf8");
-    return parseCorporateActions(text, basename(file), symbols.length === 1 ? symbols[0] : null);
+    const [first, ...others] = symbols;
+    return parseCorporateActions(text, basename(file), first !== undefined && others.length === 0 ? first : null);
   } catch (error) {
     if (error instanceof Problem) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? String(error);

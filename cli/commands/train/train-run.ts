@@ -175,7 +175,8 @@ async function show(
 }
 
 /** The symbol, from the first day that the network has not seen. */
-function unseen({ data: [{ symbol }], split }: ModelManifest): string {
+function unseen({ data, split }: ModelManifest): string {
+  const symbol = data[0]?.symbol;
   if (split?.testMs == null) return `--symbol ${symbol}`;
   return `--symbol ${symbol} --from ${new Date(split.testMs).toISOString().slice(0, 10)}`;
 }

@@ -141,9 +141,14 @@ export class FakeRegistry {
 
   #receive(message: NodeMessage): void {
     if (message.type === "hello" && this.welcomes) this.welcome(message.leases);
-    const waiter = this.#waiters.findIndex(({ isIt }) => isIt(message));
-    if (waiter >= 0) this.#waiters.splice(waiter, 1)[0].take(message);
-    else this.#unclaimed.push(message);
+    const at = this.#waiters.findIndex(({ isIt }) => isIt(message));
+    const waiter = this.#waiters[at];
+    if (waiter === undefined) {
+      this.#unclaimed.push(message);
+      return;
+    }
+    this.#waiters.splice(at, 1);
+    waiter.take(message);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

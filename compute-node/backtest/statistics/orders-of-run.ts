@@ -7,7 +7,7 @@ import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
 import type { OrderRecord } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
-import type { OpenPosition } from "../engine/engine.ts";
+import type { OpenPosition } from "../engine/engine-result.ts";
 import type { LoggedOrder } from "../engine/order-log.ts";
 import type { ExitReason, TradeLog } from "../engine/trade-log.ts";
 import type { FinishedRun } from "./finished-run.ts";

@@ -9,7 +9,7 @@
 import { type BacktestStatistics, type RunMeasures, statisticsOf } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { type Calendar, calendarOf, durationUnitMs, medianSpacingMs } from "../engine/calendar.ts";
-import type { EngineResult } from "../engine/engine.ts";
+import type { EngineResult } from "../engine/engine-result.ts";
 import { summarizeDrawdowns } from "./drawdown.ts";
 import { betaOf, type PeriodReturns, periodReturns } from "./returns.ts";
 import { measureTrades } from "./trade-measures.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { floorDivide, unitsFor } from "./position-size.ts";
+import { floorDivide, unitsFor } from "./units.ts";
 
 describe("floor division", () => {
   it("never claims a unit that the money does not pay, where a rounded quotient does", () => {
