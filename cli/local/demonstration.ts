@@ -2,6 +2,7 @@
  * `make demo`: real prices, a control plane, three nodes; rules are backtested, a network is trained, and its model is
  * backtested on the years that it has not seen. Everything is stopped at the end.
  */
+
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { type HomePaths, homePaths } from "../../client/home.ts";
@@ -13,7 +14,6 @@ import {
   type SampleName,
 } from "../../compute-node/market-data/index.ts";
 import { decodeModel } from "../../compute-node/models/index.ts";
-import type { BacktestResult } from "../../protocol/backtest-result.ts";
 import {
   backtestSpec,
   modelBacktestSpec,
@@ -22,6 +22,7 @@ import {
   trainSpec,
 } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
+import type { BacktestResult } from "../../results/index.ts";
 import { problemOf, watchOperation } from "../api/watch.ts";
 import { parseResult, reportPath, writeReport } from "../commands/backtest/backtest-output.ts";
 import { renderStatisticsTable, renderTrainingReport, renderTrainingTable, terminalOptions } from "../report/index.ts";

@@ -1,6 +1,6 @@
 /** A ZIP archive without compression and without a clock: one file that every tool opens, the same bytes every time. */
-import { crc32 } from "node:zlib";
-import { Problem } from "../../protocol/problem.ts";
+import { Problem } from "../../protocol/index.ts";
+import { crc32 } from "./crc32.ts";
 
 const LOCAL_HEADER = 0x04034b50;
 const CENTRAL_HEADER = 0x02014b50;
@@ -16,23 +16,28 @@ const FLAGS = 0x0800;
 /** Beyond it the format needs its 64-bit extension; artefacts are far smaller. */
 const MAX_BYTES = 0xffff_ffff;
 
+/** CRC-32 of some bytes, from 0 to 2^32 − 1. */
+export type Checksum = (bytes: Uint8Array) => number;
+
 /** In the order of the record. Throws a `RangeError` beyond 4 GiB. */
-export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Array {
+export function writeZip(files: Readonly<Record<string, Uint8Array>>, checksum: Checksum = crc32): Uint8Array {
+  const encoder = new TextEncoder();
   const entries = Object.entries(files).map(([name, content]) => ({
-    name: Buffer.from(name),
+    name: encoder.encode(name),
     content,
-    crc: crc32(content),
+    crc: checksum(content),
   }));
   const nameBytes = entries.reduce((sum, { name }) => sum + name.length, 0);
   const contentBytes = entries.reduce((sum, { content }) => sum + content.length, 0);
   const bytes = contentBytes + 2 * nameBytes + entries.length * (LOCAL_BYTES + CENTRAL_BYTES) + END_BYTES;
   if (bytes > MAX_BYTES) throw new RangeError(`a ZIP archive of ${bytes} bytes is beyond 4 GiB`);
-  const zip = Buffer.alloc(bytes);
+  const zip = new Uint8Array(bytes);
+  const view = viewOf(zip);
   let at = 0;
   const offsets = entries.map((entry) => {
     const offset = at;
-    zip.writeUInt32LE(LOCAL_HEADER, at);
-    writeCommon(zip, at + 4, entry.name.length, entry.content.length, entry.crc);
+    view.setUint32(at, LOCAL_HEADER, true);
+    writeCommon(view, at + 4, entry.name.length, entry.content.length, entry.crc);
     at += LOCAL_BYTES;
     zip.set(entry.name, at);
     zip.set(entry.content, at + entry.name.length);
@@ -41,30 +46,30 @@ export function writeZip(files: Readonly<Record<string, Uint8Array>>): Uint8Arra
   });
   const directory = at;
   for (const [index, { name, content, crc }] of entries.entries()) {
-    zip.writeUInt32LE(CENTRAL_HEADER, at);
-    zip.writeUInt16LE(VERSION, at + 4);
-    writeCommon(zip, at + 6, name.length, content.length, crc);
-    zip.writeUInt32LE(offsets[index], at + 42);
+    view.setUint32(at, CENTRAL_HEADER, true);
+    view.setUint16(at + 4, VERSION, true);
+    writeCommon(view, at + 6, name.length, content.length, crc);
+    view.setUint32(at + 42, offsets[index], true);
     zip.set(name, at + CENTRAL_BYTES);
     at += CENTRAL_BYTES + name.length;
   }
-  zip.writeUInt32LE(END_RECORD, at);
-  zip.writeUInt16LE(entries.length, at + 8);
-  zip.writeUInt16LE(entries.length, at + 10);
-  zip.writeUInt32LE(at - directory, at + 12);
-  zip.writeUInt32LE(directory, at + 16);
-  return new Uint8Array(zip.buffer, zip.byteOffset, zip.byteLength);
+  view.setUint32(at, END_RECORD, true);
+  view.setUint16(at + 8, entries.length, true);
+  view.setUint16(at + 10, entries.length, true);
+  view.setUint32(at + 12, at - directory, true);
+  view.setUint32(at + 16, directory, true);
+  return zip;
 }
 
 /** What a local and a central header share, from the version that it takes to read the entry. */
-function writeCommon(zip: Buffer, at: number, nameBytes: number, contentBytes: number, crc: number): void {
-  zip.writeUInt16LE(VERSION, at);
-  zip.writeUInt16LE(FLAGS, at + 2);
-  zip.writeUInt16LE(DOS_DATE, at + 8);
-  zip.writeUInt32LE(crc, at + 10);
-  zip.writeUInt32LE(contentBytes, at + 14);
-  zip.writeUInt32LE(contentBytes, at + 18);
-  zip.writeUInt16LE(nameBytes, at + 22);
+function writeCommon(view: DataView, at: number, nameBytes: number, contentBytes: number, crc: number): void {
+  view.setUint16(at, VERSION, true);
+  view.setUint16(at + 2, FLAGS, true);
+  view.setUint16(at + 8, DOS_DATE, true);
+  view.setUint32(at + 10, crc, true);
+  view.setUint32(at + 14, contentBytes, true);
+  view.setUint32(at + 18, contentBytes, true);
+  view.setUint16(at + 22, nameBytes, true);
 }
 
 export function isZip(bytes: Uint8Array): boolean {
@@ -72,7 +77,7 @@ export function isZip(bytes: Uint8Array): boolean {
 }
 
 /** The files of an archive that `writeZip` made, as views. Throws a `Problem` (`invalid-request`) for anything else. */
-export function readZip(bytes: Uint8Array): Map<string, Uint8Array> {
+export function readZip(bytes: Uint8Array, checksum: Checksum = crc32): Map<string, Uint8Array> {
   const view = viewOf(bytes);
   const files = new Map<string, Uint8Array>();
   let at = 0;
@@ -84,7 +89,7 @@ export function readZip(bytes: Uint8Array): Map<string, Uint8Array> {
     const end = nameEnd + view.getUint16(at + 28, true) + size;
     // Not a Buffer, whose `slice` would be a view and not a copy.
     const content = new Uint8Array(bytes.buffer, bytes.byteOffset).subarray(end - size, Math.min(end, bytes.length));
-    if (!isStored || content.length !== size || crc32(content) !== crc) throw damaged(bytes, at);
+    if (!isStored || content.length !== size || checksum(content) !== crc) throw damaged(bytes, at);
     files.set(new TextDecoder().decode(bytes.subarray(at + LOCAL_BYTES, nameEnd)), content);
     at = end;
   }

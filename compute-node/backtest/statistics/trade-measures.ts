@@ -1,53 +1,34 @@
-/** Statistics of a list of closed trades. Fractions, money and milliseconds; NaN where nothing is defined. */
+/** Sums over a list of closed trades. */
+import { nonZero, type RunMeasures } from "../../../results/index.ts";
 import type { TradeLog } from "../engine/trade-log.ts";
 
-export interface TradeStatistics {
-  /** Bars between entry and exit, both inclusive, of any trade. */
-  readonly exposedBars: number;
-  readonly winRate: number;
-  readonly best: number;
-  readonly worst: number;
-  /** Geometric mean; 0 when one trade lost everything. */
-  readonly average: number;
-  /** Arithmetic mean. */
-  readonly expectancy: number;
-  readonly maxDurationMs: number;
-  readonly averageDurationMs: number;
-  /** Sum of positive returns over the sum of negative ones. */
-  readonly profitFactor: number;
-  /** Van Tharp's system quality number: √n · mean / standard deviation of the profits in money. */
-  readonly sqn: number;
-  /** Kelly's fraction: win rate − loss rate / (mean win / mean loss), profits in money. */
-  readonly kelly: number;
-}
-
-/** Zero becomes NaN, so that a quotient without a denominator is undefined rather than infinite. */
-export function nonZero(value: number): number {
-  return value === 0 ? Number.NaN : value;
-}
-
 /** `timeMs` holds the bars' start times. Trades must be in the order of their bars. */
-export function tradeStatistics(trades: TradeLog, timeMs: Float64Array): TradeStatistics {
-  const count = trades.count;
+export function measureTrades(trades: TradeLog, timeMs: Float64Array): RunMeasures["trades"] {
+  const { count, pnl, returnFraction, entryBar, exitBar } = trades;
   const money = profitSums(trades);
   const returns = returnSums(trades);
   const durations = durationSums(trades, timeMs);
-  const mean = money.sum / count;
-  const winRate = money.wins / count;
-  const meanWin = money.winSum / money.wins;
-  const meanLoss = money.lossSum / money.losses;
+  const meanProfit = money.sum / count;
   return {
+    count,
+    pnl,
+    returnFraction,
+    entryBar,
+    exitBar,
     exposedBars: durations.exposedBars,
-    winRate,
+    winRate: money.wins / count,
     best: returns.best,
     worst: returns.worst,
     average: returns.hasTotalLoss ? 0 : Math.exp(returns.logSum / nonZero(count)) - 1,
     expectancy: returns.sum / count,
     maxDurationMs: durations.max,
     averageDurationMs: durations.sum / count,
-    profitFactor: returns.gains / nonZero(Math.abs(returns.losses)),
-    sqn: (Math.sqrt(count) * mean) / nonZero(standardDeviation(trades.pnl, count, mean)),
-    kelly: winRate - (1 - winRate) / (meanWin / -meanLoss),
+    gains: returns.gains,
+    losses: returns.losses,
+    meanProfit,
+    profitDeviation: standardDeviation(pnl, count, meanProfit),
+    meanWin: money.winSum / money.wins,
+    meanLoss: money.lossSum / money.losses,
   };
 }
 

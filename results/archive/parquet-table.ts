@@ -8,7 +8,7 @@ import { type FileMetaData, parquetMetadata, type SchemaElement } from "hyparque
 import { ByteWriter } from "hyparquet-writer";
 import { writePageHeader } from "hyparquet-writer/src/datapage.js";
 import { writeMetadata } from "hyparquet-writer/src/metadata.js";
-import { Problem } from "../../protocol/problem.ts";
+import { Problem } from "../../protocol/index.ts";
 
 /** `time`: milliseconds since the epoch, UTC; `text`: UTF-8. No value is null; an undefined number is NaN. */
 export type ParquetColumn =
@@ -102,7 +102,7 @@ function writeColumn(
   };
 }
 
-/** Little-endian, as Parquet wants it and as every machine that runs Node has it. */
+/** Little-endian, as Parquet wants it and as machines have it. */
 function plainBytes({ type, values }: ParquetColumn): Uint8Array {
   if (type === "text") return textBytes(values);
   if (type === "time") return new Uint8Array(int64Words(values).buffer);
@@ -121,20 +121,22 @@ function int64Words(values: Float64Array): Int32Array {
 }
 
 function textBytes(values: readonly string[]): Uint8Array {
+  const encoder = new TextEncoder();
   // Most columns repeat a few words.
-  const known = new Map<string, Buffer>();
+  const known = new Map<string, Uint8Array>();
   const parts = values.map((value) => {
     let part = known.get(value);
     if (part === undefined) {
-      part = Buffer.from(value);
+      part = encoder.encode(value);
       if (known.size < REPEATED_TEXTS) known.set(value, part);
     }
     return part;
   });
-  const bytes = Buffer.alloc(parts.reduce((sum, part) => sum + 4 + part.length, 0));
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + 4 + part.length, 0));
+  const view = new DataView(bytes.buffer);
   let at = 0;
   for (const part of parts) {
-    bytes.writeUInt32LE(part.length, at);
+    view.setUint32(at, part.length, true);
     bytes.set(part, at + 4);
     at += 4 + part.length;
   }

@@ -1,47 +1,35 @@
 /** Figures as people read them. The same text on every machine: the locale is fixed. */
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
-
-/** How a figure is measured, which decides its digits and its unit. */
-export type Measure = "percent" | "money" | "ratio" | "average" | "count" | "duration" | "date";
-
-/** How a figure reads. */
-export interface FigureForm {
-  readonly label: string;
-  readonly measure: Measure;
-  /** Better above zero and worse below it, so worth a colour. */
-  readonly signed?: true;
-  /** What it is, where the label alone does not say. */
-  readonly hint?: string;
-}
+import type { FigureUnit } from "../declaration/index.ts";
 
 /** A statistic as the wire has it: null is undefined, infinities are texts. */
 export type StatisticValue = number | "Infinity" | "-Infinity" | null;
 
 export const UNDEFINED_FIGURE = "–";
 const MINUS = "\u2212";
-const DIGITS: Record<Exclude<Measure, "duration" | "date">, number> = {
+const DIGITS: Record<Exclude<FigureUnit, "duration" | "date">, number> = {
   percent: 2,
   money: 2,
   ratio: 3,
-  average: 1,
+  bars: 1,
   count: 0,
 };
 /** From here on a figure is written with an exponent, since nobody counts so many digits. */
 const EXPONENT_FROM = 1e12;
 
 /** The figure without its unit; durations carry theirs. `formatFigure(-1234.5, "money")` is `−1,234.50`. */
-export function formatFigure(value: StatisticValue, measure: Measure): string {
+export function formatFigure(value: StatisticValue, unit: FigureUnit): string {
   if (value === null || Number.isNaN(value)) return UNDEFINED_FIGURE;
   if (value === "Infinity" || value === Infinity) return "∞";
   if (value === "-Infinity" || value === -Infinity) return `${MINUS}∞`;
-  if (measure === "duration") return formatDuration(value);
-  if (measure === "date") return formatTime(value);
-  return formatNumber(value, DIGITS[measure]);
+  if (unit === "duration") return formatDuration(value);
+  if (unit === "date") return formatTime(value);
+  return formatNumber(value, DIGITS[unit]);
 }
 
-/** What stands behind a figure of this measure. */
-export function unitOf(measure: Measure): string {
-  return measure === "percent" ? "%" : "";
+/** What stands behind a figure of this unit. */
+export function unitText(unit: FigureUnit): string {
+  return unit === "percent" ? "%" : "";
 }
 
 /** With thousands separators and a true minus sign; `digits` are those after the point. */
