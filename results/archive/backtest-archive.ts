@@ -8,13 +8,13 @@
  * - `chart.parquet`: the points that a report draws.
  */
 import { z } from "zod";
+import { canonicalJson } from "../../protocol/canonical-json.ts";
 import { BACKTEST_RESULT_FORMAT, Problem, wire } from "../../protocol/index.ts";
 import { type BacktestResult, backtestResult } from "../backtest-result.ts";
 import { CHART_COLUMNS } from "../tables/chart.ts";
 import { EQUITY_COLUMNS } from "../tables/equity.ts";
 import { ORDER_COLUMNS, type OrderRecord } from "../tables/orders.ts";
 import { TRADE_COLUMNS, type Trade } from "../tables/trades.ts";
-import { canonicalJson } from "../../protocol/canonical-json.ts";
 import { drawdownPercent } from "./column-values.ts";
 import { crc32 } from "./crc32.ts";
 import { type Checksum, isZip, readZip, writeZip } from "./stored-zip.ts";

@@ -7,6 +7,7 @@
  * - `chart.parquet`: the points that a report draws.
  */
 import { z } from "zod";
+import { canonicalJson } from "../../protocol/canonical-json.ts";
 import { PORTFOLIO_RESULT_FORMAT, Problem, wire } from "../../protocol/index.ts";
 import { type PortfolioResult, portfolioResult } from "../portfolio-result.ts";
 import { PORTFOLIO_CHART_COLUMNS } from "../tables/chart.ts";
@@ -16,7 +17,6 @@ import {
   PORTFOLIO_TRADE_FILE_COLUMNS,
   type PortfolioTrade,
 } from "../tables/portfolio-trades.ts";
-import { canonicalJson } from "../../protocol/canonical-json.ts";
 import { drawdownPercent } from "./column-values.ts";
 import { crc32 } from "./crc32.ts";
 import { type Checksum, readZip, writeZip } from "./stored-zip.ts";
