@@ -55,18 +55,6 @@ function collectedBy(): Map<string, string[]> {
   return collected;
 }
 
-interface TsConfig {
-  readonly files?: string[];
-  readonly include: string[];
-  readonly exclude?: string[];
-  readonly references?: { path: string }[];
-}
-
-/** Comments on lines of their own are the only ones. */
-function readConfig(path: string): TsConfig {
-  return JSON.parse(readFileSync(join(ROOT, path), "utf8").replace(/^\s*\/\/.*$/gm, "")) as TsConfig;
-}
-
 interface CompilerConfig {
   readonly files?: readonly string[];
   readonly include: readonly string[];
@@ -76,6 +64,7 @@ interface CompilerConfig {
 
 const CONFIGS = TRACKED.filter((path) => /(^|\/)tsconfig[\w.]*\.json$/.test(path));
 
+/** Comments on lines of their own are the only ones. */
 function compilerConfig(path: string): CompilerConfig {
   return JSON.parse(readFileSync(join(ROOT, path), "utf8").replace(/^\s*\/\/.*$/gm, "")) as CompilerConfig;
 }
@@ -123,7 +112,9 @@ describe("what is tested and checked", () => {
     );
     const withReferences = (path: string): string[] => [
       path,
-      ...(compilerConfig(path).references ?? []).flatMap((other) => withReferences(posix.join(dirname(path), other.path))),
+      ...(compilerConfig(path).references ?? []).flatMap((other) =>
+        withReferences(posix.join(dirname(path), other.path)),
+      ),
     ];
     const run = named.flatMap(withReferences);
     expect(CONFIGS.filter((path) => !run.includes(path))).toEqual([]);
