@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT_TOO_OLD, type NodeSettings, storedCredential } from "../../compute-node/agent/index.ts";
-import { API_PREFIX, SUBPROTOCOL, type WorkerType, wire } from "../../protocol/index.ts";
+import { pathOf, ROUTES, SUBPROTOCOL, type WorkerType, wire } from "../../protocol/index.ts";
 import { softwareVersion } from "../software-version.ts";
 import {
   askHealth,
@@ -114,7 +114,7 @@ async function judgeCredential({ url, workerId, home, token }: NodeSettings): Pr
     return { status: "failed", detail: `The credential is for ${stored.url}, and the settings name ${url}.`, cure };
   }
   return judgeSocket({
-    url: `${url}${API_PREFIX}/workers/${encodeURIComponent(workerId)}/socket`,
+    url: `${url}${pathOf(ROUTES.openWorkerSocket, { id: workerId })}`,
     bearer: stored.credential,
     subprotocols: [SUBPROTOCOL],
     refused: {
