@@ -64,6 +64,7 @@ interface CompilerConfig {
 
 const CONFIGS = TRACKED.filter((path) => /(^|\/)tsconfig[\w.]*\.json$/.test(path));
 
+/** Comments on lines of their own are the only ones. */
 function compilerConfig(path: string): CompilerConfig {
   return JSON.parse(readFileSync(join(ROOT, path), "utf8").replace(/^\s*\/\/.*$/gm, "")) as CompilerConfig;
 }
