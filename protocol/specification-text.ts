@@ -38,9 +38,9 @@ const TEXTS: { readonly [Kind in OperationKind]: (spec: SpecOf<Kind>) => string 
   },
   portfolio: (spec) => canonicalJson(wire(portfolioSpec).encode(byName(spec))),
   train: trainText,
-  model_backtest: ({ model, data: [request], settings }) => {
-    if (request === undefined) throw new Error("a model's backtest asks for no data");
-    const { symbol, startMs, endMs } = request;
+  model_backtest: ({ model, data: [series], settings }) => {
+    if (series === undefined) throw new Error("a model backtest names one series of prices");
+    const { symbol, startMs, endMs } = series;
     return modelBacktestText({ modelSha256: model.sha256, symbol, startMs, endMs, settings });
   },
   command: (spec) => canonicalJson(wire(commandSpec).encode({ ...spec, data: spec.data.map(unpinned) })),

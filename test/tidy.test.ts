@@ -4,10 +4,23 @@ import { dirname, join, matchesGlob, posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import vitestConfig from "../vitest.config.ts";
 import { KINDS } from "./support/kinds.ts";
-import { ROOT, trackedFiles } from "./support/source-tree.ts";
+import { ARROWS, FOR_ALL, INNER_ARROWS, isForTests, ONLOOKERS, roomOf } from "./support/rooms.ts";
+import { circles, ROOT, sourceFiles, trackedFiles } from "./support/source-tree.ts";
 import workerConfig from "./worker/vitest.config.ts";
 
 const TRACKED = trackedFiles();
+const SOURCES = sourceFiles(TRACKED);
+
+/** What stands out of order on purpose, with the reason. A line that is no longer needed fails. */
+const ALLOWED_IMPORTS: Readonly<Record<string, string>> = {
+  "deploy/cloudflare/preview-check.ts -> deploy/testing/fake-cloudflare.ts":
+    "`make deploy-check` is a test without a runner",
+};
+const ALLOWED_CIRCLES: Readonly<Record<string, string>> = {
+  "compute-node/agent": "what jobs need of the store stands with the jobs, which fetch through what needs it too",
+  "test/simulation": "the world and its parts know each other by type",
+};
+const MOST_EXCEPTIONS = 15;
 
 /** AssemblyScript: another language in the same spelling, checked by its own compiler in compute-node/training/kernels/build.ts. */
 const ASSEMBLY = "compute-node/training/kernels/assembly/";
@@ -91,5 +104,87 @@ describe("what is tested and checked", () => {
       .map(({ path }) => posix.join(".", path));
     const isRun = (path: string) => isNamed(path, "tsc -p") || built.includes(path) || referred.includes(path);
     expect(configs.filter((path) => !isRun(path))).toEqual([]);
+  });
+});
+
+/** `from -> to`, for what an import may not do. */
+function forbidden(isAllowed: (from: string, to: string) => boolean): string[] {
+  return [...SOURCES.values()].flatMap(({ path, imports }) =>
+    imports
+      .filter(({ file }) => !FOR_ALL.includes(file) && !isAllowed(path, file))
+      .map(({ file }) => `${path} -> ${file}`),
+  );
+}
+
+const without = (list: readonly string[], allowed: Readonly<Record<string, string>>): string[] =>
+  [...new Set(list)].filter((line) => !Object.hasOwn(allowed, line));
+
+describe("who imports whom", () => {
+  it("gives every folder with code a room in the table of arrows", () => {
+    const rooms = new Set([...SOURCES.keys()].filter((path) => !isForTests(path)).map(roomOf));
+    const unknown = [...rooms].filter((room) => !Object.hasOwn(ARROWS, room) && !ONLOOKERS.includes(room));
+    // Programs for users to copy.
+    expect(unknown.filter((room) => room !== "examples")).toEqual([]);
+  });
+
+  it("imports along the arrows between rooms", () => {
+    const found = forbidden((from, to) => {
+      const [room, other] = [roomOf(from), roomOf(to)];
+      return isForTests(from) || ONLOOKERS.includes(room) || room === other || (ARROWS[room] ?? []).includes(other);
+    });
+    expect(without(found, ALLOWED_IMPORTS)).toEqual([]);
+  });
+
+  it("draws arrows between rooms in one direction", () => {
+    const below = (room: string, seen: readonly string[] = []): string[] =>
+      (ARROWS[room] ?? []).flatMap((next) => (seen.includes(next) ? [next] : [next, ...below(next, [...seen, next])]));
+    expect(Object.keys(ARROWS).filter((room) => below(room).includes(room))).toEqual([]);
+  });
+
+  it("imports along the arrows within rooms", () => {
+    const folderOf = (path: string) => Object.keys(INNER_ARROWS).find((folder) => path.startsWith(`${folder}/`));
+    const found = forbidden((from, to) => {
+      const folder = folderOf(from);
+      if (folder === undefined || isForTests(from) || roomOf(from) !== roomOf(to)) return true;
+      return [folder, ...INNER_ARROWS[folder]].some((allowed) => to === allowed || to.startsWith(`${allowed}/`));
+    });
+    expect(without(found, ALLOWED_IMPORTS)).toEqual([]);
+  });
+
+  it("keeps what is for tests out of products", () => {
+    const found = forbidden((from, to) => isForTests(from) || ONLOOKERS.includes(roomOf(from)) || !isForTests(to));
+    expect(without(found, ALLOWED_IMPORTS)).toEqual([]);
+    expect(Object.keys(ALLOWED_IMPORTS).filter((line) => !found.includes(line))).toEqual([]);
+  });
+
+  it("has no circles, types and lazy imports included", () => {
+    const folders = circles(SOURCES).map((circle) => {
+      const folder = dirname(circle[0]);
+      return circle.every((path) => path.startsWith(folder)) ? folder : circle.join(" ");
+    });
+    expect(without(folders, ALLOWED_CIRCLES)).toEqual([]);
+    expect(Object.keys(ALLOWED_CIRCLES).filter((folder) => !folders.includes(folder))).toEqual([]);
+  });
+});
+
+describe("exceptions", () => {
+  const ignoring = [...SOURCES.values()].flatMap(({ path, text }) =>
+    [...text.matchAll(/biome-ignore(?:-all)? lint\/[\w/]*(noExcessiveLines\w+|noImportCycles): .+/g)].map(
+      ([, rule]) => ({
+        path,
+        rule,
+        lines: text.trimEnd().split("\n").length,
+      }),
+    ),
+  );
+
+  it("are at most fifteen", () => {
+    const exceptions = [...Object.keys(ALLOWED_IMPORTS), ...Object.keys(ALLOWED_CIRCLES), ...ignoring];
+    expect(exceptions.length).toBeLessThanOrEqual(MOST_EXCEPTIONS);
+  });
+
+  it("from the length of a file are for files that are too long", () => {
+    const short = ignoring.filter(({ rule, lines }) => rule === "noExcessiveLinesPerFile" && lines <= 500);
+    expect(short.map(({ path }) => path)).toEqual([]);
   });
 });

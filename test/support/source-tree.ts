@@ -197,3 +197,30 @@ export function unusedExports(files: ReadonlyMap<string, SourceFile>): UnusedExp
       .map((each) => ({ ...each, path })),
   );
 }
+
+/** The groups of files that reach themselves by imports (Tarjan, 1972); the paths of each in order. */
+export function circles(files: ReadonlyMap<string, SourceFile>): string[][] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const found: string[][] = [];
+  const visit = (path: string): number => {
+    const number = order.size;
+    order.set(path, number);
+    lowest.set(path, number);
+    open.push(path);
+    for (const { file } of files.get(path)?.imports ?? []) {
+      if (!files.has(file) || file === path) continue;
+      const reached = order.has(file) ? (open.includes(file) ? order.get(file) : undefined) : visit(file);
+      lowest.set(path, Math.min(lowest.get(path) ?? number, reached ?? number));
+    }
+    const low = lowest.get(path) ?? number;
+    if (low === number) {
+      const circle = open.splice(open.indexOf(path));
+      if (circle.length > 1) found.push(circle.sort());
+    }
+    return low;
+  };
+  for (const path of files.keys()) if (!order.has(path)) visit(path);
+  return found;
+}
