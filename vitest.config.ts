@@ -19,7 +19,7 @@ export default defineConfig({
           name: "unit",
           setupFiles: [COUNT, "test/support/property-seed.ts"],
           include: [
-            "{protocol,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
+            "{protocol,results,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
             "test/{golden,house,support}/**/*.test.ts",
             "test/*.test.ts",
           ],

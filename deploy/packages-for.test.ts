@@ -69,7 +69,7 @@ describe("the packages of each role", () => {
   });
 
   it.each([
-    ["worker", ["compute-node", "protocol", "telemetry"]],
+    ["worker", ["compute-node", "results", "protocol", "telemetry"]],
     ["control-plane", ["src", "durable-objects", "protocol", "telemetry", "client", "control-plane"]],
   ])("of %s are all that its code imports", (role, folders) => {
     const imported = new Set<string>();

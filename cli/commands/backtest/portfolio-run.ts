@@ -1,25 +1,23 @@
 /** What `ktrdr backtest` does with several symbols, or with corporate actions: one account for all. */
+
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
+import { crc32 } from "node:zlib";
 import { checkedInput } from "../../../client/checked-input.ts";
 import type { Client } from "../../../client/client.ts";
 import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
-import {
-  decodePortfolioResult,
-  executePortfolio,
-  parseCorporateActions,
-} from "../../../compute-node/portfolio/index.ts";
+import { executePortfolio, parseCorporateActions } from "../../../compute-node/portfolio/index.ts";
 import {
   type CorporateAction,
   datasetsOf,
   type PortfolioSpec,
-  portfolioResult,
   portfolioSpec,
   type RuleStrategy,
   type ScriptSource,
   wire,
 } from "../../../protocol/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
+import { decodePortfolioResult, portfolioResult } from "../../../results/index.ts";
 import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
 import type { Context } from "../../terminal/context.ts";
 import { durationText } from "../../terminal/duration.ts";
@@ -127,7 +125,7 @@ async function runHere(context: Context, spec: PortfolioSpec): Promise<Finished>
 }
 
 async function show(context: Context, { bytes, operationId }: Finished, options: BacktestOptions): Promise<void> {
-  const result = decodePortfolioResult(bytes);
+  const result = decodePortfolioResult(bytes, crc32);
   if (options.output !== undefined) await writeFile(options.output, bytes);
   let report: string | null = null;
   if (options.report !== undefined) {

@@ -1,14 +1,8 @@
 /** A result out of a seeded random walk, for the tests of what draws results. Its figures fit one another only roughly. */
+
 import { DAY_MS } from "../../../protocol/durations.ts";
-import {
-  BACKTEST_RESULT_FORMAT,
-  type BacktestResult,
-  backtestSettings,
-  EXIT_REASONS,
-  type OrderRecord,
-  type SideStatistics,
-  type Trade,
-} from "../../../protocol/index.ts";
+import { BACKTEST_RESULT_FORMAT, backtestSettings, EXIT_REASONS } from "../../../protocol/index.ts";
+import type { BacktestResult, OrderRecord, SideStatistics, Trade } from "../../../results/index.ts";
 
 const FIRST_DAY_MS = Date.UTC(2012, 0, 2);
 
