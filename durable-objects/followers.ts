@@ -1,11 +1,11 @@
 /**
- * Those who follow operations as they happen: server-sent events (a streaming response keeps the object awake for as long
+ * Tells followers of operations as they happen: server-sent events (a streaming response keeps the object awake for as long
  * as it lasts) and WebSockets (hibernate with the object). Both first get what they missed since the event id they name.
  */
 import { FINAL_EVENTS, type OperationEvent, operationEvent, wire } from "../protocol/index.ts";
 import { attachmentOf, type FollowerAttachment, isFollower, setAttachment } from "./attachment.ts";
 import { closeQuietly } from "./connections.ts";
-import type { Effect } from "./scheduler/state.ts";
+import type { Effect } from "./scheduler/index.ts";
 
 const eventWire = wire(operationEvent);
 const KEEP_ALIVE_MS = 15_000;

@@ -38,8 +38,11 @@ const TEXTS: { readonly [Kind in OperationKind]: (spec: SpecOf<Kind>) => string 
   },
   portfolio: (spec) => canonicalJson(wire(portfolioSpec).encode(byName(spec))),
   train: trainText,
-  model_backtest: ({ model, data: [{ symbol, startMs, endMs }], settings }) =>
-    modelBacktestText({ modelSha256: model.sha256, symbol, startMs, endMs, settings }),
+  model_backtest: ({ model, data: [series], settings }) => {
+    if (series === undefined) throw new Error("a model backtest names one series of prices");
+    const { symbol, startMs, endMs } = series;
+    return modelBacktestText({ modelSha256: model.sha256, symbol, startMs, endMs, settings });
+  },
   command: (spec) => canonicalJson(wire(commandSpec).encode({ ...spec, data: spec.data.map(unpinned) })),
   sleep: (spec) => canonicalJson(wire(sleepSpec).encode(spec)),
 };

@@ -6,7 +6,6 @@
 import { z } from "zod";
 
 export const V3_TIMEFRAMES = ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"] as const;
-export type V3Timeframe = (typeof V3_TIMEFRAMES)[number];
 
 /** An id within a strategy; it becomes a part of feature names. */
 const id = z.string().min(1).max(100);
@@ -105,5 +104,4 @@ export const v3Strategy = z.looseObject({
 
 export type V3Strategy = z.infer<typeof v3Strategy>;
 export type V3Indicator = z.infer<typeof indicator>;
-export type V3FuzzySet = z.infer<typeof fuzzySet>;
 export type V3Input = z.infer<typeof input>;

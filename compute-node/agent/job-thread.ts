@@ -2,11 +2,11 @@
  * A job thread: takes one job at a time from the agent, runs the engine on it, and hands back what came out. It is
  * loaded as a worker thread, so that an engine that is busy for minutes never delays a heartbeat.
  */
+
 import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import {
   BACKTEST_RESULT_MEDIA_TYPE,
-  type BacktestResult,
   type BacktestSpec,
   MODEL_MEDIA_TYPE,
   type ModelBacktestSpec,
@@ -17,6 +17,7 @@ import {
   type SleepSpec,
   type TrainSpec,
 } from "../../protocol/index.ts";
+import type { BacktestResult } from "../../results/index.ts";
 import { type BacktestArtefact, type BacktestProgress, executeBacktest } from "../backtest/index.ts";
 import { executePortfolio } from "../portfolio/index.ts";
 import type { TrainingProgress } from "../training-job/index.ts";

@@ -1,17 +1,17 @@
 /** Strategies, prices and settings that went wrong at random: a result without a silent NaN, or a Problem with a cure. */
+
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import { type BacktestResult, backtestResult, backtestSpec, Problem, wire } from "../../protocol/index.ts";
+import { backtestSpec, Problem, wire } from "../../protocol/index.ts";
+import { type BacktestResult, backtestResult, decodeBacktestResult } from "../../results/index.ts";
 import { allocateBars, type BarColumns } from "../market-data/bars.ts";
 import { parseCsv } from "../market-data/index.ts";
 import { parseRuleStrategyFile, validateStrategy } from "../strategy/index.ts";
-import { decodeBacktestResult } from "./artefact.ts";
 import { executeBacktest } from "./execute.ts";
 import { randomBars } from "./testing/random-cases.ts";
 
-const TIMEOUT_MS = 60_000;
 const dataSha256 = "d".repeat(64);
 
 const EXAMPLES = ["sma-cross.yaml", "rsi-reversion.yaml", "ema-cross-brackets.yaml", "donchian-breakout.yaml"].map(
@@ -156,25 +156,21 @@ function run(strategy: unknown, bars: BarColumns, settings: unknown = {}): Backt
 const bars = randomBars(300, 9, 0.02);
 
 describe("rules with parts replaced, removed or added", () => {
-  it(
-    "run, or have faults with cures",
-    () => {
-      let ran = 0;
-      fc.assert(
-        fc.property(mutatedRules, (text) => {
-          const result = outcome(() => {
-            const strategy = parseRuleStrategyFile(text, "mutated.yaml");
-            validateStrategy(strategy);
-            return run(strategy, bars);
-          });
-          if (result !== null) ran++;
-        }),
-        { numRuns: 600 },
-      );
-      expect(ran).toBeGreaterThan(10);
-    },
-    TIMEOUT_MS,
-  );
+  it("run, or have faults with cures", () => {
+    let ran = 0;
+    fc.assert(
+      fc.property(mutatedRules, (text) => {
+        const result = outcome(() => {
+          const strategy = parseRuleStrategyFile(text, "mutated.yaml");
+          validateStrategy(strategy);
+          return run(strategy, bars);
+        });
+        if (result !== null) ran++;
+      }),
+      { numRuns: 600 },
+    );
+    expect(ran).toBeGreaterThan(10);
+  });
 });
 
 describe("an odd condition", () => {
@@ -238,36 +234,28 @@ const settings = fc.record({
 });
 
 describe("prices of every kind", () => {
-  it(
-    "given to the engine as they are, are run or refused",
-    () => {
-      let refused = 0;
-      fc.assert(
-        fc.property(oddBars, settings, (odd, chosen) => {
-          if (outcome(() => run(strategy, odd, chosen)) === null) refused++;
-        }),
-        { numRuns: 1500 },
-      );
-      expect(refused).toBeGreaterThan(100);
-      expect(1500 - refused).toBeGreaterThan(100);
-    },
-    TIMEOUT_MS,
-  );
+  it("given to the engine as they are, are run or refused", () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(oddBars, settings, (odd, chosen) => {
+        if (outcome(() => run(strategy, odd, chosen)) === null) refused++;
+      }),
+      { numRuns: 1500 },
+    );
+    expect(refused).toBeGreaterThan(100);
+    expect(1500 - refused).toBeGreaterThan(100);
+  });
 
-  it(
-    "loaded from a file, are run or refused",
-    () => {
-      fc.assert(
-        fc.property(oddBars, fc.boolean(), fc.boolean(), (odd, sort, allowNonPositive) => {
-          const lines = Array.from({ length: odd.rows }, (_, row) => FIELDS.map((field) => odd[field][row]).join(","));
-          const text = `time,open,high,low,close,volume\n${lines.join("\n")}\n`;
-          outcome(() => run(strategy, parseCsv(Buffer.from(text), "odd.csv", { sort, allowNonPositive }).bars));
-        }),
-        { numRuns: 600 },
-      );
-    },
-    TIMEOUT_MS,
-  );
+  it("loaded from a file, are run or refused", () => {
+    fc.assert(
+      fc.property(oddBars, fc.boolean(), fc.boolean(), (odd, sort, allowNonPositive) => {
+        const lines = Array.from({ length: odd.rows }, (_, row) => FIELDS.map((field) => odd[field][row]).join(","));
+        const text = `time,open,high,low,close,volume\n${lines.join("\n")}\n`;
+        outcome(() => run(strategy, parseCsv(Buffer.from(text), "odd.csv", { sort, allowNonPositive }).bars));
+      }),
+      { numRuns: 600 },
+    );
+  });
 
   it("that never move, that gap by years, that fall to almost nothing, are run", () => {
     const flat = allocateBars(200);

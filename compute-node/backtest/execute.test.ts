@@ -2,12 +2,11 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalJson } from "../../protocol/canonical-json.ts";
-import { type BacktestSpec, backtestSpec, backtestStatistics, Problem, wire } from "../../protocol/index.ts";
+import { type BacktestSpec, backtestSpec, Problem, wire } from "../../protocol/index.ts";
+import { backtestStatistics, decodeBacktestResult, readZip } from "../../results/index.ts";
 import { allocateBars } from "../market-data/bars.ts";
 import { specificationHash } from "../provenance/index.ts";
-import { decodeBacktestResult } from "./artefact.ts";
 import { executeBacktest } from "./execute.ts";
-import { readZip } from "./stored-zip.ts";
 import { randomBars } from "./testing/random-cases.ts";
 
 const dataSha256 = "d".repeat(64);

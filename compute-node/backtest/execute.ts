@@ -1,14 +1,14 @@
 /** From a backtest's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
-import { BACKTEST_RESULT_FORMAT, type BacktestResult, type BacktestSpec, Problem } from "../../protocol/index.ts";
+import { crc32 } from "node:zlib";
+import { BACKTEST_RESULT_FORMAT, type BacktestSpec, Problem } from "../../protocol/index.ts";
+import { type BacktestResult, encodeBacktestResult, listOf } from "../../results/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
 import { sha256Of, specificationHash } from "../provenance/index.ts";
-import { encodeBacktestResult } from "./artefact.ts";
 import type { RunCheckpoints } from "./engine/checkpoint.ts";
 import { requireFiniteResult, requireSoundBars } from "./engine/sound-bars.ts";
 import { prepareStrategy } from "./prepare-strategy.ts";
 import type { FinishedRun } from "./statistics/finished-run.ts";
 import { runDetails } from "./statistics/run-details.ts";
-import { listOf } from "./statistics/series.ts";
 import { computeStatistics } from "./statistics/statistics.ts";
 import { undefinedFigures } from "./statistics/undefined-statistics.ts";
 
@@ -40,7 +40,7 @@ export interface BacktestProgress {
 
 export interface BacktestArtefact {
   readonly result: BacktestResult;
-  /** A ZIP archive (`artefact.ts`); `decodeBacktestResult` reads it. */
+  /** A ZIP archive; `decodeBacktestResult` reads it. */
   readonly bytes: Uint8Array;
   /** Of `bytes`. */
   readonly sha256: string;
@@ -108,7 +108,7 @@ export function artefactOf({ asked, bars, run, parameters, hashes, onProgress }:
   const result = assemble(asked, bars, run, { parameters, statistics, hashes });
   requireFiniteResult(result);
   report("encoding", PHASE_START.encoding);
-  const bytes = encodeBacktestResult(result, bars.timeMs);
+  const bytes = encodeBacktestResult(result, bars.timeMs, crc32);
   const artefact = { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
   report("encoding", 1);
   return artefact;

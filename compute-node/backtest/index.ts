@@ -1,5 +1,4 @@
 /** The backtest engine: signals and bars in, an artefact out. */
-export { decodeBacktestResult, encodeBacktestResult } from "./artefact.ts";
 export {
   type AuditedColumn,
   type AuditFinding,
@@ -50,6 +49,6 @@ export { loadScript, withPlaces } from "./script/source.ts";
 export { runScript, ScriptRun } from "./script/strategy.ts";
 export type { FinishedRun } from "./statistics/finished-run.ts";
 export { type RunContext, type RunDetails, runDetails } from "./statistics/run-details.ts";
-export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./statistics/series.ts";
+export { chartSeries, MAX_CHART_POINTS, monthlyReturns } from "./statistics/series.ts";
 export { computeStatistics } from "./statistics/statistics.ts";
 export { type BacktestSummary, summarizeBacktest } from "./statistics/summary.ts";

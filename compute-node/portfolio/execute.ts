@@ -1,7 +1,8 @@
 /** From a portfolio's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
+import { crc32 } from "node:zlib";
 import { type DataRequest, datasetsOf, type PortfolioSpec } from "../../protocol/operations.ts";
-import type { PortfolioResult } from "../../protocol/portfolio-result.ts";
 import { Problem } from "../../protocol/problem.ts";
+import { encodePortfolioResult, type PortfolioResult } from "../../results/index.ts";
 import { requireSoundBars } from "../backtest/engine/sound-bars.ts";
 import { type BacktestProgress, testedBars } from "../backtest/execute.ts";
 import type { BarColumns } from "../market-data/bars.ts";
@@ -9,7 +10,6 @@ import { timeframeMs } from "../market-data/timeframe.ts";
 import { hashOfDatasets, sha256Of, specificationHash } from "../provenance/index.ts";
 import { type CompiledRules, compileRules } from "../strategy/index.ts";
 import { signalsOver } from "./adjusted-signals.ts";
-import { encodePortfolioResult } from "./artefact.ts";
 import { ratesFor } from "./conversion.ts";
 import { placeActions } from "./corporate-actions.ts";
 import { runPortfolio } from "./engine.ts";
@@ -85,7 +85,7 @@ export function executePortfolio({ spec, datasets, onProgress }: PortfolioReques
   };
   const result = portfolioResultOf(run, { spec, symbols, parameters: rules.parameters, hashes, actionsOutside });
   report("encoding", total);
-  const bytes = encodePortfolioResult(result);
+  const bytes = encodePortfolioResult(result, crc32);
   return { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
 }
 

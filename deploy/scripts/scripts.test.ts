@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { manifestFor, ROLES } from "../packages-for.ts";
+import { patience } from "../../test/support/patience.ts";
 import { findProgram, type StandIns, standIns } from "../testing/stand-ins.ts";
 
 const SCRIPTS = import.meta.dirname;
@@ -36,7 +36,7 @@ interface Ran {
 function bash(file: string, words: readonly string[], environment: NodeJS.ProcessEnv = {}): Ran {
   const { status, stdout, stderr } = spawnSync("bash", [join(SCRIPTS, file), ...words], {
     encoding: "utf8",
-    env: { PATH: stand.path, HOME: folder, KTRDR_POLL_SECONDS: "0.05", ...environment },
+    env: { PATH: stand.path, HOME: folder, KTRDR_POLL_SECONDS: "0.05", KTRDR_RESUME_SECONDS: "2", ...environment },
   });
   return { code: status, out: stdout, err: stderr };
 }
@@ -197,7 +197,7 @@ esac`,
     const old = to("1.1.0");
     expect(old).toMatchObject({ code: 4, err: expect.stringContaining("cannot take a drain back") });
     expect(old.err).toContain("backtesting: waits for what runs (1 of 2 slots) since ");
-  }, 30_000);
+  });
 
   it.each(["INT", "TERM", "HUP"])("takes SIG%s while it waits for: leave the node as it was", async (signal) => {
     to("1.0.0");
@@ -505,37 +505,5 @@ it.skipIf(!COMPILER || !GIT)(
     }
     expect(names).not.toMatch(/\.test\.[jt]s$|node_modules/m);
   },
-  120_000,
+  patience(120_000),
 );
-
-describe("the packages of each role", () => {
-  const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-
-  it.each(Object.entries(ROLES))("%s has them in package.json, at its versions", (_role, names) => {
-    const { dependencies, devDependencies } = manifestFor(names, manifest);
-    expect(Object.keys(dependencies)).toEqual(names);
-    expect(devDependencies).toEqual({});
-  });
-
-  it("refuses a package that is not there", () => {
-    expect(() => manifestFor(["left-pad"], manifest)).toThrow("package.json has no left-pad");
-  });
-
-  it.each([
-    ["worker", ["compute-node", "protocol", "telemetry"]],
-    ["control-plane", ["src", "durable-objects", "protocol", "telemetry", "client", "control-plane"]],
-  ])("of %s are all that its code imports", (role, folders) => {
-    const imported = new Set<string>();
-    for (const each of folders) {
-      for (const name of readdirSync(join(ROOT, each), { recursive: true, encoding: "utf8" })) {
-        if (!/\.ts$/.test(name) || /test|golden|assembly|oracle|random/.test(name)) continue;
-        const text = readFileSync(join(ROOT, each, name), "utf8");
-        for (const [, found] of text.matchAll(/^(?:import|export) (?!type)[^;]*?from "((?:@[\w-]+\/)?[\w-]+)/gm))
-          imported.add(found);
-        for (const [, found] of text.matchAll(/\bimport\("((?:@[\w-]+\/)?[\w-]+)/g)) imported.add(found);
-      }
-    }
-    const known = new Set([...ROLES[role], "node", "cloudflare", "webgpu"]);
-    expect([...imported].filter((name) => !known.has(name))).toEqual([]);
-  });
-});

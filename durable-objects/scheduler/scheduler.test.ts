@@ -1,148 +1,19 @@
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: one life of operations; goes when the scheduler is by resource
 import { beforeEach, describe, expect, it } from "vitest";
-import type { NodeMessage, RegistryMessage, SubmitRequest, WorkerType } from "../../protocol/index.ts";
-import { CLOSE_CODES, submitRequest } from "../../protocol/index.ts";
-import { nodeSql } from "../../test/support/node-sql.ts";
+import { submitRequest, type WorkerType } from "../../protocol/index.ts";
 import { registryConfig } from "./config.ts";
-import { type Outcome, Scheduler } from "./scheduler.ts";
-import type { Sql } from "./sql.ts";
+import { DrivenScheduler } from "./testing/driven-scheduler.ts";
 
 const SECOND = 1000;
 const config = registryConfig.parse({});
-
-/** Drives a scheduler as its shell would, with a clock that the story moves by hand. */
-class Registry {
-  readonly sql: Sql = nodeSql();
-  scheduler = new Scheduler(this.sql, config);
-  now = Date.parse("2026-01-05T00:00:00Z");
-  /** What each worker was sent and has not read yet. */
-  readonly inbox = new Map<string, RegistryMessage[]>();
-  readonly closed: string[] = [];
-  readonly heartbeats = new Map<string, number>();
-  #counter = 0;
-
-  #commit<T>(outcome: Outcome<T>): T {
-    for (const effect of outcome.effects) {
-      if (effect.type === "send")
-        this.inbox.set(effect.workerId, [...(this.inbox.get(effect.workerId) ?? []), effect.message]);
-      if (effect.type === "close") this.closed.push(`${effect.workerId}: ${effect.reason}`);
-    }
-    return outcome.value;
-  }
-
-  submit(request: Partial<SubmitRequest> & { spec?: SubmitRequest["spec"] } = {}, key?: string): string {
-    const complete = submitRequest.parse({ spec: { kind: "sleep", durationMs: 1 }, ...request });
-    const operationId = `op_${String(++this.#counter).padStart(20, "0")}`;
-    const idempotency = key === undefined ? null : { key, hash: JSON.stringify(complete) };
-    const [operation] = this.#commit(
-      this.scheduler.submit([{ request: complete, operationId, idempotency }], this.now),
-    );
-    return operation!.operationId;
-  }
-
-  connect(
-    workerId: string,
-    options: {
-      type?: WorkerType;
-      slots?: number;
-      datasets?: string[];
-      leases?: { operationId: string; attempt: number }[];
-      register?: boolean;
-    } = {},
-  ): boolean {
-    const capabilities = {
-      slots: options.slots ?? 1,
-      kinds: ["sleep", "backtest"],
-      labels: {},
-      datasets: (options.datasets ?? []).map((symbol) => ({ symbol, timeframe: "1d", sha256: "0".repeat(64) })),
-    };
-    const known = this.scheduler.workers().find((worker) => worker.workerId === workerId);
-    if (known === undefined || options.register) {
-      const request = {
-        workerId,
-        workerType: options.type ?? "backtesting",
-        endpointUrl: "",
-        softwareVersion: "1",
-        capabilities,
-        metadata: {},
-      } as const;
-      this.#commit(this.scheduler.register(request, `hash of ${workerId}`, this.now));
-    }
-    const epoch = this.scheduler.worker(workerId).epoch + 1;
-    this.heartbeats.set(workerId, this.now);
-    const refusal = this.#commit(
-      this.scheduler.hello(
-        workerId,
-        {
-          type: "hello",
-          protocolVersion: 1,
-          epoch,
-          softwareVersion: "1",
-          capabilities,
-          leases: options.leases ?? [],
-          draining: false,
-        },
-        this.now,
-      ),
-    );
-    return refusal === null;
-  }
-
-  say(
-    workerId: string,
-    message: Exclude<NodeMessage, { type: "hello" }>,
-    epoch = this.scheduler.worker(workerId).epoch,
-  ): void {
-    this.#commit(this.scheduler.receive(workerId, epoch, message, this.now));
-  }
-
-  disconnect(workerId: string): void {
-    this.#commit(this.scheduler.disconnect(workerId, this.scheduler.worker(workerId).epoch, this.now));
-  }
-
-  cancel(operationId: string): void {
-    this.#commit(this.scheduler.cancel(operationId, this.now));
-  }
-
-  /** Lets time pass; workers in `alive` keep sending heartbeats. */
-  pass(ms: number, alive: string[] = []): void {
-    const end = this.now + ms;
-    for (;;) {
-      const dueAt = this.scheduler.nextDueAt(this.now);
-      this.now = dueAt === null ? end : Math.min(end, dueAt);
-      for (const workerId of alive) this.heartbeats.set(workerId, this.now);
-      if (dueAt === null || dueAt > end) return;
-      this.#commit(this.scheduler.tick((workerId) => this.heartbeats.get(workerId) ?? null, this.now));
-    }
-  }
-
-  restart(): void {
-    this.scheduler = new Scheduler(this.sql, config);
-    this.#commit(this.scheduler.wake(new Map(), this.now));
-  }
-
-  take(workerId: string): RegistryMessage[] {
-    const messages = this.inbox.get(workerId) ?? [];
-    this.inbox.delete(workerId);
-    return messages;
-  }
-
-  /** The assignments among what the worker was sent. */
-  assigned(workerId: string): string[] {
-    return this.take(workerId).flatMap((message) => (message.type === "assign" ? [message.operationId] : []));
-  }
-
-  status(operationId: string): string {
-    return this.scheduler.operation(operationId).status;
-  }
-}
 
 const done = { sha256: null, bytes: 0, mediaType: "text/plain", summary: {} };
 const failure = { type: "urn:ktrdr:problem:invalid-data", title: "t", status: 422, detail: "bad prices" };
 
 describe("the registry's scheduler", () => {
-  let registry: Registry;
+  let registry: DrivenScheduler;
   beforeEach(() => {
-    registry = new Registry();
+    registry = new DrivenScheduler();
   });
 
   describe("handing out", () => {
@@ -151,7 +22,7 @@ describe("the registry's scheduler", () => {
       expect(registry.status(id)).toBe("queued");
       registry.connect("a");
       expect(registry.take("a").map((message) => message.type)).toEqual(["welcome", "assign"]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 1, workerId: "a" });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 1, workerId: "a" });
     });
 
     it("chooses the least recently selected worker", () => {
@@ -159,7 +30,7 @@ describe("the registry's scheduler", () => {
       const order = [];
       for (let i = 0; i < 6; i++) {
         const id = registry.submit();
-        const worker = registry.scheduler.operation(id).workerId!;
+        const worker = registry.scheduler.operations.get(id).workerId!;
         order.push(worker);
         registry.say(worker, { type: "complete", operationId: id, attempt: 1, result: done });
         registry.now += 1;
@@ -171,7 +42,7 @@ describe("the registry's scheduler", () => {
       registry.connect("a", { slots: 2 });
       for (let i = 0; i < 5; i++) registry.submit();
       expect(registry.assigned("a")).toHaveLength(2);
-      expect(registry.scheduler.worker("a")).toMatchObject({ status: "busy", slotsUsed: 2 });
+      expect(registry.scheduler.workers.get("a")).toMatchObject({ status: "busy", slotsUsed: 2 });
     });
 
     it("goes by priority, then by age; waiting long enough outweighs priority", () => {
@@ -190,8 +61,8 @@ describe("the registry's scheduler", () => {
       const requirements = { workerTypes: ["gpu_host", "cpu_training"] as WorkerType[] };
       const first = registry.submit({ requirements });
       const second = registry.submit({ requirements });
-      expect(registry.scheduler.operation(first).workerId).toBe("gpu");
-      expect(registry.scheduler.operation(second).workerId).toBe("cpu");
+      expect(registry.scheduler.operations.get(first).workerId).toBe("gpu");
+      expect(registry.scheduler.operations.get(second).workerId).toBe("cpu");
     });
 
     it("holds out for the preferred type as long as asked, then takes the other", () => {
@@ -202,7 +73,7 @@ describe("the registry's scheduler", () => {
       registry.pass(29 * SECOND, ["cpu"]);
       expect(registry.status(id)).toBe("queued");
       registry.pass(2 * SECOND, ["cpu"]);
-      expect(registry.scheduler.operation(id).workerId).toBe("cpu");
+      expect(registry.scheduler.operations.get(id).workerId).toBe("cpu");
     });
 
     it("gives a backtest only to a worker that has the data, and says so while none has", () => {
@@ -213,19 +84,19 @@ describe("the registry's scheduler", () => {
         data: { symbol: "AAPL", timeframe: "1d" },
       });
       const id = registry.submit({ spec });
-      expect(registry.scheduler.operation(id).waitingReason).toContain("no connected worker has AAPL 1d");
+      expect(registry.scheduler.operations.get(id).waitingReason).toContain("no connected worker has AAPL 1d");
       registry.connect("b", { datasets: ["AAPL"] });
-      expect(registry.scheduler.operation(id).workerId).toBe("b");
+      expect(registry.scheduler.operations.get(id).workerId).toBe("b");
     });
 
     it("says why an operation waits: no worker of the type, none connected, all busy", () => {
       const id = registry.submit({ requirements: { workerTypes: ["gpu_host"] } });
-      const reason = () => registry.scheduler.operation(id).waitingReason;
+      const reason = () => registry.scheduler.operations.get(id).waitingReason;
       expect(reason()).toContain("no worker of type gpu_host is registered");
       registry.connect("gpu", { type: "gpu_host" });
       registry.disconnect("gpu");
       const second = registry.submit({ requirements: { workerTypes: ["gpu_host"] } });
-      expect(registry.scheduler.operation(second).waitingReason).toMatch(/connected|busy/);
+      expect(registry.scheduler.operations.get(second).waitingReason).toMatch(/connected|busy/);
     });
   });
 
@@ -249,14 +120,17 @@ describe("the registry's scheduler", () => {
       registry.say("a", { type: "complete", operationId: id, attempt: 1, result });
       expect(registry.take("a")).toMatchObject([{ type: "stale" }, { type: "assign", operationId: id, attempt: 2 }]);
       registry.say("a", { type: "complete", operationId: id, attempt: 2, result });
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "failed", result: null });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "failed", result: null });
     });
 
     it("fails at once for an error that another machine would meet too", () => {
       registry.connect("a");
       const id = registry.submit();
       registry.say("a", { type: "fail", operationId: id, attempt: 1, error: failure, retryable: false });
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "failed", error: { detail: "bad prices" } });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({
+        status: "failed",
+        error: { detail: "bad prices" },
+      });
     });
 
     it("quarantines an operation that is lost as often as it may be tried, with the evidence", () => {
@@ -264,11 +138,11 @@ describe("the registry's scheduler", () => {
       for (const worker of ["a", "b", "c"]) {
         registry.connect(worker);
         registry.pass(10 * SECOND, [worker]);
-        expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", workerId: worker });
+        expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", workerId: worker });
         registry.disconnect(worker);
         registry.pass(11 * SECOND);
       }
-      const { status, error, attempt } = registry.scheduler.operation(id);
+      const { status, error, attempt } = registry.scheduler.operations.get(id);
       expect({ status, attempt }).toEqual({ status: "failed", attempt: 3 });
       expect(error!.issues!.map((issue) => issue.message.slice(0, 14))).toEqual([
         "attempt 1 on a",
@@ -285,7 +159,7 @@ describe("the registry's scheduler", () => {
       registry.disconnect("a");
       registry.connect("b");
       registry.pass(11 * SECOND, ["b"]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ workerId: "b", attempt: 2 });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ workerId: "b", attempt: 2 });
       registry.connect("a", { leases: [{ operationId: id, attempt: 1 }] });
       expect(registry.take("a").filter((message) => message.type === "stale")).toEqual([
         { type: "stale", operationId: id, attempt: 1 },
@@ -311,7 +185,7 @@ describe("the registry's scheduler", () => {
           heartbeatIntervalMs: 5000,
         },
       ]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 1 });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 1 });
     });
 
     it("requeues at once what a restarted node says it no longer holds", () => {
@@ -319,13 +193,13 @@ describe("the registry's scheduler", () => {
       const id = registry.submit();
       registry.take("a");
       registry.connect("a", { register: true });
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 2, workerId: "a" });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 2, workerId: "a" });
     });
 
     it("closes the older connection of a worker and ignores what it still says", () => {
       registry.connect("a");
       const id = registry.submit();
-      const oldEpoch = registry.scheduler.worker("a").epoch;
+      const oldEpoch = registry.scheduler.workers.get("a").epoch;
       registry.connect("a", { leases: [{ operationId: id, attempt: 1 }] });
       expect(registry.closed).toHaveLength(1);
       registry.say("a", { type: "complete", operationId: id, attempt: 1, result: done }, oldEpoch);
@@ -341,7 +215,7 @@ describe("the registry's scheduler", () => {
       registry.pass(30 * SECOND);
       expect(registry.status(id)).toBe("running");
       registry.pass(6 * SECOND);
-      expect(registry.scheduler.worker("a")).toMatchObject({
+      expect(registry.scheduler.workers.get("a")).toMatchObject({
         status: "temporarily_unavailable",
         healthCheckFailures: 3,
       });
@@ -353,16 +227,16 @@ describe("the registry's scheduler", () => {
       const id = registry.submit();
       registry.say("a", { type: "accept", operationId: id, attempt: 1 });
       registry.pass(3600 * SECOND, ["a"]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 1 });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 1 });
     });
 
     it("removes a worker that stayed away for five minutes", () => {
       registry.connect("a");
       registry.disconnect("a");
       registry.pass(299 * SECOND);
-      expect(registry.scheduler.workers()).toHaveLength(1);
+      expect(registry.scheduler.workers.list()).toHaveLength(1);
       registry.pass(2 * SECOND);
-      expect(registry.scheduler.workers()).toHaveLength(0);
+      expect(registry.scheduler.workers.list()).toHaveLength(0);
     });
 
     it("sends an assignment again when no accept comes, then gives it to another worker", () => {
@@ -372,7 +246,7 @@ describe("the registry's scheduler", () => {
       expect(registry.assigned("a")).toEqual([id, id, id]);
       registry.connect("b");
       registry.pass(10 * SECOND, ["a", "b"]);
-      expect(registry.scheduler.operation(id).attempt).toBe(2);
+      expect(registry.scheduler.operations.get(id).attempt).toBe(2);
     });
 
     it("has nothing due while nothing runs, but for forgetting workers", () => {
@@ -397,7 +271,7 @@ describe("the registry's scheduler", () => {
       registry.take("a");
       registry.cancel(id);
       expect(registry.take("a")).toEqual([{ type: "cancel", operationId: id, attempt: 1 }]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", cancelRequested: true });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", cancelRequested: true });
       registry.say("a", { type: "stopped", operationId: id, attempt: 1, reason: "cancelled" });
       expect(registry.status(id)).toBe("cancelled");
     });
@@ -435,10 +309,10 @@ describe("the registry's scheduler", () => {
     };
     say(0.1);
     expect(stored()).toBeNull();
-    expect(registry.scheduler.operation(id).progress).toMatchObject({ fraction: 0.1 });
+    expect(registry.scheduler.operations.get(id).progress).toMatchObject({ fraction: 0.1 });
     expect(stored()).toMatchObject({ fraction: 0.1 });
     say(0.2);
-    registry.scheduler.operations({}, null, 1);
+    registry.scheduler.operations.list({}, null, 1);
     expect(stored()).toMatchObject({ fraction: 0.2 });
     say(0.3);
     registry.pass(10 * SECOND);
@@ -446,131 +320,6 @@ describe("the registry's scheduler", () => {
     say(0.4);
     registry.say("a", { type: "complete", operationId: id, attempt: 1, result: done });
     expect(stored()).toMatchObject({ fraction: 0.4 });
-  });
-
-  describe("found by simulation", () => {
-    it("does not set the alarm for a deadline that was acted upon already", () => {
-      registry.connect("a");
-      const id = registry.submit({ deadlineMs: registry.now + 5 * SECOND });
-      registry.say("a", { type: "accept", operationId: id, attempt: 1 });
-      registry.pass(6 * SECOND, ["a"]);
-      expect(registry.take("a").filter((message) => message.type === "cancel")).toHaveLength(1);
-      expect(registry.scheduler.nextDueAt(registry.now)).toBeGreaterThan(registry.now + SECOND);
-      registry.pass(10 * SECOND, ["a"]);
-      expect(registry.take("a").filter((message) => message.type === "cancel")).toHaveLength(1);
-    });
-
-    it("does not set the alarm for the removal of a worker that still holds leases", () => {
-      const patient = registryConfig.parse({ graceMs: 2 * config.removalMs });
-      registry.connect("a");
-      const id = registry.submit();
-      registry.say("a", { type: "accept", operationId: id, attempt: 1 });
-      registry.disconnect("a");
-      registry.scheduler = new Scheduler(registry.sql, patient);
-      registry.pass(config.removalMs + SECOND);
-      expect(registry.scheduler.nextDueAt(registry.now)).toBeGreaterThan(registry.now + SECOND);
-      expect(registry.status(id)).toBe("running");
-    });
-
-    it("asks the only worker again when the rejection is old", () => {
-      registry.connect("a");
-      const id = registry.submit();
-      registry.say("a", { type: "reject", operationId: id, attempt: 1, reason: "no free slot" });
-      registry.take("a");
-      registry.pass(config.rejectionDelayMs - SECOND, ["a"]);
-      expect(registry.assigned("a")).toEqual([]);
-      registry.pass(2 * SECOND, ["a"]);
-      expect(registry.assigned("a")).toEqual([id]);
-    });
-
-    it("hands out at once when a silent worker speaks again, whatever it says", () => {
-      registry.connect("a");
-      registry.pass(40 * SECOND);
-      registry.scheduler.tick(() => null, registry.now);
-      const id = registry.submit();
-      expect(registry.status(id)).toBe("queued");
-      registry.say("a", { type: "accept", operationId: "op_00000000000000000099", attempt: 1 });
-      expect(registry.assigned("a")).toEqual([id]);
-    });
-
-    it("notices within a check that the heartbeats of an idle worker are back while something waits for it", () => {
-      registry.connect("a");
-      registry.now += 40 * SECOND;
-      registry.scheduler.tick(() => null, registry.now);
-      const id = registry.submit();
-      registry.pass(2 * config.healthIntervalMs, ["a"]);
-      expect(registry.status(id)).toBe("running");
-    });
-
-    it("tells a node that still works on what has ended to stop; only an end is acknowledged", () => {
-      registry.connect("a");
-      const id = registry.submit();
-      registry.say("a", { type: "accept", operationId: id, attempt: 1 });
-      registry.cancel(id);
-      registry.disconnect("a");
-      registry.pass(11 * SECOND);
-      expect(registry.status(id)).toBe("cancelled");
-      registry.connect("a");
-      registry.take("a");
-      const progress = { phase: "working", fraction: 0.5, rates: {} };
-      registry.say("a", { type: "progress", operationId: id, attempt: 1, progress });
-      registry.say("a", { type: "complete", operationId: id, attempt: 1, result: done });
-      expect(registry.take("a").map((message) => message.type)).toEqual(["stale", "acknowledge"]);
-    });
-
-    it("gives a worker that was removed and comes back higher epochs than before, since old sockets may linger", () => {
-      registry.connect("a");
-      const { epoch } = registry.scheduler.worker("a");
-      registry.scheduler.deregister("a", registry.now);
-      registry.connect("a");
-      expect(registry.scheduler.worker("a").epoch).toBeGreaterThan(epoch);
-      expect(registry.scheduler.epochs()).toEqual(new Map([["a", registry.scheduler.worker("a").epoch]]));
-    });
-
-    it("does not forget a worker between its registration and its first hello", () => {
-      registry.connect("a");
-      registry.disconnect("a");
-      registry.now += config.removalMs - SECOND;
-      const { workerType, endpointUrl, softwareVersion, capabilities } = registry.scheduler.worker("a");
-      const request = { workerId: "a", workerType, endpointUrl, softwareVersion, capabilities, metadata: {} };
-      registry.scheduler.register(request, "hash of a", registry.now);
-      registry.pass(2 * SECOND);
-      expect(registry.scheduler.workers().map((worker) => worker.workerId)).toEqual(["a"]);
-    });
-
-    it("leaves a connection alone when a registration of the same process comes late", () => {
-      const register = (instance: string) => {
-        const worker = registry.scheduler.worker("a");
-        const { workerType, endpointUrl, softwareVersion, capabilities } = worker;
-        const request = {
-          workerId: "a",
-          workerType,
-          endpointUrl,
-          softwareVersion,
-          capabilities,
-          metadata: { instance },
-        };
-        return registry.scheduler.register(request, "hash of a", registry.now);
-      };
-      registry.connect("a");
-      register("first");
-      registry.connect("a");
-      const { epoch } = registry.scheduler.worker("a");
-      expect(register("first").effects).toEqual([]);
-      expect(registry.scheduler.worker("a")).toMatchObject({ epoch, connected: true });
-      expect(register("second").effects).toMatchObject([{ type: "close", code: CLOSE_CODES.superseded }]);
-      expect(registry.scheduler.worker("a").epoch).toBeGreaterThan(epoch);
-    });
-
-    it("tells a node that it does not know to enrol again", () => {
-      registry.connect("a");
-      const { epoch } = registry.scheduler.worker("a");
-      registry.scheduler.deregister("a", registry.now);
-      const hello = { type: "hello" as const, protocolVersion: 1, epoch: epoch + 1, softwareVersion: "1", leases: [] };
-      const capabilities = { slots: 1, kinds: ["sleep"], labels: {}, datasets: [] };
-      const outcome = registry.scheduler.hello("a", { ...hello, capabilities, draining: false }, registry.now);
-      expect(outcome.value).toMatchObject({ code: CLOSE_CODES.revoked });
-    });
   });
 
   describe("restarts of the registry", () => {
@@ -582,11 +331,11 @@ describe("the registry's scheduler", () => {
       registry.restart();
       // Longer than the grace period of a closed connection: the node may be waiting up to a minute for its next try.
       registry.pass(65 * SECOND);
-      expect(registry.scheduler.operation(running)).toMatchObject({ status: "running", attempt: 1 });
+      expect(registry.scheduler.operations.get(running)).toMatchObject({ status: "running", attempt: 1 });
       registry.connect("a", { leases: [{ operationId: running, attempt: 1 }] });
       registry.say("a", { type: "complete", operationId: running, attempt: 1, result: done });
       expect(registry.status(running)).toBe("completed");
-      expect(registry.scheduler.operation(queued)).toMatchObject({ status: "running", workerId: "a" });
+      expect(registry.scheduler.operations.get(queued)).toMatchObject({ status: "running", workerId: "a" });
     });
   });
 
@@ -595,12 +344,12 @@ describe("the registry's scheduler", () => {
       for (const worker of ["a", "b", "c", "d"]) registry.connect(worker);
       const id = registry.submit();
       for (let i = 1; i <= 3; i++) {
-        const { workerId } = registry.scheduler.operation(id);
+        const { workerId } = registry.scheduler.operations.get(id);
         registry.say(workerId!, { type: "reject", operationId: id, attempt: i, reason: "no" });
       }
       expect(registry.status(id)).toBe("queued");
       registry.pass(31 * SECOND, ["a", "b", "c", "d"]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 4 });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 4 });
     });
   });
 
@@ -609,14 +358,14 @@ describe("the registry's scheduler", () => {
       const id = registry.submit({}, "k");
       expect(registry.submit({}, "k")).toBe(id);
       expect(() => registry.submit({ priority: 5 }, "k")).toThrow(/Idempotency-Key k/);
-      expect(registry.scheduler.operations({}, null, 10).total).toBe(1);
+      expect(registry.scheduler.operations.list({}, null, 10).total).toBe(1);
     });
 
     it("pages through a list, newest first", () => {
       const ids = Array.from({ length: 5 }, () => registry.submit());
-      const first = registry.scheduler.operations({}, null, 2);
-      const second = registry.scheduler.operations({}, first.nextCursor, 2);
-      const third = registry.scheduler.operations({}, second.nextCursor, 2);
+      const first = registry.scheduler.operations.list({}, null, 2);
+      const second = registry.scheduler.operations.list({}, first.nextCursor, 2);
+      const third = registry.scheduler.operations.list({}, second.nextCursor, 2);
       expect([...first.operations, ...second.operations, ...third.operations].map((item) => item.operationId)).toEqual(
         ids.reverse(),
       );
@@ -627,8 +376,8 @@ describe("the registry's scheduler", () => {
       registry.connect("a");
       const id = registry.submit();
       registry.say("a", { type: "fail", operationId: id, attempt: 1, error: failure, retryable: false });
-      registry.scheduler.retry(id, registry.now);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 2 });
+      registry.scheduler.operations.retry(id, registry.now);
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 2 });
     });
   });
 });

@@ -12,7 +12,7 @@ import { executeBacktest } from "../../compute-node/backtest/index.ts";
 import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";
 import { parseStrategyFile } from "../../compute-node/strategy/index.ts";
 import { backtestSpec, type OperationSpec, submitRequest, TERMINAL_STATUSES } from "../../protocol/index.ts";
-import { Fleet, until } from "../support/fleet.ts";
+import { Fleet, promptly } from "../support/fleet.ts";
 import { CuttableLine } from "./cuttable-line.ts";
 import { Mischief, NODE_FLAGS } from "./mischief.ts";
 import { type Random, randomFrom } from "./random.ts";
@@ -34,11 +34,11 @@ beforeAll(async () => {
   const sample = await loadSample("SP500");
   await new MarketDataStore(fleet.home.data).put(sample.bars, { symbol: "SP500", timeframe: "1d", source: "sample" });
   await fleet.startNodes(NODE_IDS, [...NODE_FLAGS, "--url", line.url]);
-}, 120_000);
+});
 afterAll(async () => {
   await fleet?.stop();
   await line?.close();
-}, 60_000);
+});
 
 interface Expected {
   readonly spec: OperationSpec;
@@ -105,7 +105,7 @@ describe("a fleet under attack", () => {
     }
     await attack;
     const healedAt = performance.now();
-    await until(HEALED_WITHIN_MS, "every operation ended", async () => {
+    await promptly(HEALED_WITHIN_MS, "every operation ended", async () => {
       const { total } = await fleet.client.listOperations({ status: "completed", limit: 1 });
       return total === accepted.size || (await nothingIsOpen());
     });
@@ -116,7 +116,7 @@ describe("a fleet under attack", () => {
     let lost = 0;
     const wrong: string[] = [];
     for (const [operationId, { spec, bytes }] of accepted) {
-      const operation = await fleet.client.operation(operationId);
+      const operation = await fleet.client.showOperation(operationId);
       const { events } = await fleet.client.operationEvents(operationId);
       attempts += operation.attempt;
       lost += events.filter(({ type }) => type === "requeued").length;
@@ -125,7 +125,8 @@ describe("a fleet under attack", () => {
         wrong.push(`${operationId} is ${operation.status}: ${operation.error?.detail ?? "no error"}`);
       else if (ends.length !== 1) wrong.push(`${operationId} ended ${ends.length} times`);
       else if (bytes === null) expect(operation.result!.summary).toMatchObject({ duration_ms: durationOf(spec) });
-      else if (Buffer.compare(await fleet.client.result(operationId), bytes) !== 0) wrong.push(`${operationId}: bytes`);
+      else if (Buffer.compare(await fleet.client.operationResult(operationId), bytes) !== 0)
+        wrong.push(`${operationId}: bytes`);
     }
     const executed = [...starts.values()].reduce((sum, count) => sum + count, 0);
     console.log(
@@ -141,7 +142,7 @@ describe("a fleet under attack", () => {
     expect(accepted.size).toBe(OPERATIONS);
     // No submission became two operations, however often its answer was lost.
     expect((await fleet.client.listOperations({ limit: 1 })).total).toBe(OPERATIONS);
-  }, 300_000);
+  });
 });
 
 /** What nodes said about attempts that were no longer theirs, as the control plane counted it. */

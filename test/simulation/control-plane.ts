@@ -2,22 +2,18 @@
  * The registry in a simulated world: the real scheduler on real SQLite, and around it what `worker-registry.ts` and
  * `connections.ts` do. Every step passes through `#commit`, where the judge looks at it.
  */
-import { type Outcome, Scheduler } from "../../durable-objects/scheduler/scheduler.ts";
-import type { Sql } from "../../durable-objects/scheduler/sql.ts";
-import type { Effect } from "../../durable-objects/scheduler/state.ts";
+import { type Effect, type Outcome, Scheduler, type Sql } from "../../durable-objects/scheduler/index.ts";
 import {
   type Capabilities,
   CLOSE_CODES,
   type NodeMessage,
-  nodeMessage,
   Problem,
   type RegistryMessage,
-  registryMessage,
-  wire,
 } from "../../protocol/index.ts";
 import { type NodeSql, nodeSql } from "../support/node-sql.ts";
 import { ArtefactCollector } from "./artefact-collector.ts";
 import { type Canary, inSavepoints } from "./canary.ts";
+import { describeMessage, Frames } from "./frames.ts";
 import type { Line } from "./network.ts";
 import { ObjectStore } from "./object-store.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
@@ -26,10 +22,6 @@ import type { World } from "./world.ts";
 
 const WORLD_BEGAN_AT = Date.UTC(2026, 0, 5);
 const FAULTS_ALLOWED = 20;
-/** Every so many frames goes through JSON and the schemas; the rest are handed over as they are. */
-const ENCODED_FRAMES = 16;
-const nodeWire = wire(nodeMessage);
-const registryWire = wire(registryMessage);
 
 /** Nobody answers: the process is not there, or died between a commit and its effects. */
 export class RegistryIsDown extends Error {}
@@ -44,6 +36,7 @@ export class ControlPlane {
   /** The same database as the registry sees it. */
   readonly storage: Sql;
   readonly #canary: Canary | null;
+  readonly #frames = new Frames();
   readonly #byWorker = new Map<string, Line>();
   #scheduler: Scheduler | null = null;
   #wallOffset = 0;
@@ -51,7 +44,6 @@ export class ControlPlane {
   #alarmTicket = 0;
   #checkedAt = 0;
   #credentials = 0;
-  #frames = 0;
   #diesAtNextCommit = false;
   /** For a canary: heartbeats before it count for nothing. */
   #heartbeatsKnownFrom = Number.NEGATIVE_INFINITY;
@@ -93,7 +85,7 @@ export class ControlPlane {
         operationId,
         idempotency: key === null ? null : { key, hash: key },
       }));
-      const accepted = this.#commit("submit", "", (now) => scheduler.submit(submissions, now));
+      const accepted = this.#commit("submit", "", (now) => scheduler.operations.submit(submissions, now));
       this.#world.judge.accepted(
         tasks,
         accepted.map(({ operationId }) => operationId),
@@ -108,7 +100,7 @@ export class ControlPlane {
         if (!this.#world.judge.isKnown(task.operationId)) continue;
         const idempotency = { key: task.key ?? "", hash: task.key ?? "" };
         const again = { request: task.request, operationId: otherId, idempotency };
-        const answer = this.#commit("submit", "", (now) => scheduler.submit([again], now));
+        const answer = this.#commit("submit", "", (now) => scheduler.operations.submit([again], now));
         this.#world.judge.accepted(
           [task],
           answer.map(({ operationId }) => operationId),
@@ -119,24 +111,32 @@ export class ControlPlane {
 
   cancel(operationId: string): void {
     this.#world.judge.cancelling(operationId);
-    this.#serve((scheduler) => this.#commit("cancel", operationId, (now) => scheduler.cancel(operationId, now)));
+    this.#serve((scheduler) =>
+      this.#commit("cancel", operationId, (now) => scheduler.operations.cancel(operationId, now)),
+    );
   }
 
   retry(operationId: string): void {
-    this.#serve((scheduler) => this.#commit("retry", operationId, (now) => scheduler.retry(operationId, now)));
+    this.#serve((scheduler) =>
+      this.#commit("retry", operationId, (now) => scheduler.operations.retry(operationId, now)),
+    );
   }
 
   deregister(workerId: string): void {
-    this.#serve((scheduler) => this.#commit("deregister", workerId, (now) => scheduler.deregister(workerId, now)));
+    this.#serve((scheduler) =>
+      this.#commit("deregister", workerId, (now) => scheduler.workers.deregister(workerId, now)),
+    );
   }
 
   drain(workerId: string, draining: boolean): void {
-    this.#serve((scheduler) => this.#commit("drain", workerId, (now) => scheduler.drain(workerId, draining, now)));
+    this.#serve((scheduler) =>
+      this.#commit("drain", workerId, (now) => scheduler.workers.drain(workerId, draining, now)),
+    );
   }
 
   /** Whether every node is connected, and the registry and the node mean the same connection. */
   get knowsAllNodes(): boolean {
-    const workers = new Map(this.#scheduler?.workers().map((worker) => [worker.workerId, worker]));
+    const workers = new Map(this.#scheduler?.workers.list().map((worker) => [worker.workerId, worker]));
     return this.#world.nodes.every((node) => {
       const worker = workers.get(node.workerId);
       const isConnected = node.process?.state.connection.phase === "connected";
@@ -157,7 +157,7 @@ export class ControlPlane {
   ): { credential: string; epoch: number } | undefined {
     return this.#serve((scheduler) => {
       const { workerId, workerType } = node;
-      const known = node.credential !== null && scheduler.credentialHash(workerId) === node.credential;
+      const known = node.credential !== null && scheduler.workers.credentialHash(workerId) === node.credential;
       const credential = known && node.credential !== null ? node.credential : `credential-${++this.#credentials}`;
       const request = {
         workerId,
@@ -167,7 +167,7 @@ export class ControlPlane {
         capabilities,
         metadata: { instance },
       };
-      const worker = this.#commit("register", workerId, (now) => scheduler.register(request, credential, now));
+      const worker = this.#commit("register", workerId, (now) => scheduler.workers.register(request, credential, now));
       return { credential, epoch: worker.epoch };
     });
   }
@@ -184,7 +184,7 @@ export class ControlPlane {
   }
 
   isWorker(workerId: string, credential: string | null): boolean {
-    return credential !== null && this.#scheduler?.credentialHash(workerId) === credential;
+    return credential !== null && this.#scheduler?.workers.credentialHash(workerId) === credential;
   }
 
   // Sockets
@@ -195,9 +195,9 @@ export class ControlPlane {
   }
 
   frameSent(line: Line, messages: readonly NodeMessage[]): void {
-    const frame = this.#passing(() => messages.map((message) => nodeWire.parse(asJson(nodeWire.encode(message)))));
+    const frame = this.#frames.fromNode(messages);
     const label = messages.map(describeMessage).join(", ");
-    this.#world.network.carry(line, label, () => this.#frameArrived(line, frame ?? messages));
+    this.#world.network.carry(line, label, () => this.#frameArrived(line, frame));
   }
 
   #frameArrived(line: Line, messages: readonly NodeMessage[]): void {
@@ -225,7 +225,7 @@ export class ControlPlane {
       const fenced = this.#canary === "ignore-attempt" ? this.#world.judge.withPresentAttempt(message) : message;
       this.#world.judge.receiving(workerId, identifiedEpoch, fenced);
       this.#commit("receive", describeMessage(fenced), (now) =>
-        scheduler.receive(workerId, identifiedEpoch, fenced, now),
+        scheduler.sessions.receive(workerId, identifiedEpoch, fenced, now),
       );
       return;
     }
@@ -233,7 +233,7 @@ export class ControlPlane {
       throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
     }
     line.identifiedEpoch = message.epoch;
-    const refusal = this.#commit("hello", workerId, (now) => scheduler.hello(workerId, message, now));
+    const refusal = this.#commit("hello", workerId, (now) => scheduler.sessions.hello(workerId, message, now));
     if (refusal === null) this.#byWorker.set(workerId, line);
     else this.#world.network.closeFromRegistry(line, refusal.code, refusal.reason);
   }
@@ -255,7 +255,7 @@ export class ControlPlane {
     const { identifiedEpoch, workerId } = line;
     if (identifiedEpoch === null) return;
     this.#serve((scheduler) => {
-      this.#commit("disconnect", workerId, (now) => scheduler.disconnect(workerId, identifiedEpoch, now));
+      this.#commit("disconnect", workerId, (now) => scheduler.sessions.disconnect(workerId, identifiedEpoch, now));
       if (this.#canary === "forget-lease-on-disconnect") this.#forgetLeases(workerId);
     });
   }
@@ -322,7 +322,7 @@ export class ControlPlane {
   #wake(): void {
     this.#scheduler = this.open();
     this.#byWorker.clear();
-    const present = this.#scheduler.epochs();
+    const present = this.#scheduler.workers.epochs();
     const lines = [...this.lines];
     if (this.#world.chance.perMille(500)) lines.reverse();
     for (const line of lines) {
@@ -330,7 +330,7 @@ export class ControlPlane {
       if (isPresent) this.#byWorker.set(line.workerId, line);
     }
     const epochs = new Map([...this.#byWorker].map(([workerId, line]) => [workerId, line.identifiedEpoch ?? 0]));
-    this.#serve((scheduler) => this.#commit("wake", "", (now) => scheduler.wake(epochs, now)));
+    this.#serve((scheduler) => this.#commit("wake", "", (now) => scheduler.sessions.wake(epochs, now)));
     this.#planAlarm();
   }
 
@@ -473,29 +473,13 @@ export class ControlPlane {
 
   #send(line: Line, messages: readonly RegistryMessage[]): void {
     if (line.registryEnd !== "open") return;
-    const frame = this.#passing(() =>
-      messages.map((message) => registryWire.parse(asJson(registryWire.encode(message)))),
-    );
+    const frame = this.#frames.fromRegistry(messages);
     const label = messages.map(describeMessage).join(", ");
     this.#world.network.carry(line, label, () => {
       const { trace, queue, judge } = this.#world;
       trace.note(queue.now, line.workerId, line.id, "←", label);
       for (const message of messages) judge.assigned(line.workerId, message);
-      line.process.receive(line, frame ?? messages);
+      line.process.receive(line, frame);
     });
   }
-
-  #passing<T>(encode: () => T): T | null {
-    return this.#frames++ % ENCODED_FRAMES === 0 ? encode() : null;
-  }
-}
-
-function asJson(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
-}
-
-function describeMessage(message: NodeMessage | RegistryMessage): string {
-  if ("operationId" in message) return `${message.type} ${message.operationId.slice(-5)}#${message.attempt}`;
-  if (message.type === "hello") return `hello epoch ${message.epoch} with ${message.leases.length} leases`;
-  return message.type;
 }

@@ -9,6 +9,7 @@ import { standIns } from "../../deploy/testing/stand-ins.ts";
 import type { Worker } from "../../protocol/index.ts";
 import { until } from "./fleet.ts";
 import { type CommandResult, MACHINE_ENVIRONMENT, Machine, NODE_PREFIX } from "./machine.ts";
+import { npmSettings } from "./npm-connection.ts";
 import type { Release } from "./releases.ts";
 
 export const WORKER_UNIT = "ktrdr-worker@backtesting";
@@ -16,7 +17,7 @@ export const PLANE_UNIT = "ktrdr-control-plane";
 /** The control plane's own ktrdr home: its admin token, and its state in a folder of the same name. */
 export const PLANE_HOME = "/var/lib/ktrdr/control-plane";
 /** Where machines find releases. */
-export const SHELF = "/srv/releases";
+const SHELF = "/srv/releases";
 const PLANE_SETTINGS = "/etc/ktrdr/control-plane.env";
 const FIRST_USER_ID = 20_000;
 
@@ -188,7 +189,7 @@ export class Site {
 }
 
 function bootMachine(folder: string, name: string, userId: number): Promise<Machine> {
-  return Machine.boot({ name, folder: join(folder, name), userId, npmCache: join(folder, "npm-cache") });
+  return Machine.boot({ name, folder: join(folder, name), userId, npmCache: npmSettings().cache });
 }
 
 /** Puts a release where the machine finds it, under the name that build-release.sh would give it. */

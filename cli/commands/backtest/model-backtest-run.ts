@@ -49,7 +49,7 @@ export async function runModelCommand(command: ModelCommand): Promise<void> {
   const runsHere = client === null || options.local === true;
   const finished = runsHere
     ? await runHere(context, spec, model)
-    : await runOnFleet(context, client, spec, options, `${model.title} on ${spec.data[0].symbol}`);
+    : await runOnFleet(context, client, spec, options, `${model.title} on ${spec.data[0]?.symbol}`);
   if (finished !== null) await showBacktest(context, finished, options);
 }
 
@@ -85,8 +85,8 @@ async function readModel(file: string): Promise<NamedModel> {
 
 async function fetchModel(client: Client, text: string): Promise<NamedModel> {
   const asked = parseModelName(text);
-  const { name, version, sha256 } = await client.model(asked.name, asked.version);
-  const bytes = await client.artefact(sha256);
+  const { name, version, sha256 } = await client.showModel(asked.name, { version: asked.version });
+  const bytes = await client.downloadArtefact(sha256);
   return {
     bytes,
     manifest: decodeModel(bytes).manifest,

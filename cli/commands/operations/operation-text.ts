@@ -39,7 +39,7 @@ export function operationFacts(operation: OperationDetail): string {
   if (operation.spec.kind === "model_backtest") {
     const { model, data } = operation.spec;
     const version = model.version === undefined ? "" : `@${model.version}`;
-    facts.push(["asks for", `model ${model.name ?? model.sha256}${version} on ${data[0].symbol}`]);
+    facts.push(["asks for", `model ${model.name ?? model.sha256}${version} on ${data[0]?.symbol}`]);
   }
   if (operation.result !== null) {
     facts.push(["result", `${operation.result.bytes} bytes, sha256 ${operation.result.sha256}`]);

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: orders, fills and costs of one account; goes when they are parts
 /**
  * @file The event engine: orders of every kind, bar by bar, for strategies that the fast engine's signals cannot say.
  *

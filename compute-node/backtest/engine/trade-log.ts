@@ -1,5 +1,6 @@
 /** Closed trades as growing columns: no object a trade, so that a run with many trades stays cheap. */
-import { EXIT_REASONS, type Trade } from "../../../protocol/backtest-result.ts";
+import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
+import type { Trade } from "../../../results/index.ts";
 import { type Holding, levelOrNaN, type Settlement } from "../../ledger/index.ts";
 
 /** What the engine itself says of a trade; excursions come from the bars. */

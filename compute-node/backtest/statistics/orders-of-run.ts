@@ -2,7 +2,9 @@
  * @file Every order of a run: those that a script placed, or those that signals stand for, and the stops, targets and
  * other ends of trades that nobody placed one by one.
  */
-import { EXIT_REASONS, type OrderRecord } from "../../../protocol/backtest-result.ts";
+
+import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
+import type { OrderRecord } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import type { OpenPosition } from "../engine/engine-result.ts";
