@@ -34,7 +34,7 @@ const PATIENCE_MS = 60_000;
 /** Submissions that wait for their answers at once. */
 const MOST_PENDING = 1_000;
 
-export type Submitted = Extract<SubmissionAnswer, { type: "submitted" }>["operations"];
+type Submitted = Extract<SubmissionAnswer, { type: "submitted" }>["operations"];
 
 export interface SubmissionLineOptions {
   /** W3C Trace Context that submissions belong to. */

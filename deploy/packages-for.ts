@@ -35,7 +35,7 @@ export interface Manifest {
 }
 
 /** An entry of a lock file: what npm wrote, of which this reads the names of other packages alone. */
-export interface LockedPackage {
+interface LockedPackage {
   readonly version?: string;
   readonly integrity?: string;
   readonly dependencies?: Record<string, string>;

@@ -1,4 +1,4 @@
-/** Whose a socket is: what the runtime keeps of it through hibernation. */
+/** Tells whose a socket is, from the attachment that the runtime keeps through hibernation. */
 
 /** `epoch` is null until `hello`. */
 interface NodeAttachment {
@@ -33,7 +33,7 @@ export function attachmentOf(socket: WebSocket): Attachment {
   return kept;
 }
 
-/** Of a socket that is known to be a node's. */
+/** Reads the attachment of a socket that is known to be a node's. */
 export function nodeAttachmentOf(socket: WebSocket): NodeAttachment {
   return attachmentOf(socket) as NodeAttachment;
 }

@@ -33,7 +33,7 @@ import { type Effect, first, type Sql } from "./scheduler/index.ts";
 
 /** A submission that is being traced. */
 interface SubmitTrace {
-  /** What the operation is kept with. */
+  /** Kept with the operation. */
   readonly traceparent: string;
   readonly context: TraceContext;
   readonly parentSpanId: string | null;
@@ -42,7 +42,7 @@ interface SubmitTrace {
 /** How long events wait before they are told: longer would only lose more with this object's memory. */
 const DELAY_MS = 500;
 const PENDING_EVENTS = 4_096;
-/** Of one attempt; the later ones are left out. */
+/** Events of one attempt that its span holds; later ones are left out. */
 const SPAN_EVENTS = 100;
 const SUBMIT_ATTRIBUTES: Record<Caller["over"], Attributes> = {
   http: { "http.request.method": "POST", "http.response.status_code": 202 },
@@ -135,7 +135,7 @@ export class RegistryTracer {
     });
   }
 
-  /** What a step did; called after its commit. */
+  /** Takes the effects of a step, after its commit. */
   tell(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.type !== "event" || effect.event.eventId === null || !ENDS.has(effect.event.type)) continue;

@@ -182,7 +182,7 @@ async function train(home: HomePaths, system: LocalSystem, signal: AbortSignal):
   const data = [{ symbol: SYMBOL, timeframe: TIMEFRAME }];
   const spec = trainSpec.parse({ kind: "train", model: MODEL, strategy, data });
   const { operationId } = await run(system, spec, signal);
-  const { manifest } = decodeModel(await system.client.result(operationId));
+  const { manifest } = decodeModel(await system.client.operationResult(operationId));
   say(renderTrainingTable(manifest, process.stdout.columns ?? 80).trimEnd());
   const file = reportPath(home, operationId);
   await mkdir(dirname(file), { recursive: true });
@@ -191,7 +191,7 @@ async function train(home: HomePaths, system: LocalSystem, signal: AbortSignal):
 }
 
 async function backtestModel(home: HomePaths, system: LocalSystem, signal: AbortSignal): Promise<string> {
-  const { name, version, sha256 } = await system.client.model(MODEL);
+  const { name, version, sha256 } = await system.client.showModel(MODEL);
   const data = [{ symbol: SYMBOL, timeframe: TIMEFRAME, startMs: Date.parse(UNSEEN_FROM) }];
   const spec = modelBacktestSpec.parse({ kind: "model_backtest", model: { name, version, sha256 }, data });
   return showBacktest(home, system, await run(system, spec, signal));
@@ -202,7 +202,7 @@ async function showBacktest(
   { client }: LocalSystem,
   { operationId }: OperationDetail,
 ): Promise<string> {
-  const result = parseResult(await client.result(operationId), operationId);
+  const result = parseResult(await client.operationResult(operationId), operationId);
   say(renderStatisticsTable(result, terminalOptions(process.stdout, process.env)).trimEnd());
   const moral = verdict(result);
   if (moral !== null) say(`\n${moral}`);

@@ -22,7 +22,7 @@ export interface FleetConfigRequest {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-export interface FleetField {
+interface FleetField {
   /** Such as `workers.backtesting.count`. */
   readonly path: string;
   readonly value: unknown;

@@ -29,7 +29,7 @@ import { compareVersions } from "./version-order.ts";
 /** What a machine may run of ktrdr. */
 export type UpdateType = WorkerType | "control_plane";
 
-export interface UpdateWish {
+interface UpdateWish {
   /** A version, from wherever versions come. */
   readonly to?: string | undefined;
   /** A file, a folder or a URL. */
@@ -50,7 +50,7 @@ export interface InstalledRelease {
 /** How what was found stands to what is there: `other` is another build of the same version. */
 export type Verdict = "current" | "newer" | "other" | "older";
 
-export interface Found {
+interface Found {
   readonly release: Release;
   /** Null while only the file itself says it: see `fetchRelease`. */
   readonly verdict: Verdict | null;
@@ -198,7 +198,7 @@ export interface SwitchOptions {
   readonly waitsItsTurn: boolean;
 }
 
-export interface Switched {
+interface Switched {
   /** `updated`, `unchanged`, `rolled-back`, `busy`, `down` or `interrupted`. */
   readonly result: string;
   readonly release: string;

@@ -1,6 +1,6 @@
 /** What trading does to an account: fills, costs, sizes, margin, and the money of entries and exits. */
 export { type AccountModels, accountModels } from "./account-models.ts";
-export { type CostModel, orderCommission } from "./cost-model.ts";
+export { orderCommission } from "./cost-model.ts";
 export { levelPrice, priceWithSpread, roundToTick, slippedPrice, tradedPrice } from "./fill-model.ts";
 export { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 export { type Holding, levelOrNaN } from "./holding.ts";

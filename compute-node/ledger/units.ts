@@ -3,7 +3,7 @@ import type { CostModel } from "./cost-model.ts";
 import { buyingPower, type MarginModel } from "./margin-model.ts";
 
 /** The fraction that stands for all equity, one machine epsilon below 1 so that rounding never overdraws. */
-export const FULL_FRACTION = 1 - Number.EPSILON;
+const FULL_FRACTION = 1 - Number.EPSILON;
 
 /** What an account may hold of a unit. */
 export interface LotRules {
@@ -13,7 +13,7 @@ export interface LotRules {
 }
 
 /** What the units of an entry depend on, besides the money. */
-export interface SizeModels {
+interface SizeModels {
   readonly costs: CostModel;
   readonly margins: MarginModel;
   readonly lots: LotRules;
@@ -29,7 +29,7 @@ export interface EntryDemand {
 }
 
 /** Prices of one unit at an entry, account money. */
-export interface EntryPrices {
+interface EntryPrices {
   /** With slippage, without the spread. */
   readonly fill: number;
   /** With both. */

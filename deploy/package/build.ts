@@ -25,7 +25,7 @@ import { withJavaScriptNames } from "./specifiers.ts";
 const ROOT = realpathSync(join(import.meta.dirname, "..", ".."));
 const KERNELS = "compute-node/training/kernels";
 
-export interface BuiltPackage {
+interface BuiltPackage {
   /** The tarball. */
   readonly path: string;
   readonly version: string;
@@ -46,7 +46,7 @@ interface PackageName {
  *
  * @throws Error with a line for each reference that leads out of the package
  */
-export async function buildPackage(folder: string): Promise<BuiltPackage> {
+async function buildPackage(folder: string): Promise<BuiltPackage> {
   const files = await packageFiles();
   const { name, version } = JSON.parse(Buffer.from(files.get("package.json")!).toString()) as PackageName;
   const archive = await packArchive(files);

@@ -29,7 +29,7 @@ export function openedFiles(code: string): string[] {
   return [...code.matchAll(/\bnew URL\("([^"\n]*[^"\n/])", import\.meta\.url\)/g)].map(([, path = ""]) => path);
 }
 
-export interface NamedFile {
+interface NamedFile {
   readonly name: string;
   /** From 1. */
   readonly line: number;

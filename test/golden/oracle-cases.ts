@@ -40,7 +40,7 @@ export interface OracleCase {
 /** Prices and money agree to this relative difference: some units in the last place of a double. */
 export const MONEY_TOLERANCE = 1e-14;
 /** Statistics sum in another order than NumPy does; the worst one is a mean near zero. */
-export const STATISTIC_TOLERANCE = 5e-11;
+const STATISTIC_TOLERANCE = 5e-11;
 
 export function oracleCases(file: URL): OracleCase[] {
   return (JSON.parse(readFileSync(file, "utf8")) as { cases: OracleCase[] }).cases;

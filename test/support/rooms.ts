@@ -32,12 +32,16 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "compute-node/indicators": ["protocol"],
   "compute-node/market-data": ["protocol"],
   "compute-node/strategy": [...inNode("market-data", "fuzzy", "indicators"), "protocol"],
-  "compute-node/backtest": [...inNode("strategy", "market-data", "indicators", "sandbox"), "results", "protocol"],
-  "compute-node/portfolio": [...inNode("backtest", "strategy", "market-data"), "results", "protocol"],
+  // Hashes of what was asked and read, and the versions of the engines.
+  "compute-node/provenance": ["protocol"],
+  // Trades, costs and margin of one account.
+  "compute-node/ledger": ["protocol"],
+  "compute-node/backtest": [...inNode("ledger", "provenance", "strategy", "market-data", "indicators", "sandbox"), "results", "protocol"],
+  "compute-node/portfolio": [...inNode("ledger", "provenance", "backtest", "strategy", "market-data"), "results", "protocol"],
   "compute-node/training": [...inNode("strategy", "market-data", "indicators"), "protocol"],
-  "compute-node/models": [...inNode("training", "backtest", "strategy", "market-data"), "results", "protocol"],
+  "compute-node/models": [...inNode("provenance", "training", "backtest", "strategy", "market-data"), "results", "protocol"],
   "compute-node/training-job": [
-    ...inNode("models", "training", "backtest", "strategy", "market-data"),
+    ...inNode("provenance", "models", "training", "backtest", "strategy", "market-data"),
     "results",
     "protocol",
   ],

@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
-export interface Import {
+interface Import {
   /** The imported file, from the project's root; packages are left out. */
   readonly file: string;
   /** As the exporting file names them; `*` for all of them. */
@@ -20,7 +20,7 @@ export interface Import {
   readonly isReExport: boolean;
 }
 
-export interface Export {
+interface Export {
   readonly name: string;
   readonly line: number;
   readonly isType: boolean;
@@ -28,7 +28,7 @@ export interface Export {
   readonly from: { readonly file: string; readonly name: string } | null;
 }
 
-export interface SourceFile {
+interface SourceFile {
   readonly path: string;
   readonly text: string;
   readonly imports: readonly Import[];
@@ -53,7 +53,7 @@ export function sourceFiles(paths: readonly string[] = trackedFiles()): Map<stri
   return new Map(sources.map((path) => [path, readSource(path, readFileSync(join(ROOT, path), "utf8"))]));
 }
 
-export function readSource(path: string, text: string): SourceFile {
+function readSource(path: string, text: string): SourceFile {
   const code = withoutComments(text);
   return { path, text, imports: importsOf(path, code), exports: exportsOf(path, code) };
 }
@@ -157,7 +157,7 @@ function lineAt(code: string, index: number): number {
 }
 
 /** A name that no file imports. */
-export interface UnusedExport extends Export {
+interface UnusedExport extends Export {
   readonly path: string;
 }
 
@@ -167,6 +167,8 @@ const TAKEN_BY_NAME = [
   "src/index.ts",
   // package.json exports it.
   "compute-node/backtest/script/api.ts",
+  // Read as text, for the browser.
+  "test/browser/count-pixels.js",
   // WebAssembly's exports.
   "compute-node/training/kernels/assembly/",
 ];

@@ -168,5 +168,3 @@ export class NodeStandIn {
     this.#socket.close(1000, "done");
   }
 }
-
-export { env };

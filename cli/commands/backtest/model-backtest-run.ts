@@ -85,8 +85,8 @@ async function readModel(file: string): Promise<NamedModel> {
 
 async function fetchModel(client: Client, text: string): Promise<NamedModel> {
   const asked = parseModelName(text);
-  const { name, version, sha256 } = await client.model(asked.name, asked.version);
-  const bytes = await client.artefact(sha256);
+  const { name, version, sha256 } = await client.showModel(asked.name, { version: asked.version });
+  const bytes = await client.downloadArtefact(sha256);
   return {
     bytes,
     manifest: decodeModel(bytes).manifest,

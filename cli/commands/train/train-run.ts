@@ -184,6 +184,6 @@ function unseen({ data, split }: ModelManifest): string {
 /** The same bytes keep the version that they had; null where it was deleted meanwhile. */
 async function versionOf(client: Client, name: string, bytes: Uint8Array): Promise<number | null> {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const { models } = await client.listModels(name);
+  const { models } = await client.listModels({ name });
   return models.find((model) => model.sha256 === sha256)?.version ?? null;
 }

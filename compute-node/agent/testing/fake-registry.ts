@@ -11,6 +11,7 @@ import {
   nodeMessage,
   Problem,
   type RegistryMessage,
+  ROUTES,
   registerRequest,
   registryMessage,
   SUBPROTOCOL,
@@ -156,7 +157,7 @@ export class FakeRegistry {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
     const bearer = request.headers.authorization?.replace("Bearer ", "") ?? "";
-    if (request.method === "POST" && request.url === "/api/v1/workers/register") {
+    if (request.method === "POST" && request.url === ROUTES.registerWorker.path) {
       this.#register(bearer, body, response);
     } else if (!this.store.handle(request, body, response)) {
       response.writeHead(404).end();

@@ -13,7 +13,7 @@ export class DrivenScheduler {
   readonly sql: Sql = nodeSql();
   scheduler = new Scheduler(this.sql, config);
   now = Date.parse("2026-01-05T00:00:00Z");
-  /** What each worker was sent and has not read yet. */
+  /** Messages that each worker was sent and has not read yet. */
   readonly inbox = new Map<string, RegistryMessage[]>();
   readonly closed: string[] = [];
   readonly heartbeats = new Map<string, number>();

@@ -5,54 +5,11 @@
  * It shares nothing with `engine.ts` and `account.ts` but the types, so that a mistake in one of them shows. No production
  * code uses it.
  */
-import { DAY_MS } from "../../protocol/durations.ts";
-import type { BacktestSettings } from "../../protocol/operations.ts";
-import type { PortfolioPlan, PortfolioSymbol } from "./portfolio-model.ts";
-
-export interface ReferenceTrade {
-  symbol: string;
-  size: number;
-  entryMoment: number;
-  exitMoment: number;
-  entryPrice: number;
-  exitPrice: number;
-  pnl: number;
-  commission: number;
-  dividends: number;
-  exitReason: string;
-}
-
-interface Position {
-  size: number;
-  entryMoment: number;
-  entryPrice: number;
-  /** Account money for a unit. */
-  cost: number;
-  mark: number;
-  fee: number;
-  dividends: number;
-  stop: number | null;
-  target: number | null;
-}
-
-interface Order {
-  name: string;
-  /** Of the symbol, whose close gave the order. */
-  bar: number;
-  kind: "exit" | "enter" | "resize";
-  reason: "signal" | "rebalance";
-  direction: number;
-  share: number;
-  rank: number;
-}
-
-interface Market {
-  name: string;
-  of: PortfolioSymbol;
-  /** Bars by moment. */
-  barAt: Map<number, number>;
-  position: Position | null;
-}
+import { DAY_MS } from "../../../protocol/durations.ts";
+import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { PortfolioPlan, PortfolioSymbol } from "../portfolio-model.ts";
+import { commissionOf, deviationOf, isRebalance, lotsPaid, lotsWithin } from "./arithmetic.ts";
+import type { Market, Order, ReferenceTrade } from "./model.ts";
 
 export class ReferencePortfolio {
   readonly clock: number[];
@@ -218,23 +175,6 @@ export class ReferencePortfolio {
     return [...byName].sort((a, b) => sign * (a.rank - b.rank));
   }
 
-  /** As many lots as `budget` pays, found by counting. */
-  private lots(budget: number, unitCost: number): number {
-    const { lotSize, fractionalUnits, commissionMinimum } = this.settings;
-    const lot = lotSize === 0 ? 1 : lotSize;
-    const cost = unitCost * lot;
-    const within = (money: number) => {
-      let count = Math.max(0, money) / cost;
-      if (!fractionalUnits || lotSize > 0) {
-        count = Math.round(count);
-        while (count > 0 && count * cost > money) count--;
-        while ((count + 1) * cost <= money) count++;
-      }
-      return count * lot;
-    };
-    return Math.min(within(budget), within(budget - commissionMinimum));
-  }
-
   private refuse(reason: string): void {
     this.refusals[reason] = (this.refusals[reason] ?? 0) + 1;
   }
@@ -266,17 +206,17 @@ export class ReferencePortfolio {
     const everything = Math.max(0, equity) * (1 / margin);
     const wanted = everything * fraction * Math.min(order.share, this.plan.maxWeight);
     const free = Math.max(0, this.free()) * (1 / margin) * Math.max(1 - 2 ** -52, fraction);
-    const units = this.lots(Math.min(wanted, free), unitCost);
-    const unitsWanted = this.lots(wanted, unitCost);
+    const units = lotsPaid(this.settings, Math.min(wanted, free), unitCost);
+    const unitsWanted = lotsPaid(this.settings, wanted, unitCost);
     if (units <= 0) {
-      const isSmall = unitsWanted === 0 && this.lots(everything, unitCost) > 0;
+      const isSmall = unitsWanted === 0 && lotsPaid(this.settings, everything, unitCost) > 0;
       this.refuse(isSmall ? "below_lot" : "no_cash");
       return;
     }
     if (units < unitsWanted) this.reducedEntries++;
     const { stopLoss, takeProfit } = market.of.signals;
     const from = (level: { from: string }) => (level.from === "fill" ? entryPrice : signalClose);
-    const fee = this.commission(units, entryPrice * rate);
+    const fee = commissionOf(this.settings, units, entryPrice * rate);
     this.cash -= fee;
     market.position = {
       size: direction * units,
@@ -306,8 +246,7 @@ export class ReferencePortfolio {
     const { margin, slippageRate, spreadRate, commissionFixed, commissionRate, commissionPerUnit } = this.settings;
     const power = Math.max(0, equity) * (1 / margin);
     const weight = Math.min(share, this.plan.maxWeight);
-    const least = { ...this.settings, commissionMinimum: 0 };
-    const wanted = lotsOf(power * this.fractionOf(market) * weight, price * rate, least);
+    const wanted = lotsWithin(this.settings, power * this.fractionOf(market) * weight, price * rate);
     const units = Math.abs(position.size);
     const change = wanted - units;
     if (Math.abs(change) * (price * rate) < (this.plan.rebalance?.band ?? 0) * Math.max(0, equity) * (1 / margin))
@@ -320,13 +259,16 @@ export class ReferencePortfolio {
     const side = Math.sign(position.size);
     const entryPrice = price * (1 + side * slippageRate) * (1 + side * spreadRate);
     const money = Math.max(0, this.free()) * (1 / margin) * (1 - 2 ** -52) - commissionFixed;
-    const added = Math.min(change, this.lots(money, entryPrice * rate * (1 + commissionRate) + commissionPerUnit));
+    const added = Math.min(
+      change,
+      lotsPaid(this.settings, money, entryPrice * rate * (1 + commissionRate) + commissionPerUnit),
+    );
     if (added <= 0) return;
     const part = added / (units + added);
     position.entryPrice += (entryPrice - position.entryPrice) * part;
     position.cost += (entryPrice * rate - position.cost) * part;
     position.size += side * added;
-    const fee = this.commission(added, entryPrice * rate);
+    const fee = commissionOf(this.settings, added, entryPrice * rate);
     position.fee += fee;
     this.cash -= fee;
   }
@@ -344,7 +286,7 @@ export class ReferencePortfolio {
     const direction = Math.sign(position.size);
     const exitPrice = price * (1 - direction * this.settings.slippageRate);
     const part = units / Math.abs(position.size);
-    const fee = this.commission(units, exitPrice * rate);
+    const fee = commissionOf(this.settings, units, exitPrice * rate);
     const entryFee = position.fee * part;
     const dividends = position.dividends * part;
     const gross = direction * units * (exitPrice * rate - position.cost);
@@ -365,11 +307,6 @@ export class ReferencePortfolio {
     position.dividends -= dividends;
     position.size -= direction * units;
     if (part === 1) market.position = null;
-  }
-
-  private commission(units: number, price: number): number {
-    const { commissionFixed, commissionRate, commissionPerUnit, commissionMinimum } = this.settings;
-    return Math.max(commissionMinimum, commissionFixed + units * price * commissionRate + units * commissionPerUnit);
   }
 
   private checkLevels(market: Market, moment: number): void {
@@ -419,21 +356,8 @@ export class ReferencePortfolio {
     if (turns) push("enter", isLong ? -1 : 1);
   }
 
-  private isRebalance(moment: number): boolean {
-    const every = this.plan.rebalance?.every;
-    if (every === undefined) return false;
-    if (typeof every === "number") return moment % every === 0;
-    const period = (time: number) => {
-      const date = new Date(time);
-      if (every === "monthly") return date.getUTCFullYear() * 12 + date.getUTCMonth();
-      const day = Math.floor(time / DAY_MS);
-      return every === "daily" ? day : Math.floor((day + 3) / 7);
-    };
-    return moment === 0 || period(this.clock[moment]) !== period(this.clock[moment - 1]);
-  }
-
   private rebalance(moment: number): void {
-    if (!this.isRebalance(moment)) return;
+    if (!isRebalance(this.plan.rebalance?.every, this.clock, moment)) return;
     const atClose = this.settings.fillAt === "close";
     const canOrder = (market: Market) => !atClose || market.barAt.has(moment);
     if (this.plan.rebalance?.select === "held") {
@@ -501,8 +425,7 @@ export class ReferencePortfolio {
         const at = candidate.bar - back;
         return (close[at] * this.splitAt(market, at)) / close[at - 1] - 1;
       });
-      const mean = returns.reduce((sum, value) => sum + value, 0) / count;
-      const deviation = Math.sqrt(returns.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1));
+      const deviation = deviationOf(returns);
       return deviation > 0 && Number.isFinite(1 / deviation) ? 1 / deviation : 0;
     });
     const usable = candidates
@@ -552,18 +475,4 @@ export class ReferencePortfolio {
     this.equity[last] = this.worth();
     if (this.equity[last] <= 0) this.goBroke(last);
   }
-}
-
-function lotsOf(
-  budget: number,
-  unitCost: number,
-  settings: Pick<BacktestSettings, "lotSize" | "fractionalUnits">,
-): number {
-  const lot = settings.lotSize === 0 ? 1 : settings.lotSize;
-  const cost = unitCost * lot;
-  if (settings.fractionalUnits && settings.lotSize === 0) return (Math.max(0, budget) / cost) * lot;
-  let count = Math.round(Math.max(0, budget) / cost);
-  while (count > 0 && count * cost > budget) count--;
-  while ((count + 1) * cost <= budget) count++;
-  return count * lot;
 }
