@@ -4,6 +4,7 @@ import {
   datasetsOf,
   type EndReport,
   type Lease,
+  OPERATIONS,
   type Progress,
   type RegistryMessage,
 } from "../../protocol/index.ts";
@@ -284,7 +285,7 @@ export function leasesWakeAt(state: AgentState): number {
 }
 
 function makesCheckpoints({ spec }: Holding): boolean {
-  return spec.kind === "train" || spec.kind === "command";
+  return OPERATIONS[spec.kind].isCheckpointed;
 }
 
 /** Whether the registry would hear a message: it had our `hello`. */

@@ -4,11 +4,20 @@ import { availableParallelism, homedir, hostname, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { LIMITS, Problem, type ProblemIssue, type WorkerType, workerId, workerType } from "../../protocol/index.ts";
+import {
+  LIMITS,
+  OPERATION_KINDS,
+  OPERATIONS,
+  Problem,
+  type ProblemIssue,
+  type WorkerType,
+  workerId,
+  workerType,
+} from "../../protocol/index.ts";
 import { programsSchema } from "../command/index.ts";
 import { suggestion } from "../strategy/closest-name.ts";
 
-const KINDS = ["backtest", "portfolio", "train", "model_backtest", "sleep"] as const;
+const KINDS = OPERATION_KINDS.filter((kind) => OPERATIONS[kind].isAllowedByName);
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 const MEGABYTE = 1024 * 1024;
 /** As many as one run has seeds at most. */
