@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 /**
- * The runners of `make test`: `unit` (beside the code, plus golden files), `worker` (inside workerd),
+ * The runners of `make test`: `unit` (beside the code, plus golden files, kept bytes), `worker` (inside workerd),
  * `simulation` (registry and nodes under a simulated network), `e2e` (real processes), `chaos`, `load` and `browser` (headless Chromium).
  */
 export default defineConfig({
@@ -12,8 +12,8 @@ export default defineConfig({
           name: "unit",
           setupFiles: ["test/support/property-seed.ts"],
           include: [
-            "{protocol,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
-            "test/golden/**/*.test.ts",
+            "{protocol,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
+            "test/{golden,house}/**/*.test.ts",
           ],
           // Property tests share the machine with others; a hang is found all the same.
           testTimeout: 30_000,

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { runBacktest } from "../compute-node/backtest/index.ts";
-import { randomBars } from "../compute-node/backtest/random-cases.ts";
+import { randomBars } from "../compute-node/backtest/testing/random-cases.ts";
 import { type BarColumns, parseCsv } from "../compute-node/market-data/index.ts";
 import { executePortfolio, type PortfolioSymbol, runPortfolio } from "../compute-node/portfolio/index.ts";
 import { compileRules } from "../compute-node/strategy/index.ts";

@@ -19,7 +19,7 @@ import {
   TrainingRun,
   TrainingTurns,
 } from "../compute-node/training/index.ts";
-import { exampleMember } from "../compute-node/training/testing.ts";
+import { exampleMember } from "../compute-node/training/testing/networks.ts";
 import { median } from "./measure.ts";
 
 const BATCH_ROWS = 128;

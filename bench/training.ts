@@ -18,7 +18,7 @@ import { CpuSession } from "../compute-node/training/cpu/session.ts";
 import type { KernelMode } from "../compute-node/training/kernels/kernels.ts";
 import type { Member, NetworkSpec } from "../compute-node/training/network.ts";
 import { initialParameters } from "../compute-node/training/random.ts";
-import { exampleMember } from "../compute-node/training/testing.ts";
+import { exampleMember } from "../compute-node/training/testing/networks.ts";
 import { median } from "./measure.ts";
 import { PlainMlp } from "./variants/plain-mlp.ts";
 

@@ -4,5 +4,5 @@ import process from "node:process";
 import { useCompileCache } from "./compile-cache.ts";
 
 useCompileCache();
-const { runDemonstration } = await import("./demonstration.ts");
+const { runDemonstration } = await import("./local/demonstration.ts");
 process.exitCode = await runDemonstration();

@@ -4,9 +4,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { probePort } from "./free-port.ts";
-import { fakeControlPlane } from "./testing/fake-control-plane.ts";
-import { OPERATION_ID, sampleOperationJson } from "./testing/sample-operation.ts";
+import { fakeControlPlane } from "../client/testing/fake-control-plane.ts";
+import { OPERATION_ID, sampleOperationJson } from "../client/testing/sample-operation.ts";
+import { probePort } from "./local/free-port.ts";
 
 const MAIN = join(import.meta.dirname, "main.ts");
 let home: string;
@@ -139,7 +139,7 @@ describe("the ktrdr process", () => {
     let out = "";
     for await (const data of child.stdout) out += data;
     const loaded = JSON.parse(out) as string[];
-    expect(loaded.some((url) => url.includes("/cli/commands/up.ts"))).toBe(true);
+    expect(loaded.some((url) => url.includes("/cli/commands/up/command.ts"))).toBe(true);
     expect(loaded.filter((url) => /\/(zod|protocol|compute-node|report)\//.test(url))).toEqual([]);
   });
 });

@@ -3,11 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createContext } from "./context.ts";
+import { type FakeAnswer, fakeControlPlane } from "../client/testing/fake-control-plane.ts";
+import { OPERATION_ID, type sampleOperation, sampleOperationJson } from "../client/testing/sample-operation.ts";
 import { createProgram, runCommand, usageText } from "./program.ts";
+import { createContext } from "./terminal/context.ts";
 import { type TestSurroundings, testSurroundings } from "./testing/collector.ts";
-import { type FakeAnswer, fakeControlPlane } from "./testing/fake-control-plane.ts";
-import { OPERATION_ID, type sampleOperation, sampleOperationJson } from "./testing/sample-operation.ts";
 
 let home: string;
 beforeEach(() => {

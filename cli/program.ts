@@ -1,25 +1,25 @@
 /** The command tree, and what its ends mean: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 import { Command, CommanderError } from "commander";
-import { registerBacktestCommand } from "./commands/backtest.ts";
-import { registerBackupCommands } from "./commands/backup.ts";
-import { registerBatchCommand } from "./commands/batch.ts";
-import { registerConfigCommands } from "./commands/config.ts";
-import { registerDataCommands } from "./commands/data.ts";
-import { registerDoctorCommand } from "./commands/doctor.ts";
-import { registerEnrolCommand } from "./commands/enrol.ts";
-import { registerModelCommands } from "./commands/models.ts";
-import { registerNodeCommands } from "./commands/node.ts";
-import { registerOperationCommands } from "./commands/operations.ts";
-import { registerReportCommand } from "./commands/report.ts";
-import { registerRunCommand } from "./commands/run.ts";
-import { registerStrategyCommands } from "./commands/strategy.ts";
-import { registerTokenCommands } from "./commands/token.ts";
-import { registerTrainCommand } from "./commands/train.ts";
-import { registerUpCommand } from "./commands/up.ts";
-import { registerWorkerCommands } from "./commands/workers.ts";
-import { registerWorkspaceCommands } from "./commands/workspace.ts";
-import { type Context, createContext, EXIT, type GlobalOptions, type Surroundings } from "./context.ts";
+import { registerBacktestCommand } from "./commands/backtest/command.ts";
+import { registerBackupCommands } from "./commands/backup/command.ts";
+import { registerBatchCommand } from "./commands/batch/command.ts";
+import { registerConfigCommands } from "./commands/config/command.ts";
+import { registerDataCommands } from "./commands/data/command.ts";
+import { registerDoctorCommand } from "./commands/doctor/command.ts";
+import { registerEnrolCommand } from "./commands/enrol/command.ts";
+import { registerModelCommands } from "./commands/models/command.ts";
+import { registerNodeCommands } from "./commands/node/command.ts";
+import { registerOperationCommands } from "./commands/operations/command.ts";
+import { registerReportCommand } from "./commands/report/command.ts";
+import { registerRunCommand } from "./commands/run/command.ts";
+import { registerStrategyCommands } from "./commands/strategy/command.ts";
+import { registerTokenCommands } from "./commands/token/command.ts";
+import { registerTrainCommand } from "./commands/train/command.ts";
+import { registerUpCommand } from "./commands/up/command.ts";
+import { registerWorkerCommands } from "./commands/workers/command.ts";
+import { registerWorkspaceCommands } from "./commands/workspace/command.ts";
 import { softwareVersion } from "./software-version.ts";
+import { type Context, createContext, EXIT, type GlobalOptions, type Surroundings } from "./terminal/context.ts";
 
 const ORDER = [
   registerUpCommand,
@@ -55,7 +55,7 @@ export async function runCommand(words: readonly string[], surroundings: Surroun
   } catch (thrown) {
     const json = context?.json ?? words.includes("--json");
     if (thrown instanceof CommanderError) return usageEnd(thrown, json, surroundings);
-    const { problemJson, problemText } = await import("./problem-text.ts");
+    const { problemJson, problemText } = await import("./terminal/problem-text.ts");
     surroundings.stderr.write(`${problemText(thrown)}\n`);
     if (json) surroundings.stdout.write(`${JSON.stringify(problemJson(thrown), null, 2)}\n`);
     return EXIT.failed;

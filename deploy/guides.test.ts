@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { createContext } from "../cli/context.ts";
 import { createProgram } from "../cli/program.ts";
+import { createContext } from "../cli/terminal/context.ts";
 import { testSurroundings } from "../cli/testing/collector.ts";
 
 const ROOT = join(import.meta.dirname, "..");

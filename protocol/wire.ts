@@ -90,6 +90,7 @@ function eachOf(inner: Codec, apply: (value: unknown, rename: Rename) => unknown
 
 function objectCodec(shape: Readonly<Record<string, z.core.$ZodType>>): Codec {
   const byWireName = new Map(Object.keys(shape).map((name) => [toSnakeCase(name), name]));
+  const wireNames = new Map([...byWireName].map(([wireName, name]) => [name, wireName]));
   return {
     decode(value) {
       if (!isPlainObject(value)) return value;
@@ -107,9 +108,9 @@ function objectCodec(shape: Readonly<Record<string, z.core.$ZodType>>): Codec {
       const result: Record<string, unknown> = {};
       for (const [key, item] of Object.entries(value)) {
         if (item === undefined) continue;
-        const inner = shape[key];
-        if (inner === undefined) result[key] = item;
-        else result[toSnakeCase(key)] = codecOf(inner).encode(item);
+        const wireName = wireNames.get(key);
+        if (wireName === undefined) result[key] = item;
+        else result[wireName] = codecOf(shape[key]!).encode(item);
       }
       return result;
     },

@@ -5,8 +5,8 @@ import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RunningChild, startChild } from "../../cli/child-process.ts";
-import { probePort } from "../../cli/free-port.ts";
+import { type RunningChild, startChild } from "../../cli/local/child-process.ts";
+import { probePort } from "../../cli/local/free-port.ts";
 
 export interface Server {
   readonly port: number;

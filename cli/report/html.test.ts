@@ -14,8 +14,8 @@ import { renderBacktestReport } from "./index.ts";
 import { compoundPercent, monthlyTable, yearsOfReturns } from "./monthly-table.ts";
 import { pageAssets } from "./page-assets.ts";
 import { priceDigits, reportData } from "./report-data.ts";
-import { resultFixture } from "./result-fixture.ts";
 import { HEADLINE_STATISTICS, STATISTIC_GROUPS } from "./statistics-groups.ts";
+import { resultFixture } from "./testing/result-fixture.ts";
 
 /** What is left is read by people, and short enough to be printed when a test fails. */
 function withoutScripts(report: string): string {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { randomBars } from "../../compute-node/backtest/random-cases.ts";
+import { randomBars } from "../../compute-node/backtest/testing/random-cases.ts";
 import { executePortfolio } from "../../compute-node/portfolio/index.ts";
 import { type PortfolioResult, portfolioSpec } from "../../protocol/index.ts";
 import { renderPortfolioReport, renderPortfolioTable } from "./index.ts";

@@ -1,9 +1,9 @@
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { resultFixture } from "./result-fixture.ts";
 import { STATISTIC_GROUPS } from "./statistics-groups.ts";
 import { renderStatisticsTable, sparkline, terminalOptions } from "./terminal.ts";
+import { resultFixture } from "./testing/result-fixture.ts";
 
 describe("the table on the terminal", () => {
   test("shows every statistic but the period, which the heading has", () => {

@@ -1,6 +1,6 @@
 /** What a training run learnt, on a terminal. */
 import type { ModelManifest } from "../../compute-node/models/index.ts";
-import { factsText, tableText } from "../table.ts";
+import { factsText, tableText } from "../terminal/table.ts";
 import { sparkline } from "./terminal.ts";
 import { type FigureTable, lossCurves, trainingFacts, trainingTables } from "./training-figures.ts";
 

@@ -1,5 +1,5 @@
 /** Streams and surroundings for tests: what a command wrote, as text. */
-import type { Surroundings, TextStream } from "../context.ts";
+import type { Surroundings, TextStream } from "../terminal/context.ts";
 
 export interface Collector extends TextStream {
   text(): string;

@@ -23,7 +23,7 @@ import {
 import { Problem, wire } from "../../protocol/index.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { type ParquetColumn, type ParquetTable, readParquet, writeParquet } from "./parquet-table.ts";
-import { drawdownPercent, listOf } from "./series.ts";
+import { drawdownPercent, listOf } from "./statistics/series.ts";
 import { isZip, readZip, writeZip } from "./stored-zip.ts";
 
 const document = wire(

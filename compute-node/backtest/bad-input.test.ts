@@ -9,7 +9,7 @@ import { parseCsv } from "../market-data/index.ts";
 import { parseRuleStrategyFile, validateStrategy } from "../strategy/index.ts";
 import { decodeBacktestResult } from "./artefact.ts";
 import { executeBacktest } from "./execute.ts";
-import { randomBars } from "./random-cases.ts";
+import { randomBars } from "./testing/random-cases.ts";
 
 const TIMEOUT_MS = 60_000;
 const dataSha256 = "d".repeat(64);

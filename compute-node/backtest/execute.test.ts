@@ -6,8 +6,8 @@ import { allocateBars } from "../market-data/bars.ts";
 import { decodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { executeBacktest, specificationHash } from "./execute.ts";
-import { randomBars } from "./random-cases.ts";
 import { readZip } from "./stored-zip.ts";
+import { randomBars } from "./testing/random-cases.ts";
 
 const dataSha256 = "d".repeat(64);
 const bars = randomBars(600, 11, 0.02);

@@ -11,13 +11,13 @@ import {
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
 import { encodeBacktestResult } from "./artefact.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import type { RunCheckpoints } from "./checkpoint.ts";
+import type { RunCheckpoints } from "./engine/checkpoint.ts";
+import { requireFiniteResult, requireSoundBars } from "./engine/sound-bars.ts";
 import { prepareStrategy } from "./prepare-strategy.ts";
-import { type FinishedRun, runDetails } from "./run-details.ts";
-import { listOf } from "./series.ts";
-import { requireFiniteResult, requireSoundBars } from "./sound-bars.ts";
-import { computeStatistics } from "./statistics.ts";
-import { undefinedFigures } from "./undefined-statistics.ts";
+import { type FinishedRun, runDetails } from "./statistics/run-details.ts";
+import { listOf } from "./statistics/series.ts";
+import { computeStatistics } from "./statistics/statistics.ts";
+import { undefinedFigures } from "./statistics/undefined-statistics.ts";
 
 /** Raised with every change that may change a result's bytes. */
 export const ENGINE_VERSION = "ktrdr-backtest-3";

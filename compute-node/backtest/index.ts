@@ -8,7 +8,7 @@ export {
   auditedText,
   findingText,
   prefixLengths,
-} from "./audit.ts";
+} from "./audit/audit.ts";
 export {
   type AuditedNetwork,
   auditBacktest,
@@ -16,11 +16,15 @@ export {
   auditRules,
   auditScript,
   type NeuralAudit,
-} from "./audit-strategy.ts";
-export { Broker, type BrokerOptions } from "./broker.ts";
-export { CHECKPOINT_VERSION, type RunCheckpoints } from "./checkpoint.ts";
-export { ColumnScratch } from "./column-scratch.ts";
-export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine.ts";
+} from "./audit/audit-strategy.ts";
+export { Broker, type BrokerOptions } from "./engine/broker.ts";
+export { CHECKPOINT_VERSION, type RunCheckpoints } from "./engine/checkpoint.ts";
+export { ColumnScratch } from "./engine/column-scratch.ts";
+export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine/engine.ts";
+export { type PreparedMarket, prepareMarket } from "./engine/market.ts";
+export type { Lot, Order, OrderKind, OrderRequest } from "./engine/order.ts";
+export { ResumableBacktest } from "./engine/resumable-backtest.ts";
+export { type ExitReason, TradeLog, tradeRecords } from "./engine/trade-log.ts";
 export {
   artefactOf,
   type BacktestArtefact,
@@ -33,10 +37,6 @@ export {
   specificationHash,
   testedBars,
 } from "./execute.ts";
-export { type PreparedMarket, prepareMarket } from "./market.ts";
-export type { Lot, Order, OrderKind, OrderRequest } from "./order.ts";
-export { ResumableBacktest } from "./resumable-backtest.ts";
-export { type FinishedRun, type RunContext, type RunDetails, runDetails } from "./run-details.ts";
 export {
   defineStrategy,
   type IndicatorChoice,
@@ -44,11 +44,11 @@ export {
   type ScriptContext,
   type ScriptStrategy,
   type Series,
-} from "./script-api.ts";
-export { indicatorsOf, parametersOf } from "./script-indicators.ts";
-export { loadScript, withPlaces } from "./script-source.ts";
-export { runScript, ScriptRun } from "./script-strategy.ts";
-export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
-export { computeStatistics } from "./statistics.ts";
-export { type BacktestSummary, summarizeBacktest } from "./summary.ts";
-export { type ExitReason, TradeLog, tradeRecords } from "./trade-log.ts";
+} from "./script/api.ts";
+export { indicatorsOf, parametersOf } from "./script/indicators.ts";
+export { loadScript, withPlaces } from "./script/source.ts";
+export { runScript, ScriptRun } from "./script/strategy.ts";
+export { type FinishedRun, type RunContext, type RunDetails, runDetails } from "./statistics/run-details.ts";
+export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./statistics/series.ts";
+export { computeStatistics } from "./statistics/statistics.ts";
+export { type BacktestSummary, summarizeBacktest } from "./statistics/summary.ts";

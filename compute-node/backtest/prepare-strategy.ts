@@ -3,13 +3,13 @@ import type { BacktestSettings, BacktestSpec } from "../../protocol/operations.t
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileRules } from "../strategy/index.ts";
 import type { StrategySignals } from "../strategy/signals.ts";
-import type { RunCheckpoints } from "./checkpoint.ts";
-import { type BarsDone, type EngineResult, runBacktest } from "./engine.ts";
-import { ResumableBacktest } from "./resumable-backtest.ts";
-import type { FinishedRun } from "./run-details.ts";
-import { parametersOf } from "./script-indicators.ts";
-import { loadScript, withPlaces } from "./script-source.ts";
-import { runScript, ScriptRun } from "./script-strategy.ts";
+import type { RunCheckpoints } from "./engine/checkpoint.ts";
+import { type BarsDone, type EngineResult, runBacktest } from "./engine/engine.ts";
+import { ResumableBacktest } from "./engine/resumable-backtest.ts";
+import { parametersOf } from "./script/indicators.ts";
+import { loadScript, withPlaces } from "./script/source.ts";
+import { runScript, ScriptRun } from "./script/strategy.ts";
+import type { FinishedRun } from "./statistics/run-details.ts";
 
 export interface PreparedStrategy {
   /** Every parameter with the value in force. */

@@ -11,8 +11,8 @@ import {
 } from "../../protocol/index.ts";
 import { executeBacktest } from "./execute.ts";
 import { readParquet } from "./parquet-table.ts";
-import { randomBars } from "./random-cases.ts";
 import { readZip } from "./stored-zip.ts";
+import { randomBars } from "./testing/random-cases.ts";
 
 const page = readFileSync(new URL("../../docs/reference/results.md", import.meta.url), "utf8");
 const told = new Set([...page.matchAll(/`([a-z_.]+)`/g)].map(([, name]) => name));

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BAR_COLUMN_NAMES, BYTES_PER_BAR, barsBetween, barsOn, sliceBars } from "./bars.ts";
-import { randomBars } from "./random-bars.ts";
+import { randomBars } from "./testing/random-bars.ts";
 
 describe("sliceBars", () => {
   it("answers exactly the bars within the range, as views", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { chooseTimeframe, datasetNameOf, loadFile } from "./load.ts";
-import { flatBars } from "./random-bars.ts";
+import { flatBars } from "./testing/random-bars.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -6,7 +6,7 @@ import { Problem } from "../../protocol/index.ts";
 import { BAR_COLUMN_NAMES } from "./bars.ts";
 import type { LoadOptions } from "./csv.ts";
 import { parseParquet } from "./parquet.ts";
-import { randomBars } from "./random-bars.ts";
+import { randomBars } from "./testing/random-bars.ts";
 
 const DAYS = [Date.UTC(2024, 0, 2), Date.UTC(2024, 0, 3), Date.UTC(2024, 0, 4)];
 const COLUMNS: ColumnSource[] = [

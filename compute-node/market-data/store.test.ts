@@ -9,8 +9,8 @@ import { Problem } from "../../protocol/index.ts";
 import { UNFINISHED_PREFIX } from "./atomic-file.ts";
 import { BAR_COLUMN_NAMES, type BarColumns, BYTES_PER_BAR, barsBetween } from "./bars.ts";
 import { contentHash } from "./bars-file.ts";
-import { flatBars, randomBars } from "./random-bars.ts";
 import { MarketDataStore } from "./store.ts";
+import { flatBars, randomBars } from "./testing/random-bars.ts";
 
 const DAY_MS = 86_400_000;
 const FIRST_MS = Date.UTC(2024, 0, 1);
@@ -262,7 +262,7 @@ describe("several processes on one folder", () => {
   /** Puts and removes in a process of its own. */
   const writer = (seed: number) => `
     import { MarketDataStore } from ${JSON.stringify(new URL("./store.ts", import.meta.url).href)};
-    import { flatBars } from ${JSON.stringify(new URL("./random-bars.ts", import.meta.url).href)};
+    import { flatBars } from ${JSON.stringify(new URL("./testing/random-bars.ts", import.meta.url).href)};
     const store = new MarketDataStore(${JSON.stringify(folder)});
     for (let round = 0; round < 30; round++) {
       const price = 1 + ((round + ${seed}) % 3);

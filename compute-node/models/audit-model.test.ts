@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { findV3Indicator } from "../indicators/index.ts";
 import type { NetworkSpec } from "../training/network.ts";
-import { walkBars } from "../training/pipeline/labels/testing-series.ts";
+import { walkBars } from "../training/pipeline/labels/testing/series.ts";
 import { referenceBackend } from "../training/reference/backend.ts";
 import { auditModel } from "./index.ts";
 import { modelOf } from "./testing/models.ts";

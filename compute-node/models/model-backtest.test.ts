@@ -5,7 +5,7 @@ import { decodeBacktestResult } from "../backtest/index.ts";
 import { type BarColumns, barsBetween } from "../market-data/bars.ts";
 import { computeFeatures } from "../strategy/index.ts";
 import type { NetworkSpec } from "../training/network.ts";
-import { walkBars } from "../training/pipeline/labels/testing-series.ts";
+import { walkBars } from "../training/pipeline/labels/testing/series.ts";
 import { referenceBackend } from "../training/reference/backend.ts";
 import { executeModelBacktest, type Model, modelOutputs, modelSignals, networkOutputs } from "./index.ts";
 import { modelOf } from "./testing/models.ts";

@@ -10,8 +10,8 @@
 
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import type { PortfolioExitReason, PortfolioRefusal } from "../../protocol/portfolio-result.ts";
-import type { Side } from "../backtest/fill-price.ts";
-import { FULL_FRACTION, orderCommission, unitsByRules } from "../backtest/position-size.ts";
+import type { Side } from "../backtest/engine/fill-price.ts";
+import { FULL_FRACTION, orderCommission, unitsByRules } from "../backtest/engine/position-size.ts";
 import type { ProtectiveLevel } from "../strategy/signals.ts";
 import type { PortfolioPlan, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
 

@@ -17,7 +17,7 @@ import {
 } from "../../protocol/portfolio-result.ts";
 import { canonicalJson } from "../backtest/canonical-json.ts";
 import { type ParquetColumn, type ParquetTable, readParquet, writeParquet } from "../backtest/parquet-table.ts";
-import { drawdownPercent } from "../backtest/series.ts";
+import { drawdownPercent } from "../backtest/statistics/series.ts";
 import { readZip, writeZip } from "../backtest/stored-zip.ts";
 
 const document = wire(

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { backtestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { ruleStrategy } from "../../protocol/strategy-rules.ts";
-import { randomBars } from "../backtest/random-cases.ts";
+import { randomBars } from "../backtest/testing/random-cases.ts";
 import { allocateBars, type BarColumns, parseCsv } from "../market-data/index.ts";
 import { compileRules, type StrategySignals } from "../strategy/index.ts";
 import { adjusted, signalsOver } from "./adjusted-signals.ts";

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
-import { runBacktest } from "../backtest/engine.ts";
-import { tradeExcursions } from "../backtest/excursions.ts";
+import { runBacktest } from "../backtest/engine/engine.ts";
+import { tradeExcursions } from "../backtest/statistics/excursions.ts";
 import { runPortfolio } from "./engine.ts";
 import { portfolioExcursions } from "./excursions.ts";
 import type { PortfolioPlan, PortfolioRun } from "./portfolio-model.ts";
-import { randomPortfolio, supportedCase } from "./random-portfolios.ts";
 import { ReferencePortfolio } from "./reference-engine.ts";
+import { randomPortfolio, supportedCase } from "./testing/random-portfolios.ts";
 
 const ALONE: PortfolioPlan = { maxPositions: 1, weight: 1, maxWeight: 1, rankOrder: "descending", rebalance: null };
 

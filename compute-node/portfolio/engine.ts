@@ -18,8 +18,8 @@
 
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { PORTFOLIO_REFUSALS, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
-import type { BarsDone } from "../backtest/engine.ts";
-import { type Side, stopFillPrice, targetFillPrice } from "../backtest/fill-price.ts";
+import type { BarsDone } from "../backtest/engine/engine.ts";
+import { type Side, stopFillPrice, targetFillPrice } from "../backtest/engine/fill-price.ts";
 import { PortfolioAccount, type Quote } from "./account.ts";
 import { clockOf } from "./clock.ts";
 import type { OpenHolding, PortfolioCounts, PortfolioPlan, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";

@@ -3,7 +3,7 @@
  * currency. Only what surely happened in that time counts: whole bars between entry and exit, and of the exit's bar its
  * open and the exit's price. Prices before a split are brought to the units of the exit, in which trades are told.
  */
-import type { Excursions } from "../backtest/excursions.ts";
+import type { Excursions } from "../backtest/statistics/excursions.ts";
 import type { PortfolioRun, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
 
 /** One value a trade. `fillAt` says whether the entry's bar counts, at whose open it filled, or the one after it. */

@@ -5,7 +5,7 @@ import { portfolioResult } from "../../protocol/portfolio-result.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { wire } from "../../protocol/wire.ts";
 import { executeBacktest } from "../backtest/index.ts";
-import { randomBars } from "../backtest/random-cases.ts";
+import { randomBars } from "../backtest/testing/random-cases.ts";
 import { type BarColumns, barsBetween } from "../market-data/index.ts";
 import { ratesFor } from "./conversion.ts";
 import { decodePortfolioResult, executePortfolio, isPortfolioResult } from "./index.ts";

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { backtestSettings } from "../../protocol/operations.ts";
-import { randomBars } from "../backtest/random-cases.ts";
+import { randomBars } from "../backtest/testing/random-cases.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { runPortfolio } from "./engine.ts";
-import { type RandomPortfolio, randomPortfolio } from "./random-portfolios.ts";
 import { ReferencePortfolio } from "./reference-engine.ts";
+import { type RandomPortfolio, randomPortfolio } from "./testing/random-portfolios.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 

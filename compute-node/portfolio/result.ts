@@ -7,15 +7,15 @@ import {
   type PortfolioContribution,
   type PortfolioResult,
 } from "../../protocol/portfolio-result.ts";
-import { barStatistics } from "../backtest/bar-statistics.ts";
-import { compareToBenchmark } from "../backtest/benchmark.ts";
-import type { Excursions } from "../backtest/excursions.ts";
-import { prepareMarket } from "../backtest/market.ts";
-import { chartSeries, listOf, monthlyReturns } from "../backtest/series.ts";
-import { tradeSides } from "../backtest/side-statistics.ts";
-import { computeStatistics, statisticOf } from "../backtest/statistics.ts";
-import { TradeLog } from "../backtest/trade-log.ts";
-import { undefinedFigures } from "../backtest/undefined-statistics.ts";
+import { prepareMarket } from "../backtest/engine/market.ts";
+import { TradeLog } from "../backtest/engine/trade-log.ts";
+import { barStatistics } from "../backtest/statistics/bar-statistics.ts";
+import { compareToBenchmark } from "../backtest/statistics/benchmark.ts";
+import type { Excursions } from "../backtest/statistics/excursions.ts";
+import { chartSeries, listOf, monthlyReturns } from "../backtest/statistics/series.ts";
+import { tradeSides } from "../backtest/statistics/side-statistics.ts";
+import { computeStatistics, statisticOf } from "../backtest/statistics/statistics.ts";
+import { undefinedFigures } from "../backtest/statistics/undefined-statistics.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { portfolioExcursions } from "./excursions.ts";
 import type { PortfolioCounts, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";

@@ -35,6 +35,8 @@ function walkOf({ seed, rows, tick, gaps, scale }: Walk): BarColumns {
   };
   let price = 1000;
   for (let bar = 0; bar < rows; bar++) {
+    // Now and then prices are of another magnitude from one bar to the next.
+    if (random() < 0.0005) price = [1000, 1_000_000, 20][bar % 3];
     if (random() < 0.7) price += Math.floor(random() * 5) - 2;
     const hole = gaps && random() < 0.002;
     bars.close[bar] = hole ? [Number.NaN, Infinity, -Infinity][bar % 3] : price * tick * scale;

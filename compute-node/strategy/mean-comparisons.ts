@@ -1,10 +1,11 @@
 /**
  * @file Comparisons of moving averages, decided without computing the averages where the answer is clear.
  *
- * `sma` is right to about one unit in the last place, which costs some thirty operations a bar. A rule only asks which
+ * `sma` is right to about half a unit in the last place, which costs some twenty operations a bar. A rule only asks which
  * of two averages is higher. So the loop keeps plain running sums, with a bound on their error, and compares those; where
  * the difference is within the bound (a tie, a gap, anything undefined) it asks the real columns, which are computed on
- * the first such bar. The answers are therefore those of the real columns, bit for bit. Such filters come from exact
+ * the first such bar. The bound of a block is guessed from the window before it, and the block done again should its
+ * values turn out to be larger than that. The answers are therefore those of the real columns, bit for bit. Such filters come from exact
  * geometry (Shewchuk, Adaptive Precision Floating-Point Arithmetic, 1997, section 4).
  */
 import type { LoopInputs } from "./generated-loop.ts";
@@ -22,9 +23,10 @@ export interface FilteredInputs extends LoopInputs {
   readonly periods: readonly number[];
   /** The real column; computed when it is first asked for. */
   readonly exact: (column: ColumnId) => Float64Array;
-  /** See `errorBound`. */
+  readonly guessedBound: typeof guessedBound;
   readonly errorBound: typeof errorBound;
   readonly windowSum: typeof windowSum;
+  readonly windowSquares: typeof windowSquares;
   readonly words: typeof wordsOf;
 }
 
@@ -92,12 +94,19 @@ function sourceOf(codes: readonly string[], means: readonly DeferredMean[]): str
     ...outputs.map((k) => `const o${k} = outputs[${k}], q${k} = inputs.words(o${k});`),
     "const rows = inputs.rows | 0;",
     "let i = start | 0;",
-    "while (i < rows) {",
-    `const end = Math.min((i & ${-BLOCK_BARS}) + ${BLOCK_BARS}, rows) | 0;`,
     ...sources.map((id) => {
-      const longest = means.filter(({ source }) => source === id).map(({ column }) => `w${column}`);
-      return `const e${id} = inputs.errorBound(c${id}, Math.max(${longest.join(", ")}), i, end);`;
+      const periods = means.filter(({ source }) => source === id).map(({ column }) => `w${column}`);
+      return `const l${id} = Math.max(${periods.join(", ")});`;
     }),
+    "while (i < rows) {",
+    `const begin = i, end = Math.min((i & ${-BLOCK_BARS}) + ${BLOCK_BARS}, rows) | 0;`,
+    ...sources.flatMap((id) => [
+      `const y${id} = inputs.windowSquares(c${id}, begin - l${id}, begin);`,
+      `let e${id} = inputs.guessedBound(y${id}, l${id}, end - begin);`,
+    ]),
+    "for (;;) {",
+    "i = begin;",
+    ...sources.map((id) => `let z${id} = y${id};`),
     ...writer.bounds(),
     ...means.flatMap(({ column, source }) => [
       `let s${column} = inputs.windowSum(c${source}, i - w${column}, i), m${column} = s${column} * k${column};`,
@@ -116,14 +125,19 @@ function sourceOf(codes: readonly string[], means: readonly DeferredMean[]): str
             ),
           ),
           ...writer.endSteady(),
-          ...writer.advance("_3", 4),
+          ...writer.advance(["_0", "_1", "_2", "_3"]),
           "}",
           "if (i === end) break;",
         ]
       : []),
     ...scalar.lines,
     ...outputs.map((k) => `o${k}[i] = ${scalar.values[k]} ? 1 : 0;`),
-    ...writer.advance("", 1),
+    ...writer.advance([""]),
+    "}",
+    ...sources.map((id) => `const f${id} = inputs.errorBound(z${id}, l${id});`),
+    // A bound that is not a number has asked everywhere.
+    `if (${sources.map((id) => `(f${id} <= e${id} || e${id} !== e${id})`).join(" && ")}) break;`,
+    ...sources.map((id) => `e${id} = f${id};`),
     "}",
     "}",
   ].join("\n");
@@ -143,6 +157,7 @@ class LoopWriter {
   private readonly codes: readonly string[];
   private readonly means: readonly DeferredMean[];
   private readonly sourceOf: ReadonlyMap<ColumnId, ColumnId>;
+  private readonly sources: readonly ColumnId[];
   private readonly comparison: RegExp;
   private readonly pairs = new Map<string, string>();
 
@@ -150,6 +165,7 @@ class LoopWriter {
     this.codes = codes;
     this.means = means;
     this.sourceOf = new Map(means.map(({ column, source }) => [column, source]));
+    this.sources = [...new Set(this.sourceOf.values())];
     this.comparison = comparisonsOf(new Set(this.sourceOf.keys()));
   }
 
@@ -160,20 +176,27 @@ class LoopWriter {
     const sums = this.means.flatMap(({ column, source }) => {
       const place = ahead === 0 ? "" : ` + ${ahead}`;
       const last = ahead === 0 ? `s${column}` : `s${column}${before}n`;
-      return [`const s${column}${suffix}n = ${last} + (c${source}[i${place}] - c${source}[a${column}${place}]);`];
+      return [`const s${column}${suffix}n = ${last} + (v${source}${suffix} - c${source}[a${column}${place}]);`];
     });
+    const entering = this.sources.map((id) => `const v${id}${suffix} = c${id}[i${ahead === 0 ? "" : ` + ${ahead}`}];`);
     const averages = this.means.map(({ column }) => `const m${column}${suffix}n = s${column}${suffix}n * k${column};`);
     const named = [...differences].map(([name, code]) => `const ${name} = ${shifted(code, ahead)};`);
-    return { lines: [...sums, ...averages, ...named], values };
+    return { lines: [...entering, ...sums, ...averages, ...named], values };
   }
 
-  /** What carries over to the next bars. */
-  advance(suffix: string, bars: number): string[] {
+  /** What carries over to the next bars, after those of `suffixes`. */
+  advance(suffixes: readonly string[]): string[] {
+    const suffix = suffixes.at(-1);
+    const bars = suffixes.length;
+    const squares = this.sources.map(
+      // In pairs, so that one addition a step waits for the one before.
+      (id) => `z${id} += ${sumOfPairs(suffixes.map((each) => `v${id}${each} * v${id}${each}`))};`,
+    );
     const carried = this.means.map(
       ({ column }) =>
         `s${column} = s${column}${suffix}n; m${column} = m${column}${suffix}n; a${column} = (a${column} + ${bars}) | 0;`,
     );
-    return [...carried, `i = (i + ${bars}) | 0;`];
+    return [...squares, ...carried, `i = (i + ${bars}) | 0;`];
   }
 
   /** Error bounds of the pairs that were compared. */
@@ -260,26 +283,34 @@ function filtered(difference: string, bound: string, operator: string, exact: st
     : `(${below} || (!(${above}) && ${exact}))`;
 }
 
+function sumOfPairs(terms: readonly string[]): string {
+  if (terms.length === 1) return terms[0];
+  const half = terms.length >> 1;
+  return `(${sumOfPairs(terms.slice(0, half))} + ${sumOfPairs(terms.slice(half))})`;
+}
+
 /**
- * How far the mean of a plain running sum over [from, end), begun afresh at `from`, can be from the exact one, with room
+ * How far the mean of a plain running sum over a block, begun afresh at its first bar, can be from the exact one, with room
  * to spare for the real column's own last place. With M the largest magnitude seen, a step rounds twice, by at most
  * u·(2M) and u·period·M (u = 2⁻⁵³), the fresh sum by period²·u·M, and all of it is divided by the period. M is bounded by
- * the root of the sum of squares. NaN and infinite values make the bound, or the sums, undefined: the filter then asks.
+ * the root of the sum of squares, of the block and of the window before it. NaN and infinite values make the bound, or the
+ * sums, undefined: the filter then asks.
  */
-function errorBound(values: Float64Array, period: number, from: number, end: number): number {
-  const begin = from - period;
-  const whole = end - ((end - begin) & 3);
-  let [a, b, c, d] = [0, 0, 0, 0];
-  for (let index = begin; index < whole; index += 4) {
-    a += values[index] * values[index];
-    b += values[index + 1] * values[index + 1];
-    c += values[index + 2] * values[index + 2];
-    d += values[index + 3] * values[index + 3];
-  }
-  for (let index = whole; index < end; index++) a += values[index] * values[index];
-  const squares = a + b + c + d;
+function errorBound(squares: number, period: number): number {
   if (!(squares > SMALLEST_SQUARES)) return Number.NaN;
   return (4 * BLOCK_BARS + 2 * period + 64) * 2 ** -53 * Math.sqrt(squares);
+}
+
+/** The bound of a block of `bars` whose values are at most twice those of the window before it. */
+function guessedBound(squares: number, period: number, bars: number): number {
+  return errorBound(4 * squares * (1 + bars / period), period);
+}
+
+/** The sum of the squares of [from, to). */
+function windowSquares(values: Float64Array, from: number, to: number): number {
+  let squares = 0;
+  for (let index = from; index < to; index++) squares += values[index] * values[index];
+  return squares;
 }
 
 /** The plain sum of [from, to). */
@@ -300,5 +331,6 @@ export function filteredInputs(
   means: readonly DeferredMean[],
   exact: (column: ColumnId) => Float64Array,
 ): FilteredInputs {
-  return { ...inputs, periods: means.map(({ period }) => period), exact, errorBound, windowSum, words: wordsOf };
+  const helpers = { guessedBound, errorBound, windowSum, windowSquares, words: wordsOf };
+  return { ...inputs, periods: means.map(({ period }) => period), exact, ...helpers };
 }

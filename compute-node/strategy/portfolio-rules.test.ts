@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { randomBars } from "../backtest/random-cases.ts";
+import { randomBars } from "../backtest/testing/random-cases.ts";
 import { compileRules } from "./compile-rules.ts";
 import { parseRuleStrategyFile } from "./strategy-file.ts";
 import { validateStrategy } from "./validate-strategy.ts";

@@ -3,7 +3,7 @@ import { Problem } from "../../protocol/problem.ts";
 import { loadSample } from "../market-data/index.ts";
 import { NO_SOFTWARE_ADAPTER, useSoftwareAdapter } from "../training/gpu/testing/software-adapter.ts";
 import { cpuBackend, type TrainingBackend } from "../training/index.ts";
-import { exampleMember } from "../training/testing.ts";
+import { exampleMember } from "../training/testing/networks.ts";
 import { openBackend, withFallback } from "./backend.ts";
 import { executeTraining } from "./execute.ts";
 import { smallSpec } from "./testing/small-spec.ts";

@@ -6,7 +6,7 @@ import type { Labels, LossSpec, Member, NetworkSpec, OptimiserSpec, TrainingSess
 import { momentCount, parameterLayout } from "./network.ts";
 import { ReferenceSession } from "./reference/backend.ts";
 import { nextRate, startSchedule } from "./schedule.ts";
-import { ADAM, OPTIONS } from "./testing.ts";
+import { ADAM, OPTIONS } from "./testing/networks.ts";
 
 interface Run {
   readonly losses: number[];

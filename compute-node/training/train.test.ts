@@ -4,7 +4,7 @@ import { Problem } from "../../protocol/problem.ts";
 import { decodeCheckpoint } from "./checkpoint.ts";
 import { cpuBackend } from "./cpu/backend.ts";
 import type { Member, MlpSpec, TrainingOptions } from "./network.ts";
-import { exampleMember } from "./testing.ts";
+import { exampleMember } from "./testing/networks.ts";
 import { TrainingRun } from "./train.ts";
 import { trainAll, trainPopulation } from "./turns.ts";
 

@@ -4,7 +4,7 @@ import { Problem } from "../../protocol/problem.ts";
 import { cpuBackend } from "./cpu/backend.ts";
 import { openThreadedBackend, type ThreadedBackend } from "./cpu/threaded-backend.ts";
 import type { Member, NetworkSpec, TrainingBackend } from "./network.ts";
-import { exampleMember } from "./testing.ts";
+import { exampleMember } from "./testing/networks.ts";
 import { TrainingRun } from "./train.ts";
 import { TrainingTurns } from "./turns.ts";
 

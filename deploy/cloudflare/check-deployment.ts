@@ -3,7 +3,7 @@
  * refused is said by a registry, so its code starts and it can read its storage.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeAdminToken } from "../../cli/admin-token.ts";
+import { makeAdminToken } from "../../client/admin-token.ts";
 import { API_PREFIX } from "../../protocol/index.ts";
 
 export interface CheckOptions {

@@ -6,9 +6,9 @@
  *   node deploy/cloudflare/preview.ts delete pr-7
  */
 import { parseArgs } from "node:util";
-import { hashToken, makeAdminToken } from "../../cli/admin-token.ts";
-import { problemText } from "../../cli/problem-text.ts";
 import { softwareVersion } from "../../cli/software-version.ts";
+import { problemText } from "../../cli/terminal/problem-text.ts";
+import { hashToken, makeAdminToken } from "../../client/admin-token.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { faultOfDeployment } from "./check-deployment.ts";
 import { bucketName, ensureBucket, reasonIn, requireWrangler, withSecretsFile, wrangler } from "./wrangler.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { probePort } from "../../cli/free-port.ts";
+import { probePort } from "../../cli/local/free-port.ts";
 import { contextFilter, parseDockerfile, wholeStage } from "../testing/dockerfile.ts";
 import { findProgram } from "../testing/stand-ins.ts";
 
@@ -216,7 +216,7 @@ describe("what the containers run", () => {
       KTRDR_REGISTRY_CONFIG: "",
       KTRDR_TOKEN: "",
     };
-    start(["deploy/self-host/start-control-plane.ts"], plane);
+    start(["control-plane/start-control-plane.ts"], plane);
     await becomesHealthy(plane);
     await expect.poll(() => existsSync(scrape)).toBe(true);
     const scraped = await fetch(`http://127.0.0.1:${port}/api/v1/metrics/prometheus`, {

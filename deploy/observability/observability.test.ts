@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { NodeMetrics } from "../../compute-node/agent/node-metrics.ts";
+import { machineMetrics } from "../../control-plane/machine-metrics.ts";
 import { prometheusText } from "../../src/prometheus.ts";
 import { promtool, WITHOUT_PROMTOOL } from "../../test/support/promtool.ts";
 import { sampleMetrics } from "../../test/support/sample-metrics.ts";
-import { machineMetrics } from "../self-host/machine-metrics.ts";
 
 const FOLDER = import.meta.dirname;
 const FILES = ["alerts.yml", "alerts.test.yml", "grafana-dashboard.json"];

@@ -1,6 +1,6 @@
 /** The tarball that npm installs: the same bytes for the same files. */
 import { gzipSync } from "node:zlib";
-import { TAR_END, tarHeader, tarPadding } from "../self-host/tar.ts";
+import { TAR_END, tarHeader, tarPadding } from "../../control-plane/tar.ts";
 
 /** By path below the package's folder, with slashes. */
 export type Files = ReadonlyMap<string, Uint8Array>;

@@ -13,8 +13,8 @@ import { stripTypeScriptTypes } from "node:module";
 import { basename, join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { bundleControlPlane } from "../../control-plane/bundle.ts";
 import type { Lock } from "../packages-for.ts";
-import { bundleControlPlane } from "../self-host/bundle.ts";
 import { type Files, packArchive } from "./archive.ts";
 import { faultsOf } from "./check.ts";
 import { dataFiles, moduleGraph } from "./contents.ts";
@@ -70,8 +70,8 @@ export async function packageFiles(): Promise<Files> {
     ...dataFiles(ROOT),
     ...emitted,
     ...strategyDeclarations(ROOT),
-    ["deploy/self-host/worker.js", Buffer.from(worker)],
-    ["deploy/self-host/worker-licences.txt", Buffer.from(licencesOf(worker))],
+    ["control-plane/worker.js", Buffer.from(worker)],
+    ["control-plane/worker-licences.txt", Buffer.from(licencesOf(worker))],
     ["package.json", json(manifest)],
     ["npm-shrinkwrap.json", json(shrinkwrap(manifest, lock))],
     ["deploy/packages-lock.json", json(wholeLock(manifest, lock))],

@@ -8,18 +8,19 @@ import { openedFiles } from "./specifiers.ts";
 export const PROGRAMS: readonly string[] = [
   "cli/ktrdr.js",
   "compute-node/main.ts",
-  "compute-node/backtest/script-api.ts",
-  "deploy/self-host/serve.ts",
-  "deploy/self-host/start-control-plane.ts",
+  "compute-node/backtest/script/api.ts",
+  "control-plane/serve.ts",
+  "control-plane/start-control-plane.ts",
   "deploy/docker/check-health.ts",
   "deploy/packages-for.ts",
+  "deploy/self-host/start-control-plane.ts",
 ];
 
 /** Files and folders that are read or run as they are. */
 const DATA: readonly string[] = [
   "README.md",
   "cli/report/page",
-  "compute-node/script/sandbox-prelude.js",
+  "compute-node/sandbox/sandbox-prelude.js",
   "compute-node/training/kernels/build",
   "deploy/config",
   "deploy/scripts/common.sh",

@@ -7,13 +7,13 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { withJavaScriptNames } from "./specifiers.ts";
 
-const SOURCE = "compute-node/backtest/script-api.ts";
+const SOURCE = "compute-node/backtest/script/api.ts";
 const OPTIONS = [
   ...["--ignoreConfig", "--declaration", "--emitDeclarationOnly", "--allowImportingTsExtensions", "--strict"],
   ...["--module", "nodenext", "--target", "es2024", "--lib", "es2024", "--types", ""],
 ];
 
-/** `script-api.d.ts` and the declarations that it imports, by path relative to the root. Throws what the compiler says. */
+/** `backtest/script/api.d.ts` and the declarations that it imports, by path relative to the root. Throws what the compiler says. */
 export function strategyDeclarations(root: string): Map<string, Uint8Array> {
   const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-declarations-"));

@@ -32,8 +32,8 @@ export function packageManifest(checkout: CheckoutManifest): PackageManifest {
     ...{ type, bin },
     exports: {
       "./strategy": {
-        types: "./compute-node/backtest/script-api.d.ts",
-        default: "./compute-node/backtest/script-api.js",
+        types: "./compute-node/backtest/script/api.d.ts",
+        default: "./compute-node/backtest/script/api.js",
       },
       "./package.json": "./package.json",
     },

@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { transform } from "esbuild";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { readTar } from "../self-host/tar.ts";
+import { readTar } from "../../control-plane/tar.ts";
 import { type Files, packArchive } from "./archive.ts";
 import { packageFiles } from "./build.ts";
 import { faultsOf } from "./check.ts";
@@ -42,19 +42,19 @@ describe("the package", () => {
     expect([...files.keys()]).toEqual(
       expect.arrayContaining([
         ...["compute-node/training/kernels/build/exact.wasm", "compute-node/training/kernels/build/fast.wasm"],
-        ...["compute-node/script/sandbox-prelude.js", "cli/report/page/page.css", "cli/report/page/main.js"],
-        ...["deploy/systemd/ktrdr-worker@.service", "deploy/config/workers.prod.yaml", "deploy/self-host/worker.js"],
+        ...["compute-node/sandbox/sandbox-prelude.js", "cli/report/page/page.css", "cli/report/page/main.js"],
+        ...["deploy/systemd/ktrdr-worker@.service", "deploy/config/workers.prod.yaml", "control-plane/worker.js"],
         ...["examples/strategies/sma-cross.ts", "schemas/strategy-v3.schema.json", "README.md"],
       ]),
     );
-    expect(textOf("deploy/self-host/worker.js")).toMatch(/export \{[^}]*\bWorkerRegistry\b/);
-    expect(textOf("deploy/self-host/worker-licences.txt")).toMatch(/^hono\n\nMIT License[\s\S]+^zod\n\nMIT License/m);
+    expect(textOf("control-plane/worker.js")).toMatch(/export \{[^}]*\bWorkerRegistry\b/);
+    expect(textOf("control-plane/worker-licences.txt")).toMatch(/^hono\n\nMIT License[\s\S]+^zod\n\nMIT License/m);
     expect(textOf("deploy/systemd/ktrdr-worker@.service")).toContain("/compute-node/main.js --config");
   });
 
   it("has neither tests nor what only they use", () => {
     const odd = [...files.keys()].filter((path) =>
-      /\.test\.|\/testing\/|\/golden\/|reference-engine|assembly\//.test(path),
+      /\.test\.|\/testing\/|\/golden\/|\/reference\/|assembly\//.test(path),
     );
     expect(odd).toEqual([]);
   });

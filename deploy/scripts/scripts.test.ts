@@ -50,7 +50,7 @@ function release(version: string, program = ""): { file: string; sha256: string 
     "package.json": '{ "type": "module" }',
     "deploy/packages-for.js": "",
     "compute-node/main.js": program,
-    "deploy/self-host/start-control-plane.js": "",
+    "control-plane/start-control-plane.js": "",
   };
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(tree, "package", path)), { recursive: true });
@@ -523,7 +523,7 @@ describe("the packages of each role", () => {
 
   it.each([
     ["worker", ["compute-node", "protocol"]],
-    ["control-plane", ["src", "durable-objects", "protocol", "deploy/self-host"]],
+    ["control-plane", ["src", "durable-objects", "protocol", "client", "control-plane"]],
   ])("of %s are all that its code imports", (role, folders) => {
     const imported = new Set<string>();
     for (const each of folders) {

@@ -64,10 +64,13 @@ case "$type" in
   *) fail "\"$type\" is no worker type" "Use --type backtesting, cpu_training, gpu_host or control_plane." ;;
 esac
 if [[ $role == control-plane ]]; then
-  unit=ktrdr-control-plane sign='"status"' program=deploy/self-host/start-control-plane.js
+  unit=ktrdr-control-plane sign='"status"' program=control-plane/start-control-plane.js
+  # Where releases up to 0.1.0 have it.
+  former_program=deploy/self-host/start-control-plane.js
   asked_port=$(sed -n 's/^KTRDR_PORT=\([0-9]*\)$/\1/p' "$etc/control-plane.env" 2> /dev/null || true)
 else
   unit=ktrdr-worker@$type sign='"connected":true' program=compute-node/main.js
+  former_program=$program
   asked_port=$(sed -n 's/^health_port: *\([0-9]*\)$/\1/p' "$etc/$type.yaml" 2> /dev/null || true)
 fi
 port=${asked_port:-$port}
@@ -118,7 +121,7 @@ unpack() {
   local partial=$opt/releases/$release.partial
   rm -rf "$partial"
   mkdir -p "$partial"
-  if ! tar -xzf "$archive" -C "$partial" --strip-components=1 --no-same-owner package 2> /dev/null || [[ ! -f "$partial/$program" ]]; then
+  if ! tar -xzf "$archive" -C "$partial" --strip-components=1 --no-same-owner package 2> /dev/null || [[ ! -f "$partial/$program" && ! -f "$partial/$former_program" ]]; then
     rm -rf "$partial"
     fail "$archive is no package of ktrdr" "build-release.sh makes them, and npm pack ktrdr."
   fi

@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { executeBacktest } from "../../compute-node/backtest/index.ts";
 import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";
 import { parseStrategyFile } from "../../compute-node/strategy/index.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed } from "vitest";
 import { runCommand } from "../../cli/program.ts";
-import { tableText } from "../../cli/table.ts";
+import { tableText } from "../../cli/terminal/table.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
 import { MarketDataStore } from "../../compute-node/market-data/index.ts";
 import { until } from "../support/fleet.ts";
@@ -34,7 +34,7 @@ const mayRunAgain = new Set<string>();
 
 /** Breaks a release so that it installs well and does not come up. */
 function breakPrograms(tree: string): void {
-  for (const program of ["compute-node/main.js", "deploy/self-host/serve.js"]) {
+  for (const program of ["compute-node/main.js", "control-plane/serve.js"]) {
     const file = join(tree, program);
     const helpful = 'if (process.argv.includes("--help")) process.exit(0);\nprocess.exit(1);\n';
     writeFileSync(file, helpful);

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { runCommand } from "../../cli/program.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
 import { uploadArtefact } from "../../compute-node/agent/upload.ts";

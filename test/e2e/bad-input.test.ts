@@ -5,8 +5,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
-import { probePort } from "../../cli/free-port.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
+import { probePort } from "../../cli/local/free-port.ts";
 import { Fleet } from "../support/fleet.ts";
 
 const STRATEGY = "examples/strategies/sma-cross.yaml";

@@ -7,10 +7,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { hashToken } from "../../cli/admin-token.ts";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { softwareVersion } from "../../cli/software-version.ts";
-import { type FakeAnswer, type FakeControlPlane, fakeControlPlane } from "../../cli/testing/fake-control-plane.ts";
+import { hashToken } from "../../client/admin-token.ts";
+import { type FakeAnswer, type FakeControlPlane, fakeControlPlane } from "../../client/testing/fake-control-plane.ts";
 import { type FakeCloudflare, fakeCloudflare, type UploadedMetadata } from "../../deploy/testing/fake-cloudflare.ts";
 
 let home: string;

@@ -2,7 +2,7 @@
 import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { runCommand } from "../../cli/program.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
 import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";

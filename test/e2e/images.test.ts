@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { createClient } from "../../cli/client.ts";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
-import { probePort } from "../../cli/free-port.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
+import { probePort } from "../../cli/local/free-port.ts";
 import { runCommand } from "../../cli/program.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
+import { createClient } from "../../client/client.ts";
 import { baseTree, ImageBuilder, lackForTrees } from "../../deploy/testing/image-tree.ts";
 import { until } from "../support/fleet.ts";
 

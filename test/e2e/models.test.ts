@@ -2,9 +2,9 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { runCommand } from "../../cli/program.ts";
-import { loadAnyStrategy } from "../../cli/strategy-source.ts";
+import { loadAnyStrategy } from "../../cli/strategy/strategy-source.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
 import { decodeModel, exportOnnx, modelOfImport } from "../../compute-node/models/index.ts";
 import { resolveV3 } from "../../compute-node/strategy/index.ts";

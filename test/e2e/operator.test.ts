@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { runCommand } from "../../cli/program.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
 import { executeBacktest } from "../../compute-node/backtest/index.ts";

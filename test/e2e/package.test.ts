@@ -16,9 +16,9 @@ import {
 import { join } from "node:path";
 import process from "node:process";
 import { afterAll, describe, expect, it } from "vitest";
-import { startChild } from "../../cli/child-process.ts";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
-import { probePort } from "../../cli/free-port.ts";
+import { startChild } from "../../cli/local/child-process.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
+import { probePort } from "../../cli/local/free-port.ts";
 import { runCommand } from "../../cli/program.ts";
 import { softwareVersion } from "../../cli/software-version.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
@@ -266,7 +266,7 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
       const service = await startChild({
         name: "the service",
         command: process.execPath,
-        arguments: [join(root, "deploy", "self-host", "start-control-plane.js")],
+        arguments: [join(root, "control-plane", "start-control-plane.js")],
         environment: { ...environment(), KTRDR_HOME: home, KTRDR_PORT: port },
         workingFolder: folder,
         logFile: join(folder, "service.log"),

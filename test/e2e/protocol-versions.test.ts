@@ -6,7 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { EXIT_TOO_OLD } from "../../compute-node/agent/index.ts";
 import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";
 import { parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, describe, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
-import { probePort } from "../../cli/free-port.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
+import { probePort } from "../../cli/local/free-port.ts";
 import { killGroup, until } from "../support/fleet.ts";
 
 const run = promisify(execFile);

@@ -8,7 +8,7 @@ import { mkdtempSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { findProgram, type StandIns, standIns } from "../../deploy/testing/stand-ins.ts";
 import { submitRequest } from "../../protocol/index.ts";
 import { Fleet, until } from "../support/fleet.ts";

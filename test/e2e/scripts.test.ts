@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
-import { homePaths } from "../../cli/home.ts";
-import { startLocalSystem } from "../../cli/local-system.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
+import { startLocalSystem } from "../../cli/local/local-system.ts";
 import { runCommand } from "../../cli/program.ts";
-import { loadRunnable } from "../../cli/strategy-source.ts";
+import { loadRunnable } from "../../cli/strategy/strategy-source.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
+import { homePaths } from "../../client/home.ts";
 import { executeBacktest } from "../../compute-node/backtest/index.ts";
 import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";
 import {

@@ -1,9 +1,9 @@
 /** Jobs submitted one by one over a held line, while that line is cut again and again: the self-hosted plane and two nodes. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createClient } from "../../cli/client.ts";
-import type { SubmissionLine } from "../../cli/submission-line.ts";
-import { openSubmissionSocket, type SocketEnd } from "../../cli/submission-socket.ts";
+import { createClient } from "../../client/client.ts";
+import type { SubmissionLine } from "../../client/submission-line.ts";
+import { openSubmissionSocket, type SocketEnd } from "../../client/submission-socket.ts";
 import { CLOSE_CODES } from "../../protocol/index.ts";
 import { CuttableLine } from "../chaos/cuttable-line.ts";
 import { Fleet, until } from "../support/fleet.ts";

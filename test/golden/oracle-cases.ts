@@ -3,9 +3,9 @@
  * runs and compares them: the strategy from YAML, through the strategy compiler, the engine and its statistics.
  */
 import { readFileSync } from "node:fs";
-import { runBacktest } from "../../compute-node/backtest/engine.ts";
-import { computeStatistics } from "../../compute-node/backtest/statistics.ts";
-import { tradeRecords } from "../../compute-node/backtest/trade-log.ts";
+import { runBacktest } from "../../compute-node/backtest/engine/engine.ts";
+import { tradeRecords } from "../../compute-node/backtest/engine/trade-log.ts";
+import { computeStatistics } from "../../compute-node/backtest/statistics/statistics.ts";
 import type { BarColumns } from "../../compute-node/market-data/bars.ts";
 import { compileRules, parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
 import { type BacktestSettings, type BacktestStatistics, backtestSettings } from "../../protocol/index.ts";

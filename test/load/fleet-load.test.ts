@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";
 import { parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
 import { type Operation, type SubmitRequest, submitRequest } from "../../protocol/index.ts";

@@ -6,13 +6,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { hashToken, makeAdminToken } from "../../cli/admin-token.ts";
-import { type RunningChild, startChild } from "../../cli/child-process.ts";
-import { type Client, createClient } from "../../cli/client.ts";
-import { PROJECT_FOLDER, type RunningControlPlane, startControlPlane } from "../../cli/control-plane.ts";
-import { writeCredentials } from "../../cli/credentials.ts";
-import { probePort } from "../../cli/free-port.ts";
-import { type HomePaths, homePaths } from "../../cli/home.ts";
+import { type RunningChild, startChild } from "../../cli/local/child-process.ts";
+import { PROJECT_FOLDER, type RunningControlPlane, startControlPlane } from "../../cli/local/control-plane.ts";
+import { probePort } from "../../cli/local/free-port.ts";
+import { hashToken, makeAdminToken } from "../../client/admin-token.ts";
+import { type Client, createClient } from "../../client/client.ts";
+import { writeCredentials } from "../../client/credentials.ts";
+import { type HomePaths, homePaths } from "../../client/home.ts";
 
 export interface FleetOptions {
   /** `wrangler dev` instead of the self-hosted server. */

@@ -4,7 +4,7 @@ import { lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { npmConnection, npmSettings } from "./npm-connection.ts";
 
 const NPM_LIMIT_MS = 120_000;

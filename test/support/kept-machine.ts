@@ -5,8 +5,8 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
-import { probePort } from "../../cli/free-port.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
+import { probePort } from "../../cli/local/free-port.ts";
 import type { StandIns } from "../../deploy/testing/stand-ins.ts";
 import type { Release } from "./releases.ts";
 

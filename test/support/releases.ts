@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 
 export interface Release {
   /** The tarball; its SHA-256 is beside it, in a file with `.sha256` at the end. */
@@ -41,7 +41,7 @@ export class Releases {
       if (document.packages !== undefined) document.packages[""].version = version;
       writeFileSync(join(tree, name), JSON.stringify(document));
     }
-    const worker = join(tree, "deploy/self-host/worker.js");
+    const worker = join(tree, "control-plane/worker.js");
     writeFileSync(worker, readFileSync(worker, "utf8").replaceAll(`"${this.#version}"`, `"${version}"`));
     change(tree);
     const path = join(this.#folder, `ktrdr-${version}.tgz`);

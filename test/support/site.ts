@@ -2,9 +2,9 @@
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type Client, createClient } from "../../cli/client.ts";
-import { PROJECT_FOLDER } from "../../cli/control-plane.ts";
-import { probePort } from "../../cli/free-port.ts";
+import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
+import { probePort } from "../../cli/local/free-port.ts";
+import { type Client, createClient } from "../../client/client.ts";
 import { standIns } from "../../deploy/testing/stand-ins.ts";
 import type { Worker } from "../../protocol/index.ts";
 import { until } from "./fleet.ts";

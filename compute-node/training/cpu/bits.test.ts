@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import type { NetworkSpec } from "../network.ts";
-import { exampleMember } from "../testing.ts";
+import { exampleMember } from "../testing/networks.ts";
 import { TrainingRun } from "../train.ts";
 import { trainAll } from "../turns.ts";
 import { cpuBackend } from "./backend.ts";

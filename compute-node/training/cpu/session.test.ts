@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ACTIVATIONS, type LossSpec, type Member, type NetworkSpec, type OptimiserSpec } from "../network.ts";
 import { ReferenceSession } from "../reference/backend.ts";
-import { ADAM, exampleMember, uniform } from "../testing.ts";
+import { ADAM, exampleMember, uniform } from "../testing/networks.ts";
 import { CpuSession } from "./session.ts";
 
 const width = fc.integer({ min: 1, max: 20 });

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Member, NetworkSpec, OptimiserSpec } from "../network.ts";
-import { ADAM, exampleMember } from "../testing.ts";
+import { ADAM, exampleMember } from "../testing/networks.ts";
 import { TrainingRun } from "../train.ts";
 import { TrainingTurns, trainAll } from "../turns.ts";
 import { cpuBackend } from "./backend.ts";

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Member, NetworkSpec } from "../network.ts";
-import { exampleMember } from "../testing.ts";
+import { exampleMember } from "../testing/networks.ts";
 import { TrainingRun } from "../train.ts";
 import { trainAll } from "../turns.ts";
 import { cpuBackend } from "./backend.ts";

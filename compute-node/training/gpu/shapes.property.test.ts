@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LossSpec, MlpSpec, NetworkSpec, RecurrentSpec } from "../network.ts";
 import { ReferenceSession } from "../reference/backend.ts";
-import { exampleMember } from "../testing.ts";
+import { exampleMember } from "../testing/networks.ts";
 import { findAdapter } from "./adapter.ts";
 import { backendOf } from "./backend.ts";
 import { GpuDevice } from "./device.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Problem } from "../../../protocol/problem.ts";
 import { CpuSession } from "../cpu/session.ts";
 import { ACTIVATIONS, type Activation } from "../network.ts";
-import { exampleMember } from "../testing.ts";
+import { exampleMember } from "../testing/networks.ts";
 import { Arena, createKernels, type KernelMode } from "./kernels.ts";
 
 function problemOf(work: () => void): Problem {

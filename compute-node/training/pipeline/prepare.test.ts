@@ -5,7 +5,7 @@ import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import { allocateBars, type BarColumns, barsBetween } from "../../market-data/bars.ts";
 import { computeFeatures, parseStrategyFile } from "../../strategy/index.ts";
 import { type Finding, labelBars, type PreparedTraining, prepareTraining, requirePreflight } from "./index.ts";
-import { walkBars } from "./labels/testing-series.ts";
+import { walkBars } from "./labels/testing/series.ts";
 
 const STRATEGY = `name: test
 training_data:

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LossSpec, Member, NetworkSpec } from "../network.ts";
-import { exampleMember, uniform } from "../testing.ts";
+import { exampleMember, uniform } from "../testing/networks.ts";
 import { ReferenceSession } from "./backend.ts";
 
 const WEIGHTS = [0.5, 1.5, 1];

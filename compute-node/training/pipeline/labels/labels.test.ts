@@ -9,7 +9,7 @@ import { FirstCrossing } from "./first-crossing.ts";
 import { LABEL_SOURCES, type LabelConfig, labelConfig, labelConfigOf } from "./label-config.ts";
 import { type Labels, labelBars } from "./labels.ts";
 import { labelRegime, regimeThresholds } from "./regime.ts";
-import { sineBars, walkBars } from "./testing-series.ts";
+import { sineBars, walkBars } from "./testing/series.ts";
 import { zigzagExtremes } from "./zigzag.ts";
 
 const config = <Source extends LabelConfig["source"]>(source: Source, fields: object = {}) =>

@@ -1,0 +1,145 @@
+/** What `ktrdr backtest` does with several symbols, or with corporate actions: one account for all. */
+import { readFile, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { checkedInput } from "../../../client/checked-input.ts";
+import type { Client } from "../../../client/client.ts";
+import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
+import {
+  decodePortfolioResult,
+  executePortfolio,
+  parseCorporateActions,
+} from "../../../compute-node/portfolio/index.ts";
+import {
+  type CorporateAction,
+  datasetsOf,
+  type PortfolioSpec,
+  portfolioResult,
+  portfolioSpec,
+  type RuleStrategy,
+  type ScriptSource,
+  wire,
+} from "../../../protocol/index.ts";
+import { Problem } from "../../../protocol/problem.ts";
+import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
+import type { Context } from "../../terminal/context.ts";
+import { durationText } from "../../terminal/duration.ts";
+import { barText } from "../../terminal/progress.ts";
+import { reportPath, writeReport } from "./backtest-output.ts";
+import { dataRequestOf, settingsOf } from "./backtest-request.ts";
+import type { RefuseUsage } from "./backtest-run.ts";
+import type { BacktestOptions } from "./command.ts";
+
+export interface PortfolioCommand {
+  readonly context: Context;
+  /** Null for a run in this process. */
+  readonly client: Client | null;
+  readonly strategy: RuleStrategy | ScriptSource;
+  readonly options: BacktestOptions;
+  readonly refuseUsage: RefuseUsage;
+}
+
+/** Several symbols, something that only a portfolio does, or a strategy that says how one is shared. */
+export function isPortfolio(options: BacktestOptions, strategy: RuleStrategy | ScriptSource): boolean {
+  const { symbols, actions, adjust, currency, convert, accountCurrency } = options;
+  const asked = [symbols, actions, adjust, currency, convert, accountCurrency];
+  return (
+    asked.some((option) => option !== undefined) || (strategy.kind === "rules" && strategy.portfolio !== undefined)
+  );
+}
+
+export async function runPortfolioCommand(command: PortfolioCommand): Promise<void> {
+  const { context, client, options, refuseUsage } = command;
+  if (options.audit === true) return refuseUsage("--audit takes one symbol", "Leave out --symbols and --actions.");
+  const spec = await specificationOf(command);
+  const subject = spec.data.length === 1 ? spec.data[0].symbol : `${spec.data.length} symbols`;
+  const finished =
+    client === null
+      ? await runHere(context, spec)
+      : await runOnFleet(context, client, spec, options, `${spec.strategy.name} on ${subject}`);
+  if (finished !== null) await show(context, finished, options);
+}
+
+async function specificationOf({ strategy, options, refuseUsage }: PortfolioCommand): Promise<PortfolioSpec> {
+  if (strategy.kind !== "rules")
+    throw new Problem("invalid-request", `${strategy.name} is code, and a portfolio takes rules.`, {
+      cure: "Write the strategy as rules in YAML, or test one symbol.",
+    });
+  const symbols = options.symbols ?? (options.symbol === undefined ? [] : [options.symbol]);
+  if (symbols.length === 0) return refuseUsage("Which prices?", "Pass --symbols, such as --symbols AAPL,MSFT.");
+  const timeframe = options.timeframe ?? "1d";
+  const account = options.accountCurrency ?? "USD";
+  const actions = options.actions === undefined ? [] : await readActions(options.actions, symbols);
+  return checkedInput(
+    portfolioSpec,
+    {
+      kind: "portfolio",
+      strategy,
+      parameters: { ...options.set },
+      data: symbols.map((symbol) => dataRequestOf(options, symbol, timeframe)),
+      settings: settingsOf(options),
+      actions: actions.filter(({ symbol }) => symbols.includes(symbol)),
+      ...(options.adjust === undefined ? {} : { adjustment: options.adjust }),
+      accountCurrency: account,
+      currencies: Object.entries(options.currency ?? {}).map(([symbol, currency]) => ({ symbol, currency })),
+      conversions: Object.entries(options.convert ?? {}).map(([currency, pair]) => {
+        const [symbol, rateTimeframe = timeframe] = pair.split("@");
+        // USDEUR tells euros for a dollar; an account in dollars needs the other way round.
+        return { currency, data: { symbol, timeframe: rateTimeframe }, isInverse: symbol.startsWith(account) };
+      }),
+    },
+    "portfolio backtest",
+  );
+}
+
+async function readActions(file: string, symbols: readonly string[]): Promise<CorporateAction[]> {
+  try {
+    const text = await readFile(file, "utf8");
+    return parseCorporateActions(text, basename(file), symbols.length === 1 ? symbols[0] : null);
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new Problem("not-found", `${file} cannot be read (${code})`, {
+      cure: "Give a CSV file with the columns date, symbol, action, value.",
+      cause: error,
+    });
+  }
+}
+
+async function runHere(context: Context, spec: PortfolioSpec): Promise<Finished> {
+  const store = new MarketDataStore(context.home.data);
+  const stored = await Promise.all(datasetsOf(spec).map((data) => store.read(data)));
+  const datasets = stored.map(({ manifest, bars }) => ({ bars, sha256: manifest.sha256 }));
+  const started = performance.now();
+  const isTerminal = context.stderr.isTTY === true;
+  const { bytes, result } = executePortfolio({
+    spec,
+    datasets,
+    onProgress: ({ phase, fraction }) => {
+      if (isTerminal) context.stderr.write(`\r\u001b[K${barText(fraction)}  ${phase}`);
+    },
+  });
+  if (isTerminal) context.stderr.write("\r\u001b[K");
+  const tookMs = performance.now() - started;
+  const size = `${spec.data.length} symbols with ${result.symbolBars} bars`;
+  context.note(`Ran in this process on ${size} in ${durationText(tookMs)}.`);
+  return { bytes, operationId: null };
+}
+
+async function show(context: Context, { bytes, operationId }: Finished, options: BacktestOptions): Promise<void> {
+  const result = decodePortfolioResult(bytes);
+  if (options.output !== undefined) await writeFile(options.output, bytes);
+  let report: string | null = null;
+  if (options.report !== undefined) {
+    const name = operationId ?? `local-${result.hashes.spec.slice(0, 12)}-${result.hashes.data.slice(0, 12)}`;
+    report = await writeReport(result, options.report === true ? reportPath(context.home, name) : options.report);
+  }
+  if (context.json) {
+    const document = wire(portfolioResult).encode(result);
+    context.stdout.write(`${JSON.stringify({ operation_id: operationId, report, result: document })}\n`);
+    return;
+  }
+  const { renderPortfolioTable } = await import("../../report/index.ts");
+  context.say(renderPortfolioTable(result, context.width));
+  if (options.output !== undefined) context.say(`Result: ${options.output}`);
+  if (report !== null) context.say(`Report: ${report}`);
+}

@@ -1,0 +1,64 @@
+/** `ktrdr backup` and `ktrdr restore`: the state of a self-hosted control plane as one file. */
+import type { Command } from "commander";
+import type { Context, GetContext } from "../../terminal/context.ts";
+
+interface BackupOptions {
+  output: string;
+  state?: string;
+}
+
+interface RestoreOptions {
+  state?: string;
+  replace?: boolean;
+}
+
+const STATE = "the server's state folder (default: control-plane in the ktrdr home)";
+
+export function registerBackupCommands(program: Command, getContext: GetContext): void {
+  program
+    .command("backup")
+    .description("copy the state of this machine's control plane into one file, also while it runs")
+    .requiredOption("--output <file>", "where to; it must not be there yet")
+    .option("--state <folder>", STATE)
+    .addHelpText("after", '\nExample:\n  $ ktrdr backup --output "ktrdr-$(date +%F).tar.gz"')
+    .action((options: BackupOptions) => backup(getContext(), options));
+  program
+    .command("restore")
+    .description("put a backup where a control plane starts from it")
+    .argument("<file>", "what ktrdr backup wrote")
+    .option("--state <folder>", STATE)
+    .option("--replace", "move state that is there aside")
+    .addHelpText("after", "\nExample:\n  $ ktrdr restore ktrdr-2026-11-23.tar.gz && ktrdr up")
+    .action((file: string, options: RestoreOptions) => restoreFrom(getContext(), file, options));
+}
+
+async function backup(context: Context, { output, state }: BackupOptions): Promise<void> {
+  const [{ backUp }, { softwareVersion }] = await Promise.all([
+    import("../../../control-plane/backup.ts"),
+    import("../../software-version.ts"),
+  ]);
+  const folder = state ?? context.home.controlPlane;
+  const manifest = await backUp(folder, output, softwareVersion(), Date.now());
+  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  context.answer({ file: output, state: folder, files: manifest.files.length, bytes }, () =>
+    [
+      `${output} holds ${manifest.files.length} files of ${folder}, ${bytes} bytes before compression.`,
+      "The admin token is not in it: keep credentials.json, or the token's SHA-256, elsewhere.",
+    ].join("\n"),
+  );
+}
+
+async function restoreFrom(context: Context, file: string, options: RestoreOptions): Promise<void> {
+  const { restore } = await import("../../../control-plane/backup.ts");
+  const folder = options.state ?? context.home.controlPlane;
+  const { manifest, movedTo } = await restore(file, folder, options.replace === true);
+  const madeAt = new Date(manifest.createdAtMs).toISOString();
+  const answer = { state: folder, files: manifest.files.length, created_at: madeAt, moved_to: movedTo };
+  context.answer(answer, () =>
+    [
+      `${folder} is as it was at ${madeAt}; every file has the bytes that the manifest names.`,
+      ...(movedTo === null ? [] : [`What was there is in ${movedTo}; delete it when all is well.`]),
+      "Start the control plane with the same admin token as before.",
+    ].join("\n"),
+  );
+}

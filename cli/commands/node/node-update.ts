@@ -1,0 +1,232 @@
+/** `ktrdr node update`: a newer version for what systemd keeps running here, once its jobs are done. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { InstalledRelease, SwitchOptions, UpdateType, Verdict } from "../../machine/node-update.ts";
+import type { Context, GetContext } from "../../terminal/context.ts";
+
+const TYPES: readonly UpdateType[] = ["backtesting", "cpu_training", "gpu_host", "control_plane"];
+
+/** Beside 0, 1 and 130: 3, 4 and 5 are those of update-code.sh. */
+const EXIT_AVAILABLE = 10;
+
+interface UpdateOptions {
+  type?: UpdateType;
+  to?: string;
+  from?: string;
+  sha256?: string;
+  integrity?: string;
+  check?: boolean;
+  rollBack?: boolean;
+  drainTimeout?: number;
+  healthyTimeout?: number;
+  interrupt?: boolean;
+  automatic?: boolean;
+}
+
+export function registerNodeUpdateCommand(node: Command, getContext: GetContext): void {
+  node
+    .command("update")
+    .description("bring what runs here to a newer version, once its jobs are done; back again if that does not come up")
+    .addOption(new Option("--type <type>", "this one alone (default: every node of this machine)").choices(TYPES))
+    .option("--check", "say what there is, and change nothing")
+    .option("--to <version>", "that version, an older one too")
+    .option("--from <where>", "a .tgz, or a folder of releases: a path or a URL (default: update_source, else npm)")
+    .option("--sha256 <hex>", "what the bytes of --from have to be")
+    .option("--integrity <hash>", "the same, as npm writes it: sha512-…")
+    .option("--roll-back", "back to the release before, which is still here")
+    .option("--drain-timeout <seconds>", "give up after that time, and take work again (default: wait)", seconds)
+    .option("--interrupt", "stop what runs after that time; other nodes go on with it")
+    .option("--healthy-timeout <seconds>", "how long the new version may take to connect (default: 60)", seconds)
+    .option(
+      "--automatic",
+      "as ktrdr-update@ does: not where auto_update is off, and a failure when there is nothing newer",
+    )
+    .addHelpText("after", HELP)
+    .action((options: UpdateOptions) => update(getContext(), options));
+}
+
+const HELP = `
+The package is fetched and checked first; a wrong one is refused before anything stops. Then the node takes nothing new,
+finishes what it runs, and is started from the new code. Ctrl-C while it waits: the node takes work again, nothing changed.
+
+It ends with 0 when all have the version (with --check: nothing newer), 1 for an error, 3 when the new version did not come up
+and the one before runs again, 4 when jobs still ran after --drain-timeout, 5 when neither came up, 10 when --check found
+something newer, 130 after Ctrl-C.
+
+Examples:
+  $ ktrdr node update --check
+  $ sudo ktrdr node update
+  $ sudo ktrdr node update --from ktrdr-0.2.0.tgz --sha256 <hex> --drain-timeout 3600
+  $ sudo ktrdr node update --type control_plane --from https://ktrdr.example/releases`;
+
+function seconds(text: string): number {
+  if (/^[1-9]\d{0,7}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("It is a whole number of seconds, such as 600.");
+}
+
+interface Outcome {
+  readonly workerType: UpdateType;
+  /** Beside what update-code.sh answers: `available`, or `current` and nothing was tried. */
+  readonly result: string;
+  readonly before: InstalledRelease;
+  readonly version: string;
+  readonly verdict: Verdict | null;
+  readonly origin: string | null;
+  readonly exitCode: number;
+}
+
+async function update(context: Context, options: UpdateOptions): Promise<void> {
+  await checkWords(options);
+  const outcomes: Outcome[] = [];
+  for (const type of await chosenTypes(context, options)) {
+    const outcome = await updateOne(context, type, options);
+    outcomes.push(outcome);
+    context.exitCode = Math.max(context.exitCode, outcome.exitCode);
+    // What did not come up here would not for the next type.
+    if (outcome.exitCode !== 0 && options.check !== true) break;
+  }
+  const rows = outcomes.map(({ workerType, result, before, version, verdict, origin }) => ({
+    ...{ worker_type: workerType, result, version, release_before: before.name, version_before: before.version },
+    ...{ verdict, origin },
+  }));
+  context.answer(rows, () => outcomes.map(sentence).join("\n"));
+}
+
+async function checkWords({
+  rollBack,
+  to,
+  from,
+  sha256,
+  integrity,
+  check,
+  interrupt,
+  drainTimeout,
+}: UpdateOptions): Promise<void> {
+  const hash = sha256 === undefined ? (integrity === undefined ? null : "--integrity") : "--sha256";
+  const fault =
+    rollBack === true && (to ?? from) !== undefined
+      ? "--roll-back goes back to the release before, so it takes no --to or --from"
+      : rollBack === true && check === true
+        ? "--check says what there is to update to, and --roll-back needs nothing of that"
+        : hash !== null && from?.endsWith(".tgz") !== true
+          ? `${hash} says what one file has to be, which --from names`
+          : interrupt === true && drainTimeout === undefined
+            ? "--interrupt stops what runs after --drain-timeout, which is missing"
+            : null;
+  if (fault === null) return;
+  const { Problem } = await import("../../../protocol/problem.ts");
+  throw new Problem("invalid-request", fault, { cure: "See: ktrdr node update --help" });
+}
+
+async function chosenTypes(context: Context, { type }: UpdateOptions): Promise<readonly UpdateType[]> {
+  if (type !== undefined) return [type];
+  const { installedTypes } = await import("../../machine/node-service.ts");
+  const types = installedTypes(machineOf(context));
+  if (types.length > 0) return types;
+  const { Problem } = await import("../../../protocol/problem.ts");
+  throw new Problem("not-found", "No node is installed on this machine", {
+    cure: "Install one with: ktrdr node install --url <url> --token <token>; for a control plane say --type control_plane.",
+  });
+}
+
+function machineOf({ environment }: Context) {
+  return { prefix: "", isImage: false, environment };
+}
+
+async function updateOne(context: Context, type: UpdateType, options: UpdateOptions): Promise<Outcome> {
+  const { installedRelease, mayUpdateItself, requireWritable, switchRelease } = await import(
+    "../../machine/node-update.ts"
+  );
+  const machine = machineOf(context);
+  const before = installedRelease(machine, type);
+  const none = { workerType: type, before, version: before.version, verdict: null, origin: null, exitCode: 0 };
+  if (options.automatic === true && type !== "control_plane" && !(await mayUpdateItself(machine, type))) {
+    context.note(`${type}: auto_update is off, so nothing is done. By hand: ktrdr node update --type ${type}`);
+    return { ...none, result: "current" };
+  }
+  if (options.check !== true) requireWritable(machine);
+  if (options.rollBack !== true) return bring(context, none, options);
+  const { result, exitCode } = await switchRelease(machine, type, null, switchOptions(options), (line) =>
+    context.note(line),
+  );
+  return { ...none, result, exitCode, version: installedRelease(machine, type).version };
+}
+
+/** `none` is the outcome where nothing is done. */
+async function bring(context: Context, none: Omit<Outcome, "result">, options: UpdateOptions): Promise<Outcome> {
+  const { findUpdate, judge, switchRelease, withFetched } = await import("../../machine/node-update.ts");
+  const machine = machineOf(context);
+  const { before, workerType } = none;
+  const { to, from, sha256, integrity } = options;
+  const { release, verdict: early } = await findUpdate(machine, workerType, before, {
+    ...{ to, from, hashes: { sha256, integrity } },
+  });
+  const known = { ...none, origin: release.origin };
+  /** Null when it is to be put in place. */
+  const settled = (version: string, verdict: Verdict): Outcome | null => {
+    const isWanted = verdict !== "current" && ((to ?? from) !== undefined || verdict !== "older");
+    if (!isWanted) return { ...known, result: "current", version, verdict };
+    if (options.check !== true) return null;
+    return { ...known, result: "available", version, verdict, exitCode: EXIT_AVAILABLE };
+  };
+  const outcome =
+    (early !== null && release.version !== null ? settled(release.version, early) : null) ??
+    (await withFetched(release, async (fetched): Promise<Outcome> => {
+      const { version } = fetched;
+      const verdict = early ?? judge(before, version, fetched.sha256);
+      const end = settled(version, verdict);
+      if (end !== null) return end;
+      const older = verdict === "older" ? ", which is older," : "";
+      context.note(`${workerType}: ${before.version} → ${version}${older} from ${release.origin}`);
+      const { result, exitCode } = await switchRelease(
+        machine,
+        workerType,
+        fetched,
+        switchOptions(options),
+        (line: string) => context.note(line),
+      );
+      return { ...known, result, exitCode, version, verdict };
+    }));
+  if (outcome.result === "current" && options.automatic === true) await nothingNewer(outcome);
+  return outcome;
+}
+
+async function nothingNewer({ before, origin, version }: Outcome): Promise<never> {
+  const { Problem } = await import("../../../protocol/problem.ts");
+  throw new Problem("unavailable", `There is nothing newer than ${before.version}: ${origin} is ${version}`, {
+    cure: "The control plane no longer takes this version: publish a newer one where nodes look for it.",
+  });
+}
+
+/** Types of one machine that are too old are all told so at once. */
+function switchOptions({ drainTimeout, healthyTimeout, interrupt, automatic }: UpdateOptions): SwitchOptions {
+  return {
+    drainTimeoutS: drainTimeout ?? null,
+    healthyTimeoutS: healthyTimeout ?? null,
+    interrupt: interrupt === true,
+    waitsItsTurn: automatic === true,
+  };
+}
+
+function sentence({ workerType, result, before, version, verdict, origin, exitCode }: Outcome): string {
+  const log = `journalctl -u ${workerType === "control_plane" ? "ktrdr-control-plane" : `ktrdr-worker@${workerType}`}`;
+  switch (result) {
+    case "available":
+      return `${workerType}: ${version} is there (${verdict}), and ${before.version} runs: ${origin}`;
+    case "current":
+      return `${workerType}: ${before.version} is up to date${verdict === "older" ? `; ${origin} is older (${version})` : ""}.`;
+    case "updated":
+      return `${workerType} runs ${version}, before it was ${before.version}.`;
+    case "unchanged":
+      return `${workerType} runs ${version} already.`;
+    case "rolled-back":
+      return exitCode === 0
+        ? `${workerType} runs ${version} again, before it was ${before.version}.`
+        : `${version} did not come up, so ${workerType} was rolled back to ${before.version}: ${log} says why.`;
+    case "busy":
+      return `${workerType} still has work: nothing was changed, and it takes more. Let it wait longer, or say --interrupt.`;
+    case "interrupted":
+      return `Interrupted: nothing was changed, and ${workerType} takes work again.`;
+    default:
+      return `${workerType} is down: neither ${version} nor ${before.version} comes up. ${log} says why.`;
+  }
+}

@@ -1,0 +1,180 @@
+/** `ktrdr ops`: what was asked of the fleet, and what became of it. */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Operation } from "../../../protocol/operations.ts";
+import { type Context, EXIT, type GetContext } from "../../terminal/context.ts";
+
+const STATUSES = ["queued", "running", "completed", "failed", "cancelled"];
+const DEFAULT_LIMIT = 20;
+const MOST_IN_A_PAGE = 500;
+
+interface ListOptions {
+  status?: string;
+  kind?: string;
+  limit: number;
+  cursor?: string;
+}
+
+export function registerOperationCommands(program: Command, getContext: GetContext): void {
+  const operations = program.command("ops").description("the operations: what runs, what waits, what came out");
+  operations
+    .command("list", { isDefault: true })
+    .description("the newest operations")
+    .addOption(new Option("--status <status>", "only those in this status").choices(STATUSES))
+    .option("--kind <kind>", "only those of this kind, such as backtest")
+    .option("--limit <count>", `how many, at most ${MOST_IN_A_PAGE}`, pageSize, DEFAULT_LIMIT)
+    .option("--cursor <cursor>", "go on where an earlier list ended")
+    .addHelpText("after", "\nExamples:\n  $ ktrdr ops\n  $ ktrdr ops list --status failed --limit 5 --json")
+    .action((options: ListOptions) => list(getContext(), options));
+  operations
+    .command("show")
+    .description("one operation in full")
+    .argument("<operation-id>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops show op_01jd3x0c5k8m2q4r6t8v")
+    .action((id: string) => show(getContext(), id));
+  operations
+    .command("watch")
+    .description("follow an operation until it ends; exit code 1 when it did not complete")
+    .argument("<operation-id>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops watch op_01jd3x0c5k8m2q4r6t8v")
+    .action((id: string) => watch(getContext(), id));
+  operations
+    .command("logs")
+    .description("what its job said; at most the newest thousand lines are kept")
+    .argument("<operation-id>")
+    .option("-f, --follow", "go on with what it says until it ends")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops logs -f op_01jd3x0c5k8m2q4r6t8v")
+    .action(async (id: string, options: { follow?: boolean }) => {
+      const { showLogs } = await import("./follow-log.ts");
+      await showLogs(getContext(), id, options.follow === true);
+    });
+  operations
+    .command("events")
+    .description("what happened to it: queued, assigned, requeued, …")
+    .argument("<operation-id>")
+    .option("-f, --follow", "go on with what happens until it ends")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops events op_01jd3x0c5k8m2q4r6t8v --json")
+    .action(async (id: string, options: { follow?: boolean }) => {
+      const { showEvents } = await import("./follow-log.ts");
+      await showEvents(getContext(), id, options.follow === true);
+    });
+  operations
+    .command("cancel")
+    .description("stop an operation, whether it waits or runs")
+    .argument("<operation-id>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops cancel op_01jd3x0c5k8m2q4r6t8v")
+    .action((id: string) => cancel(getContext(), id));
+  operations
+    .command("retry")
+    .description("queue a failed or cancelled operation again")
+    .argument("<operation-id>")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops retry op_01jd3x0c5k8m2q4r6t8v")
+    .action((id: string) => retry(getContext(), id));
+  operations
+    .command("result")
+    .description("the result's bytes, to stdout or to a file")
+    .argument("<operation-id>")
+    .option("-o, --output <file>", "write there instead of to stdout")
+    .addHelpText("after", "\nExample:\n  $ ktrdr ops result op_01jd3x0c5k8m2q4r6t8v -o result.zip")
+    .action((id: string, options: { output?: string }) => result(getContext(), id, options.output));
+}
+
+function pageSize(text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_IN_A_PAGE) return count;
+  throw new InvalidArgumentError(`It is a whole number from 1 to ${MOST_IN_A_PAGE}.`);
+}
+
+async function list(context: Context, options: ListOptions): Promise<void> {
+  const client = await context.client();
+  const page = await client.listOperations({ ...options });
+  const [{ tableText }, { agoText, durationText }, { operationList, wire }] = await Promise.all([
+    import("../../terminal/table.ts"),
+    import("../../terminal/duration.ts"),
+    import("../../../protocol/index.ts"),
+  ]);
+  const now = Date.now();
+  const took = (operation: Operation): string =>
+    operation.startedAt === null ? "-" : durationText((operation.finishedAt ?? now) - operation.startedAt);
+  context.answer(wire(operationList).encode(page), () => {
+    if (page.operations.length === 0) return "No operations. Submit one with: ktrdr backtest <strategy.yaml>";
+    const table = tableText<Operation>(
+      [
+        { heading: "OPERATION", text: (operation) => operation.operationId },
+        { heading: "KIND", text: (operation) => operation.kind },
+        { heading: "STATUS", text: (operation) => operation.status },
+        { heading: "WORKER", text: (operation) => operation.workerId ?? "-" },
+        { heading: "CREATED", text: (operation) => agoText(operation.createdAt, now) },
+        { heading: "TOOK", align: "right", text: took },
+        { heading: "NAME", text: (operation) => operation.name ?? "-" },
+      ],
+      page.operations,
+    );
+    if (page.nextCursor === null) return table;
+    return `${table}\n${page.operations.length} of ${page.total}. More: ktrdr ops list --cursor ${page.nextCursor}`;
+  });
+}
+
+async function show(context: Context, operationId: string): Promise<void> {
+  const client = await context.client();
+  const found = await client.operation(operationId);
+  await answerOperation(context, found);
+}
+
+async function answerOperation(
+  context: Context,
+  found: Awaited<ReturnType<Awaited<ReturnType<Context["client"]>>["operation"]>>,
+): Promise<void> {
+  const [{ operationFacts }, { operationDetail, wire }] = await Promise.all([
+    import("./operation-text.ts"),
+    import("../../../protocol/index.ts"),
+  ]);
+  context.answer(wire(operationDetail).encode(found), () => operationFacts(found));
+}
+
+async function watch(context: Context, operationId: string): Promise<void> {
+  const [client, { createProgressView }, { watchOperation }, { watchInterrupts }] = await Promise.all([
+    context.client(),
+    import("../../terminal/progress.ts"),
+    import("../../api/watch.ts"),
+    import("../../terminal/interrupt.ts"),
+  ]);
+  const found = await watchInterrupts(context, operationId, (signal) =>
+    watchOperation({ client, operationId, view: createProgressView(context.stderr), signal }),
+  );
+  if (found === null) return;
+  await answerOperation(context, found);
+  if (found.status !== "completed") context.exitCode = EXIT.failed;
+}
+
+async function cancel(context: Context, operationId: string): Promise<void> {
+  const client = await context.client();
+  const answer = await client.cancel(operationId);
+  const { operation, wire } = await import("../../../protocol/index.ts");
+  context.answer(wire(operation).encode(answer), () =>
+    answer.status === "cancelled"
+      ? `${operationId} is cancelled.`
+      : `${operationId} is ${answer.status}; ${answer.cancelRequested ? "its worker is told to stop." : "there is nothing to cancel."}`,
+  );
+}
+
+async function retry(context: Context, operationId: string): Promise<void> {
+  const client = await context.client();
+  const answer = await client.retry(operationId);
+  const { operation, wire } = await import("../../../protocol/index.ts");
+  context.answer(wire(operation).encode(answer), () => `${operationId} is ${answer.status} again.`);
+}
+
+async function result(context: Context, operationId: string, output: string | undefined): Promise<void> {
+  const client = await context.client();
+  const bytes = await client.result(operationId);
+  if (output === undefined) {
+    context.stdout.write(new TextDecoder().decode(bytes));
+    return;
+  }
+  const { writeFile } = await import("node:fs/promises");
+  await writeFile(output, bytes);
+  context.answer(
+    { operation_id: operationId, file: output, bytes: bytes.byteLength },
+    () => `${output}: ${bytes.byteLength} bytes`,
+  );
+}

@@ -1,0 +1,32 @@
+/** `ktrdr report`: the HTML report of a backtest or a training run, from the fleet or from a file. */
+import type { Command } from "commander";
+import type { Context, GetContext } from "../../terminal/context.ts";
+
+export function registerReportCommand(program: Command, getContext: GetContext): void {
+  program
+    .command("report")
+    .description("write the HTML report of a finished backtest or training run")
+    .argument("<operation-id-or-file>", "an operation, a result file that `ops result` wrote, or a model's file")
+    .option("-o, --output <file>", "where to (default: reports/ in the ktrdr home)")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ ktrdr report op_01jd3x0c5k8m2q4r6t8v\n  $ ktrdr report result.zip -o result.html",
+    )
+    .action((source: string, options: { output?: string }) => report(getContext(), source, options.output));
+}
+
+async function report(context: Context, source: string, output: string | undefined): Promise<void> {
+  const [{ operationId }, { parseAnyResult, readResultFile, reportPath, writeReport }] = await Promise.all([
+    import("../../../protocol/index.ts"),
+    import("../backtest/backtest-output.ts"),
+  ]);
+  const isOperation = operationId.safeParse(source).success;
+  const bytes = isOperation ? await (await context.client()).result(source) : await readResultFile(source);
+  const file = output ?? reportPath(context.home, source);
+  const { isModelFile, writeTrainingReport } = await import("../train/training-output.ts");
+  if (isModelFile(bytes)) {
+    const { decodeModel } = await import("../../../compute-node/models/index.ts");
+    await writeTrainingReport(decodeModel(bytes).manifest, file);
+  } else await writeReport(parseAnyResult(bytes, source), file);
+  context.answer({ report: file }, () => `Report: ${file}`);
+}

@@ -1,0 +1,188 @@
+/** What `ktrdr train` does: gather the specification, run it on the fleet or here, show what was learnt. */
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { checkedInput } from "../../../client/checked-input.ts";
+import type { Client } from "../../../client/client.ts";
+import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
+import { decodeModel, type ModelManifest, modelManifest } from "../../../compute-node/models/index.ts";
+import { contextDatasets, resolveV3 } from "../../../compute-node/strategy/index.ts";
+import { executeTraining, openBackend, type TrainingProgress } from "../../../compute-node/training-job/index.ts";
+import { type DataRequest, type TrainSpec, trainSpec } from "../../../protocol/operations.ts";
+import { Problem } from "../../../protocol/problem.ts";
+import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import { wire } from "../../../protocol/wire.ts";
+import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
+import { loadAnyStrategy } from "../../strategy/strategy-source.ts";
+import { type Context, EXIT } from "../../terminal/context.ts";
+import { durationText } from "../../terminal/duration.ts";
+import { listenForInterrupts } from "../../terminal/interrupt.ts";
+import { issueText } from "../../terminal/problem-text.ts";
+import { barText, CLEAR_LINE, ratesText } from "../../terminal/progress.ts";
+import { reportPath } from "../backtest/backtest-output.ts";
+import type { TrainOptions } from "./command.ts";
+import { writeTrainingReport } from "./training-output.ts";
+
+export async function runTrainCommand(context: Context, file: string, options: TrainOptions): Promise<void> {
+  const strategy = await loadNeural(context, file);
+  const spec = checkedInput(
+    trainSpec,
+    {
+      kind: "train",
+      model: options.model ?? modelNameOf(strategy.name),
+      strategy,
+      data: dataOf(strategy, options),
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(options.seeds === undefined ? {} : { seeds: options.seeds }),
+      ...(options.epochs === undefined ? {} : { epochs: options.epochs }),
+      ...(options.backend === undefined ? {} : { backend: options.backend }),
+      ...(options.fast === undefined ? {} : { fast: options.fast }),
+    },
+    "training run",
+  );
+  const client = options.local === true ? null : await context.client();
+  const finished =
+    client === null
+      ? await runHere(context, spec)
+      : await runOnFleet(context, client, spec, options, `train ${spec.model}`);
+  if (finished !== null) await show(context, client, spec, finished, options);
+}
+
+async function loadNeural(context: Context, file: string): Promise<V3Strategy> {
+  const { strategy, warnings } = await loadAnyStrategy(file);
+  if (strategy.kind !== "neural") {
+    const what = strategy.kind === "rules" ? "rules" : "code";
+    throw new Problem("invalid-strategy", `${file} holds ${what}: there is nothing to train.`, {
+      cure: "Give a fuzzy-neural strategy; `ktrdr strategy new mine.yaml --kind neural` writes one.",
+    });
+  }
+  for (const warning of warnings) context.note(`warning: ${issueText({ file, ...warning })}`);
+  return strategy;
+}
+
+/** A model's name allows less than a strategy's. */
+export function modelNameOf(strategyName: string): string {
+  const name = strategyName.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "");
+  return name.slice(0, 63) || "model";
+}
+
+/** Every symbol of the strategy in every timeframe, and what its indicators read beside. */
+function dataOf(strategy: V3Strategy, { from, to }: TrainOptions): DataRequest[] {
+  const { symbols, timeframes } = resolveV3(strategy);
+  if (symbols.length === 0) {
+    throw new Problem("invalid-strategy", "The strategy names no symbols.", {
+      cure: "Write them under training_data.symbols, such as list: [AAPL, MSFT].",
+    });
+  }
+  const range = { ...(from === undefined ? {} : { startMs: from }), ...(to === undefined ? {} : { endMs: to }) };
+  const traded = symbols.flatMap((symbol) => timeframes.map((timeframe) => ({ symbol, timeframe, ...range })));
+  const isTraded = (symbol: string, timeframe: string) => symbols.includes(symbol) && timeframes.includes(timeframe);
+  const beside = contextDatasets(strategy).filter(({ symbol, timeframe }) => !isTraded(symbol, timeframe));
+  return [...traded, ...beside.map(({ symbol, timeframe }) => ({ symbol, timeframe }))];
+}
+
+/** Ctrl-C ends it between two batches; null then. */
+async function runHere(context: Context, spec: TrainSpec): Promise<Finished | null> {
+  const store = new MarketDataStore(context.home.data);
+  const stored = await Promise.all(spec.data.map(({ symbol, timeframe }) => store.read({ symbol, timeframe })));
+  const datasets = stored.map(({ manifest, bars }) => ({ bars, sha256: manifest.sha256 }));
+  const started = performance.now();
+  const interrupts = listenForInterrupts();
+  const onLog = (lines: string[]): void => {
+    for (const line of lines) context.note(line);
+  };
+  // A run here gives the same bytes on every machine, unless a GPU is asked for.
+  const asked = { ...spec, backend: spec.backend === "gpu" ? ("gpu" as const) : ("cpu" as const) };
+  const machine = { gpu: { allowSoftware: false }, threads: availableParallelism() };
+  const { backend, close } = await openBackend(asked, machine, onLog);
+  try {
+    const { bytes, summary } = await executeTraining({
+      ...{ spec, datasets, backend, onLog },
+      onProgress: progressLine(context),
+      onTurn: async () => {
+        // Signals are heard between two turns.
+        await new Promise((proceed) => setImmediate(proceed));
+        interrupts.signal.throwIfAborted();
+      },
+    });
+    const tookMs = performance.now() - started;
+    context.note(`Trained ${summary.epochs} epochs in this process on ${backend.name} in ${durationText(tookMs)}.`);
+    return { bytes, operationId: null };
+  } catch (error) {
+    if (!interrupts.signal.aborted) throw error;
+    if (context.stderr.isTTY === true) context.stderr.write(CLEAR_LINE);
+    context.note("Stopped; nothing is kept of it.");
+    context.exitCode = EXIT.interrupted;
+    return null;
+  } finally {
+    interrupts.release();
+    await close();
+  }
+}
+
+const REDRAWN_MS = 100;
+
+/** One line that is redrawn on a terminal, and nothing elsewhere. */
+function progressLine({ stderr }: Context): (progress: TrainingProgress) => void {
+  if (stderr.isTTY !== true) return () => {};
+  const startedAt = performance.now();
+  let nextAt = 0;
+  return ({ phase, fraction, epoch, loss, validationLoss, accuracy, rows, threads }) => {
+    const now = performance.now();
+    const isLast = phase === "evaluation";
+    if (now < nextAt && !isLast) return;
+    nextAt = now + REDRAWN_MS;
+    const rates = ratesText({
+      epoch,
+      loss: loss ?? 0,
+      validationLoss: validationLoss ?? 0,
+      accuracy: accuracy ?? 0,
+      ...(threads > 1 ? { threads } : {}),
+      rowsPerSecond: Math.round((1000 * rows) / (now - startedAt)),
+    });
+    const line = `${barText(fraction)}  ${phase}${rates === "" ? "" : `, ${rates}`}`;
+    stderr.write(isLast ? CLEAR_LINE : `${CLEAR_LINE}${line.slice(0, (stderr.columns ?? 80) - 1)}`);
+  };
+}
+
+async function show(
+  context: Context,
+  client: Client | null,
+  spec: TrainSpec,
+  { bytes, operationId }: Finished,
+  options: TrainOptions,
+): Promise<void> {
+  const { manifest } = decodeModel(bytes);
+  if (options.out !== undefined) await writeFile(options.out, bytes);
+  const version = client === null ? null : await versionOf(client, spec.model, bytes);
+  const { renderTrainingTable } = await import("../../report/index.ts");
+  let report: string | null = null;
+  if (options.report !== undefined) {
+    const file = options.report === true ? reportPath(context.home, operationId ?? spec.model) : options.report;
+    report = await writeTrainingReport(manifest, file);
+  }
+  if (context.json) {
+    const document = { operation_id: operationId, model: spec.model, version, report };
+    context.stdout.write(`${JSON.stringify({ ...document, manifest: wire(modelManifest).encode(manifest) })}\n`);
+    return;
+  }
+  context.say(renderTrainingTable(manifest, context.width));
+  if (options.out !== undefined) context.say(`File: ${options.out}`);
+  if (report !== null) context.say(`Report: ${report}`);
+  if (version !== null) context.say(`Model: ${spec.model}@${version}`);
+  const name = version === null ? options.out && `-file ${options.out}` : ` ${spec.model}@${version}`;
+  if (name !== undefined) context.say(`  test it: ktrdr backtest --model${name} ${unseen(manifest)}`);
+}
+
+/** The symbol, from the first day that the network has not seen. */
+function unseen({ data: [{ symbol }], split }: ModelManifest): string {
+  if (split?.testMs == null) return `--symbol ${symbol}`;
+  return `--symbol ${symbol} --from ${new Date(split.testMs).toISOString().slice(0, 10)}`;
+}
+
+/** The same bytes keep the version that they had; null where it was deleted meanwhile. */
+async function versionOf(client: Client, name: string, bytes: Uint8Array): Promise<number | null> {
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const { models } = await client.listModels(name);
+  return models.find((model) => model.sha256 === sha256)?.version ?? null;
+}

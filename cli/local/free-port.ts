@@ -1,0 +1,34 @@
+/** Ports of 127.0.0.1. */
+import { createServer } from "node:net";
+import { Problem } from "../../protocol/problem.ts";
+
+/** Listens for a moment on `port` (0: any) and answers which it was. Throws a `Problem` when it is taken. */
+export function probePort(port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", (error: NodeJS.ErrnoException) => reject(portProblem(port, error)));
+    server.listen({ port, host: "127.0.0.1", exclusive: true }, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : port));
+    });
+  });
+}
+
+function portProblem(port: number, error: NodeJS.ErrnoException): Problem {
+  if (error.code === "EADDRINUSE") {
+    return new Problem("conflict", `Port ${port} is taken`, {
+      cure: `Choose another with --port ${port + 1}, or stop what listens there.`,
+      cause: error,
+    });
+  }
+  if (error.code === "EACCES") {
+    return new Problem("conflict", `Port ${port} needs rights that this user does not have`, {
+      cure: "Choose one above 1023 with --port.",
+      cause: error,
+    });
+  }
+  return new Problem("conflict", `Port ${port} cannot be used: ${error.message}`, {
+    cure: "Choose another with --port.",
+    cause: error,
+  });
+}

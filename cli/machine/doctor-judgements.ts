@@ -1,0 +1,166 @@
+/** What `ktrdr doctor` measures and how it judges that, of whichever node or desk it is asked about. */
+import { statfsSync } from "node:fs";
+import WebSocket from "ws";
+import { health, PROTOCOL_VERSION, Problem, wire } from "../../protocol/index.ts";
+
+export interface Finding {
+  readonly check: string;
+  readonly status: "ok" | "warning" | "failed" | "skipped";
+  readonly detail: string;
+  /** What to do, where something is to be done. */
+  readonly cure?: string;
+}
+
+export type Judgement = Omit<Finding, "check">;
+
+/** How long an answer is waited for. */
+export const PATIENCE_MS = 10_000;
+const GIGABYTE = 1e9;
+/** Below this, a dataset or a result may not fit any more. */
+const DISK_FAILED_BYTES = 0.5 * GIGABYTE;
+const DISK_WARNING_SHARE = 0.1;
+/** The server's clock is read in whole seconds. */
+const SKEW_WARNING_MS = 5000;
+const SKEW_FAILED_MS = 60_000;
+
+/** Throws Node's error for a folder that is not there or may not be looked at. */
+export function judgeDiskAt(folder: string): Judgement {
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  return judgeDisk(folder, bavail * bsize, blocks * bsize);
+}
+
+export function judgeDisk(home: string, freeBytes: number, bytes: number): Judgement {
+  const free = `${(freeBytes / GIGABYTE).toFixed(1)} GB of ${(bytes / GIGABYTE).toFixed(1)} GB free for ${home}`;
+  const cure = "Delete what is not needed (`ktrdr data list`, old backups), or use a larger disk.";
+  if (freeBytes < DISK_FAILED_BYTES) return { status: "failed", detail: `Only ${free}.`, cure };
+  if (freeBytes < DISK_WARNING_SHARE * bytes) return { status: "warning", detail: `Only ${free}.`, cure };
+  return { status: "ok", detail: free };
+}
+
+export async function judgeGpu(isWanted: boolean): Promise<Judgement> {
+  if (!isWanted) return { status: "skipped", detail: "only a gpu_host needs one (--gpu looks anyway)" };
+  try {
+    const { adapterLine, findAdapter } = await import("../../compute-node/training/gpu/index.ts");
+    return { status: "ok", detail: adapterLine((await findAdapter()).description) };
+  } catch (error) {
+    return judgementOf(error);
+  }
+}
+
+export interface Versions {
+  readonly software: string;
+  readonly protocol: number;
+  readonly oldestProtocol: number;
+}
+
+/** One question, for what it says and for what its time says. */
+export async function askHealth(url: string): Promise<{ plane: Judgement; clock: Judgement; version: Versions }> {
+  const version = { software: "", protocol: PROTOCOL_VERSION, oldestProtocol: PROTOCOL_VERSION };
+  const clock: Judgement = { status: "skipped", detail: "the control plane does not answer" };
+  const askedAt = Date.now();
+  try {
+    const response = await fetch(`${url}/health`, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const answeredAt = Date.now();
+    const found = wire(health).parse(await response.json(), "answer of /health");
+    return {
+      plane: { status: "ok", detail: `${url}, version ${found.version}, ${answeredAt - askedAt} ms away` },
+      clock: judgeClock(response.headers.get("date"), askedAt, answeredAt),
+      version: {
+        software: found.version,
+        protocol: found.protocolVersion,
+        oldestProtocol: found.oldestProtocolVersion,
+      },
+    };
+  } catch (error) {
+    const cause = (error as Error).cause as Error | undefined;
+    const reason = cause?.message || (error as Error).message;
+    const cure =
+      "Check --url and that the control plane runs (`ktrdr up`, `systemctl status ktrdr`). From elsewhere: can this machine reach it at all (DNS, firewall, proxy)?";
+    return {
+      plane: { status: "failed", detail: `${url} does not answer as a control plane: ${reason}.`, cure },
+      clock,
+      version,
+    };
+  }
+}
+
+/** `date` is the server's clock when it answered, cut to whole seconds. */
+export function judgeClock(date: string | null, askedAt: number, answeredAt: number): Judgement {
+  const serverAt = Date.parse(date ?? "");
+  if (Number.isNaN(serverAt)) return { status: "skipped", detail: "the control plane does not tell the time" };
+  const aheadMs = (askedAt + answeredAt) / 2 - (serverAt + 500);
+  const uncertainMs = (answeredAt - askedAt) / 2 + 500;
+  const seconds = `${(Math.abs(aheadMs) / 1000).toFixed(1)} s ${aheadMs > 0 ? "ahead of" : "behind"}`;
+  if (Math.abs(aheadMs) <= SKEW_WARNING_MS + uncertainMs) {
+    return { status: "ok", detail: "this machine's clock agrees with the control plane's" };
+  }
+  return {
+    status: Math.abs(aheadMs) > SKEW_FAILED_MS ? "failed" : "warning",
+    detail: `This machine's clock is ${seconds} the control plane's: deadlines, expiries and logs are off by as much.`,
+    cure: "Turn on time synchronisation: `timedatectl set-ntp true`; in a container, on its host.",
+  };
+}
+
+export function judgeVersions(plane: Versions, own: string): Judgement {
+  if (plane.protocol < PROTOCOL_VERSION) {
+    return {
+      status: "failed",
+      detail: `The control plane speaks protocol ${plane.protocol}; a node of this version needs ${PROTOCOL_VERSION}.`,
+      cure: "Update the control plane first, then the nodes.",
+    };
+  }
+  if (plane.oldestProtocol > PROTOCOL_VERSION) {
+    return {
+      status: "failed",
+      detail: `This speaks protocol ${PROTOCOL_VERSION}; the control plane serves nodes from ${plane.oldestProtocol} on.`,
+      cure: "Update this machine: `ktrdr node update`.",
+    };
+  }
+  if (plane.software === own) return { status: "ok", detail: `${own}, as the control plane` };
+  return {
+    status: "warning",
+    detail: `This is ${own}, the control plane is ${plane.software}.`,
+    cure: "Update the older of the two: the control plane before its nodes.",
+  };
+}
+
+export interface SocketTarget {
+  readonly url: string;
+  readonly bearer: string;
+  readonly subprotocols: readonly string[];
+  /** What a refusal of the bearer comes to: the way there is open then, since the control plane is who refused it. */
+  readonly refused: Judgement;
+}
+
+/** Opens a WebSocket and closes it before anything is said: a node that runs keeps its own. */
+export function judgeSocket({ url, bearer, subprotocols, refused }: SocketTarget): Promise<Judgement> {
+  return new Promise((resolve) => {
+    const socket = new WebSocket(url.replace(/^http/, "ws"), [...subprotocols], {
+      headers: { authorization: `Bearer ${bearer}` },
+      handshakeTimeout: PATIENCE_MS,
+    });
+    const end = (judgement: Judgement): void => {
+      resolve(judgement);
+      socket.terminate();
+    };
+    socket.on("open", () => end({ status: "ok", detail: "an outbound WebSocket opens" }));
+    socket.on("unexpected-response", (_request, response) => {
+      const isRefused = response.statusCode === 401 || response.statusCode === 403;
+      end(isRefused ? refused : judgeNoSocket(`status ${response.statusCode}`));
+    });
+    socket.on("error", (error) => end(judgeNoSocket(error.message)));
+  });
+}
+
+function judgeNoSocket(reason: string): Judgement {
+  return {
+    status: "failed",
+    detail: `HTTPS works, and a WebSocket to the same address does not open: ${reason}.`,
+    cure: "Something in between (a proxy, a firewall, a virus scanner) refuses the upgrade: let it pass `Upgrade: websocket` for this host, such as nginx's `proxy_set_header Upgrade $http_upgrade`.",
+  };
+}
+
+export function judgementOf(error: unknown): Judgement {
+  const problem = Problem.from(error);
+  return { status: "failed", detail: problem.message, ...(problem.cure === undefined ? {} : { cure: problem.cure }) };
+}

@@ -1,9 +1,0 @@
-import { expect, it } from "vitest";
-import { operationFacts } from "./operation-text.ts";
-import { sampleOperation } from "./testing/sample-operation.ts";
-
-it("says which trace an operation has, where it has one", () => {
-  const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
-  expect(operationFacts(sampleOperation({ traceId }))).toMatch(new RegExp(`^trace +${traceId}$`, "m"));
-  expect(operationFacts(sampleOperation())).not.toContain("trace");
-});

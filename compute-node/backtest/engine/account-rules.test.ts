@@ -1,0 +1,230 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type BacktestSettings, backtestSettings, Problem } from "../../../protocol/index.ts";
+import { ruleStrategy } from "../../../protocol/strategy-rules.ts";
+import { allocateBars, type BarColumns } from "../../market-data/bars.ts";
+import { compileRules } from "../../strategy/index.ts";
+import type { StrategySignals } from "../../strategy/signals.ts";
+import { randomBars } from "../testing/random-cases.ts";
+import { accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
+import { runBacktest } from "./engine.ts";
+import { annualVolatility } from "./volatility.ts";
+
+const DAY_MS = 86_400_000;
+const rulesOf = (settings: Partial<BacktestSettings>) => accountRules(backtestSettings.parse(settings));
+
+describe("holding", () => {
+  it("costs a short the borrowing of its value, by the time that passed", () => {
+    const rules = rulesOf({ shortBorrowRate: 0.0365 });
+    // 100 units at 20 for 10 days at 3.65 % of 365: 2000 · 0.0001 · 10.
+    expect(holdingCost(rules, -100, -9000, 20, 10 * DAY_MS)).toBeCloseTo(2, 12);
+    expect(holdingCost(rules, 100, 1000, 20, 10 * DAY_MS)).toBe(0);
+  });
+
+  it("costs a long the interest on what it borrows alone", () => {
+    const rules = rulesOf({ financingRate: 0.073 });
+    expect(holdingCost(rules, 100, 5000, 20, DAY_MS)).toBeCloseTo(1, 12);
+    expect(holdingCost(rules, 100, -1, 20, DAY_MS)).toBe(0);
+    expect(holdingCost(rules, -100, -9000, 20, DAY_MS)).toBe(0);
+  });
+
+  it("is charged to the cash at every bar and to the trade at its end, weekends included", () => {
+    const bars = barsOf([100, 100, 100, 100, 100, 100], [0, 1, 2, 5, 6, 7]);
+    const signals = signalsOf(6, { entryShort: [0, 1, 0, 0, 0, 0], exitShort: [0, 0, 0, 1, 0, 0] });
+    const settings = backtestSettings.parse({ initialCapital: 1000, shortBorrowRate: 0.365 });
+    const run = runBacktest(bars, signals, settings);
+    // Nine units at 100 (ten leave nothing for rounding): 0.9 a day, from the open of day 2 to that of day 6.
+    expect(Array.from(run.equity)).toEqual([1000, 1000, 1000, 997.3, 996.4, 996.4]);
+    expect(run.trades.holdingCost[0]).toBeCloseTo(3.6, 12);
+    expect(run.trades.pnl[0]).toBeCloseTo(-3.6, 12);
+    expect(run.trades.returnFraction[0]).toBeCloseTo(-0.004, 12);
+  });
+});
+
+describe("liquidation", () => {
+  const settings = backtestSettings.parse({ initialCapital: 1000, margin: 0.2, maintenanceMargin: 0.1 });
+  const long = { entryLong: [0, 1, 0, 0] };
+
+  it("happens where equity is the maintenance margin of the value", () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.01, max: 0.9, noNaN: true }),
+        fc.double({ min: 1, max: 1e4, noNaN: true }),
+        fc.constantFrom(1, -1),
+        fc.double({ min: 0.05, max: 0.9, noNaN: true }),
+        (maintenanceMargin, entry, side, equityShare) => {
+          const size = side * 7;
+          const borrowed = size * entry - 7 * entry * equityShare;
+          const price = liquidationPrice({ ...rulesOf({}), maintenanceMargin }, size, borrowed);
+          const equity = size * price - borrowed;
+          expect(equity / (Math.abs(size) * price)).toBeCloseTo(maintenanceMargin, 9);
+        },
+      ),
+    );
+  });
+
+  it("closes at its price, is counted, and comes before a target on the same bar", () => {
+    // 49 units at 100 on 1000 of equity: 3900 borrowed, liquidated at 3900 / (49 · 0.9) = 88.44.
+    const bars = barsOf([100, 100, 100, 100]);
+    [bars.low[3], bars.high[3]] = [80, 130];
+    const run = runBacktest(bars, { ...signalsOf(4, long), takeProfit: { fraction: 0.2, from: "fill" } }, settings);
+    expect(run.trades.exitPrice[0]).toBeCloseTo(3900 / 44.1, 10);
+    expect(run.warnings.map(({ code, count }) => [code, count])).toEqual([
+      ["ambiguous_bar", 1],
+      ["liquidation", 1],
+    ]);
+  });
+
+  it("behind a gap closes at the open", () => {
+    const bars = barsOf([100, 100, 100, 85]);
+    expect(runBacktest(bars, signalsOf(4, long), settings).trades.exitPrice[0]).toBe(85);
+  });
+
+  it("never reaches a long that borrows nothing", () => {
+    expect(liquidationPrice(rulesOf({ maintenanceMargin: 0.5 }), 10, -1)).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it("at or above the margin is an error that names both", () => {
+    expect(() => rulesOf({ margin: 0.2, maintenanceMargin: 0.2 })).toThrow(Problem);
+    expect(() => rulesOf({ margin: 0.2, maintenanceMargin: 0.3 })).toThrow("0.3 is not below the margin of 0.2");
+  });
+});
+
+describe("a tick", () => {
+  it("rounds towards the side that is asked for, and leaves what is on the grid", () => {
+    expect(roundToTick(100.013, 0.01, 1)).toBe(100.02);
+    expect(roundToTick(100.013, 0.01, -1)).toBe(100.01);
+    expect(roundToTick(100.1, 0.01, 1)).toBe(100.1);
+    expect(roundToTick(17.3, 2.5, -1)).toBe(15);
+    expect(roundToTick(0.004, 0.01, -1)).toBe(0.01);
+    expect(roundToTick(1.23, 0, 1)).toBe(1.23);
+  });
+
+  it("is never in favour of the trader, nor further than one step", () => {
+    const price = fc.double({ min: 1, max: 1e5, noNaN: true });
+    fc.assert(
+      fc.property(price, fc.constantFrom(0.01, 0.05, 0.25, 0.3, 1, 5), (value, tick) => {
+        const [up, down] = [roundToTick(value, tick, 1), roundToTick(value, tick, -1)];
+        const slack = value * 1e-8;
+        expect(up).toBeGreaterThanOrEqual(value - slack);
+        expect(down).toBeLessThanOrEqual(Math.max(tick, value + slack));
+        expect(up - down).toBeLessThanOrEqual(tick + slack);
+        expect(roundToTick(up, tick, -1)).toBe(up);
+      }),
+    );
+  });
+});
+
+describe("a target that stood in the book", () => {
+  it("pays the maker's commission, and the taker's when it fills at the first open", () => {
+    const settings = backtestSettings.parse({
+      initialCapital: 1000,
+      commissionRate: 0.01,
+      makerCommissionRate: 0.002,
+      fractionalUnits: true,
+    });
+    const feeOf = (from: "fill" | "signal_close", open: number) => {
+      const bars = barsOf([100, 100, open, open, 200]);
+      const signals = signalsOf(5, { entryLong: [0, 1, 0, 0, 0] });
+      const { trades } = runBacktest(bars, { ...signals, takeProfit: { fraction: 0.5, from } }, settings);
+      return trades.commission[0] / trades.size[0];
+    };
+    expect(feeOf("fill", 100)).toBeCloseTo(100 * 0.01 + 200 * 0.002, 10);
+    // The target of 150 lies behind the open at which the entry itself fills.
+    expect(feeOf("signal_close", 160)).toBeCloseTo(160 * 0.01 + 160 * 0.01, 10);
+  });
+});
+
+describe("a size by volatility", () => {
+  it("holds the target over the measured volatility, with daily returns of ±1 % at 365 bars a year", () => {
+    const rows = 60;
+    const closes = Array.from({ length: rows }, (_, bar) => 100 * 1.01 ** (bar % 2));
+    const bars = barsOf(closes);
+    // An even window of returns +1 % and 1/1.01 - 1, whose deviation is half their distance times √(n / (n - 1)).
+    const daily = ((0.01 - (1 / 1.01 - 1)) / 2) * Math.sqrt(20 / 19);
+    expect(annualVolatility(bars, 40, 20)).toBeCloseTo(daily * Math.sqrt(365.25), 12);
+    expect(annualVolatility(bars, 19, 20)).toBeNaN();
+    const strategy = ruleStrategy.parse({
+      kind: "rules",
+      name: "steady",
+      entries: { long: "close > 0" },
+      size: { volatility_target: "5%" },
+    });
+    const signals = compileRules(strategy).signals(bars);
+    expect(signals.warmupBars).toBe(20);
+    const open = { finalizeTrades: false, fractionalUnits: true };
+    const run = runBacktest(bars, signals, backtestSettings.parse(open));
+    const { size, entryPrice } = run.openPosition ?? { size: Number.NaN, entryPrice: Number.NaN };
+    expect((size * entryPrice) / 100_000).toBeCloseTo(0.05 / annualVolatility(bars, 21, 20), 12);
+    const borrowing = runBacktest(
+      bars,
+      { ...signals, sizing: { kind: "volatility", target: 9, window: 20 } },
+      backtestSettings.parse({ ...open, margin: 0.5 }),
+    );
+    expect(((borrowing.openPosition?.size ?? 0) * entryPrice) / 100_000).toBeCloseTo(2, 9);
+  });
+
+  it("reads no later bar", () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 30, max: 90 }), (seed, bar) => {
+        const bars = randomBars(100, seed, 0.03);
+        const known = annualVolatility(bars, bar, 20);
+        bars.close.fill(1, bar + 1);
+        bars.timeMs.fill(0, bar + 1);
+        expect(annualVolatility(bars, bar, 20)).toBe(known);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe("a fixed size", () => {
+  const bars = barsOf([100, 100, 100, 100]);
+  const bought = (size: object, settings: Partial<BacktestSettings> = {}) => {
+    const strategy = ruleStrategy.parse({ kind: "rules", name: "fixed", entries: { long: "close > 0" }, size });
+    const signals = compileRules(strategy).signals(bars);
+    return runBacktest(bars, signals, backtestSettings.parse({ finalizeTrades: false, ...settings }));
+  };
+
+  it("buys its units or its money's worth", () => {
+    expect(bought({ units: 7 }).openPosition?.size).toBe(7);
+    expect(bought({ money: 1050 }).openPosition?.size).toBe(10);
+    expect(bought({ money: 1050 }, { fractionalUnits: true }).openPosition?.size).toBeCloseTo(10.5, 12);
+    expect(bought({ units: 7 }, { lotSize: 5 }).openPosition?.size).toBe(5);
+  });
+
+  it("that the account does not carry is refused, and counted by its reason", () => {
+    expect(bought({ units: 2000 }).refusals).toMatchObject({ no_cash: 2 });
+    expect(bought({ units: 2000 }, { margin: 0.9 }).refusals).toMatchObject({ margin: 2 });
+    expect(bought({ money: 100_001 }).refusals).toMatchObject({ no_cash: 2 });
+    expect(bought({ units: 3 }, { lotSize: 5 }).refusals).toMatchObject({ below_lot: 2 });
+    expect(bought({ money: 100_000 }).openPosition?.size).toBe(999);
+  });
+});
+
+/** Bars whose four prices are equal, a day apart or on the given days. */
+function barsOf(prices: readonly number[], days: readonly number[] = prices.map((_, bar) => bar)): BarColumns {
+  const bars = allocateBars(prices.length);
+  for (const [bar, price] of prices.entries()) {
+    bars.timeMs[bar] = days[bar] * DAY_MS;
+    for (const column of [bars.open, bars.high, bars.low, bars.close]) column[bar] = price;
+  }
+  return bars;
+}
+
+type Flags = Partial<Record<"entryLong" | "exitLong" | "entryShort" | "exitShort", readonly number[]>>;
+
+function signalsOf(rows: number, flags: Flags): StrategySignals {
+  const column = (values: readonly number[] | undefined) => Uint8Array.from(values ?? new Uint8Array(rows));
+  return {
+    warmupBars: 0,
+    entryLong: column(flags.entryLong),
+    exitLong: column(flags.exitLong),
+    entryShort: column(flags.entryShort),
+    exitShort: column(flags.exitShort),
+    reverse: false,
+    sizeFraction: 1,
+    stopLoss: null,
+    takeProfit: null,
+  };
+}

@@ -1,0 +1,84 @@
+/** What the engine must tell and that stops nothing, counted while it runs. */
+import type { REFUSAL_REASONS, ResultWarning } from "../../../protocol/backtest-result.ts";
+import type { BacktestSettings } from "../../../protocol/operations.ts";
+
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+export type WarningCounts = Pick<
+  EngineWarnings,
+  "refusals" | "conflictingEntries" | "ambiguousBars" | "liquidations" | "neverDecided" | "openAtEnd" | "ruined"
+>;
+
+export class EngineWarnings {
+  /** Entries that became no position, by reason. */
+  readonly refusals: Record<RefusalReason, number> = { no_cash: 0, below_lot: 0, margin: 0, pyramiding: 0 };
+  /** Bars where a flat strategy asked for both sides. */
+  conflictingEntries = 0;
+  /** Bars that touched a loss (stop, liquidation) and the target. */
+  ambiguousBars = 0;
+  /** Positions that fell below the maintenance margin. */
+  liquidations = 0;
+  neverDecided = 0;
+  openAtEnd = 0;
+  ruined = false;
+
+  get refusedOrders(): number {
+    const { no_cash, below_lot, margin, pyramiding } = this.refusals;
+    return no_cash + below_lot + margin + pyramiding;
+  }
+
+  /** As plain data for a checkpoint. */
+  snapshot(): WarningCounts {
+    const { conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined } = this;
+    const refusals = { ...this.refusals };
+    return { refusals, conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined };
+  }
+
+  restore({ refusals, ...counts }: WarningCounts): void {
+    Object.assign(this.refusals, refusals);
+    Object.assign(this, counts);
+  }
+
+  list(settings: BacktestSettings): ResultWarning[] {
+    const unit = settings.fractionalUnits ? "any unit" : "one whole unit";
+    const warnings: ResultWarning[] = [
+      {
+        code: "order_refused",
+        message: `Entries were refused because the free equity did not pay for ${unit}; raise initial_capital or allow fractional_units.`,
+        count: this.refusedOrders,
+      },
+      {
+        code: "conflicting_entries",
+        message: "Long and short entry held on the same bar while flat; the long one was taken.",
+        count: this.conflictingEntries,
+      },
+      {
+        code: "ambiguous_bar",
+        message: "A bar touched both stop-loss and take-profit; the stop-loss was assumed to come first.",
+        count: this.ambiguousBars,
+      },
+      {
+        code: "liquidation",
+        message:
+          "A position fell below the maintenance margin and was liquidated there, or at the open behind it; hold less or raise margin.",
+        count: this.liquidations,
+      },
+      {
+        code: "never_decided",
+        message: "The indicators need more bars than there are, so the strategy never decided; widen the date range.",
+        count: this.neverDecided,
+      },
+      {
+        code: "open_at_end",
+        message: "A position is open after the last bar; it counts in the equity and is not among the trades.",
+        count: this.openAtEnd,
+      },
+      {
+        code: "ruin",
+        message: "The equity fell to nothing; every position was closed and the run ended there.",
+        count: this.ruined ? 1 : 0,
+      },
+    ];
+    return warnings.filter((warning) => warning.count > 0);
+  }
+}

@@ -1,0 +1,138 @@
+/** Closed trades as growing columns: no object a trade, so that a run with many trades stays cheap. */
+import { EXIT_REASONS, type Trade } from "../../../protocol/backtest-result.ts";
+
+/** What the engine itself says of a trade; excursions come from the bars. */
+export type TradeRecord = Omit<
+  Trade,
+  | "holdingCost"
+  | "barsHeld"
+  | "adverseExcursion"
+  | "adverseExcursionPercent"
+  | "favourableExcursion"
+  | "favourableExcursionPercent"
+>;
+
+export type ExitReason = (typeof EXIT_REASONS)[number];
+
+/** Float64 columns of a log; they share one buffer. */
+const NUMBER_COLUMNS = 11;
+const SMALLEST_CAPACITY = 64;
+
+export interface TradeLogSnapshot {
+  /** Column after column. */
+  readonly rows: Float64Array;
+  readonly exitReason: Uint8Array;
+}
+
+/** A row a closed trade, in the order of closing. Read the columns up to `count`; they are longer than that. */
+export class TradeLog {
+  count = 0;
+  /** Units; negative for a short. */
+  size!: Float64Array;
+  entryBar!: Float64Array;
+  exitBar!: Float64Array;
+  entryPrice!: Float64Array;
+  exitPrice!: Float64Array;
+  /** Net of commission and holding costs, money. */
+  pnl!: Float64Array;
+  /** Of entry and exit together, money. */
+  commission!: Float64Array;
+  /** Short borrow and interest, money. */
+  holdingCost!: Float64Array;
+  /** Net of commission and holding costs, as a fraction of the entry value. */
+  returnFraction!: Float64Array;
+  /** NaN without one. */
+  stopLoss!: Float64Array;
+  /** NaN without one. */
+  takeProfit!: Float64Array;
+  /** Index into `EXIT_REASONS`. */
+  exitReason!: Uint8Array;
+  private capacity = 0;
+  private numbers = new Float64Array(0);
+
+  /** `expected` trades fit without growing. */
+  constructor(expected = SMALLEST_CAPACITY) {
+    this.resize(Math.max(expected, SMALLEST_CAPACITY));
+  }
+
+  /** Makes room for one more row and returns its index; the caller writes every column of it. */
+  append(): number {
+    if (this.count === this.capacity) this.resize(this.capacity * 2);
+    return this.count++;
+  }
+
+  /** Forgets the rows and keeps the memory. */
+  clear(): void {
+    this.count = 0;
+  }
+
+  /** The rows alone, as plain data for a checkpoint. */
+  snapshot(): TradeLogSnapshot {
+    const { count, capacity, numbers } = this;
+    const rows = new Float64Array(count * NUMBER_COLUMNS);
+    for (let column = 0; column < NUMBER_COLUMNS; column++) {
+      rows.set(numbers.subarray(column * capacity, column * capacity + count), column * count);
+    }
+    return { rows, exitReason: this.exitReason.slice(0, count) };
+  }
+
+  /** Puts back what `snapshot` gave; the log must be empty. */
+  restore({ rows, exitReason }: TradeLogSnapshot): void {
+    const count = exitReason.length;
+    this.resize(Math.max(count, SMALLEST_CAPACITY));
+    for (let column = 0; column < NUMBER_COLUMNS; column++) {
+      this.numbers.set(rows.subarray(column * count, (column + 1) * count), column * this.capacity);
+    }
+    this.exitReason.set(exitReason);
+    this.count = count;
+  }
+
+  /** New columns of `capacity` rows with the rows so far. One buffer for all: ten small ones take longer to get. */
+  private resize(capacity: number): void {
+    const numbers = new Float64Array(capacity * NUMBER_COLUMNS);
+    const column = (index: number) => {
+      const begin = index * this.capacity;
+      numbers.set(this.numbers.subarray(begin, begin + this.count), index * capacity);
+      return numbers.subarray(index * capacity, (index + 1) * capacity);
+    };
+    this.size = column(0);
+    this.entryBar = column(1);
+    this.exitBar = column(2);
+    this.entryPrice = column(3);
+    this.exitPrice = column(4);
+    this.pnl = column(5);
+    this.commission = column(6);
+    this.returnFraction = column(7);
+    this.stopLoss = column(8);
+    this.takeProfit = column(9);
+    this.holdingCost = column(10);
+    const reasons = new Uint8Array(capacity);
+    if (this.capacity > 0) reasons.set(this.exitReason);
+    this.exitReason = reasons;
+    this.numbers = numbers;
+    this.capacity = capacity;
+  }
+}
+
+/** The rows as the protocol's records. `timeMs` holds the bars' start times. */
+export function tradeRecords(trades: TradeLog, timeMs: Float64Array): TradeRecord[] {
+  return Array.from({ length: trades.count }, (_, row) => ({
+    size: trades.size[row],
+    entryBar: trades.entryBar[row],
+    exitBar: trades.exitBar[row],
+    entryTimeMs: timeMs[trades.entryBar[row]],
+    exitTimeMs: timeMs[trades.exitBar[row]],
+    entryPrice: trades.entryPrice[row],
+    exitPrice: trades.exitPrice[row],
+    pnl: trades.pnl[row],
+    commission: trades.commission[row],
+    returnPercent: trades.returnFraction[row] * 100,
+    stopLoss: orNull(trades.stopLoss[row]),
+    takeProfit: orNull(trades.takeProfit[row]),
+    exitReason: EXIT_REASONS[trades.exitReason[row]],
+  }));
+}
+
+function orNull(value: number): number | null {
+  return Number.isNaN(value) ? null : value;
+}

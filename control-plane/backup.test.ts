@@ -1,0 +1,194 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { gunzipSync, gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Problem } from "../protocol/problem.ts";
+import { backUp, restore } from "./backup.ts";
+import { readTar, TAR_END, tarHeader, tarPadding } from "./tar.ts";
+
+const DATABASE = "v3/do/ktrdr-WorkerRegistry/registry.sqlite";
+const BLOB = "v3/r2/ktrdr-artefacts/blobs/0123";
+let folder: string;
+let state: string;
+let file: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "ktrdr-backup-"));
+  state = join(folder, "state");
+  file = join(folder, "backup.tar.gz");
+  write(state, BLOB, Buffer.alloc(70_000, 7));
+  write(state, "control-plane.log", Buffer.from("not part of it"));
+  write(state, "v3/cache/x.sqlite", Buffer.from("nor is this"));
+  mkdirSync(dirname(join(state, DATABASE)), { recursive: true });
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(root: string, path: string, bytes: Uint8Array): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), bytes);
+}
+
+/** A database in the manner of the runtime's, with `rows` in it. */
+function openDatabase(rows: number): DatabaseSync {
+  const database = new DatabaseSync(join(state, DATABASE));
+  database.exec("PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS t (x)");
+  for (let i = 0; i < rows; i++) database.prepare("INSERT INTO t VALUES (?)").run(i);
+  return database;
+}
+
+function rowsIn(root: string): number {
+  const database = new DatabaseSync(join(root, DATABASE));
+  const { count } = database.prepare("SELECT COUNT(*) AS count FROM t").get() as { count: number };
+  database.close();
+  return count;
+}
+
+/** The archive with its bytes changed by `change`. */
+function tampered(change: (tar: Buffer) => Buffer): string {
+  const path = join(folder, "tampered.tar.gz");
+  writeFileSync(path, gzipSync(change(gunzipSync(readFileSync(file)))));
+  return path;
+}
+
+async function problemOf(work: Promise<unknown>): Promise<Problem> {
+  try {
+    await work;
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+  throw new Error("there was no problem");
+}
+
+describe("a backup", () => {
+  it("of an open database, with its newest writes still in the journal, restores whole", async () => {
+    const database = openDatabase(100);
+    const manifest = await backUp(state, file, "1.2.3", 5);
+    database.close();
+    expect(manifest.files.map((entry) => entry.path)).toEqual([DATABASE, BLOB]);
+    const target = join(folder, "restored");
+    const restored = await restore(file, target, false);
+    expect(restored).toMatchObject({ manifest: { softwareVersion: "1.2.3", createdAtMs: 5 }, movedTo: null });
+    expect(rowsIn(target)).toBe(100);
+    expect(readFileSync(join(target, BLOB)).equals(Buffer.alloc(70_000, 7))).toBe(true);
+    expect(readdirSync(target)).toEqual(["v3"]);
+  });
+
+  it("is readable by its owner alone, and leaves nothing else behind", async () => {
+    openDatabase(1).close();
+    await backUp(state, file, "1.0.0", 0);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder).sort()).toEqual(["backup.tar.gz", "state"]);
+  });
+
+  it("overwrites nothing, and is refused where there is no state", async () => {
+    openDatabase(1).close();
+    writeFileSync(file, "mine");
+    expect((await problemOf(backUp(state, file, "1.0.0", 0))).kind).toBe("conflict");
+    expect(readFileSync(file, "utf8")).toBe("mine");
+    const elsewhere = await problemOf(backUp(folder, join(folder, "other"), "1.0.0", 0));
+    expect(elsewhere.message).toContain("is not the state folder");
+  });
+});
+
+describe("a restore", () => {
+  beforeEach(async () => {
+    openDatabase(3).close();
+    await backUp(state, file, "1.0.0", 0);
+  });
+
+  it("leaves state that is there alone, unless it is told to move it aside", async () => {
+    openDatabase(4).close();
+    expect((await problemOf(restore(file, state, false))).kind).toBe("conflict");
+    expect(rowsIn(state)).toBe(7);
+    const { movedTo } = await restore(file, state, true);
+    expect(rowsIn(state)).toBe(3);
+    expect(statSync(join(movedTo ?? "", "do")).isDirectory()).toBe(true);
+  });
+
+  it("is refused while a control plane has the state open", async () => {
+    const database = openDatabase(0);
+    const problem = await problemOf(restore(file, state, true));
+    database.close();
+    expect(problem.message).toContain("A control plane runs on");
+    expect(rowsIn(state)).toBe(3);
+  });
+
+  it("changes nothing for an archive that ends early", async () => {
+    const target = join(folder, "restored");
+    const bytes = readFileSync(file);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: bytes.byteLength - 1 }), async (length) => {
+        const path = join(folder, "short.tar.gz");
+        writeFileSync(path, bytes.subarray(0, length));
+        expect((await problemOf(restore(path, target, false))).message).toContain("is not a whole backup");
+        expect(readdirSync(target)).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("finds one changed byte", async () => {
+    const path = tampered((tar) => {
+      tar[tar.indexOf(Buffer.alloc(1000, 7)) + 500] = 8;
+      return tar;
+    });
+    const problem = await problemOf(restore(path, join(folder, "restored"), false));
+    expect(problem.message).toContain(`${BLOB} has other bytes than its SHA-256`);
+  });
+
+  it("writes nothing outside of the folder, whatever the archive says", async () => {
+    const content = Buffer.from("out");
+    const sha256 = "0".repeat(64);
+    const entry = { path: "v3/../../evil", bytes: content.byteLength };
+    const manifest = Buffer.from(
+      JSON.stringify({
+        ...{ format: "ktrdr-backup", format_version: 1, software_version: "1", created_at_ms: 0 },
+        files: [{ ...entry, sha256 }],
+      }),
+    );
+    const parts = [{ header: { path: "manifest.json", bytes: manifest.byteLength }, content: manifest }];
+    parts.push({ header: entry, content });
+    const tar = parts.flatMap(({ header, content }) => [tarHeader(header, 0), content, tarPadding(header.bytes)]);
+    const path = tampered(() => Buffer.concat([...tar, TAR_END]));
+    const problem = await problemOf(restore(path, join(folder, "restored"), false));
+    expect(problem.message).toContain("v3/../../evil leads elsewhere");
+    expect(readdirSync(folder)).not.toContain("evil");
+  });
+
+  it("knows a file that is no backup", async () => {
+    const path = join(folder, "letter.txt");
+    writeFileSync(path, "dear reader");
+    expect((await problemOf(restore(path, join(folder, "restored"), false))).message).toContain(
+      "incorrect header check",
+    );
+  });
+});
+
+it("what goes into a tar archive comes out of it, however it is cut into pieces", async () => {
+  const name = fc.stringMatching(/^[a-z0-9.]{1,90}$/);
+  const path = fc.array(name, { minLength: 1, maxLength: 2 }).map((names) => names.join("/"));
+  const files = fc.array(fc.tuple(path, fc.uint8Array({ maxLength: 2000 })), { maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(files, fc.integer({ min: 1, max: 3000 }), async (entries, pieceBytes) => {
+      const parts = entries.flatMap(([path, content]) => {
+        const header = { path, bytes: content.byteLength };
+        return [tarHeader(header, 0), content, tarPadding(header.bytes)];
+      });
+      const archive = Buffer.concat([...parts, TAR_END]);
+      async function* pieces(): AsyncGenerator<Uint8Array> {
+        for (let at = 0; at < archive.byteLength; at += pieceBytes) yield archive.subarray(at, at + pieceBytes);
+      }
+      const read: [string, number[]][] = [];
+      for await (const entry of readTar(pieces())) {
+        const content: number[] = [];
+        for await (const part of entry.content) content.push(...part);
+        read.push([entry.path, content]);
+      }
+      expect(read).toEqual(entries.map(([path, content]) => [path, [...content]]));
+    }),
+  );
+});
