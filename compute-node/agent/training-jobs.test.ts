@@ -147,13 +147,14 @@ describe("a node that trains in several threads", () => {
     async () => {
       const pool = new JobPool({ slots: 1, memoryMb: 256 });
       const datasets = [{ bars: await store.open(dataSha256), sha256: dataSha256 }];
-      const training = { gpu: null, threads: 3, checkpointIntervalMs: 60_000, checkpoint: null };
+      const training = { gpu: null, threads: 3, checkpointIntervalMs: 60_000 };
       const spec = smallSpec({ ...SEEDS, ...LONG });
       const started = Promise.withResolvers<void>();
       const onProgress = ({ phase }: Progress) => {
         if (phase === "training") started.resolve();
       };
-      const job = pool.run({ spec, bars: null, dataSha256: null, datasets, training }, { onProgress, onLog: () => {} });
+      const input = { kind: "train" as const, spec, datasets, training, checkpoint: null };
+      const job = pool.run(input, { onProgress, onLog: () => {} });
       await started.promise;
       expect(trainingThreads()).toBe(3);
       await pool.close();
