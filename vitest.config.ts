@@ -12,8 +12,9 @@ export default defineConfig({
           name: "unit",
           setupFiles: ["test/support/property-seed.ts"],
           include: [
-            "{protocol,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
+            "{protocol,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
             "test/{golden,house}/**/*.test.ts",
+            "test/*.test.ts",
           ],
           // Property tests share the machine with others; a hang is found all the same.
           testTimeout: 30_000,

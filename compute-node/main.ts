@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { Command } from "commander";
 import { Problem } from "../protocol/index.ts";
-import { traceSettings } from "../protocol/trace-settings.ts";
+import { traceSettings } from "../telemetry/index.ts";
 import {
   Agent,
   createLog,

@@ -1,7 +1,7 @@
 /** `GET /metrics` of the self-hosted server's machine, on loopback: what the registry inside cannot see. */
 import { statfsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
-import { PROMETHEUS_MEDIA_TYPE, PrometheusText } from "../protocol/prometheus-text.ts";
+import { PROMETHEUS_MEDIA_TYPE, PrometheusText } from "../telemetry/index.ts";
 
 const LOOPBACK = "127.0.0.1";
 

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { installationCure, isInstalled } from "../compute-node/installed-package.ts";
 import { Problem } from "../protocol/problem.ts";
-import { TRACE_VARIABLES, traceSettings } from "../protocol/trace-settings.ts";
+import { TRACE_VARIABLES, traceSettings } from "../telemetry/index.ts";
 import { COMPATIBILITY_DATE, controlPlaneScript } from "./bundle.ts";
 import { closeSockets } from "./close-sockets.ts";
 import { serveMachineMetrics } from "./machine-metrics.ts";

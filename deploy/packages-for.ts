@@ -15,7 +15,7 @@ const NODE = ["chevrotain", "commander", "esbuild", "hyparquet", "hyparquet-writ
 export const ROLES: Readonly<Record<string, readonly string[]>> = {
   worker: NODE,
   gpu_host: [...NODE, "webgpu"],
-  "control-plane": ["commander", "esbuild", "hono", "miniflare", "yaml", "zod"],
+  "control-plane": ["commander", "esbuild", "hono", "miniflare", "ws", "yaml", "zod"],
   // What deploy/package/build.ts needs, for an image.
   package: ["assemblyscript", "esbuild", "hono", "typescript", "zod"],
 };

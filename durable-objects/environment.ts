@@ -1,5 +1,5 @@
 /** What the runtime binds to the Worker; see wrangler.toml. */
-import type { TraceEnvironment } from "../protocol/trace-settings.ts";
+import type { TraceEnvironment } from "../telemetry/index.ts";
 import type { WorkerRegistry } from "./worker-registry.ts";
 
 /** With OpenTelemetry's variables: see docs/reference/traces.md. */

@@ -7,20 +7,27 @@
  */
 import packageJson from "../package.json" with { type: "json" };
 import {
-  attemptTraceparent,
-  derivedSpanId,
   formatTraceparent,
-  makeSpanId,
-  makeTraceId,
   type OperationEvent,
   type OperationEventType,
   Problem,
   parseTraceparent,
   type TraceContext,
 } from "../protocol/index.ts";
-import type { Attributes, Span, SpanEvent } from "../protocol/otlp.ts";
-import { SpanExporter } from "../protocol/span-exporter.ts";
-import { isSampled, type TraceEnvironment, type TraceSettings, traceSettings } from "../protocol/trace-settings.ts";
+import {
+  type Attributes,
+  attemptTraceparent,
+  derivedSpanId,
+  isSampled,
+  makeSpanId,
+  makeTraceId,
+  type Span,
+  type SpanEvent,
+  SpanExporter,
+  type TraceEnvironment,
+  type TraceSettings,
+  traceSettings,
+} from "../telemetry/index.ts";
 import { first, type Sql } from "./scheduler/sql.ts";
 import type { Effect } from "./scheduler/state.ts";
 import type { Caller } from "./submissions.ts";

@@ -9,7 +9,7 @@ import { operationId, sha256 } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
 import { operationResult, operationSpec, progress } from "./operations.ts";
 import { problemDetails } from "./problem.ts";
-import { traceparent } from "./trace.ts";
+import { traceparent } from "./traceparent.ts";
 import { capabilities, datasetRef } from "./workers.ts";
 
 export const SUBPROTOCOL = "ktrdr.v1";

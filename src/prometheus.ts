@@ -1,6 +1,6 @@
 /** The registry's metrics for Prometheus; docs/guides/operations-runbook.md says what to make of them. */
 import type { RegistryMetrics } from "../durable-objects/scheduler/registry-metrics.ts";
-import { type MetricSample, PrometheusText } from "../protocol/prometheus-text.ts";
+import { type MetricSample, PrometheusText } from "../telemetry/index.ts";
 
 /** What each counter counts; its metric is `ktrdr_<name>_total`. */
 const COUNTER_HELP: Readonly<Record<keyof RegistryMetrics["counters"], string>> = {

@@ -17,7 +17,7 @@ import {
   type RegisterRequest,
   SCRIPT_KIND,
 } from "../../protocol/index.ts";
-import type { TraceSettings } from "../../protocol/trace-settings.ts";
+import type { TraceSettings } from "../../telemetry/index.ts";
 import { CHECKPOINT_MEDIA_TYPE } from "../training-job/media-type.ts";
 import { DatasetFetcher } from "./dataset-fetcher.ts";
 import type { Source } from "./download.ts";

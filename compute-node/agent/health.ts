@@ -1,7 +1,8 @@
 /** `GET /health` and `GET /metrics` on loopback, for systemd, Docker, Prometheus and people; the registry never calls it. */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { z } from "zod";
-import { PROMETHEUS_MEDIA_TYPE, Problem, wire } from "../../protocol/index.ts";
+import { Problem, wire } from "../../protocol/index.ts";
+import { PROMETHEUS_MEDIA_TYPE } from "../../telemetry/index.ts";
 
 export const nodeHealth = z.strictObject({
   status: z.literal("healthy"),

@@ -1,7 +1,8 @@
 /** `GET /metrics` of a node: what it does and what it has, counted since its process began. */
 import { statfsSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
-import { type Lease, type MetricSample, type Progress, PrometheusText } from "../../protocol/index.ts";
+import type { Lease, Progress } from "../../protocol/index.ts";
+import { type MetricSample, PrometheusText } from "../../telemetry/index.ts";
 import type { NodeHealth } from "./health.ts";
 import { type JobOutcome, leaseKey, type UploadOutcome } from "./state.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Problem, parseTraceparent } from "../../protocol/index.ts";
-import { traceSettings } from "../../protocol/trace-settings.ts";
+import { traceSettings } from "../../telemetry/index.ts";
 import { Collector, type ReceivedSpan } from "../../test/support/collector.ts";
 import { leaseFor } from "./testing/story.ts";
 import { NodeTracer } from "./tracing.ts";

@@ -3,10 +3,17 @@
  * tells as events) and `upload`. They continue the trace that came with the assignment, or begin one where none came.
  */
 import { hostname } from "node:os";
-import { formatTraceparent, type Lease, makeSpanId, makeTraceId, parseTraceparent } from "../../protocol/index.ts";
-import type { AttributeValue, SpanEvent, SpanKind } from "../../protocol/otlp.ts";
-import { SpanExporter } from "../../protocol/span-exporter.ts";
-import { isSampled, type TraceSettings } from "../../protocol/trace-settings.ts";
+import { formatTraceparent, type Lease, parseTraceparent } from "../../protocol/index.ts";
+import {
+  type AttributeValue,
+  isSampled,
+  makeSpanId,
+  makeTraceId,
+  type SpanEvent,
+  SpanExporter,
+  type SpanKind,
+  type TraceSettings,
+} from "../../telemetry/index.ts";
 import { type JobOutcome, leaseKey, type UploadOutcome } from "./model.ts";
 
 export interface TracedNode {

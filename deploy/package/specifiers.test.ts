@@ -9,6 +9,7 @@ describe("a reference to a module", () => {
     ['import "../socket.ts";', 'import "../socket.js";'],
     ['export * from "../protocol/socket.ts";', 'export * from "../protocol/socket.js";'],
     ['const m = await import("./main.ts");', 'const m = await import("./main.js");'],
+    ['await import(\n  "./main.ts"\n);', 'await import(\n  "./main.js"\n);'],
     ['new Worker(new URL("job-thread.ts", import.meta.url))', 'new Worker(new URL("job-thread.js", import.meta.url))'],
     ['join(FOLDER, "compute-node", "main.ts"),', 'join(FOLDER, "compute-node", "main.js"),'],
   ])("%s becomes that of its JavaScript", (before, after) => {

@@ -8,7 +8,7 @@ import { transform } from "esbuild";
 /** Each has what stands before the name, the name without its ending, and what stands after it. */
 const REFERENCES: readonly RegExp[] = [
   /(\b(?:from|import) ")(\.{1,2}\/[^"\n]+)\.ts(")/g,
-  /(\bimport\(")(\.{1,2}\/[^"\n]+)\.ts("\))/g,
+  /(\bimport\(\s*")(\.{1,2}\/[^"\n]+)\.ts("\s*\))/g,
   /(\bnew URL\(")([^"\n]+)\.ts(", import\.meta\.url\))/g,
   /(\bjoin\([^()\n]*")([^"\n]+)\.ts("\))/g,
 ];

@@ -522,8 +522,8 @@ describe("the packages of each role", () => {
   });
 
   it.each([
-    ["worker", ["compute-node", "protocol"]],
-    ["control-plane", ["src", "durable-objects", "protocol", "client", "control-plane"]],
+    ["worker", ["compute-node", "protocol", "telemetry"]],
+    ["control-plane", ["src", "durable-objects", "protocol", "telemetry", "client", "control-plane"]],
   ])("of %s are all that its code imports", (role, folders) => {
     const imported = new Set<string>();
     for (const each of folders) {

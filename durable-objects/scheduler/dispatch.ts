@@ -6,7 +6,8 @@
  * later by more than the priority's worth of waiting stands behind.
  * Choice of a worker: the preferred type first, then one that holds the data, then the least recently selected.
  */
-import { attemptTraceparent, operationSpec, wire } from "../../protocol/index.ts";
+import { operationSpec, wire } from "../../protocol/index.ts";
+import { attemptTraceparent } from "../../telemetry/index.ts";
 import { assert } from "./assert.ts";
 import { recordEvent } from "./event-log.ts";
 import type { OperationRecord, QueuedHead } from "./operation-store.ts";

@@ -10,7 +10,7 @@ import type {
   Progress,
   Requirements,
 } from "../../protocol/index.ts";
-import { sampledTraceId } from "../../protocol/index.ts";
+import { sampledTraceId } from "../../telemetry/index.ts";
 import { assert } from "./assert.ts";
 import type { RegistryConfig } from "./config.ts";
 import { first, type Sql, type SqlValue } from "./sql.ts";

@@ -1,6 +1,6 @@
 /** `/api/v1/metrics`: the fleet in numbers, for people (`/workers`) and for Prometheus (`/prometheus`). */
 import { Hono } from "hono";
-import { PROMETHEUS_MEDIA_TYPE } from "../../protocol/prometheus-text.ts";
+import { PROMETHEUS_MEDIA_TYPE } from "../../telemetry/index.ts";
 import { opened } from "../answers.ts";
 import { authenticate } from "../authentication.ts";
 import type { Edge } from "../edge.ts";

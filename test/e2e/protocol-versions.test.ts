@@ -34,7 +34,7 @@ afterAll(async () => {
 function treeWith(name: string, socket: string): string {
   const tree = join(folder, name);
   mkdirSync(tree);
-  for (const part of ["protocol", "compute-node", "package.json"]) {
+  for (const part of ["protocol", "telemetry", "compute-node", "package.json"]) {
     cpSync(join(PROJECT_FOLDER, part), join(tree, part), { recursive: true });
   }
   symlinkSync(join(PROJECT_FOLDER, "node_modules"), join(tree, "node_modules"));

@@ -1,5 +1,5 @@
 /**
- * Spans, and OTLP/HTTP's JSON of them (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids in hexadecimal,
+ * Encodes spans as OTLP/HTTP's JSON (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding): ids in hexadecimal,
  * 64-bit numbers as decimal texts, enumerations as numbers.
  */
 
@@ -31,7 +31,7 @@ export interface Span {
   readonly endMs: number;
   readonly attributes: Attributes;
   readonly events: readonly SpanEvent[];
-  /** What went wrong; null where nothing did. */
+  /** Says what went wrong; null for success. */
   readonly error: string | null;
 }
 
@@ -45,7 +45,7 @@ export function encodeSpans(resource: Attributes, spans: readonly Span[]): strin
   });
 }
 
-/** How many of a request's spans the collector did not take, as its answer says; 0 for an answer that says nothing. */
+/** Counts the spans that the collector's answer rejects; 0 for an answer that names none. */
 export function rejectedSpans(answer: string): { count: number; reason: string } {
   try {
     const { partialSuccess } = JSON.parse(answer) as {
@@ -56,7 +56,7 @@ export function rejectedSpans(answer: string): { count: number; reason: string }
       reason: String(partialSuccess?.errorMessage ?? ""),
     };
   } catch {
-    return { count: 0, reason: "" }; // An empty body, or protobuf: the status has said that they were taken.
+    return { count: 0, reason: "" }; // An empty body, or protobuf: the status said that all were taken.
   }
 }
 

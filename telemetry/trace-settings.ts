@@ -1,10 +1,9 @@
 /**
- * Where spans go and which traces are recorded, by OpenTelemetry's own variables
+ * Reads where spans go and which traces are recorded, from OpenTelemetry's own variables
  * (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/), on nodes and in the control plane.
  */
+import { Problem, type TraceContext } from "../protocol/index.ts";
 import type { Attributes } from "./otlp.ts";
-import { Problem } from "./problem.ts";
-import type { TraceContext } from "./trace.ts";
 
 /** The variables that are read; an empty one counts as not set, as the specification has it. */
 export const TRACE_VARIABLES = [
@@ -22,7 +21,7 @@ export const TRACE_VARIABLES = [
   "OTEL_TRACES_SAMPLER",
   "OTEL_TRACES_SAMPLER_ARG",
 ] as const;
-export type TraceVariable = (typeof TRACE_VARIABLES)[number];
+type TraceVariable = (typeof TRACE_VARIABLES)[number];
 export type TraceEnvironment = Readonly<Partial<Record<TraceVariable, string>>>;
 
 export interface TraceSettings {
@@ -35,8 +34,8 @@ export interface TraceSettings {
   readonly sampler: Sampler;
 }
 
-export interface Sampler {
-  /** What came with a traceparent is recorded as its caller decided. */
+interface Sampler {
+  /** A trace that came with a traceparent is recorded as its caller decided. */
   readonly isParentBased: boolean;
   /** Share of the traces that begin here (or of all), 0 to 1. */
   readonly ratio: number;
@@ -45,7 +44,7 @@ export interface Sampler {
 const DEFAULT_TIMEOUT_MS = 10_000;
 const SAMPLER = /^(parentbased_)?(always_on|always_off|traceidratio)$/;
 
-/** Null where nothing is to be sent. Throws a `Problem` for a value that means nothing here. */
+/** Returns null where nothing is to be sent. Throws a `Problem` for a value that cannot be used here. */
 export function traceSettings(environment: TraceEnvironment): TraceSettings | null {
   const exporter = environment.OTEL_TRACES_EXPORTER || "otlp";
   if (environment.OTEL_SDK_DISABLED?.toLowerCase() === "true" || exporter === "none") return null;
@@ -74,8 +73,8 @@ export function traceSettings(environment: TraceEnvironment): TraceSettings | nu
 }
 
 /**
- * Whether a trace is recorded. A trace is by its id: whoever decides with the same ratio decides the same, and what a smaller
- * ratio records, a larger one records too (the rightmost bits against a threshold, as in OpenTelemetry's consistent sampling).
+ * Says whether a trace is recorded. The trace's id decides: everyone with the same ratio decides the same, and a larger ratio
+ * records every trace of a smaller one (the rightmost bits against a threshold, as in OpenTelemetry's consistent sampling).
  */
 export function isSampled({ isParentBased, ratio }: Sampler, parent: TraceContext | null, traceId: string): boolean {
   if (isParentBased && parent !== null) return parent.isSampled;

@@ -1,8 +1,8 @@
-/** Metrics as Prometheus reads them: its text exposition format, version 0.0.4. */
+/** Writes metrics in Prometheus' text exposition format, version 0.0.4. */
 
 export const PROMETHEUS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-export type MetricLabels = Readonly<Record<string, string>>;
+type MetricLabels = Readonly<Record<string, string>>;
 export type MetricSample = readonly [labels: MetricLabels, value: number];
 
 export class PrometheusText {

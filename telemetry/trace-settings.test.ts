@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Problem } from "./problem.ts";
-import { formatTraceparent, makeSpanId, makeTraceId, parseTraceparent } from "./trace.ts";
+import { formatTraceparent, Problem, parseTraceparent } from "../protocol/index.ts";
+import { makeSpanId, makeTraceId } from "./trace-ids.ts";
 import { isSampled, type TraceEnvironment, traceSettings } from "./trace-settings.ts";
 
 const ENDPOINT = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318" };

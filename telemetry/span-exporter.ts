@@ -1,20 +1,20 @@
 /**
- * Sends spans to a collector in batches, away from the work that they tell of: what cannot be sent within a bounded queue and a
- * bounded number of tries is dropped, counted and said.
+ * Sends spans to a collector in batches, apart from the work that they describe. The queue and the number of tries are bounded:
+ * spans beyond them are dropped, counted and reported.
  */
 import { type Attributes, encodeSpans, rejectedSpans, type Span } from "./otlp.ts";
 import type { TraceSettings } from "./trace-settings.ts";
 
-export interface SpanExporterOptions {
+interface SpanExporterOptions {
   readonly settings: Pick<TraceSettings, "url" | "headers" | "timeoutMs">;
   /** Who did the work. */
   readonly resource: Attributes;
-  /** How long spans wait for company. */
+  /** The time that spans wait for others, so that they share a request. */
   readonly delayMs?: number;
   /** Before the second try; twice as long before each later one. */
   readonly retryMs?: number;
   readonly onDropped: (count: number) => void;
-  /** What is wrong with the collector, at most once a minute. */
+  /** Says why the collector takes nothing, at most once a minute. */
   readonly onTrouble: (message: string) => void;
 }
 
@@ -33,7 +33,7 @@ export class SpanExporter {
   readonly #options: SpanExporterOptions;
   readonly #queue: Span[] = [];
   readonly #closing = new AbortController();
-  /** Tries that failed of the batch at the head of the queue. */
+  /** Counts the failed tries of the batch at the head of the queue. */
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sending: Promise<void> | null = null;
@@ -52,7 +52,7 @@ export class SpanExporter {
     this.#schedule(this.#options.delayMs ?? DELAY_MS);
   }
 
-  /** Sends what there is, within `withinMs`; what is left is dropped, and so is whatever comes later. */
+  /** Sends everything queued within `withinMs`. Drops the rest, and every span added later. */
   async close(withinMs: number): Promise<void> {
     this.#stopTimer();
     const deadline = setTimeout(() => this.#closing.abort(new Error("the process ends")), withinMs);
@@ -89,7 +89,7 @@ export class SpanExporter {
     return this.#sending;
   }
 
-  /** Until nothing waits, or a try fails that may be repeated. Never rejects. */
+  /** Sends until nothing waits, or until a try fails that may be repeated. Never rejects. */
   async #sendBatches(): Promise<void> {
     while (this.#queue.length > 0) {
       const batch = this.#queue.slice(0, BATCH_SPANS);
