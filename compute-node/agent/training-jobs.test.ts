@@ -16,7 +16,7 @@ import { CHECKPOINT_MEDIA_TYPE, executeTraining } from "../training-job/index.ts
 import { smallSpec } from "../training-job/testing/small-spec.ts";
 import type { Agent } from "./agent.ts";
 import { JobPool } from "./job-pool.ts";
-import type { NodeSettings } from "./settings.ts";
+import type { NodeSettings } from "./settings-table.ts";
 import { FakeRegistry } from "./testing/fake-registry.ts";
 import { temporaryFolder, testAgent, testSettings } from "./testing/nodes.ts";
 import { leaseFor } from "./testing/story.ts";
