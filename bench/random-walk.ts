@@ -1,6 +1,7 @@
 /** Prices for benchmarks: the same walk on every machine. */
 import { writeFileSync } from "node:fs";
 import { allocateBars, type BarColumns } from "../compute-node/market-data/bars.ts";
+import { DAY_MS, MINUTE_MS } from "../protocol/durations.ts";
 
 /** Uniform in [0, 1), from a seed: mulberry32. */
 function uniform(seed: number): () => number {
@@ -20,7 +21,7 @@ const MINUTE_ROWS = 50_000;
 export function randomWalk(rows: number, seed: number): BarColumns {
   const random = uniform(seed);
   const bars = allocateBars(rows);
-  const stepMs = rows < MINUTE_ROWS ? 86_400_000 : 60_000;
+  const stepMs = rows < MINUTE_ROWS ? DAY_MS : MINUTE_MS;
   let price = 100;
   for (let bar = 0; bar < rows; bar++) {
     const open = price * (1 + 0.001 * (random() - 0.5));

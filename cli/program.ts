@@ -1,45 +1,48 @@
 /** The command tree, and what its ends mean: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 import { Command, CommanderError } from "commander";
-import { registerBacktestCommand } from "./commands/backtest/command.ts";
-import { registerBackupCommands } from "./commands/backup/command.ts";
-import { registerBatchCommand } from "./commands/batch/command.ts";
-import { registerConfigCommands } from "./commands/config/command.ts";
-import { registerDataCommands } from "./commands/data/command.ts";
-import { registerDoctorCommand } from "./commands/doctor/command.ts";
-import { registerEnrolCommand } from "./commands/enrol/command.ts";
-import { registerModelCommands } from "./commands/models/command.ts";
-import { registerNodeCommands } from "./commands/node/command.ts";
-import { registerOperationCommands } from "./commands/operations/command.ts";
-import { registerReportCommand } from "./commands/report/command.ts";
-import { registerRunCommand } from "./commands/run/command.ts";
-import { registerStrategyCommands } from "./commands/strategy/command.ts";
-import { registerTokenCommands } from "./commands/token/command.ts";
-import { registerTrainCommand } from "./commands/train/command.ts";
-import { registerUpCommand } from "./commands/up/command.ts";
-import { registerWorkerCommands } from "./commands/workers/command.ts";
-import { registerWorkspaceCommands } from "./commands/workspace/command.ts";
+import { backtestCommand } from "./commands/backtest/command.ts";
+import { backupCommand, restoreCommand } from "./commands/backup/command.ts";
+import { batchCommand } from "./commands/batch/command.ts";
+import { configCommands } from "./commands/config/command.ts";
+import { dataCommands } from "./commands/data/command.ts";
+import { addCommands, type DeclaredCommand, type DeclaredGroup } from "./commands/declare.ts";
+import { doctorCommand } from "./commands/doctor/command.ts";
+import { enrolCommand } from "./commands/enrol/command.ts";
+import { modelCommands } from "./commands/models/command.ts";
+import { nodeCommands } from "./commands/node/command.ts";
+import { operationCommands } from "./commands/operations/command.ts";
+import { reportCommand } from "./commands/report/command.ts";
+import { programCommand } from "./commands/run/command.ts";
+import { strategyCommands } from "./commands/strategy/command.ts";
+import { tokenCommands } from "./commands/token/command.ts";
+import { trainCommand } from "./commands/train/command.ts";
+import { upCommand } from "./commands/up/command.ts";
+import { workerCommands } from "./commands/workers/command.ts";
+import { workspaceCommands } from "./commands/workspace/command.ts";
 import { softwareVersion } from "./software-version.ts";
 import { type Context, createContext, EXIT, type GlobalOptions, type Surroundings } from "./terminal/context.ts";
 
-const ORDER = [
-  registerUpCommand,
-  registerNodeCommands,
-  registerDataCommands,
-  registerStrategyCommands,
-  registerTrainCommand,
-  registerBacktestCommand,
-  registerBatchCommand,
-  registerModelCommands,
-  registerRunCommand,
-  registerOperationCommands,
-  registerReportCommand,
-  registerWorkerCommands,
-  registerEnrolCommand,
-  registerTokenCommands,
-  registerWorkspaceCommands,
-  registerBackupCommands,
-  registerDoctorCommand,
-  registerConfigCommands,
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly (DeclaredCommand | DeclaredGroup)[] = [
+  upCommand,
+  nodeCommands,
+  dataCommands,
+  strategyCommands,
+  trainCommand,
+  backtestCommand,
+  batchCommand,
+  modelCommands,
+  programCommand,
+  operationCommands,
+  reportCommand,
+  workerCommands,
+  enrolCommand,
+  tokenCommands,
+  workspaceCommands,
+  backupCommand,
+  restoreCommand,
+  doctorCommand,
+  configCommands,
 ];
 
 /** Runs one command line (without `node` and the script) and returns its exit code; never throws, never exits. */
@@ -83,7 +86,7 @@ export function createProgram(surroundings: Surroundings, contextOf: (options: G
     })
     .exitOverride();
   const getContext = (): Context => contextOf(program.opts<GlobalOptions>());
-  for (const register of ORDER) register(program, getContext);
+  addCommands(program, COMMANDS, getContext);
   for (const group of program.commands) nameUnknownCommands(group);
   program.addHelpText("after", FIRST_STEPS);
   return program;

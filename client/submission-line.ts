@@ -5,8 +5,8 @@
  */
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
-import { type BackoffRange, fullJitterMs } from "../compute-node/agent/backoff.ts";
 import {
+  byteLength,
   CLOSE_CODES,
   LIMITS,
   Problem,
@@ -18,9 +18,11 @@ import {
   wire,
 } from "../protocol/index.ts";
 import { jsonOrUndefined, notKtrdr, refusal, tokenRefused, unreachable } from "./api-problems.ts";
+import { type BackoffRange, fullJitterMs } from "./backoff.ts";
 import { checkedInput } from "./checked-input.ts";
 import type { Connection } from "./credentials.ts";
-import { openSubmissionSocket, type SocketEnd, type SubmissionSocket } from "./submission-socket.ts";
+import type { OutboundSocketEnd } from "./outbound-socket.ts";
+import { openSubmissionSocket, type SubmissionSocket } from "./submission-socket.ts";
 
 const messageWire = wire(submitterMessage);
 const answerWire = wire(submissionAnswer);
@@ -128,7 +130,7 @@ export class SubmissionLine {
         cure: "Await some of them, or submit batches.",
       });
     }
-    const bytes = Buffer.byteLength(frame);
+    const bytes = byteLength(frame);
     if (bytes <= LIMITS.requestBodyBytes) return null;
     return new Problem("too-large", `A submission of ${bytes} bytes is over the limit of ${LIMITS.requestBodyBytes}.`, {
       cure: "Split it into several.",
@@ -186,7 +188,7 @@ export class SubmissionLine {
     return problem.kind === "unauthenticated" ? tokenRefused(problem.message, this.#connection) : problem;
   }
 
-  #ended(end: SocketEnd): void {
+  #ended(end: OutboundSocketEnd): void {
     this.#socket = null;
     this.#phase = "idle";
     if (this.#pending.size === 0) return;
@@ -205,7 +207,7 @@ export class SubmissionLine {
     this.#rest = setTimeout(() => this.#open(), restMs);
   }
 
-  #problemOf(end: SocketEnd): Problem {
+  #problemOf(end: OutboundSocketEnd): Problem {
     const { url } = this.#connection;
     if (end.type === "answered") return refusal(end, this.#connection);
     if (end.type === "failed") return unreachable(url, end.error);

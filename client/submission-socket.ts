@@ -1,27 +1,16 @@
-/** One WebSocket to the registry as a submitter sees it: the handshake, heartbeats, and how it ended. */
-import type { IncomingMessage } from "node:http";
-import WebSocket from "ws";
-import { API_PREFIX, HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE, LIMITS } from "../protocol/index.ts";
+/** One WebSocket to the registry as a submitter sees it: answers, and heartbeats that notice a line that died. */
+import { API_PREFIX, LIMITS } from "../protocol/index.ts";
 import type { Connection } from "./credentials.ts";
+import { type OutboundSocketEnd, openOutboundSocket } from "./outbound-socket.ts";
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** A line on which nothing is heard from one heartbeat to the next is dead, whatever the network says. */
 const HEARTBEAT_MS = 10_000;
-const CLOSE_TIMEOUT_MS = 500;
-const NORMAL_CLOSURE = 1000;
-const REFUSAL_BYTES = 64 * 1024;
-
-/** Why it ended: the other side closed, the handshake was answered with something else, or the network failed. */
-export type SocketEnd =
-  | { readonly type: "closed"; readonly code: number; readonly reason: string }
-  | { readonly type: "answered"; readonly status: number; readonly text: string }
-  | { readonly type: "failed"; readonly error: Error };
 
 export interface SubmissionSocketHandlers {
   opened(): void;
   answer(text: string): void;
   /** Called once, also when it never opened. */
-  ended(end: SocketEnd): void;
+  ended(end: OutboundSocketEnd): void;
 }
 
 export interface SubmissionSocket {
@@ -35,79 +24,50 @@ export function openSubmissionSocket(
   handlers: SubmissionSocketHandlers,
   heartbeatMs = HEARTBEAT_MS,
 ): SubmissionSocket {
-  const socket = new WebSocket(`${url.replace(/^http/, "ws")}${API_PREFIX}/submissions`, [], {
-    headers: { authorization: `Bearer ${token}` },
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    maxPayload: LIMITS.requestBodyBytes,
-    perMessageDeflate: false,
-  });
   let wasHeard = true;
-  let failure: Error | null = null;
   let heartbeat: NodeJS.Timeout | undefined;
   const gone = Promise.withResolvers<void>();
-  let hasEnded = false;
-  const end = (how: SocketEnd): void => {
-    if (hasEnded) return;
-    hasEnded = true;
-    clearInterval(heartbeat);
-    gone.resolve();
-    handlers.ended(how);
-  };
   const beat = (): void => {
     if (wasHeard) {
       wasHeard = false;
-      socket.send(HEARTBEAT_REQUEST);
+      socket.ping();
       return;
     }
     // A process that computed all the while reads first what came in the meantime.
     setImmediate(() => {
-      if (wasHeard) return;
-      failure = new Error(`nothing was heard for ${heartbeatMs / 1000} s`);
-      socket.terminate();
+      if (!wasHeard) socket.terminate(new Error(`nothing was heard for ${heartbeatMs / 1000} s`));
     });
   };
-  socket.on("open", () => {
-    heartbeat = setInterval(beat, heartbeatMs);
-    handlers.opened();
-  });
-  socket.on("message", (data) => {
-    wasHeard = true;
-    const text = data.toString();
-    if (text !== HEARTBEAT_RESPONSE) handlers.answer(text);
-  });
-  socket.on("error", (error) => {
-    failure = error;
-  });
-  socket.on("unexpected-response", (request, response) => {
-    void textOf(response).then((text) => {
-      request.destroy();
-      end({ type: "answered", status: response.statusCode ?? 0, text });
-    });
-  });
-  socket.on("close", (code, reason) => {
-    end(failure === null ? { type: "closed", code, reason: reason.toString() } : { type: "failed", error: failure });
+  const target = {
+    url: `${url}${API_PREFIX}/submissions`,
+    bearer: token,
+    subprotocols: [],
+    maxMessageBytes: LIMITS.requestBodyBytes,
+    readsRefusal: true,
+  };
+  const socket = openOutboundSocket(target, {
+    opened: () => {
+      heartbeat = setInterval(beat, heartbeatMs);
+      handlers.opened();
+    },
+    pong: () => {
+      wasHeard = true;
+    },
+    frame: (content) => {
+      wasHeard = true;
+      handlers.answer(content.toString());
+    },
+    ended: (end) => {
+      clearInterval(heartbeat);
+      gone.resolve();
+      handlers.ended(end);
+    },
   });
   return {
     send: (text) => socket.send(text),
-    async close() {
-      const impatience = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS);
-      socket.close(NORMAL_CLOSURE, "the submitter leaves");
-      await gone.promise;
-      clearTimeout(impatience);
+    close() {
+      socket.close("the submitter leaves");
+      return gone.promise;
     },
   };
-}
-
-/** As much of a refusal as anybody would read; what cannot be read to its end is what came of it. */
-async function textOf(response: IncomingMessage): Promise<string> {
-  let text = "";
-  try {
-    for await (const part of response.setEncoding("utf8")) {
-      text += part;
-      if (text.length > REFUSAL_BYTES) break;
-    }
-  } catch {
-    // The status says enough.
-  }
-  return text;
 }

@@ -17,19 +17,21 @@ import { z } from "zod";
 import { sha256 as sha256Text } from "../protocol/identifiers.ts";
 import { Problem } from "../protocol/problem.ts";
 import { wire } from "../protocol/wire.ts";
-import { readTar, TAR_END, tarHeader, tarPadding } from "./tar.ts";
+import { packTar, readTar, type TarFile } from "./tar.ts";
 
 /** What the runtime keeps in a state folder; logs and caches beside it are not part of a backup. */
 const STATE = "v3";
 const MANIFEST = "manifest.json";
 const MANIFEST_LIMIT_BYTES = 256 * 1024 * 1024;
+/** What Linux allows a path (PATH_MAX). */
+const LONGEST_PATH = 4096;
 
 const backupManifest = z.strictObject({
   format: z.literal("ktrdr-backup"),
   formatVersion: z.literal(1),
   softwareVersion: z.string().max(40),
   createdAtMs: z.int(),
-  files: z.array(z.strictObject({ path: z.string().max(255), bytes: z.int().min(0), sha256: sha256Text })),
+  files: z.array(z.strictObject({ path: z.string().max(LONGEST_PATH), bytes: z.int().min(0), sha256: sha256Text })),
 });
 export type BackupManifest = z.infer<typeof backupManifest>;
 
@@ -64,7 +66,7 @@ export async function backUp(
     const manifest = { format: "ktrdr-backup", formatVersion: 1, softwareVersion, createdAtMs: nowMs, files } as const;
     const archive = join(scratch, "archive");
     await pipeline(
-      Readable.from(archiveOf(manifest, sources)),
+      packTar(filesOf(manifest, sources), manifest.createdAtMs),
       createGzip({ level: 1 }),
       createWriteStream(archive, { mode: 0o600, flush: true }),
     );
@@ -176,18 +178,12 @@ async function measure(path: string): Promise<{ bytes: number; sha256: string }>
   return { bytes: (await stat(path)).size, sha256: hash.digest("hex") };
 }
 
-async function* archiveOf(manifest: BackupManifest, sources: readonly Source[]): AsyncGenerator<Uint8Array> {
+async function* filesOf(manifest: BackupManifest, sources: readonly Source[]): AsyncGenerator<TarFile> {
   const text = Buffer.from(JSON.stringify(manifestWire.encode(manifest)));
-  yield tarHeader({ path: MANIFEST, bytes: text.byteLength }, manifest.createdAtMs);
-  yield text;
-  yield tarPadding(text.byteLength);
+  yield { path: MANIFEST, bytes: text.byteLength, content: Readable.from([text]) };
   for (const [index, { path, from }] of sources.entries()) {
-    const { bytes } = manifest.files[index]!;
-    yield tarHeader({ path, bytes }, manifest.createdAtMs);
-    yield* createReadStream(from) as AsyncIterable<Uint8Array>;
-    yield tarPadding(bytes);
+    yield { path, bytes: manifest.files[index]!.bytes, content: createReadStream(from) };
   }
-  yield TAR_END;
 }
 
 async function extract(file: string, folder: string): Promise<BackupManifest> {

@@ -11,8 +11,8 @@ import { createInterface } from "node:readline";
 import { adminToken, keepAdminToken } from "../client/admin-token.ts";
 import { createClient } from "../client/client.ts";
 import { homeFolder, homePaths } from "../client/home.ts";
+import { DAY_MS } from "../protocol/durations.ts";
 
-const DAY_MS = 86_400_000;
 const MOST_NODES = 10_000;
 
 const host = process.env.KTRDR_HOST || "127.0.0.1";

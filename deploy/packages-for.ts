@@ -10,14 +10,14 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const NODE = ["chevrotain", "commander", "esbuild", "hyparquet", "hyparquet-writer", "pino", "ws", "yaml", "zod"];
+const NODE = ["commander", "esbuild", "hyparquet", "hyparquet-writer", "pino", "ws", "yaml", "zod"];
 
 export const ROLES: Readonly<Record<string, readonly string[]>> = {
   worker: NODE,
   gpu_host: [...NODE, "webgpu"],
-  "control-plane": ["commander", "esbuild", "hono", "miniflare", "ws", "yaml", "zod"],
+  "control-plane": ["commander", "esbuild", "hono", "miniflare", "modern-tar", "ws", "yaml", "zod"],
   // What deploy/package/build.ts needs, for an image.
-  package: ["assemblyscript", "esbuild", "hono", "typescript", "zod"],
+  package: ["assemblyscript", "esbuild", "hono", "modern-tar", "typescript", "zod"],
 };
 
 /** The package has the control plane's Worker bundled already. */

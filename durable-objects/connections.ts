@@ -1,5 +1,12 @@
 /** The hibernating sockets of one registry: which worker, which epoch, and what goes over them. */
-import { LIMITS, type RegistryMessage, registryMessage, wire } from "../protocol/index.ts";
+import {
+  CLOSE_REASON_BYTES,
+  framesOf,
+  type RegistryMessage,
+  registryMessage,
+  wire,
+  withinBytes,
+} from "../protocol/index.ts";
 import { attachmentOf, isNode, nodeAttachmentOf, setAttachment } from "./attachment.ts";
 import type { Effect } from "./scheduler/state.ts";
 
@@ -81,20 +88,8 @@ export class Connections {
 
 /** One frame for all messages, or several when they would be over the limit together. */
 export function sendFrames(socket: WebSocket, messages: readonly RegistryMessage[]): void {
-  let frame: string[] = [];
-  let bytes = 2;
-  const flush = (): void => {
-    if (frame.length > 0) sendQuietly(socket, frame.length === 1 ? frame[0]! : `[${frame.join(",")}]`);
-    frame = [];
-    bytes = 2;
-  };
-  for (const message of messages) {
-    const text = JSON.stringify(messageWire.encode(message));
-    if (bytes + text.length + 1 > LIMITS.socketMessageBytes) flush();
-    frame.push(text);
-    bytes += text.length + 1;
-  }
-  flush();
+  const texts = messages.map((message) => JSON.stringify(messageWire.encode(message)));
+  for (const frame of framesOf(texts)) sendQuietly(socket, frame);
 }
 
 /** A socket that closed between the step and the send is a lost message; the protocol repeats what matters. */
@@ -106,10 +101,10 @@ export function sendQuietly(socket: WebSocket, text: string): void {
   }
 }
 
-/** Closing fails on a socket that is closed already, which is what was wanted. */
+/** Closing fails on a socket that is closed already, which is what was wanted. A long reason is cut. */
 export function closeQuietly(socket: WebSocket, code: number, reason: string): void {
   try {
-    socket.close(code, reason);
+    socket.close(code, withinBytes(reason, CLOSE_REASON_BYTES));
   } catch {
     // Already closed.
   }

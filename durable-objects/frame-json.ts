@@ -1,10 +1,11 @@
-import { Problem } from "../protocol/index.ts";
+import { byteLength, Problem } from "../protocol/index.ts";
 
 /** The JSON of a socket's frame. Throws a Problem for what is binary, larger than `limitBytes`, or no JSON. */
 export function frameJson(frame: string | ArrayBuffer, limitBytes: number): unknown {
   if (typeof frame !== "string") throw new Problem("invalid-request", "A frame must be text, not binary.");
-  if (frame.length > limitBytes) {
-    throw new Problem("too-large", `A frame of ${frame.length} bytes is over the limit of ${limitBytes}.`);
+  const bytes = byteLength(frame);
+  if (bytes > limitBytes) {
+    throw new Problem("too-large", `A frame of ${bytes} bytes is over the limit of ${limitBytes}.`);
   }
   try {
     return JSON.parse(frame);

@@ -1,5 +1,5 @@
 /** What is asked of a submission beside its schema, the same whichever way it came. */
-import { idempotencyKey, LIMITS, Problem, type SubmitRequest, sha256Hex, wire } from "../protocol/index.ts";
+import { byteLength, idempotencyKey, LIMITS, Problem, type SubmitRequest, sha256Hex, wire } from "../protocol/index.ts";
 
 const keyWire = wire(idempotencyKey);
 
@@ -11,7 +11,7 @@ export interface Idempotency {
 
 /** Throws `too-large`. */
 export function checkSize(request: SubmitRequest): SubmitRequest {
-  const bytes = JSON.stringify(request.spec).length;
+  const bytes = byteLength(JSON.stringify(request.spec));
   if (bytes > LIMITS.operationSpecBytes) {
     throw new Problem("too-large", `The specification has ${bytes} bytes; the limit is ${LIMITS.operationSpecBytes}.`);
   }

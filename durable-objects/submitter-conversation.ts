@@ -25,8 +25,6 @@ const answerWire = wire(submissionAnswer);
 /** Frames in one connection that cannot be understood before it is closed. */
 const FAULTS_ALLOWED = 20;
 const TAG = "submits:";
-/** By the WebSocket standard (RFC 6455, 5.5), a close reason is at most 123 bytes. */
-const REASON_LENGTH = 120;
 
 /** What a frame asks for. */
 interface Submission {
@@ -125,7 +123,7 @@ function refuse(socket: WebSocket, id: string | null, problem: Problem): void {
   if (problem.kind === "internal") console.error("a submission over a socket failed", problem.cause);
   answer(socket, { type: "refused", requestId: id, problem: problem.toDetails() });
   if (problem.kind === "unauthenticated" || problem.kind === "forbidden")
-    closeQuietly(socket, CLOSE_CODES.revoked, problem.message.slice(0, REASON_LENGTH));
+    closeQuietly(socket, CLOSE_CODES.revoked, problem.message);
 }
 
 function answer(socket: WebSocket, message: SubmissionAnswer): void {

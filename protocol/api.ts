@@ -1,5 +1,6 @@
 /** Bodies of the HTTPS API that are neither workers nor operations. */
 import { z } from "zod";
+import { DAY_MS } from "./durations.ts";
 import { timestampMs, workspace } from "./identifiers.ts";
 
 export const API_PREFIX = "/api/v1";
@@ -34,8 +35,8 @@ export const createEnrolmentRequest = z.strictObject({
   ttlMs: z
     .int()
     .min(1000)
-    .max(30 * 86_400_000)
-    .default(86_400_000),
+    .max(30 * DAY_MS)
+    .default(DAY_MS),
 });
 
 /** The only time that the token is shown. */

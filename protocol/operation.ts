@@ -1,5 +1,6 @@
 /** Operations: what is asked of the fleet, and what became of it. */
 import { z } from "zod";
+import { DAY_MS } from "./durations.ts";
 import { operationId, sha256, timestampMs } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
 import { operationSpec } from "./operations/index.ts";
@@ -23,7 +24,7 @@ export const requirements = z.strictObject({
   labels: z.record(z.string().max(63), z.string().max(200)).default({}),
   memoryBytes: z.int().min(0).default(0),
   /** How long to hold out for the first of `workerTypes` before taking another. */
-  preferWaitMs: z.int().min(0).max(86_400_000).default(0),
+  preferWaitMs: z.int().min(0).max(DAY_MS).default(0),
 });
 export type Requirements = z.infer<typeof requirements>;
 

@@ -1,12 +1,13 @@
 /** What is measured of every queue, and how. Each function opens a queue of its own and leaves nothing behind. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { HOUR_MS } from "../../protocol/durations.ts";
 import { now, percentile } from "./clock.ts";
 import { type Broker, type Job, NOTHING, type Queue, type Submitter } from "./queue.ts";
 
 const BATCH_JOBS = 1_000;
 /** A worker that has just come has things to do; it is idle after this. */
 const SETTLE_MS = 1_000;
-const HOLD: Job = { durationMs: 3_600_000, busy: false };
+const HOLD: Job = { durationMs: HOUR_MS, busy: false };
 const WARM_UP_JOBS = 200;
 
 export interface Latency {

@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
-import { addPlacementOptions, type PlacementOptions, parseSpan, placementOf } from "./placement-options.ts";
+import { commanderOption } from "../commands/declare.ts";
+import { PLACEMENT_OPTIONS, type PlacementOptions, parseSpan, placementOf } from "./placement-options.ts";
 
 function parsed(...words: string[]): PlacementOptions {
-  const command = addPlacementOptions(new Command()).exitOverride();
+  const command = new Command().exitOverride();
+  for (const option of PLACEMENT_OPTIONS) command.addOption(commanderOption(option));
   command.configureOutput({ writeErr: () => {} });
   return command.parse(words, { from: "user" }).opts<PlacementOptions>();
 }

@@ -1,7 +1,10 @@
 /** The options that say where and by when an operation may run; every command that submits one has them. */
-import { type Command, InvalidArgumentError } from "commander";
+import { InvalidArgumentError } from "commander";
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
 import type { SubmitRequest } from "../../protocol/operations.ts";
 import type { WorkerType } from "../../protocol/workers.ts";
+import type { OptionDeclaration } from "../commands/declare.ts";
+import { parseAmount } from "../terminal/option-values.ts";
 
 export interface PlacementOptions {
   workerType?: WorkerType[];
@@ -14,18 +17,40 @@ export interface PlacementOptions {
 
 /** Spelled out, since the protocol's schemas are loaded only by commands that need them. */
 const WORKER_TYPES: readonly WorkerType[] = ["backtesting", "cpu_training", "gpu_host"];
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNITS_MS: Readonly<Record<string, number>> = { s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
 const BYTES_PER_MB = 1024 * 1024;
 
-export function addPlacementOptions(command: Command): Command {
-  return command
-    .option("--worker-type <types>", `in order of preference, such as gpu_host,cpu_training`, parseWorkerTypes)
-    .option("--prefer-wait <span>", "how long to hold out for the first type, such as 10m", parseSpan)
-    .option("--require <label=value>", "only nodes with this label; repeat for more", parseLabel)
-    .option("--memory <mb>", "only nodes with this much memory", parseMemory)
-    .option("--deadline <span>", "fail when it has not ended by then, such as 2h", parseSpan)
-    .option("--attempts <count>", "how often it may be lost before it fails (3)", parseAttempts);
-}
+export const PLACEMENT_OPTIONS: readonly OptionDeclaration[] = [
+  {
+    flags: "--worker-type <types>",
+    description: "in order of preference, such as gpu_host,cpu_training",
+    parse: parseWorkerTypes,
+  },
+  {
+    flags: "--prefer-wait <span>",
+    description: "how long to hold out for the first type, such as 10m",
+    parse: parseSpan,
+  },
+  {
+    flags: "--require <label=value>",
+    description: "only nodes with this label; repeat for more",
+    parse: parseLabel,
+  },
+  { flags: "--memory <mb>", description: "only nodes with this much memory", parse: parseMemory },
+  { flags: "--deadline <span>", description: "fail when it has not ended by then, such as 2h", parse: parseSpan },
+  {
+    flags: "--attempts <count>",
+    description: "how often it may be lost before it fails (3)",
+    parse: parseAttempts,
+  },
+];
+
+/** The last options of every command that submits one operation. */
+export const SUBMISSION_OPTIONS: readonly OptionDeclaration[] = [
+  { flags: "--detach", description: "submit and do not wait" },
+  { flags: "--priority <number>", description: "higher goes first", parse: parseAmount, default: 0 },
+  { flags: "--name <name>", description: "what lists show" },
+];
 
 /** What the options ask of the registry; absent ones are left to its defaults. `now` is milliseconds since the epoch. */
 export function placementOf(

@@ -1,7 +1,7 @@
 /** `ktrdr data push`, `pull`, `withdraw` and `list --remote`: datasets in the workspace's store. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { fullJitterMs } from "../../client/backoff.ts";
 import type { Client } from "../../client/client.ts";
-import { fullJitterMs } from "../../compute-node/agent/backoff.ts";
 import { downloadDataset } from "../../compute-node/agent/download.ts";
 import { uploadArtefact } from "../../compute-node/agent/upload.ts";
 import { MarketDataStore } from "../../compute-node/market-data/index.ts";

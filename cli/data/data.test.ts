@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { registerDataCommands } from "../commands/data/command.ts";
+import { dataCommands } from "../commands/data/command.ts";
+import { addCommands } from "../commands/declare.ts";
 import { createContext } from "../terminal/context.ts";
 
 const CSV =
@@ -33,7 +34,7 @@ async function run(words: string[], json = false): Promise<{ stdout: string; std
   const stderr = collect("stderr");
   const context = createContext({ home, json }, { environment: {}, stdout, stderr });
   const program = new Command("ktrdr").exitOverride().configureOutput({ writeErr: (text) => stderr.write(text) });
-  registerDataCommands(program, () => context);
+  addCommands(program, [dataCommands], () => context);
   await program.parseAsync(["data", ...words], { from: "user" });
   return printed;
 }

@@ -1,6 +1,6 @@
 /** What `ktrdr doctor` measures and how it judges that, of whichever node or desk it is asked about. */
 import { statfsSync } from "node:fs";
-import WebSocket from "ws";
+import { type OutboundSocketEnd, openOutboundSocket } from "../../client/outbound-socket.ts";
 import { health, PROTOCOL_VERSION, Problem, wire } from "../../protocol/index.ts";
 
 export interface Finding {
@@ -124,7 +124,7 @@ export function judgeVersions(plane: Versions, own: string): Judgement {
   };
 }
 
-export interface SocketTarget {
+export interface JudgedSocket {
   readonly url: string;
   readonly bearer: string;
   readonly subprotocols: readonly string[];
@@ -133,23 +133,24 @@ export interface SocketTarget {
 }
 
 /** Opens a WebSocket and closes it before anything is said: a node that runs keeps its own. */
-export function judgeSocket({ url, bearer, subprotocols, refused }: SocketTarget): Promise<Judgement> {
+export function judgeSocket({ refused, ...target }: JudgedSocket): Promise<Judgement> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(url.replace(/^http/, "ws"), [...subprotocols], {
-      headers: { authorization: `Bearer ${bearer}` },
-      handshakeTimeout: PATIENCE_MS,
+    const socket = openOutboundSocket(target, {
+      opened: () => {
+        resolve({ status: "ok", detail: "an outbound WebSocket opens" });
+        socket.terminate();
+      },
+      ended: (end) => {
+        const isRefused = end.type === "answered" && (end.status === 401 || end.status === 403);
+        resolve(isRefused ? refused : judgeNoSocket(reasonOf(end)));
+      },
     });
-    const end = (judgement: Judgement): void => {
-      resolve(judgement);
-      socket.terminate();
-    };
-    socket.on("open", () => end({ status: "ok", detail: "an outbound WebSocket opens" }));
-    socket.on("unexpected-response", (_request, response) => {
-      const isRefused = response.statusCode === 401 || response.statusCode === 403;
-      end(isRefused ? refused : judgeNoSocket(`status ${response.statusCode}`));
-    });
-    socket.on("error", (error) => end(judgeNoSocket(error.message)));
   });
+}
+
+function reasonOf(end: OutboundSocketEnd): string {
+  if (end.type === "answered") return `status ${end.status}`;
+  return end.type === "failed" ? end.error.message : `it was closed with ${end.code}`;
 }
 
 function judgeNoSocket(reason: string): Judgement {

@@ -13,6 +13,7 @@ import type { Context } from "../terminal/context.ts";
 import {
   askHealth,
   type Finding,
+  type JudgedSocket,
   type Judgement,
   judgeDiskAt,
   judgeGpu,
@@ -20,7 +21,6 @@ import {
   judgeSocket,
   judgeVersions,
   PATIENCE_MS,
-  type SocketTarget,
 } from "./doctor-judgements.ts";
 import { examineNode } from "./doctor-node.ts";
 import { installedTypes } from "./node-service.ts";
@@ -141,7 +141,7 @@ async function askWorkers(connection: Connection): Promise<{ judgement: Judgemen
 }
 
 /** The stream of events, which needs of the way there what a node's connection needs. */
-function eventsOf({ url, token }: Connection): SocketTarget {
+function eventsOf({ url, token }: Connection): JudgedSocket {
   const refused: Judgement = { status: "ok", detail: "the way is open; the token is refused" };
   return { url: `${url}${API_PREFIX}/events`, bearer: token, subprotocols: [], refused };
 }

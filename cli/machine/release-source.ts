@@ -11,6 +11,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { z } from "zod";
+import { byteLength } from "../../protocol/byte-length.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { compareVersions } from "./version-order.ts";
 
@@ -277,7 +278,7 @@ async function readText(place: string, mostBytes: number): Promise<string> {
   try {
     if (!isUrl(place)) return await readFile(place, "utf8");
     const text = await (await open(place)).text();
-    if (text.length > mostBytes) throw new Error(`it is larger than ${mostBytes} bytes`);
+    if (byteLength(text) > mostBytes) throw new Error(`it is larger than ${mostBytes} bytes`);
     return text;
   } catch (error) {
     throw unreadable(place, error);

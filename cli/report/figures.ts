@@ -1,17 +1,7 @@
 /** The figures of a result in the order in which they are read, with their values: for HTML and for the terminal. */
 import type { BacktestResult, SideStatistics } from "../../protocol/index.ts";
-import type { Measure, StatisticValue } from "./number-format.ts";
+import type { FigureForm, StatisticValue } from "./number-format.ts";
 import { STATISTIC_GROUPS } from "./statistics-groups.ts";
-
-/** How a figure reads. */
-export interface FigureForm {
-  readonly label: string;
-  readonly measure: Measure;
-  /** Better above zero and worse below it, so worth a colour. */
-  readonly signed?: true;
-  /** What it is, where the label alone does not say. */
-  readonly hint?: string;
-}
 
 export interface Figure extends FigureForm {
   readonly value: StatisticValue;

@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import type { BacktestResult, BacktestSettings, ResultWarning } from "../../protocol/index.ts";
 import { reportDocument, section } from "./document.ts";
 import { excursionChart } from "./excursion-chart.ts";
-import { type Figure, type FigureForm, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
+import { type Figure, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
 import { embeddedJson, html, type Insertable, inlineScript, type Markup } from "./markup.ts";
 import { monthlyTable } from "./monthly-table.ts";
+import type { FigureForm } from "./number-format.ts";
 import {
   formatExact,
   formatFigure,

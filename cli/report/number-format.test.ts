@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { DAY_MS } from "../../protocol/durations.ts";
 import { formatDuration, formatExact, formatFigure, formatNumber, formatTime } from "./number-format.ts";
-
-const DAY_MS = 86_400_000;
 
 describe("figures", () => {
   test.each([

@@ -1,7 +1,18 @@
 /** Figures as people read them. The same text on every machine: the locale is fixed. */
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
 
 /** How a figure is measured, which decides its digits and its unit. */
 export type Measure = "percent" | "money" | "ratio" | "average" | "count" | "duration" | "date";
+
+/** How a figure reads. */
+export interface FigureForm {
+  readonly label: string;
+  readonly measure: Measure;
+  /** Better above zero and worse below it, so worth a colour. */
+  readonly signed?: true;
+  /** What it is, where the label alone does not say. */
+  readonly hint?: string;
+}
 
 /** A statistic as the wire has it: null is undefined, infinities are texts. */
 export type StatisticValue = number | "Infinity" | "-Infinity" | null;
@@ -17,11 +28,6 @@ const DIGITS: Record<Exclude<Measure, "duration" | "date">, number> = {
 };
 /** From here on a figure is written with an exponent, since nobody counts so many digits. */
 const EXPONENT_FROM = 1e12;
-
-const SECOND_MS = 1_000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 
 /** The figure without its unit; durations carry theirs. `formatFigure(-1234.5, "money")` is `−1,234.50`. */
 export function formatFigure(value: StatisticValue, measure: Measure): string {

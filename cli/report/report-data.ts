@@ -1,4 +1,5 @@
 /** What the report's script reads: the chart and the trades as compact columns. */
+import { DAY_MS } from "../../protocol/durations.ts";
 import { type BacktestResult, EXIT_REASONS } from "../../protocol/index.ts";
 
 /** Columns of equal length. Times are whole seconds since 1970 (UTC), as lightweight-charts counts them. */
@@ -46,7 +47,6 @@ export interface ReportData {
 
 /** Ten significant digits: more than any table shows, and half the bytes of a double's seventeen. */
 const SIGNIFICANT_DIGITS = 10;
-const DAY_MS = 86_400_000;
 
 export function reportData(result: BacktestResult): ReportData {
   const { chart, trades, settings } = result;

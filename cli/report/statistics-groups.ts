@@ -1,6 +1,6 @@
 /** The statistics in the order in which they are read, shared by the HTML report and the terminal's table. */
 import type { BacktestStatistics } from "../../protocol/index.ts";
-import type { FigureForm } from "./figures.ts";
+import type { FigureForm } from "./number-format.ts";
 
 export interface StatisticRow extends FigureForm {
   key: keyof BacktestStatistics;

@@ -1,6 +1,7 @@
 /** The table of results on a terminal: the same groups as in the HTML report, and the equity in one line. */
 import type { BacktestResult } from "../../protocol/index.ts";
-import { type Figure, type FigureForm, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
+import { type Figure, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
+import type { FigureForm } from "./number-format.ts";
 import { formatFigure, formatNumber, formatTime, type StatisticValue, unitOf } from "./number-format.ts";
 
 export interface TerminalOptions {

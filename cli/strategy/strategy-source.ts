@@ -9,6 +9,7 @@ import {
   type StrategyWarning,
   validateStrategy,
 } from "../../compute-node/strategy/index.ts";
+import { byteLength } from "../../protocol/byte-length.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { Problem, type ProblemIssue } from "../../protocol/problem.ts";
 import type { RuleStrategy, StrategyParameter } from "../../protocol/strategy-rules.ts";
@@ -85,7 +86,7 @@ async function loadScriptFile(file: string): Promise<RunnableStrategy> {
 }
 
 function bytesOf(strategy: ScriptSource): number {
-  return Buffer.byteLength(JSON.stringify(strategy));
+  return byteLength(JSON.stringify(strategy));
 }
 
 function tooLarge(file: string, bytes: number, room: number): Problem {

@@ -1,9 +1,5 @@
 /** Spans and moments as people read them. */
-
-const SECOND_MS = 1000;
-const MINUTE_MS = 60 * SECOND_MS;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
 
 /** Two units at most: `850 ms`, `4.2 s`, `3 min 20 s`, `5 h 12 min`, `12 d 3 h`. */
 export function durationText(durationMs: number): string {

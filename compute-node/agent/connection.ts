@@ -1,4 +1,6 @@
 /** What happens to the node's line to the registry: see `Connection` in model.ts for its life. */
+
+import { fullJitterMs } from "../../client/backoff.ts";
 import {
   type Capabilities,
   CLOSE_CODES,
@@ -9,7 +11,6 @@ import {
   type RegistryMessage,
   saysTooOld,
 } from "../../protocol/index.ts";
-import { fullJitterMs } from "./backoff.ts";
 import { EXIT_TOO_OLD } from "./exit-codes.ts";
 import { heldLeases, reconcile } from "./leases.ts";
 import { type AgentEvent, leaseKey, type NextTry, type Turn } from "./model.ts";

@@ -4,9 +4,9 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type BackoffRange, fullJitterMs, RECONNECT_BACKOFF } from "../../client/backoff.ts";
 import { API_PREFIX, DATASET_BYTES_PER_BAR, LIMITS, Problem } from "../../protocol/index.ts";
 import { type BarColumns, barsOn } from "../market-data/index.ts";
-import { type BackoffRange, fullJitterMs, RECONNECT_BACKOFF } from "./backoff.ts";
 import { causeText } from "./enrolment.ts";
 
 /** Where to ask, and with what; asked for at each try, since a credential may change meanwhile. */

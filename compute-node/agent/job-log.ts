@@ -1,4 +1,5 @@
 /** The lines of one job that are not sent yet: a bounded tail, handed out a message at a time. Pure. */
+import { byteLength } from "../../protocol/index.ts";
 
 /** Of one message; the protocol's limits. */
 const MESSAGE_LINES = 100;
@@ -44,7 +45,7 @@ export function takeLines(log: JobLog): string[] {
   }
   while (taken.length < MESSAGE_LINES && log.lines.length > 0) {
     const line = log.lines[0] ?? "";
-    bytes += new TextEncoder().encode(JSON.stringify(line)).length + 1;
+    bytes += byteLength(JSON.stringify(line)) + 1;
     if (bytes > MESSAGE_BYTES && taken.length > 0) break;
     taken.push(line);
     log.lines.shift();

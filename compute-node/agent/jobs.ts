@@ -1,5 +1,6 @@
 /** Runs the jobs of leases: fetches their bars, hands them to a thread, keeps the bytes of results until uploaded. */
 import {
+  byteLength,
   type DataRequest,
   type DatasetRef,
   datasetsOf,
@@ -228,7 +229,7 @@ function outcomeOf(end: JobEnd): JobOutcome {
 
 function withinLimits(end: JobEnd): JobEnd {
   if (end.type !== "result") return end;
-  const bytes = Buffer.byteLength(JSON.stringify(end.result.summary));
+  const bytes = byteLength(JSON.stringify(end.result.summary));
   if (bytes <= LIMITS.resultSummaryBytes) return end;
   const message = `The result's summary has ${bytes} bytes; the limit is ${LIMITS.resultSummaryBytes}.`;
   const problem = new Problem("too-large", message, { cure: "Choose a shorter name or fewer parameters." });

@@ -1,4 +1,6 @@
 /** What happens to a lease on the node: see `Stage` in model.ts for its life. */
+
+import { fullJitterMs } from "../../client/backoff.ts";
 import {
   allowanceOf,
   datasetsOf,
@@ -8,7 +10,6 @@ import {
   type Progress,
   type RegistryMessage,
 } from "../../protocol/index.ts";
-import { fullJitterMs } from "./backoff.ts";
 import { tellCheckpoint } from "./checkpoints.ts";
 import { addLines, emptyLog, isEmptyLog, takeLines } from "./job-log.ts";
 import {

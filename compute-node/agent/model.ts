@@ -2,6 +2,8 @@
  * What a compute node knows, as plain values: the types that `state.ts` works on. No socket, no clock, no thread.
  * All times are monotonic milliseconds of this process; only their differences mean anything.
  */
+
+import type { BackoffRange } from "../../client/backoff.ts";
 import type {
   Capabilities,
   DatasetRef,
@@ -15,7 +17,6 @@ import type {
   Progress,
   RegistryMessage,
 } from "../../protocol/index.ts";
-import type { BackoffRange } from "./backoff.ts";
 import type { JobLog } from "./job-log.ts";
 
 /**

@@ -1,8 +1,7 @@
 /** One socket to the registry, as the agent sees it: messages parsed and encoded, heartbeats, and how it ended. */
-import WebSocket from "ws";
+import { type OutboundSocketEnd, openOutboundSocket } from "../../client/outbound-socket.ts";
 import {
-  HEARTBEAT_REQUEST,
-  HEARTBEAT_RESPONSE,
+  framesOf,
   LIMITS,
   type NodeMessage,
   nodeMessage,
@@ -31,72 +30,56 @@ export interface RegistrySocket {
   close(reason: string): void;
 }
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-const CLOSE_TIMEOUT_MS = 500;
-const NORMAL_CLOSURE = 1000;
-/** What `ws` reports for a socket that was never properly closed. */
+/** What the socket reports that was never properly closed. */
 const ABNORMAL_CLOSURE = 1006;
-/** By the WebSocket standard (RFC 6455, 5.5), a close reason is at most 123 bytes. */
-const REASON_LENGTH = 120;
+/** Several times what the registry puts into a frame. */
+const MAX_FRAME_BYTES = LIMITS.socketMessageBytes * 16;
 
 export function openRegistrySocket(url: string, credential: string, handlers: SocketHandlers): RegistrySocket {
-  const socket = new WebSocket(url, SUBPROTOCOL, {
-    headers: { authorization: `Bearer ${credential}` },
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    maxPayload: LIMITS.socketMessageBytes * 16,
-    perMessageDeflate: false,
+  const target = { url, bearer: credential, subprotocols: [SUBPROTOCOL], maxMessageBytes: MAX_FRAME_BYTES };
+  const socket = openOutboundSocket(target, {
+    opened: () => handlers.opened(),
+    pong: () => {
+      handlers.pong();
+      outbox.answered();
+    },
+    frame: (content, isBinary) => {
+      receive(content, isBinary, handlers);
+      outbox.answered();
+    },
+    ended: (end) => {
+      outbox.discard();
+      handlers.closed(closingOf(end));
+    },
   });
-  let failure = "";
-  let ended = false;
-  const end = (code: number, reason: string, httpStatus?: number): void => {
-    if (ended) return;
-    ended = true;
-    outbox.discard();
-    handlers.closed({ code, reason, ...(httpStatus === undefined ? {} : { httpStatus }) });
-  };
-  const write = (text: string): void => {
-    if (socket.readyState === WebSocket.OPEN) socket.send(text);
-  };
-  const outbox = new Outbox((messages) => framesOf(messages).forEach(write));
-  socket.on("open", () => handlers.opened());
-  socket.on("message", (data, isBinary) => {
-    receive(data, isBinary, handlers);
-    outbox.answered();
-  });
-  socket.on("error", (error) => {
-    failure = error.message;
-  });
-  socket.on("unexpected-response", (request, response) => {
-    const status = response.statusCode ?? 0;
-    response.resume();
-    request.destroy();
-    end(ABNORMAL_CLOSURE, `the handshake was answered with status ${status}`, status);
-  });
-  socket.on("close", (code, reason) => end(code, reason.toString() || failure));
+  const outbox = new Outbox((messages) => framesOf(messages.map(jsonOf)).forEach(socket.send));
   return {
     send: (messages, slotsAreScarce) => outbox.push(messages, slotsAreScarce),
-    ping: () => write(HEARTBEAT_REQUEST),
+    ping: () => socket.ping(),
     close(reason) {
       outbox.flush();
-      socket.close(NORMAL_CLOSURE, reason.slice(0, REASON_LENGTH));
-      setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
+      socket.close(reason);
     },
   };
 }
 
-function receive(data: Buffer, isBinary: boolean, handlers: SocketHandlers): void {
-  const text = data.toString();
-  if (text === HEARTBEAT_RESPONSE) {
-    handlers.pong();
-    return;
+function closingOf(end: OutboundSocketEnd): { code: number; reason: string; httpStatus?: number } {
+  if (end.type === "answered") {
+    const reason = `the handshake was answered with status ${end.status}`;
+    return { code: ABNORMAL_CLOSURE, reason, httpStatus: end.status };
   }
+  const { code, reason } = end;
+  return { code, reason: end.type === "failed" ? reason || end.error.message : reason };
+}
+
+function receive(data: Buffer, isBinary: boolean, handlers: SocketHandlers): void {
   if (isBinary) {
     handlers.unreadable(`a binary frame of ${data.length} bytes`);
     return;
   }
   let frame: unknown;
   try {
-    frame = JSON.parse(text);
+    frame = JSON.parse(data.toString());
   } catch (error) {
     handlers.unreadable(error instanceof Error ? error.message : String(error));
     return;
@@ -113,23 +96,6 @@ function receive(data: Buffer, isBinary: boolean, handlers: SocketHandlers): voi
   }
 }
 
-/** A message alone stands as it is; several share an array as long as the frame's limit allows. */
-function framesOf(messages: readonly NodeMessage[]): string[] {
-  const frames: string[] = [];
-  let batch: string[] = [];
-  let batchBytes = 0;
-  const finish = (): void => {
-    if (batch.length > 0) frames.push(batch.length === 1 ? batch[0] : `[${batch.join(",")}]`);
-    batch = [];
-    batchBytes = 0;
-  };
-  for (const message of messages) {
-    const text = JSON.stringify(wire(nodeMessage).encode(message));
-    const bytes = Buffer.byteLength(text) + 1;
-    if (batchBytes + bytes + 2 > LIMITS.socketMessageBytes) finish();
-    batch.push(text);
-    batchBytes += bytes;
-  }
-  finish();
-  return frames;
+function jsonOf(message: NodeMessage): string {
+  return JSON.stringify(wire(nodeMessage).encode(message));
 }

@@ -2,6 +2,7 @@
 import { availableParallelism, homedir, hostname, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { DAY_MS } from "../../protocol/durations.ts";
 import { LIMITS, OPERATION_KINDS, OPERATIONS, WORKER_TYPES, type WorkerType, workerId } from "../../protocol/index.ts";
 import {
   choiceOf,
@@ -44,7 +45,6 @@ const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"
 const MEGABYTE = 1024 * 1024;
 /** As many as one run has seeds at most. */
 const MOST_TRAINING_THREADS = 256;
-const DAY_MS = 86_400_000;
 
 /** The port of a node's own health endpoint, by worker type. */
 const HEALTH_PORTS: Readonly<Record<WorkerType, number>> = {

@@ -3,8 +3,9 @@
  * place; nothing else is read or written, so that a simulation with a seed replays a run exactly.
  * The shell (agent.ts) carries out the effects in order, calls back with what came of them, and calls `tick` at `wakeAt`.
  */
+
+import { RECONNECT_BACKOFF } from "../../client/backoff.ts";
 import type { Capabilities, RegistryMessage } from "../../protocol/index.ts";
-import { RECONNECT_BACKOFF } from "./backoff.ts";
 import { checkpointMade, checkpointUploaded } from "./checkpoints.ts";
 import {
   closed,

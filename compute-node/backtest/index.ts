@@ -48,7 +48,8 @@ export {
 export { indicatorsOf, parametersOf } from "./script/indicators.ts";
 export { loadScript, withPlaces } from "./script/source.ts";
 export { runScript, ScriptRun } from "./script/strategy.ts";
-export { type FinishedRun, type RunContext, type RunDetails, runDetails } from "./statistics/run-details.ts";
+export type { FinishedRun } from "./statistics/finished-run.ts";
+export { type RunContext, type RunDetails, runDetails } from "./statistics/run-details.ts";
 export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./statistics/series.ts";
 export { computeStatistics } from "./statistics/statistics.ts";
 export { type BacktestSummary, summarizeBacktest } from "./statistics/summary.ts";

@@ -9,7 +9,7 @@ import { ResumableBacktest } from "./engine/resumable-backtest.ts";
 import { parametersOf } from "./script/indicators.ts";
 import { loadScript, withPlaces } from "./script/source.ts";
 import { runScript, ScriptRun } from "./script/strategy.ts";
-import type { FinishedRun } from "./statistics/run-details.ts";
+import type { FinishedRun } from "./statistics/finished-run.ts";
 
 export interface PreparedStrategy {
   /** Every parameter with the value in force. */

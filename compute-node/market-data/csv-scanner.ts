@@ -4,6 +4,7 @@
  *
  * The bytes must end with a line feed: every loop stops there, so none checks for the end.
  */
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
 import { dayStartMs } from "./time-text.ts";
 
 const LINE_FEED = 10;
@@ -148,7 +149,7 @@ export class CsvScanner {
     }
     // Written so that a NaN from a byte that is no digit makes it false.
     if (!(hour <= 23 && minute <= 59 && second <= 59)) return Number.NaN;
-    const ms = dayMs + hour * 3_600_000 + minute * 60_000 + second * 1000 + millisecond;
+    const ms = dayMs + hour * HOUR_MS + minute * MINUTE_MS + second * SECOND_MS + millisecond;
     return this.#readZone(at, ms);
   }
 
@@ -161,7 +162,7 @@ export class CsvScanner {
     else if (sign === PLUS || sign === MINUS) {
       const minutes = this.#twoDigits(start + 1) * 60 + this.#twoDigits(start + 4);
       if (bytes[start + 3] !== COLON) return Number.NaN;
-      ms += (sign === PLUS ? -minutes : minutes) * 60_000;
+      ms += (sign === PLUS ? -minutes : minutes) * MINUTE_MS;
       at += 6;
     }
     if (!this.#endsField(bytes[at]) || Number.isNaN(ms)) return Number.NaN;

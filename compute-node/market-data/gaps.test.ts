@@ -1,9 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../protocol/durations.ts";
 import { reportGaps } from "./gaps.ts";
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 /** A Monday. */
 const FIRST_MS = Date.UTC(2024, 0, 1);
 

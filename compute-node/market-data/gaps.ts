@@ -1,8 +1,8 @@
 /** Bars that are missing, told apart from the nights and weekends at which a market is closed. */
+import { WEEK_MS } from "../../protocol/durations.ts";
 import type { Gap, GapReport } from "./manifest.ts";
 import { timeframeMs } from "./timeframe.ts";
 
-const WEEK_MS = 604_800_000;
 /** A bar is expected when more than half of the weeks around it, four on each side, have one at the same time… */
 const WEEKS_EACH_SIDE = 4;
 /** …or when this share of all weeks has: an outage of weeks leaves none around it. */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DAY_MS } from "../../protocol/durations.ts";
 import { Problem } from "../../protocol/index.ts";
 import { UNFINISHED_PREFIX } from "./atomic-file.ts";
 import { BAR_COLUMN_NAMES, type BarColumns, BYTES_PER_BAR, barsBetween } from "./bars.ts";
@@ -12,7 +13,6 @@ import { contentHash } from "./bars-file.ts";
 import { MarketDataStore } from "./store.ts";
 import { flatBars, randomBars } from "./testing/random-bars.ts";
 
-const DAY_MS = 86_400_000;
 const FIRST_MS = Date.UTC(2024, 0, 1);
 const HEADER_BYTES = 64;
 

@@ -11,6 +11,7 @@ import type { Dirent } from "node:fs";
 import { access, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import { HOUR_MS } from "../../protocol/durations.ts";
 import {
   type DataRequest,
   Problem,
@@ -31,7 +32,7 @@ import { validateBars } from "./validate.ts";
 /** How the source of a dataset begins that came out of a workspace's store. */
 const IMPORTED = "the store of ";
 /** No write takes this long. */
-const ABANDONED_MS = 3_600_000;
+const ABANDONED_MS = HOUR_MS;
 
 export interface DatasetDetails {
   readonly symbol: string;

@@ -1,4 +1,5 @@
 /** Times as they stand in files: ISO 8601 and its everyday variants, and counts since 1970. */
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
 
 export type TimeReading =
   | { readonly ms: number; readonly kind: "date" | "zoned" | "unzoned" | EpochUnit }
@@ -31,7 +32,7 @@ function readCalendar(match: RegExpExecArray): TimeReading {
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return { fault: "is not a time of day" };
   if (/[1-9]/.test(fraction.slice(3))) return { fault: "is finer than a millisecond" };
   const millisecond = Number(fraction.slice(0, 3).padEnd(3, "0"));
-  const ms = dayMs + Number(hour) * 3_600_000 + Number(minute) * 60_000 + Number(second) * 1000 + millisecond;
+  const ms = dayMs + Number(hour) * HOUR_MS + Number(minute) * MINUTE_MS + Number(second) * SECOND_MS + millisecond;
   if (zone === undefined) return { ms, kind: "unzoned" };
   return { ms: ms - zoneOffsetMs(zone), kind: "zoned" };
 }
@@ -40,7 +41,7 @@ function zoneOffsetMs(zone: string): number {
   if (/^[a-z]/i.test(zone)) return 0;
   const digits = zone.slice(1).replace(":", "").padEnd(4, "0");
   const minutes = Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2));
-  return (zone[0] === "-" ? -minutes : minutes) * 60_000;
+  return (zone[0] === "-" ? -minutes : minutes) * MINUTE_MS;
 }
 
 function readCount(text: string): TimeReading {
@@ -77,5 +78,5 @@ export function dayStartMs(year: number, month: number, day: number): number {
   const leapDays = Math.floor(before / 4) - Math.floor(before / 100) + Math.floor(before / 400);
   const dayOfYear = DAYS_BEFORE_MONTH[month - 1] + (isLeap && month > 2 ? 1 : 0) + day - 1;
   // 719162 days lie before 1970-01-01 in this count.
-  return (before * 365 + leapDays + dayOfYear - 719_162) * 86_400_000;
+  return (before * 365 + leapDays + dayOfYear - 719_162) * DAY_MS;
 }

@@ -1,12 +1,13 @@
 /** Bar lengths as text (`5m`, `1d`, `1mo`) and as milliseconds, and the length that a series of bars has. */
+import { DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS } from "../../protocol/durations.ts";
 import { Problem, timeframe as timeframeSchema } from "../../protocol/index.ts";
 
 const UNIT_MS = {
   s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
+  m: MINUTE_MS,
+  h: HOUR_MS,
+  d: DAY_MS,
+  w: WEEK_MS,
   /** A calendar month varies; its mean in the Gregorian calendar. */
   mo: 2_629_746_000,
 } as const;

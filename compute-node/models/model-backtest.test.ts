@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { HOUR_MS } from "../../protocol/durations.ts";
 import { backtestSettings } from "../../protocol/operations.ts";
 import { decodeBacktestResult } from "../backtest/index.ts";
 import { type BarColumns, barsBetween } from "../market-data/bars.ts";
@@ -10,7 +11,6 @@ import { referenceBackend } from "../training/reference/backend.ts";
 import { executeModelBacktest, type Model, modelOutputs, modelSignals, networkOutputs } from "./index.ts";
 import { modelOf } from "./testing/models.ts";
 
-const HOUR_MS = 3_600_000;
 const MLP = {
   kind: "mlp",
   inputs: 3,

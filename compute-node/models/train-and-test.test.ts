@@ -1,6 +1,7 @@
 /** The whole way: prices, training set, training, model, file, ONNX, backtest. */
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { HOUR_MS } from "../../protocol/durations.ts";
 import { backtestSettings } from "../../protocol/operations.ts";
 import type { V3Strategy } from "../../protocol/strategy-v3.ts";
 import { allocateBars } from "../market-data/bars.ts";
@@ -19,7 +20,6 @@ import {
   trainedModel,
 } from "./index.ts";
 
-const HOUR_MS = 3_600_000;
 const ROWS = 1500;
 
 /** A price that goes up and down in a rhythm that its own momentum tells. */

@@ -1,9 +1,9 @@
 /** Exchange rates at the opens and closes of bars, from the bars of an exchange rate, without look-ahead. */
+import { DAY_MS } from "../../protocol/durations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { PortfolioSymbol } from "./portfolio-model.ts";
 
-const DAY_MS = 86_400_000;
 /** An older rate is a hole in the data: longer than any weekend or holiday. */
 const OLDEST_RATE_MS = 10 * DAY_MS;
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { DAY_MS } from "../../protocol/durations.ts";
 import { backtestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { ruleStrategy } from "../../protocol/strategy-rules.ts";
@@ -12,7 +13,6 @@ import { runPortfolio } from "./engine.ts";
 import type { BarAction, PortfolioPlan } from "./portfolio-model.ts";
 
 const DATA = new URL("../../../shared/data/", import.meta.url);
-const DAY_MS = 86_400_000;
 const ALONE: PortfolioPlan = { maxPositions: 1, weight: 1, maxWeight: 1, rankOrder: "descending", rebalance: null };
 
 describe("a corporate-actions file", () => {

@@ -6,13 +6,13 @@
  * first day without the right to it. The other one is a factor file of QuantConnect's Lean, `date,price_factor,split_factor,
  * reference_close` in rows by the last day on which factors apply; an action lies between two rows.
  */
+import { DAY_MS } from "../../protocol/durations.ts";
 import type { CorporateAction } from "../../protocol/portfolio.ts";
 import { corporateAction } from "../../protocol/portfolio.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { BarAction } from "./portfolio-model.ts";
 
-const DAY_MS = 86_400_000;
 const FACTOR_COLUMNS = ["price_factor", "split_factor", "reference_close"] as const;
 
 /**

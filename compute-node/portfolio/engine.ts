@@ -15,7 +15,7 @@
  * bars by then closes at its mark. `reference-engine.ts` says the same slowly, and the tests hold the two equal; a
  * portfolio of one is the engine for one symbol, bit for bit.
  */
-
+import { DAY_MS } from "../../protocol/durations.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { PORTFOLIO_REFUSALS, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import type { BarsDone } from "../backtest/engine/engine.ts";
@@ -32,7 +32,7 @@ import { LEAVES, NOTHING, type Waiting } from "./waiting-order.ts";
 const PROGRESS_BARS = 65_536;
 const NEVER = 0x7fffffff;
 /** A symbol without a bar for longer, and none since the last rebalance, is not chosen by one. */
-const STALE_MS = 7 * 86_400_000;
+const STALE_MS = 7 * DAY_MS;
 
 /**
  * Pure: the same arguments give the same bits on every machine, and the order of `symbols` does not matter.

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DAY_MS } from "../../protocol/durations.ts";
 import { type PortfolioSpec, portfolioSpec } from "../../protocol/operations.ts";
 import { portfolioResult } from "../../protocol/portfolio-result.ts";
 import { Problem } from "../../protocol/problem.ts";
@@ -10,7 +11,6 @@ import { type BarColumns, barsBetween } from "../market-data/index.ts";
 import { ratesFor } from "./conversion.ts";
 import { decodePortfolioResult, executePortfolio, isPortfolioResult } from "./index.ts";
 
-const DAY_MS = 86_400_000;
 const STRATEGY = {
   kind: "rules",
   name: "mean",

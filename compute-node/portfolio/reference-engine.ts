@@ -4,6 +4,7 @@
  * It shares nothing with `engine.ts` and `account.ts` but the types, so that a mistake in one of them shows. No production
  * code uses it.
  */
+import { DAY_MS } from "../../protocol/durations.ts";
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import type { PortfolioPlan, PortfolioSymbol } from "./portfolio-model.ts";
 
@@ -51,8 +52,6 @@ interface Market {
   barAt: Map<number, number>;
   position: Position | null;
 }
-
-const DAY_MS = 86_400_000;
 
 export class ReferencePortfolio {
   readonly clock: number[];

@@ -1,10 +1,9 @@
 /**
  * The condition language: text → tree. Precedence, weakest first: `or`, `and`, `not`, comparisons and crosses,
- * `+ -`, `* /`, unary `-`, `[bars]`, `@timeframe`.
+ * `+ -`, `* /`, unary `-`, `[bars]`, `@timeframe`. The parser goes by the binding power of operators (Pratt, "Top down
+ * operator precedence", 1973, https://doi.org/10.1145/512927.512931); why it is our own: docs/decisions/0031-expression-parser.md.
  */
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
-import type { IToken, ParserMethod } from "chevrotain";
+import { type ConditionToken, tokensOf } from "./condition-tokens.ts";
 import type { ArithmeticOperator, ComparisonOperator, Expression, ExpressionFault } from "./expression-tree.ts";
 
 /** Parentheses and brackets within each other; deeper ones would exhaust the stack. */
@@ -29,22 +28,21 @@ export function parseCondition(text: string): ParsedCondition {
 }
 
 function parse(text: string): ParsedCondition {
-  grammar ??= buildGrammar();
-  const { tokens, errors } = grammar.lexer.tokenize(text);
-  if (errors.length > 0) return failed(badCharacter(text, errors[0].offset));
+  const { tokens, badCharacterAt } = tokensOf(text);
+  if (badCharacterAt !== null) return failed(badCharacter(text, badCharacterAt));
   const tooDeep = firstTooDeep(tokens);
   if (tooDeep !== undefined)
     return failed({
       message: `parentheses stand more than ${MAX_NESTING} deep`,
       cure: "Split the condition, or name its parts as indicators.",
-      at: tooDeep.startOffset,
+      at: tooDeep.at,
     });
-  const { parser } = grammar;
-  parser.input = tokens;
-  const expression = parser.condition();
-  const error = parser.errors[0];
-  if (error === undefined) return { expression, fault: null };
-  return failed(unexpected(text, error.token, tokens));
+  try {
+    return { expression: new ConditionParser(tokens).whole(), fault: null };
+  } catch (error) {
+    if (error instanceof UnexpectedToken) return failed(unexpected(error.token, tokens));
+    throw error;
+  }
 }
 
 function failed(fault: ExpressionFault): ParsedCondition {
@@ -65,229 +63,175 @@ function badCharacter(text: string, at: number): ExpressionFault {
   return { message: `unexpected character "${text[at]}"`, cure: OTHER_SPELLINGS[text[at]] ?? EXAMPLE, at };
 }
 
-function firstTooDeep(tokens: readonly IToken[]): IToken | undefined {
+function firstTooDeep(tokens: readonly ConditionToken[]): ConditionToken | undefined {
   let depth = 0;
-  return tokens.find((token) => {
-    if (token.image === "(" || token.image === "[") depth++;
-    if (token.image === ")" || token.image === "]") depth--;
+  return tokens.find(({ kind }) => {
+    if (kind === "(" || kind === "[") depth++;
+    if (kind === ")" || kind === "]") depth--;
     return depth > MAX_NESTING;
   });
 }
 
 /** A sentence for the token at which the parser stopped. */
-function unexpected(text: string, token: IToken, tokens: readonly IToken[]): ExpressionFault {
-  const ended = Number.isNaN(token.startOffset) || token.image === "";
-  const at = ended ? text.trimEnd().length : token.startOffset;
-  const before = tokens.findLast((other) => other.startOffset < at)?.image.toLowerCase();
-  const message = ended ? "the condition ends too early" : `unexpected "${token.image}"`;
-  if (before === "crosses") return { message, cure: 'Write "crosses above" or "crosses below".', at };
-  const related = tokens.some((other) => other.startOffset < at && isRelation(other.image));
-  if (!ended && related && isRelation(token.image))
+function unexpected(token: ConditionToken, tokens: readonly ConditionToken[]): ExpressionFault {
+  const { kind, at } = token;
+  const ended = kind === "end";
+  const before = tokens.slice(0, tokens.indexOf(token));
+  const message = ended ? "the condition ends too early" : `unexpected "${token.text}"`;
+  if (before.at(-1)?.kind === "crosses") return { message, cure: 'Write "crosses above" or "crosses below".', at };
+  if (isRelation(token) && before.some(isRelation))
     return { message, cure: 'Comparisons do not chain: write "30 < rsi_14 and rsi_14 < 70".', at };
-  const open = tokens.filter((t) => t.image === "(").length - tokens.filter((t) => t.image === ")").length;
+  const count = (mark: string) => tokens.filter((other) => other.kind === mark).length;
+  const open = count("(") - count(")");
   if (open > 0) return { message, cure: "A parenthesis is not closed, or something is missing before this.", at };
-  if (open < 0 && token.image === ")") return { message, cure: "Remove it: no parenthesis is open here.", at };
+  if (open < 0 && kind === ")") return { message, cure: "Remove it: no parenthesis is open here.", at };
   return { message, cure: EXAMPLE, at };
 }
 
-function isRelation(image: string): boolean {
-  return /^([<>]=?|[=!]=|crosses)$/i.test(image);
+const NOT_BINDS = 3;
+const RELATION_BINDS = 4;
+/** How strongly operators between two operands bind. */
+const BINDING: ReadonlyMap<string, number> = new Map([
+  ["or", 1],
+  ["and", 2],
+  ...["<", "<=", ">", ">=", "==", "!=", "crosses"].map((relation) => [relation, RELATION_BINDS] as const),
+  ["+", 5],
+  ["-", 5],
+  ["*", 6],
+  ["/", 6],
+]);
+
+function isRelation({ kind }: ConditionToken): boolean {
+  return BINDING.get(kind) === RELATION_BINDS;
 }
 
-interface NamedParts {
-  output: string | null;
-  call: Expression | null;
-  timeframe: string | null;
+class UnexpectedToken extends Error {
+  readonly token: ConditionToken;
+
+  constructor(token: ConditionToken) {
+    super(`unexpected ${token.kind}`);
+    this.token = token;
+  }
 }
 
-type Grammar = ReturnType<typeof buildGrammar>;
-let grammar: Grammar | undefined;
+/** Its methods take tokens from the front, and throw an `UnexpectedToken` at the first that fits nowhere. */
+class ConditionParser {
+  readonly #tokens: readonly ConditionToken[];
+  #at = 0;
 
-/**
- * Chevrotain's own entry consists of a hundred modules and takes 180 ms to load; its bundle, in the same package, takes
- * 10 ms. Loaded when the first condition is parsed, so that commands without a strategy do not wait for it.
- */
-function loadChevrotain(): typeof import("chevrotain") {
-  const require = createRequire(import.meta.url);
-  return require(join(dirname(require.resolve("chevrotain")), "..", "chevrotain.min.mjs"));
-}
+  constructor(tokens: readonly ConditionToken[]) {
+    this.#tokens = tokens;
+  }
 
-function buildGrammar() {
-  const { createToken, EmbeddedActionsParser, Lexer } = loadChevrotain();
-  const identifier = createToken({ name: "Identifier", pattern: /[A-Za-z_][A-Za-z0-9_]*/ });
-  const keyword = (name: string) => createToken({ name, pattern: new RegExp(name, "i"), longer_alt: identifier });
-  const symbol = (name: string, pattern: RegExp) => createToken({ name, pattern });
-  const space = createToken({ name: "Space", pattern: /\s+/, group: Lexer.SKIPPED });
-  const number = symbol("Number", /(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?%?/);
-  const [and, or, not] = ["and", "or", "not"].map(keyword);
-  const [crosses, above, below] = ["crosses", "above", "below"].map(keyword);
-  const timeframe = symbol("Timeframe", /@\s*[1-9]\d{0,3}(mo|s|m|h|d|w)(?![A-Za-z0-9_])/);
-  const comparison = symbol("Comparison", /<=|>=|==|!=|<|>/);
-  const plusMinus = symbol("PlusMinus", /[+-]/);
-  const timesOver = symbol("TimesOver", /[*/]/);
-  const [open, close] = [symbol("Open", /\(/), symbol("Close", /\)/)];
-  const [openBars, closeBars] = [symbol("OpenBars", /\[/), symbol("CloseBars", /\]/)];
-  const [comma, dot] = [symbol("Comma", /,/), symbol("Dot", /\./)];
-  const words = [and, or, not, crosses, above, below];
-  const marks = [timeframe, comparison, plusMinus, timesOver, open, close, openBars, closeBars, comma, dot];
-  const all = [space, number, ...words, identifier, ...marks];
+  whole(): Expression {
+    const expression = this.#expression(0);
+    this.#take("end");
+    return expression;
+  }
 
-  class ConditionParser extends EmbeddedActionsParser {
-    readonly condition: ParserMethod<[], Expression> = this.RULE("condition", () => {
-      let left = this.SUBRULE(this.conjunction);
-      this.MANY(() => {
-        const at = this.CONSUME(or).startOffset;
-        left = { kind: "logic", operator: "or", left, right: this.SUBRULE2(this.conjunction), at };
-      });
-      return left;
-    });
-
-    readonly conjunction: ParserMethod<[], Expression> = this.RULE("conjunction", () => {
-      let left = this.SUBRULE(this.negation);
-      this.MANY(() => {
-        const at = this.CONSUME(and).startOffset;
-        left = { kind: "logic", operator: "and", left, right: this.SUBRULE2(this.negation), at };
-      });
-      return left;
-    });
-
-    readonly negation: ParserMethod<[], Expression> = this.RULE("negation", () => {
-      const signs: number[] = [];
-      this.MANY(() => signs.push(this.CONSUME(not).startOffset));
-      const of = this.SUBRULE(this.relation);
-      return signs.reduceRight<Expression>((inner, at) => ({ kind: "not", of: inner, at }), of);
-    });
-
-    readonly relation: ParserMethod<[], Expression> = this.RULE("relation", () => {
-      const left = this.SUBRULE(this.sum);
-      let relation = left;
-      this.OPTION(() => {
-        this.OR([
-          {
-            ALT: () => {
-              const token = this.CONSUME(comparison);
-              const operator = token.image as ComparisonOperator;
-              relation = { kind: "comparison", operator, left, right: this.SUBRULE2(this.sum), at: token.startOffset };
-            },
-          },
-          {
-            ALT: () => {
-              const at = this.CONSUME(crosses).startOffset;
-              const operator = this.OR2([
-                { ALT: () => this.CONSUME(above) && ("above" as const) },
-                { ALT: () => this.CONSUME(below) && ("below" as const) },
-              ]);
-              relation = { kind: "cross", operator, left, right: this.SUBRULE3(this.sum), at };
-            },
-          },
-        ]);
-      });
-      return relation;
-    });
-
-    readonly sum: ParserMethod<[], Expression> = this.RULE("sum", () => {
-      let left = this.SUBRULE(this.product);
-      this.MANY(() => {
-        const token = this.CONSUME(plusMinus);
-        const operator = token.image as ArithmeticOperator;
-        left = { kind: "arithmetic", operator, left, right: this.SUBRULE2(this.product), at: token.startOffset };
-      });
-      return left;
-    });
-
-    readonly product: ParserMethod<[], Expression> = this.RULE("product", () => {
-      let left = this.SUBRULE(this.signed);
-      this.MANY(() => {
-        const token = this.CONSUME(timesOver);
-        const operator = token.image as ArithmeticOperator;
-        left = { kind: "arithmetic", operator, left, right: this.SUBRULE2(this.signed), at: token.startOffset };
-      });
-      return left;
-    });
-
-    readonly signed: ParserMethod<[], Expression> = this.RULE("signed", () => {
-      const signs: IToken[] = [];
-      this.MANY(() => signs.push(this.CONSUME(plusMinus)));
-      const of = this.SUBRULE(this.past);
-      const negative = (inner: Expression, sign: IToken): Expression =>
-        sign.image === "-" ? { kind: "negative", of: inner, at: sign.startOffset } : inner;
-      return signs.reduceRight(negative, of);
-    });
-
-    readonly past: ParserMethod<[], Expression> = this.RULE("past", () => {
-      let of = this.SUBRULE(this.primary);
-      this.MANY(() => {
-        const at = this.CONSUME(openBars).startOffset;
-        of = { kind: "past", of, bars: this.SUBRULE(this.sum), at };
-        this.CONSUME(closeBars);
-      });
-      return of;
-    });
-
-    readonly primary: ParserMethod<[], Expression> = this.RULE("primary", () =>
-      this.OR<Expression>([
-        { ALT: () => numberOf(this.CONSUME(number)) },
-        { ALT: () => this.SUBRULE(this.named) },
-        {
-          ALT: () => {
-            this.CONSUME(open);
-            const inner = this.SUBRULE(this.condition);
-            this.CONSUME(close);
-            return inner;
-          },
-        },
-      ]),
-    );
-
-    readonly named: ParserMethod<[], Expression> = this.RULE("named", (): Expression => {
-      const token = this.CONSUME(identifier);
-      const name = token.image;
-      // An object, since the compiler does not see that closures assign.
-      const parts: NamedParts = { output: null, call: null, timeframe: null };
-      this.OPTION(() => {
-        this.OR([
-          {
-            ALT: () => {
-              this.CONSUME(dot);
-              parts.output = this.CONSUME2(identifier).image;
-            },
-          },
-          {
-            ALT: () => {
-              this.CONSUME(open);
-              const given: Expression[] = [];
-              this.MANY_SEP({ SEP: comma, DEF: () => given.push(this.SUBRULE(this.condition)) });
-              this.CONSUME(close);
-              parts.call = { kind: "call", name, arguments: given, at: token.startOffset };
-            },
-          },
-        ]);
-      });
-      this.OPTION2({
-        GATE: () => parts.call === null,
-        DEF: () => {
-          parts.timeframe = this.CONSUME(timeframe).image.slice(1).trim();
-        },
-      });
-      return (
-        parts.call ?? { kind: "name", name, output: parts.output, timeframe: parts.timeframe, at: token.startOffset }
-      );
-    });
-
-    constructor() {
-      super(all, { maxLookahead: 2, recoveryEnabled: false, skipValidations: true });
-      this.performSelfAnalysis();
+  /** One operand with all operators behind it that bind more strongly than `outside`, the one before it. */
+  #expression(outside: number): Expression {
+    const isNegated = outside < NOT_BINDS && this.#peek().kind === "not";
+    let left = isNegated ? this.#negation() : this.#signed();
+    // A stronger operator would have taken what is on its left from within it; a relation does not take another one.
+    let strongest = isNegated ? NOT_BINDS : Number.POSITIVE_INFINITY;
+    for (;;) {
+      const operator = this.#peek();
+      const binding = BINDING.get(operator.kind);
+      if (binding === undefined || binding <= outside || binding > strongest) return left;
+      this.#at++;
+      left = this.#binary(operator, binding, left);
+      strongest = binding === RELATION_BINDS ? RELATION_BINDS - 1 : binding;
     }
   }
-  return {
-    lexer: new Lexer(all, { positionTracking: "onlyOffset", skipValidations: true }),
-    parser: new ConditionParser(),
-  };
+
+  #binary({ kind, at }: ConditionToken, binding: number, left: Expression): Expression {
+    if (kind === "crosses") {
+      const operator = this.#take("above", "below").kind === "above" ? "above" : "below";
+      return { kind: "cross", operator, left, right: this.#expression(binding), at };
+    }
+    const right = this.#expression(binding);
+    if (kind === "or" || kind === "and") return { kind: "logic", operator: kind, left, right, at };
+    if (binding === RELATION_BINDS)
+      return { kind: "comparison", operator: kind as ComparisonOperator, left, right, at };
+    return { kind: "arithmetic", operator: kind as ArithmeticOperator, left, right, at };
+  }
+
+  /** `not`, any number of times: a loop, since only parentheses are counted against the stack. */
+  #negation(): Expression {
+    const signs = this.#takeAll("not");
+    return signs.reduceRight<Expression>((of, { at }) => ({ kind: "not", of, at }), this.#expression(NOT_BINDS));
+  }
+
+  #signed(): Expression {
+    const signs = this.#takeAll("+", "-");
+    const negative = (of: Expression, { kind, at }: ConditionToken): Expression =>
+      kind === "-" ? { kind: "negative", of, at } : of;
+    return signs.reduceRight(negative, this.#past());
+  }
+
+  #past(): Expression {
+    let of = this.#primary();
+    while (this.#peek().kind === "[") {
+      const { at } = this.#take("[");
+      of = { kind: "past", of, bars: this.#expression(RELATION_BINDS), at };
+      this.#take("]");
+    }
+    return of;
+  }
+
+  #primary(): Expression {
+    const token = this.#take("number", "name", "(");
+    if (token.kind === "number") return numberOf(token);
+    if (token.kind === "name") return this.#named(token);
+    const inner = this.#expression(0);
+    this.#take(")");
+    return inner;
+  }
+
+  #named({ text: name, at }: ConditionToken): Expression {
+    if (this.#peek().kind === "(") return { kind: "call", name, arguments: this.#arguments(), at };
+    const output = this.#skips(".") ? this.#take("name").text : null;
+    const timeframe = this.#peek().kind === "timeframe" ? this.#take("timeframe").text.slice(1).trim() : null;
+    return { kind: "name", name, output, timeframe, at };
+  }
+
+  #arguments(): Expression[] {
+    const given: Expression[] = [];
+    this.#take("(");
+    if (this.#skips(")")) return given;
+    do given.push(this.#expression(0));
+    while (this.#skips(","));
+    this.#take(")");
+    return given;
+  }
+
+  #peek(): ConditionToken {
+    return this.#tokens[this.#at];
+  }
+
+  #take(...kinds: string[]): ConditionToken {
+    const token = this.#peek();
+    if (!kinds.includes(token.kind)) throw new UnexpectedToken(token);
+    this.#at++;
+    return token;
+  }
+
+  #skips(kind: string): boolean {
+    if (this.#peek().kind !== kind) return false;
+    this.#at++;
+    return true;
+  }
+
+  #takeAll(...kinds: string[]): ConditionToken[] {
+    const taken: ConditionToken[] = [];
+    while (kinds.includes(this.#peek().kind)) taken.push(this.#take(...kinds));
+    return taken;
+  }
 }
 
-/** `3%` is 0.03. The parser also calls this while it records the grammar, with a token that is no number. */
-function numberOf(token: IToken): Expression {
-  const image = token.image;
-  const value = image.endsWith("%") ? Number(image.slice(0, -1)) / 100 : Number(image);
-  return { kind: "number", value, at: token.startOffset };
+/** `3%` is 0.03. */
+function numberOf({ text, at }: ConditionToken): Expression {
+  const value = text.endsWith("%") ? Number(text.slice(0, -1)) / 100 : Number(text);
+  return { kind: "number", value, at };
 }

@@ -1,4 +1,5 @@
 /** Longer bars made of the bars at hand, for `close@1d` in rules. */
+import { DAY_MS } from "../../protocol/durations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { timeframeMs } from "../market-data/timeframe.ts";
@@ -14,7 +15,6 @@ export interface LongerBars {
 
 /** From this many bars on it is certain enough whether they are shorter than the longer ones. */
 const ENOUGH_BARS = 50;
-const DAY_MS = 86_400_000;
 /** 1970-01-05, the first Monday. */
 const FIRST_MONDAY_MS = 4 * DAY_MS;
 

@@ -9,14 +9,7 @@
  * geometry (Shewchuk, Adaptive Precision Floating-Point Arithmetic, 1997, section 4).
  */
 import type { LoopInputs } from "./generated-loop.ts";
-import type { ColumnId, SeriesPlan } from "./series-plan.ts";
-
-/** A moving average over a price column that only comparisons read. */
-export interface DeferredMean {
-  readonly column: ColumnId;
-  readonly source: ColumnId;
-  readonly period: number;
-}
+import type { ColumnId, DeferredMean, SeriesPlan } from "./series-plan.ts";
 
 export interface FilteredInputs extends LoopInputs {
   /** Periods of the deferred means, in their order. */

@@ -9,7 +9,6 @@ import {
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileLoop, type LoopInputs } from "./generated-loop.ts";
 import { type LongerBars, longerBars } from "./higher-timeframe.ts";
-import type { DeferredMean } from "./mean-comparisons.ts";
 
 /** An index into the plan's columns: the input columns, then what the steps compute. */
 export type ColumnId = number;
@@ -18,6 +17,13 @@ export interface PlannedColumn {
   readonly id: ColumnId;
   /** Index of its first defined value. */
   readonly firstIndex: number;
+}
+
+/** A moving average over a price column that only comparisons read. */
+export interface DeferredMean {
+  readonly column: ColumnId;
+  readonly source: ColumnId;
+  readonly period: number;
 }
 
 type Step =

@@ -1,4 +1,5 @@
 /** The bars that a training run learns from: cut to its range, by symbol and timeframe. */
+import { DAY_MS } from "../../protocol/durations.ts";
 import type { DataRequest, TrainSpec } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { testedBars } from "../backtest/index.ts";
@@ -26,8 +27,6 @@ export interface TrainingData {
   readonly context: Readonly<Record<string, ContextSeries>>;
   readonly contextLearnt: ModelManifest["data"];
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * `datasets` in the order of the specification's data. A range of the data wins over the strategy's `start_date` and

@@ -44,7 +44,7 @@ export interface BuiltPackage {
 export async function buildPackage(folder: string): Promise<BuiltPackage> {
   const files = await packageFiles();
   const { name, version } = JSON.parse(Buffer.from(files.get("package.json")!).toString()) as Record<string, string>;
-  const archive = packArchive(files);
+  const archive = await packArchive(files);
   const path = join(resolve(folder), `${name}-${version}.tgz`);
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${path}.${process.pid}`, archive);

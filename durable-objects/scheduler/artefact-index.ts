@@ -6,13 +6,14 @@
  * touched it for an hour. Whoever asks to upload what is there already touches it, so a collection never overtakes an upload;
  * what is due for collection counts as gone, and nobody stores it anew before it is.
  */
+import { DAY_MS, HOUR_MS } from "../../protocol/durations.ts";
 import { LIMITS, Problem } from "../../protocol/index.ts";
 import { count } from "./counters.ts";
 import { first, type Sql, type SqlValue } from "./sql.ts";
 
-const COLLECT_AFTER_MS = 3_600_000;
+const COLLECT_AFTER_MS = HOUR_MS;
 /** An upload in parts that nobody went on with for a day is given up. */
-const ABANDON_AFTER_MS = 86_400_000;
+const ABANDON_AFTER_MS = DAY_MS;
 /** One that nobody went on with for so long no longer counts as open: its sender has probably dropped it. */
 const IDLE_AFTER_MS = 600_000;
 

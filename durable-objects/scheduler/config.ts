@@ -1,5 +1,6 @@
 /** The registry's numbers. Every duration is in milliseconds. */
 import { z } from "zod";
+import { DAY_MS } from "../../protocol/durations.ts";
 import { OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from "../../protocol/index.ts";
 
 export const registryConfig = z.strictObject({
@@ -29,7 +30,7 @@ export const registryConfig = z.strictObject({
   retentionMs: z
     .int()
     .min(1)
-    .default(30 * 86_400_000),
+    .default(30 * DAY_MS),
   retentionCount: z.int().min(1).default(200_000),
   /** Rows that one alarm may remove; the next alarm follows at once when there are more. */
   retentionStep: z.int().min(1).default(500),

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { HOUR_MS } from "../../protocol/durations.ts";
 import { backtestSpec, type DatasetRef, LIMITS, type RegistryMessage, submitRequest } from "../../protocol/index.ts";
 import { nodeSql } from "../../test/support/node-sql.ts";
 import { collectableArtefacts, recordArtefact } from "./artefact-index.ts";
@@ -6,7 +7,6 @@ import { registryConfig } from "./config.ts";
 import { Scheduler } from "./scheduler.ts";
 import type { Effect } from "./state.ts";
 
-const HOUR_MS = 3_600_000;
 const config = registryConfig.parse({});
 const hashOf = (number: number) => number.toString(16).padStart(64, "0");
 const held = (symbol: string, number: number): DatasetRef => ({ symbol, timeframe: "1d", sha256: hashOf(number) });

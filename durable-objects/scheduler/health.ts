@@ -2,7 +2,7 @@
  * What time alone changes: heartbeats that stay away, leases that expire, delays that pass, workers that are forgotten.
  * One alarm serves all of it; `nextDueAt` says when.
  */
-
+import { HOUR_MS } from "../../protocol/durations.ts";
 import { nextCollectionAt, releaseArtefact } from "./artefact-index.ts";
 import { leaseMs, type RegistryConfig } from "./config.ts";
 import { count } from "./counters.ts";
@@ -19,7 +19,7 @@ export type Heartbeats = (workerId: string) => number | null;
 /** How often an assignment is sent before the operation goes to another worker. */
 const ASSIGNMENT_SENDS = 3;
 
-const SEEN_WRITTEN_MS = 3_600_000;
+const SEEN_WRITTEN_MS = HOUR_MS;
 
 export function checkHealth(state: State, heartbeats: Heartbeats, now: number): void {
   for (const worker of state.workers.all()) {

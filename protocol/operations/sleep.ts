@@ -1,11 +1,12 @@
 /** Nothing at all, for a while. */
 import { z } from "zod";
+import { DAY_MS } from "../durations.ts";
 import type { OperationDeclaration } from "./declaration.ts";
 
 /** Holds a slot for a while and does nothing: for probing a fleet, and for its tests. */
 export const sleepSpec = z.strictObject({
   kind: z.literal("sleep"),
-  durationMs: z.int().min(0).max(86_400_000),
+  durationMs: z.int().min(0).max(DAY_MS),
   /** Burns the CPU instead of waiting. */
   busy: z.boolean().default(false),
 });

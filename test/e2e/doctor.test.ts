@@ -12,11 +12,11 @@ import type { Finding } from "../../cli/machine/doctor-judgements.ts";
 import { runCommand } from "../../cli/program.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
 import { type StandIns, standIns } from "../../deploy/testing/stand-ins.ts";
+import { HOUR_MS } from "../../protocol/durations.ts";
 import { PROTOCOL_VERSION } from "../../protocol/index.ts";
 import { Fleet } from "../support/fleet.ts";
 
 const WORKER = "n1";
-const HOUR_MS = 3_600_000;
 
 let fleet: Fleet;
 let healthPort: number;

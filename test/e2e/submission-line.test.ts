@@ -2,8 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClient } from "../../client/client.ts";
+import type { OutboundSocketEnd } from "../../client/outbound-socket.ts";
 import type { SubmissionLine } from "../../client/submission-line.ts";
-import { openSubmissionSocket, type SocketEnd } from "../../client/submission-socket.ts";
+import { openSubmissionSocket } from "../../client/submission-socket.ts";
 import { CLOSE_CODES } from "../../protocol/index.ts";
 import { CuttableLine } from "../chaos/cuttable-line.ts";
 import { Fleet, until } from "../support/fleet.ts";
@@ -71,7 +72,7 @@ describe("a submitter's line", () => {
   });
 
   it("is told goodbye by a control plane that stops", async () => {
-    const ended = Promise.withResolvers<SocketEnd>();
+    const ended = Promise.withResolvers<OutboundSocketEnd>();
     const opened = Promise.withResolvers<void>();
     const connection = { url: fleet.url, token: fleet.token, tokenSource: "the test" };
     openSubmissionSocket(connection, { opened: opened.resolve, answer: () => {}, ended: ended.resolve });

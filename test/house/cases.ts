@@ -9,6 +9,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runCommand } from "../../cli/program.ts";
+import { HOUR_MS } from "../../protocol/durations.ts";
 
 export interface HouseCase {
   readonly name: string;
@@ -269,7 +270,7 @@ function hourlyWalk(start: number, seed: number): string {
     close = open * (1 + 0.01 * chance());
     const high = Math.max(open, close) * 1.001;
     const low = Math.min(open, close) * 0.999;
-    const time = new Date(Date.UTC(2024, 0, 1) + hour * 3_600_000).toISOString();
+    const time = new Date(Date.UTC(2024, 0, 1) + hour * HOUR_MS).toISOString();
     return `${time},${[open, high, low, close].map((price) => price.toFixed(decimals)).join(",")},${1000 + hour}`;
   });
   return `timestamp,open,high,low,close,volume\n${rows.join("\n")}\n`;

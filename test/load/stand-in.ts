@@ -1,5 +1,5 @@
 /** A worker that is only its socket: it takes what it is handed and ends it when told. A thousand fit into one process. */
-import WebSocket from "ws";
+import { type OutboundSocket, openOutboundSocket } from "../../client/outbound-socket.ts";
 import {
   API_PREFIX,
   type Lease,
@@ -23,7 +23,9 @@ const COMPLETED = { sha256: null, bytes: 0, mediaType: "application/json", summa
 
 export class StandIn {
   readonly workerId: string;
-  readonly #socket: WebSocket;
+  readonly #socket: OutboundSocket;
+  /** By the handlers of the socket, which the constructor makes. */
+  readonly #welcome = Promise.withResolvers<void>();
   /** The operation that it holds, and when it came by `performance.now()`. */
   held: (Lease & { at: number }) | null = null;
   /** All that it was handed. */
@@ -41,26 +43,30 @@ export class StandIn {
     });
     if (!response.ok) throw new Error(`${workerId} was not registered: ${await response.text()}`);
     const { credential, socketPath, epoch } = responseWire.parse(await response.json());
-    const socket = new WebSocket(`${url.replace(/^http/, "ws")}${socketPath}`, SUBPROTOCOL, {
-      headers: { authorization: `Bearer ${credential}` },
-      perMessageDeflate: false,
-    });
-    const standIn = new StandIn(workerId, socket);
-    await standIn.#greet({
+    if (credential === undefined) throw new Error(`${workerId} got no credential: it is registered already`);
+    const hello = nodeMessage.parse({
       type: "hello",
       protocolVersion: PROTOCOL_VERSION,
       epoch: epoch + 1,
       softwareVersion: "stand-in",
       capabilities,
       leases: [],
-      draining: false,
     });
+    const standIn = new StandIn(workerId, `${url}${socketPath}`, credential, hello);
+    await standIn.#welcome.promise;
     return standIn;
   }
 
-  private constructor(workerId: string, socket: WebSocket) {
+  private constructor(workerId: string, url: string, bearer: string, hello: NodeMessage) {
     this.workerId = workerId;
-    this.#socket = socket;
+    this.#socket = openOutboundSocket(
+      { url, bearer, subprotocols: [SUBPROTOCOL] },
+      {
+        opened: () => this.#send(hello),
+        frame: (content) => this.#hear(JSON.parse(content.toString())),
+        ended: (end) => this.#welcome.reject(new Error(`the socket of ${workerId} ended: ${JSON.stringify(end)}`)),
+      },
+    );
   }
 
   /** Ends what it holds; resolves with the milliseconds until the next one came. */
@@ -101,20 +107,12 @@ export class StandIn {
     this.#send({ type: "complete", operationId, attempt, result: COMPLETED });
   }
 
-  #greet(hello: NodeMessage): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#socket.on("open", () => this.#send(hello));
-      this.#socket.on("error", reject);
-      this.#socket.on("close", (code, reason) => reject(new Error(`closed with ${code}: ${reason.toString()}`)));
-      this.#socket.on("message", (data: Buffer) => {
-        const frame: unknown = JSON.parse(data.toString());
-        for (const item of Array.isArray(frame) ? frame : [frame]) {
-          const message = registryWire.parse(item, "message of the registry");
-          if (message.type === "welcome") resolve();
-          else this.#take(message);
-        }
-      });
-    });
+  #hear(frame: unknown): void {
+    for (const item of Array.isArray(frame) ? frame : [frame]) {
+      const message = registryWire.parse(item, "message of the registry");
+      if (message.type === "welcome") this.#welcome.resolve();
+      else this.#take(message);
+    }
   }
 
   #take(message: RegistryMessage): void {
@@ -127,6 +125,6 @@ export class StandIn {
   }
 
   #send(message: NodeMessage): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(nodeWire.encode(message)));
+    this.#socket.send(JSON.stringify(nodeWire.encode(message)));
   }
 }

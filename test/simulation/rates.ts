@@ -1,6 +1,7 @@
 /** How hostile a world is: drawn from its seed, so that some are calm, some rough, and no two alike. */
 import type { RegistryConfig } from "../../durable-objects/scheduler/config.ts";
 import { registryConfig } from "../../durable-objects/scheduler/config.ts";
+import { HOUR_MS } from "../../protocol/durations.ts";
 import type { Chance } from "./chance.ts";
 
 /** Something that befalls the world at random moments; the value is the mean time between two, 0 for never. */
@@ -115,7 +116,7 @@ export function drawConfig(chance: Chance): RegistryConfig {
   return registryConfig.parse({
     ...(usual ? {} : { healthIntervalMs: 2_000, healthTimeoutMs: 1_000, graceMs: 3_000, acceptTimeoutMs: 2_000 }),
     ...(usual ? {} : { removalMs: 60_000, rejectionDelayMs: 5_000, agingMs: 20_000 }),
-    retentionMs: 3_600_000,
+    retentionMs: HOUR_MS,
     retentionCount: chance.pick([50, 400]),
     classesKept: chance.pick([1, 20]),
   });

@@ -3,6 +3,7 @@
  * First safety under faults for a number of events; then everything is healed, and whatever was accepted must end.
  */
 import type { RegistryConfig } from "../../durable-objects/scheduler/config.ts";
+import { HOUR_MS } from "../../protocol/durations.ts";
 import { datasetsOf } from "../../protocol/index.ts";
 import { ArtefactRoutes } from "./artefact-routes.ts";
 import type { Canary } from "./canary.ts";
@@ -29,10 +30,10 @@ export interface WorldOptions {
 }
 
 /** Every accepted operation ends within this after the healing, in simulated time. */
-const LIVENESS_BOUND_MS = 2 * 3_600_000;
-const PEOPLE_STAY_MS = 12 * 3_600_000;
+const LIVENESS_BOUND_MS = 2 * HOUR_MS;
+const PEOPLE_STAY_MS = 12 * HOUR_MS;
 /** Longer than an upload may stay open without a word. */
-const LEFT_ALONE_MS = 27 * 3_600_000;
+const LEFT_ALONE_MS = 27 * HOUR_MS;
 const TAIL = 40;
 /** The wall clock stays within this of where it would be. */
 const FURTHEST_JUMP_MS = 600_000;

@@ -1,7 +1,6 @@
 /** A price path from a seed, for tests that need more bars than the real files have. */
 import type { BarColumns } from "../../compute-node/market-data/bars.ts";
-
-const MINUTE_MS = 60_000;
+import { MINUTE_MS } from "../../protocol/durations.ts";
 
 export function randomWalk(rows: number, seed = 1): BarColumns {
   const column = (): Float64Array => new Float64Array(new SharedArrayBuffer(rows * 8));

@@ -212,6 +212,18 @@ describe("a frame that is no submission", () => {
     line.close();
   });
 
+  it("counts the bytes of a specification, and not its characters", async () => {
+    const line = await SubmitterStandIn.open();
+    const text = "界".repeat(48_000);
+    expect(text.length).toBeLessThan(LIMITS.operationSpecBytes);
+    const large = { spec: { kind: "command", program: "p", input: { text } } };
+    const detail = expect.stringMatching(/^The specification has 144\d{3} bytes; the limit is 49152/);
+    expect((await line.submit([large])).problem).toMatchObject({ status: 413, detail });
+    expect(await api("POST", "/operations", large)).toMatchObject({ status: 413, body: { detail } });
+    expect(await api("POST", "/operations:batch", { operations: [large] })).toMatchObject({ status: 413 });
+    line.close();
+  });
+
   it("ends a connection that goes on like that", async () => {
     const line = await SubmitterStandIn.open();
     for (let i = 0; i < 25; i++) line.sendText("?");

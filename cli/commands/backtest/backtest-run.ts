@@ -1,30 +1,19 @@
-/** What `ktrdr backtest` does: gather the specification, run it on the fleet or here, show what came out. */
-import { writeFile } from "node:fs/promises";
 import { checkedInput } from "../../../client/checked-input.ts";
-import type { Client } from "../../../client/client.ts";
 import { auditBacktest, auditedText, findingText } from "../../../compute-node/backtest/index.ts";
 import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
-import {
-  type BacktestSpec,
-  backtestResult,
-  backtestSpec,
-  type StrategyParameter,
-  wire,
-} from "../../../protocol/index.ts";
+import { type BacktestSpec, backtestSpec, type StrategyParameter } from "../../../protocol/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
-import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
+import { runOnFleet } from "../../api/fleet-run.ts";
 import { runHere } from "../../local/run-here.ts";
 import { loadRunnable } from "../../strategy/strategy-source.ts";
 import type { Context } from "../../terminal/context.ts";
 import { issueText } from "../../terminal/problem-text.ts";
-import { parseResult, reportPath, writeReport } from "./backtest-output.ts";
-import { chooseData, dataRequestOf, type KnownDataset, settingsOf } from "./backtest-request.ts";
-import type { BacktestOptions } from "./command.ts";
+import { chooseData, dataRequestOf, settingsOf } from "./backtest-request.ts";
+import { knownDatasets } from "./known-datasets.ts";
 import { isModelBacktest, runModelCommand } from "./model-backtest-run.ts";
+import type { BacktestOptions, RefuseUsage } from "./options.ts";
 import { isPortfolio, runPortfolioCommand } from "./portfolio-run.ts";
-
-/** Ends the command as wrong usage. */
-export type RefuseUsage = (message: string, cure: string) => never;
+import { showBacktest } from "./show-backtest.ts";
 
 export async function runBacktestCommand(
   context: Context,
@@ -78,22 +67,6 @@ function checkOverrides(
   });
 }
 
-/** What this machine holds; for the fleet, what its nodes announce as well. Asked only when the choice needs it. */
-export async function knownDatasets(
-  context: Context,
-  options: Pick<BacktestOptions, "symbol" | "timeframe">,
-  client: Client | null,
-): Promise<KnownDataset[]> {
-  if (options.symbol !== undefined && options.timeframe !== undefined) return [];
-  const known = new Map<string, KnownDataset>();
-  const add = ({ symbol, timeframe }: KnownDataset): unknown =>
-    known.set(`${symbol} ${timeframe}`, { symbol, timeframe });
-  for (const manifest of await new MarketDataStore(context.home.data).list()) add(manifest);
-  for (const worker of client === null ? [] : (await client.listWorkers()).workers)
-    worker.capabilities.datasets.forEach(add);
-  return [...known.values()].sort((a, b) => a.symbol.localeCompare(b.symbol));
-}
-
 /** Throws a `Problem` (`invalid-strategy`) that names the first bar of each signal that depends on later ones. */
 async function auditHere(context: Context, spec: BacktestSpec): Promise<void> {
   const { bars } = await new MarketDataStore(context.home.data).read(spec.data);
@@ -106,27 +79,4 @@ async function auditHere(context: Context, spec: BacktestSpec): Promise<void> {
     cure: "Use values of the present and of past bars alone.",
     issues: report.findings.map((finding) => ({ message: findingText(finding) })),
   });
-}
-
-export async function showBacktest(
-  context: Context,
-  { bytes, operationId }: Finished,
-  options: BacktestOptions,
-): Promise<void> {
-  const result = parseResult(bytes, operationId ?? "the local run");
-  if (options.output !== undefined) await writeFile(options.output, bytes);
-  let report: string | null = null;
-  if (options.report !== undefined) {
-    const name = operationId ?? `local-${result.hashes.spec.slice(0, 12)}-${result.hashes.data.slice(0, 12)}`;
-    report = await writeReport(result, options.report === true ? reportPath(context.home, name) : options.report);
-  }
-  const { renderStatisticsTable } = await import("../../report/index.ts");
-  if (context.json) {
-    const document = wire(backtestResult).encode(result);
-    context.stdout.write(`${JSON.stringify({ operation_id: operationId, report, result: document })}\n`);
-    return;
-  }
-  context.say(renderStatisticsTable(result, { width: context.width, color: context.color }));
-  if (options.output !== undefined) context.say(`Result: ${options.output}`);
-  if (report !== null) context.say(`Report: ${report}`);
 }

@@ -12,8 +12,9 @@ import { runHere } from "../../local/run-here.ts";
 import type { Context } from "../../terminal/context.ts";
 import { parseModelName } from "../models/models.ts";
 import { chooseData, dataRequestOf, settingsOf } from "./backtest-request.ts";
-import { knownDatasets, type RefuseUsage, showBacktest } from "./backtest-run.ts";
-import type { BacktestOptions } from "./command.ts";
+import { knownDatasets } from "./known-datasets.ts";
+import type { BacktestOptions, RefuseUsage } from "./options.ts";
+import { showBacktest } from "./show-backtest.ts";
 
 export interface ModelCommand {
   readonly context: Context;

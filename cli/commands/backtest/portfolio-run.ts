@@ -19,8 +19,7 @@ import { runHere } from "../../local/run-here.ts";
 import type { Context } from "../../terminal/context.ts";
 import { reportPath, writeReport } from "./backtest-output.ts";
 import { dataRequestOf, settingsOf } from "./backtest-request.ts";
-import type { RefuseUsage } from "./backtest-run.ts";
-import type { BacktestOptions } from "./command.ts";
+import type { BacktestOptions, RefuseUsage } from "./options.ts";
 
 export interface PortfolioCommand {
   readonly context: Context;

@@ -1,6 +1,6 @@
 /** `ktrdr backup` and `ktrdr restore`: the state of a self-hosted control plane as one file. */
-import type { Command } from "commander";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
+import { defineCommand } from "../declare.ts";
 
 interface BackupOptions {
   output: string;
@@ -14,23 +14,28 @@ interface RestoreOptions {
 
 const STATE = "the server's state folder (default: control-plane in the ktrdr home)";
 
-export function registerBackupCommands(program: Command, getContext: GetContext): void {
-  program
-    .command("backup")
-    .description("copy the state of this machine's control plane into one file, also while it runs")
-    .requiredOption("--output <file>", "where to; it must not be there yet")
-    .option("--state <folder>", STATE)
-    .addHelpText("after", '\nExample:\n  $ ktrdr backup --output "ktrdr-$(date +%F).tar.gz"')
-    .action((options: BackupOptions) => backup(getContext(), options));
-  program
-    .command("restore")
-    .description("put a backup where a control plane starts from it")
-    .argument("<file>", "what ktrdr backup wrote")
-    .option("--state <folder>", STATE)
-    .option("--replace", "move state that is there aside")
-    .addHelpText("after", "\nExample:\n  $ ktrdr restore ktrdr-2026-11-23.tar.gz && ktrdr up")
-    .action((file: string, options: RestoreOptions) => restoreFrom(getContext(), file, options));
-}
+export const backupCommand = defineCommand<[], BackupOptions>({
+  name: "backup",
+  description: "copy the state of this machine's control plane into one file, also while it runs",
+  options: [
+    { flags: "--output <file>", description: "where to; it must not be there yet", isRequired: true },
+    { flags: "--state <folder>", description: STATE },
+  ],
+  examples: ['ktrdr backup --output "ktrdr-$(date +%F).tar.gz"'],
+  handle: (context, _, options) => backup(context, options),
+});
+
+export const restoreCommand = defineCommand<[file: string], RestoreOptions>({
+  name: "restore",
+  description: "put a backup where a control plane starts from it",
+  arguments: [{ name: "<file>", description: "what ktrdr backup wrote" }],
+  options: [
+    { flags: "--state <folder>", description: STATE },
+    { flags: "--replace", description: "move state that is there aside" },
+  ],
+  examples: ["ktrdr restore ktrdr-2026-11-23.tar.gz && ktrdr up"],
+  handle: (context, [file], options) => restoreFrom(context, file, options),
+});
 
 async function backup(context: Context, { output, state }: BackupOptions): Promise<void> {
   const [{ backUp }, { softwareVersion }] = await Promise.all([

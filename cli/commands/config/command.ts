@@ -1,49 +1,63 @@
 /** `ktrdr config`: the fleet that the operator describes, as it is understood. */
-import type { Command } from "commander";
 import type { ResolvedFleet } from "../../machine/fleet-config-file.ts";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 interface ConfigOptions {
   file?: string;
   set: string[];
 }
 
-export function registerConfigCommands(program: Command, getContext: GetContext): void {
-  const config = program
-    .command("config")
-    .description("the fleet's configuration: deploy/config/workers.<KTRDR_ENV>.yaml");
-  const add = (name: string, description: string, examples: string, act: typeof show): void => {
-    config
-      .command(name)
-      .description(description)
-      .option("--file <file>", "a file in the place of the one that KTRDR_ENV picks (dev by default)")
-      .option("--set <path=value>", "a field, before the environment and the file; repeatable", collect, [])
-      .addHelpText("after", `${OVERRIDES}\n\nExamples:\n${examples}`)
-      .action((options: ConfigOptions) => act(getContext(), options));
-  };
-  add(
-    "show",
-    "every field, its value, and where the value came from",
-    "  $ ktrdr config show\n  $ ktrdr config show --file deploy/config/workers.prod.yaml --set workers.backtesting.count=4",
-    show,
-  );
-  add(
-    "plan",
-    "the containers of a fleet on Proxmox, one a line: what provision-fleet.sh and deploy-to-workers.sh read",
-    "  $ ktrdr config plan --file deploy/config/workers.prod.yaml > workers.prod.txt",
-    plan,
-  );
-  add(
-    "registry",
-    "the control plane's numbers as JSON, for its KTRDR_REGISTRY_CONFIG",
-    "  $ ktrdr config registry --set health_check.interval_seconds=5",
-    registry,
-  );
-}
-
-const OVERRIDES = `
-Each field can be set by an environment variable too: health_check.interval_seconds by
+const OVERRIDES = `Each field can be set by an environment variable too: health_check.interval_seconds by
 KTRDR_HEALTH_CHECK_INTERVAL_SECONDS. Flags come before the environment, the environment before the file.`;
+
+const SHARED = {
+  options: [
+    {
+      flags: "--file <file>",
+      description: "a file instead of the one that KTRDR_ENV picks (dev by default)",
+    },
+    {
+      flags: "--set <path=value>",
+      description: "a field, before the environment and the file; repeatable",
+      parse: collect,
+      default: [],
+    },
+  ],
+  notes: OVERRIDES,
+};
+
+export const configCommands: DeclaredGroup = {
+  name: "config",
+  description: "the fleet's configuration: deploy/config/workers.<KTRDR_ENV>.yaml",
+  commands: [
+    defineCommand<[], ConfigOptions>({
+      ...SHARED,
+      name: "show",
+      description: "every field, its value, and where the value came from",
+      examples: [
+        "ktrdr config show",
+        "ktrdr config show --file deploy/config/workers.prod.yaml --set workers.backtesting.count=4",
+      ],
+      handle: (context, _, options) => show(context, options),
+    }),
+    defineCommand<[], ConfigOptions>({
+      ...SHARED,
+      name: "plan",
+      description:
+        "the containers of a fleet on Proxmox, one a line: what provision-fleet.sh and deploy-to-workers.sh read",
+      examples: ["ktrdr config plan --file deploy/config/workers.prod.yaml > workers.prod.txt"],
+      handle: (context, _, options) => plan(context, options),
+    }),
+    defineCommand<[], ConfigOptions>({
+      ...SHARED,
+      name: "registry",
+      description: "the control plane's numbers as JSON, for its KTRDR_REGISTRY_CONFIG",
+      examples: ["ktrdr config registry --set health_check.interval_seconds=5"],
+      handle: (context, _, options) => registry(context, options),
+    }),
+  ],
+};
 
 function collect(text: string, before: string[]): string[] {
   return [...before, text];

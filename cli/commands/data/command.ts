@@ -1,105 +1,132 @@
 /** `ktrdr data`: the prices on this machine. */
-import type { Command } from "commander";
 import type { DatasetManifest } from "../../../compute-node/market-data/index.ts";
 import type { DataLoadOptions } from "../../data/data-load.ts";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
-const LOAD_EXAMPLES = `
-Examples:
-  $ ktrdr data load AAPL_1d.csv
-  $ ktrdr data load prices.csv --symbol BTC-USD --timeframe 5m --columns close=Last
-  $ ktrdr data load prices/*.parquet --timeframe 1d
-  $ ktrdr data load --sample`;
+const SYMBOL = { name: "<symbol>" };
+const TIMEFRAME = { name: "<timeframe>" };
+type Dataset = [symbol: string, timeframe: string];
 
-export function registerDataCommands(program: Command, getContext: GetContext): void {
-  const data = program.command("data").description("the prices on this machine");
-  data
-    .command("load")
-    .description("check CSV or Parquet files and store them")
-    .argument("[files...]", "files with timestamp, open, high, low, close and volume")
-    .option("--symbol <symbol>", "the name to store one file under (default: from the file's name)")
-    .option("--timeframe <timeframe>", "the bar length, such as 1d or 5m (default: from the file's name, or its bars)")
-    .option("--columns <role=name>", "the file's own name for a column, such as close=Last; repeat for more", collect)
-    .option("--sort", "put rows in order of time instead of refusing them")
-    .option("--allow-non-positive", "accept prices of zero and below")
-    .option("--sample [name]", "load real prices that come with ktrdr: SP500 or AAPL (default: both)")
-    .addHelpText("after", LOAD_EXAMPLES)
-    .action(async (files: string[], options: DataLoadOptions, command: Command) => {
-      const fault = usageFault(files, options);
-      if (fault !== null) command.error(`error: ${fault}`, { exitCode: 2 });
-      const { runDataLoad } = await import("../../data/data-load.ts");
-      await runDataLoad(getContext(), files, options);
-    });
-  data
-    .command("list")
-    .description("every dataset")
-    .option("--remote", "those in the workspace's store instead, which every node can have")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr data list\n  $ ktrdr data list --remote --json")
-    .action(async (options: { remote?: boolean }) => {
-      if (options.remote !== true) return list(getContext());
-      const { listRemote } = await import("../../data/data-transfer.ts");
-      await listRemote(getContext());
-    });
-  data
-    .command("show")
-    .description("one dataset: its range, its gaps, its first and last bars")
-    .argument("<symbol>")
-    .argument("[timeframe]", "may be left out when there is one")
-    .addHelpText("after", "\nExample:\n  $ ktrdr data show SP500 1d")
-    .action(async (symbol: string, timeframe?: string) => {
-      const { runDataShow } = await import("../../data/data-show.ts");
-      await runDataShow(getContext(), symbol, timeframe);
-    });
-  data
-    .command("remove")
-    .description("delete a dataset from this machine")
-    .argument("<symbol>")
-    .argument("<timeframe>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr data remove AAPL 1d")
-    .action((symbol: string, timeframe: string) => remove(getContext(), symbol, timeframe));
-  data
-    .command("push")
-    .description("put a dataset into the workspace's store, so that every node can run on it")
-    .argument("<symbol>")
-    .argument("<timeframe>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr data push SP500 1d")
-    .action(async (symbol: string, timeframe: string) => {
-      const { pushDataset } = await import("../../data/data-transfer.ts");
-      await pushDataset(getContext(), symbol, timeframe);
-    });
-  data
-    .command("pull")
-    .description("fetch a dataset from the workspace's store, in place of what is here under that name")
-    .argument("<symbol>")
-    .argument("<timeframe>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr data pull SP500 1d")
-    .action(async (symbol: string, timeframe: string) => {
-      const { pullDataset } = await import("../../data/data-transfer.ts");
-      await pullDataset(getContext(), symbol, timeframe);
-    });
-  data
-    .command("withdraw")
-    .description("take a dataset, with all its versions, out of the workspace's store; nodes keep what they have")
-    .argument("<symbol>")
-    .argument("<timeframe>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr data withdraw AAPL 1d")
-    .action(async (symbol: string, timeframe: string) => {
-      const { withdrawDataset } = await import("../../data/data-transfer.ts");
-      await withdrawDataset(getContext(), symbol, timeframe);
-    });
-  data
-    .command("prune")
-    .description("delete versions of datasets that newer ones have replaced")
-    .addHelpText("after", "\nExample:\n  $ ktrdr data prune")
-    .action(() => prune(getContext()));
-}
+export const dataCommands: DeclaredGroup = {
+  name: "data",
+  description: "the prices on this machine",
+  commands: [
+    defineCommand<[files: string[]], DataLoadOptions>({
+      name: "load",
+      description: "check CSV or Parquet files and store them",
+      arguments: [{ name: "[files...]", description: "files with timestamp, open, high, low, close and volume" }],
+      options: [
+        {
+          flags: "--symbol <symbol>",
+          description: "the name to store one file under (default: from the file's name)",
+        },
+        {
+          flags: "--timeframe <timeframe>",
+          description: "the bar length, such as 1d or 5m (default: from the file's name, or its bars)",
+        },
+        {
+          flags: "--columns <role=name>",
+          description: "the file's own name for a column, such as close=Last; repeat for more",
+          parse: collect,
+        },
+        { flags: "--sort", description: "put rows in order of time instead of refusing them" },
+        { flags: "--allow-non-positive", description: "accept prices of zero and below" },
+        {
+          flags: "--sample [name]",
+          description: "load real prices that come with ktrdr: SP500 or AAPL (default: both)",
+        },
+      ],
+      examples: [
+        "ktrdr data load AAPL_1d.csv",
+        "ktrdr data load prices.csv --symbol BTC-USD --timeframe 5m --columns close=Last",
+        "ktrdr data load prices/*.parquet --timeframe 1d",
+        "ktrdr data load --sample",
+      ],
+      fault: ([files], options) => loadFault(files, options),
+      async handle(context, [files], options) {
+        const { runDataLoad } = await import("../../data/data-load.ts");
+        await runDataLoad(context, files, options);
+      },
+    }),
+    defineCommand<[], { remote?: boolean }>({
+      name: "list",
+      description: "every dataset",
+      options: [
+        {
+          flags: "--remote",
+          description: "those in the workspace's store instead, which every node can have",
+        },
+      ],
+      examples: ["ktrdr data list", "ktrdr data list --remote --json"],
+      async handle(context, _, { remote }) {
+        if (remote !== true) return list(context);
+        const { listRemote } = await import("../../data/data-transfer.ts");
+        await listRemote(context);
+      },
+    }),
+    defineCommand<[symbol: string, timeframe?: string], object>({
+      name: "show",
+      description: "one dataset: its range, its gaps, its first and last bars",
+      arguments: [SYMBOL, { name: "[timeframe]", description: "may be left out when there is one" }],
+      examples: ["ktrdr data show SP500 1d"],
+      async handle(context, [symbol, timeframe]) {
+        const { runDataShow } = await import("../../data/data-show.ts");
+        await runDataShow(context, symbol, timeframe);
+      },
+    }),
+    defineCommand<Dataset, object>({
+      name: "remove",
+      description: "delete a dataset from this machine",
+      arguments: [SYMBOL, TIMEFRAME],
+      examples: ["ktrdr data remove AAPL 1d"],
+      handle: (context, [symbol, timeframe]) => remove(context, symbol, timeframe),
+    }),
+    defineCommand<Dataset, object>({
+      name: "push",
+      description: "put a dataset into the workspace's store, so that every node can run on it",
+      arguments: [SYMBOL, TIMEFRAME],
+      examples: ["ktrdr data push SP500 1d"],
+      async handle(context, [symbol, timeframe]) {
+        const { pushDataset } = await import("../../data/data-transfer.ts");
+        await pushDataset(context, symbol, timeframe);
+      },
+    }),
+    defineCommand<Dataset, object>({
+      name: "pull",
+      description: "fetch a dataset from the workspace's store, instead of what is here under that name",
+      arguments: [SYMBOL, TIMEFRAME],
+      examples: ["ktrdr data pull SP500 1d"],
+      async handle(context, [symbol, timeframe]) {
+        const { pullDataset } = await import("../../data/data-transfer.ts");
+        await pullDataset(context, symbol, timeframe);
+      },
+    }),
+    defineCommand<Dataset, object>({
+      name: "withdraw",
+      description: "take a dataset, with all its versions, out of the workspace's store; nodes keep what they have",
+      arguments: [SYMBOL, TIMEFRAME],
+      examples: ["ktrdr data withdraw AAPL 1d"],
+      async handle(context, [symbol, timeframe]) {
+        const { withdrawDataset } = await import("../../data/data-transfer.ts");
+        await withdrawDataset(context, symbol, timeframe);
+      },
+    }),
+    defineCommand<[], object>({
+      name: "prune",
+      description: "delete versions of datasets that newer ones have replaced",
+      examples: ["ktrdr data prune"],
+      handle: (context) => prune(context),
+    }),
+  ],
+};
 
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-/** What is wrong with the command line, or null. */
-function usageFault(files: readonly string[], options: DataLoadOptions): string | null {
+/** Names what is wrong with the command line; null when nothing is. */
+function loadFault(files: readonly string[], options: DataLoadOptions): string | null {
   if (options.sample !== undefined && files.length > 0) return "give files or --sample, not both";
   if (options.sample === undefined && files.length === 0) return "give a file to load, or --sample";
   if (options.symbol !== undefined && files.length > 1) return "--symbol names one file, and there are several";

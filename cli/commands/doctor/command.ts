@@ -1,22 +1,25 @@
 /** `ktrdr doctor`: why this machine does not serve, or does not reach its control plane. */
-import type { Command } from "commander";
 import type { Finding } from "../../machine/doctor-judgements.ts";
-import { type Context, EXIT, type GetContext } from "../../terminal/context.ts";
+import { type Context, EXIT } from "../../terminal/context.ts";
+import { defineCommand } from "../declare.ts";
 
-export function registerDoctorCommand(program: Command, getContext: GetContext): void {
-  program
-    .command("doctor")
-    .description("look for the usual troubles of this machine, and say what to do; exit code 1 when one is found")
-    .option("--gpu", "look for a GPU, also where the node is of another type")
-    .option("--updates", "ask whether there are newer releases for the nodes that are installed here")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ ktrdr doctor\n  $ sudo ktrdr doctor --updates\n  $ ktrdr doctor --gpu --json",
-    )
-    .action((options: { gpu?: boolean; updates?: boolean }) => doctor(getContext(), options));
+interface DoctorOptions {
+  gpu?: boolean;
+  updates?: boolean;
 }
 
-async function doctor(context: Context, options: { gpu?: boolean; updates?: boolean }): Promise<void> {
+export const doctorCommand = defineCommand<[], DoctorOptions>({
+  name: "doctor",
+  description: "look for the usual troubles of this machine, and say what to do; exit code 1 when one is found",
+  options: [
+    { flags: "--gpu", description: "look for a GPU, also where the node is of another type" },
+    { flags: "--updates", description: "ask whether there are newer releases for the nodes that are installed here" },
+  ],
+  examples: ["ktrdr doctor", "sudo ktrdr doctor --updates", "ktrdr doctor --gpu --json"],
+  handle: (context, _, options) => doctor(context, options),
+});
+
+async function doctor(context: Context, options: DoctorOptions): Promise<void> {
   const { examine } = await import("../../machine/doctor.ts");
   const findings = await examine(context, {
     asGpuHost: options.gpu === true,

@@ -1,8 +1,10 @@
 /** `ktrdr enrol`: lets other machines join. */
-import { type Command, InvalidArgumentError } from "commander";
-import type { Context, GetContext } from "../../terminal/context.ts";
 
-const HOUR_MS = 3_600_000;
+import { InvalidArgumentError } from "commander";
+import { HOUR_MS } from "../../../protocol/durations.ts";
+import type { Context } from "../../terminal/context.ts";
+import { defineCommand } from "../declare.ts";
+
 const MOST_HOURS = 720;
 
 interface EnrolOptions {
@@ -11,16 +13,17 @@ interface EnrolOptions {
   name?: string;
 }
 
-export function registerEnrolCommand(program: Command, getContext: GetContext): void {
-  program
-    .command("enrol")
-    .description("make a token with which other machines join as nodes, and print their command")
-    .option("--uses <count>", "how many nodes may join with it", bounded(10_000), 1)
-    .option("--hours <hours>", "how long it is valid", bounded(MOST_HOURS), 24)
-    .option("--name <name>", "what it is for")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr enrol\n  $ ktrdr enrol --uses 20 --hours 2 --name rack")
-    .action((options: EnrolOptions) => enrol(getContext(), options));
-}
+export const enrolCommand = defineCommand<[], EnrolOptions>({
+  name: "enrol",
+  description: "make a token with which other machines join as nodes, and print their command",
+  options: [
+    { flags: "--uses <count>", description: "how many nodes may join with it", parse: bounded(10_000), default: 1 },
+    { flags: "--hours <hours>", description: "how long it is valid", parse: bounded(MOST_HOURS), default: 24 },
+    { flags: "--name <name>", description: "what it is for" },
+  ],
+  examples: ["ktrdr enrol", "ktrdr enrol --uses 20 --hours 2 --name rack"],
+  handle: (context, _, options) => enrol(context, options),
+});
 
 function bounded(most: number): (text: string) => number {
   return (text) => {

@@ -1,51 +1,66 @@
 /** `ktrdr models`: what training runs left, by name and version. */
-import type { Command } from "commander";
-import type { GetContext } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
-export function registerModelCommands(program: Command, getContext: GetContext): void {
-  const models = program.command("models").description("trained models, by name and version");
-  models
-    .command("list", { isDefault: true })
-    .description("every version, the newest first")
-    .argument("[name]", "only those of this name")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr models list\n  $ ktrdr models list trend --json")
-    .action(async (name?: string) => (await import("./models.ts")).listModels(getContext(), name));
-  models
-    .command("show")
-    .description("one model: its network, features, data, split and metrics")
-    .argument("<name[@version]>")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr models show trend\n  $ ktrdr models show trend@2 --json")
-    .action(async (name: string) => (await import("./models.ts")).showModel(getContext(), name));
-  models
-    .command("export")
-    .description("write a model to a file: ktrdr's own safetensors, or ONNX for other tools")
-    .argument("<name[@version]>")
-    .option("-o, --output <file>", "where to (default: NAME-VERSION.safetensors or .onnx, here)")
-    .option("--format <format>", "safetensors or onnx (default: by the file's ending)")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr models export trend\n  $ ktrdr models export trend@2 -o trend.onnx")
-    .action(async (name: string, options: { output?: string; format?: string }) =>
-      (await import("./models.ts")).exportModel(getContext(), name, options),
-    );
-  models
-    .command("import")
-    .description("take a file as the next version of a name: a ktrdr model, or an ONNX or safetensors network")
-    .argument("<file>")
-    .requiredOption("--name <name>", "the model's name")
-    .option("--strategy <file>", "the v3 strategy that says what inputs and outputs mean; for networks from elsewhere")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ ktrdr models import trend-2.safetensors --name trend\n  $ ktrdr models import net.onnx --strategy trend.yaml --name trend",
-    )
-    .action(async (file: string, options: { name: string; strategy?: string }) =>
-      (await import("./models.ts")).importModel(getContext(), file, options),
-    );
-  models
-    .command("delete")
-    .description("remove one version, or with --all every version of a name")
-    .argument("<name[@version]>")
-    .option("--all", "every version of the name")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr models delete trend@1\n  $ ktrdr models delete trend --all")
-    .action(async (name: string, options: { all?: boolean }) =>
-      (await import("./models.ts")).deleteModel(getContext(), name, options.all === true),
-    );
-}
+const NAME = { name: "<name[@version]>" };
+
+export const modelCommands: DeclaredGroup = {
+  name: "models",
+  description: "trained models, by name and version",
+  commands: [
+    defineCommand<[name?: string], object>({
+      name: "list",
+      isDefault: true,
+      description: "every version, the newest first",
+      arguments: [{ name: "[name]", description: "only those of this name" }],
+      examples: ["ktrdr models list", "ktrdr models list trend --json"],
+      handle: async (context, [name]) => (await import("./models.ts")).listModels(context, name),
+    }),
+    defineCommand<[name: string], object>({
+      name: "show",
+      description: "one model: its network, features, data, split and metrics",
+      arguments: [NAME],
+      examples: ["ktrdr models show trend", "ktrdr models show trend@2 --json"],
+      handle: async (context, [name]) => (await import("./models.ts")).showModel(context, name),
+    }),
+    defineCommand<[name: string], { output?: string; format?: string }>({
+      name: "export",
+      description: "write a model to a file: ktrdr's own safetensors, or ONNX for other tools",
+      arguments: [NAME],
+      options: [
+        {
+          flags: "-o, --output <file>",
+          description: "where to (default: NAME-VERSION.safetensors or .onnx, here)",
+        },
+        { flags: "--format <format>", description: "safetensors or onnx (default: by the file's ending)" },
+      ],
+      examples: ["ktrdr models export trend", "ktrdr models export trend@2 -o trend.onnx"],
+      handle: async (context, [name], options) => (await import("./models.ts")).exportModel(context, name, options),
+    }),
+    defineCommand<[file: string], { name: string; strategy?: string }>({
+      name: "import",
+      description: "take a file as the next version of a name: a ktrdr model, or an ONNX or safetensors network",
+      arguments: [{ name: "<file>" }],
+      options: [
+        { flags: "--name <name>", description: "the model's name", isRequired: true },
+        {
+          flags: "--strategy <file>",
+          description: "the v3 strategy that says what inputs and outputs mean; for networks from elsewhere",
+        },
+      ],
+      examples: [
+        "ktrdr models import trend-2.safetensors --name trend",
+        "ktrdr models import net.onnx --strategy trend.yaml --name trend",
+      ],
+      handle: async (context, [file], options) => (await import("./models.ts")).importModel(context, file, options),
+    }),
+    defineCommand<[name: string], { all?: boolean }>({
+      name: "delete",
+      description: "remove one version, or with --all every version of a name",
+      arguments: [NAME],
+      options: [{ flags: "--all", description: "every version of the name" }],
+      examples: ["ktrdr models delete trend@1", "ktrdr models delete trend --all"],
+      handle: async (context, [name], { all }) =>
+        (await import("./models.ts")).deleteModel(context, name, all === true),
+    }),
+  ],
+};

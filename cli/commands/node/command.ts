@@ -1,28 +1,28 @@
 /** `ktrdr node`: makes this machine a compute node of the fleet, in this process or under systemd. */
 import { Command } from "commander";
-import type { Context, GetContext } from "../../terminal/context.ts";
-import { registerNodeServiceCommands } from "./node-service.ts";
-import { registerNodeUpdateCommand } from "./node-update.ts";
+import type { Context } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand, helpEnd } from "../declare.ts";
+import { drainCommand, installCommand, statusCommand, uninstallCommand } from "./node-service.ts";
+import { updateCommand } from "./node-update.ts";
 
-export function registerNodeCommands(program: Command, getContext: GetContext): void {
-  const node = program.command("node").description("this machine as a compute node");
-  node
-    .command("start")
-    .description("run a node in this process until Ctrl-C; it dials out and needs no open port")
-    .argument("[settings...]", "every setting is listed by: ktrdr node start --help")
-    // The node declares its own settings; they are loaded only when a node is asked for.
-    .helpOption(false)
-    .allowUnknownOption()
-    .addHelpText("after", EXAMPLES)
-    .action((words: string[], _options: unknown, command: Command) => start(getContext(), words, command));
-  registerNodeServiceCommands(node, getContext);
-  registerNodeUpdateCommand(node, getContext);
-}
+const startCommand = defineCommand<[words: string[]], object>({
+  name: "start",
+  description: "run a node in this process until Ctrl-C; it dials out and needs no open port",
+  arguments: [{ name: "[settings...]", description: "every setting is listed by: ktrdr node start --help" }],
+  // The node declares its own settings; they are loaded only when a node is asked for.
+  takesUnknownOptions: true,
+  examples: [
+    "ktrdr node start                                                    for the control plane of this machine",
+    "ktrdr node start --url https://ktrdr.example --token <enrolment token> --worker-id desk --slots 4",
+  ],
+  handle: (context, [words], _, command) => start(context, words, command),
+});
 
-const EXAMPLES = `
-Examples:
-  $ ktrdr node start                                                    for the control plane of this machine
-  $ ktrdr node start --url https://ktrdr.example --token <enrolment token> --worker-id desk --slots 4`;
+export const nodeCommands: DeclaredGroup = {
+  name: "node",
+  description: "this machine as a compute node",
+  commands: [startCommand, installCommand, statusCommand, drainCommand, uninstallCommand, updateCommand],
+};
 
 async function start(context: Context, words: readonly string[], command: Command): Promise<void> {
   const [{ addNodeOptions, runNode }, { nodeSettings }] = await Promise.all([
@@ -31,7 +31,7 @@ async function start(context: Context, words: readonly string[], command: Comman
   ]);
   const parser = addNodeOptions(new Command("ktrdr node start").copyInheritedSettings(command));
   parser.helpOption("-h, --help", "display help for command");
-  parser.description(command.description()).addHelpText("after", EXAMPLES);
+  parser.description(command.description()).addHelpText("after", helpEnd(startCommand));
   parser.parse([...words], { from: "user" });
   context.exitCode = await runNode(await nodeSettings(context, parser.opts()));
 }

@@ -1,12 +1,17 @@
 /** `ktrdr node install`, `status`, `drain` and `uninstall`: this machine as a node under systemd. */
 import { extname, join, resolve } from "node:path";
-import { type Command, Option } from "commander";
 import type { WorkerType } from "../../../protocol/workers.ts";
 import type { InstallPlan, InstallRequest, Machine, ServiceStatus } from "../../machine/node-service.ts";
 import { UNIT_CODE, UNIT_NODE } from "../../machine/unit-paths.ts";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
+import { defineCommand } from "../declare.ts";
 
 const TYPES = ["backtesting", "cpu_training", "gpu_host"];
+const ONE_TYPE = {
+  flags: "--type <type>",
+  description: "this one alone, where several are installed",
+  choices: TYPES,
+};
 
 interface InstallOptions {
   type: WorkerType;
@@ -29,56 +34,68 @@ interface ServiceOptions {
   purge?: boolean;
 }
 
-export function registerNodeServiceCommands(node: Command, getContext: GetContext): void {
-  node
-    .command("install")
-    .description("make this machine a node that systemd keeps running; --url and --token say of which fleet")
-    .addOption(new Option("--type <type>", "what it is for").choices(TYPES).default("backtesting"))
-    .option("--worker-id <id>", "its name (default: the host's)")
-    .option("--slots <count>", "jobs at once")
-    .option("--labels <list>", "labels to be selected by, such as rack=3")
-    .option("--allow-scripts", "run strategies in TypeScript, which is code that others wrote")
-    .option(
-      "--command <name=path>",
-      "a program that people may run here by its name; repeat for more",
-      (value: string, before: string[] = []) => [...before, value],
-    )
-    .option("--memory-max <size>", "the most memory, such as 8G or 75% (default: 90%)")
-    .option(
-      "--cpu-quota <percent>",
-      "the most processor time, such as 400% for four (default: all, after everything else)",
-    )
-    .option("--update-source <where>", "folder or https URL of releases for updates (default: the npm registry)")
-    .option("--dry-run", "print what would be written and run, and do nothing")
-    .option("--root <folder>", "install into a tree that will be a machine, and start nothing")
-    .addHelpText("after", INSTALL_EXAMPLES)
-    .action((options: InstallOptions) => installNode(getContext(), options));
-  serviceCommand(node, "status", "the nodes that systemd keeps on this machine, and how they are").action(
-    (options: ServiceOptions) => showStatus(getContext(), options),
-  );
-  serviceCommand(node, "drain", "let a node finish what it runs, and leave")
-    .option("--off", "take that back, while the node is still there")
-    .action((options: ServiceOptions) => drain(getContext(), options));
-  serviceCommand(node, "uninstall", "stop a node and remove its service")
-    .option("--purge", "remove its market data and its credential too")
-    .option("--root <folder>", "from a tree that will be a machine")
-    .action((options: ServiceOptions) => uninstallNode(getContext(), options));
-}
+export const installCommand = defineCommand<[], InstallOptions>({
+  name: "install",
+  description: "make this machine a node that systemd keeps running; --url and --token say of which fleet",
+  options: [
+    { flags: "--type <type>", description: "what it is for", choices: TYPES, default: "backtesting" },
+    { flags: "--worker-id <id>", description: "its name (default: the host's)" },
+    { flags: "--slots <count>", description: "jobs at once" },
+    { flags: "--labels <list>", description: "labels to be selected by, such as rack=3" },
+    { flags: "--allow-scripts", description: "run strategies in TypeScript, which is code that others wrote" },
+    {
+      flags: "--command <name=path>",
+      description: "a program that people may run here by its name; repeat for more",
+      parse: (value: string, before: string[] = []) => [...before, value],
+    },
+    { flags: "--memory-max <size>", description: "the most memory, such as 8G or 75% (default: 90%)" },
+    {
+      flags: "--cpu-quota <percent>",
+      description: "the most processor time, such as 400% for four (default: all, after everything else)",
+    },
+    {
+      flags: "--update-source <where>",
+      description: "folder or https URL of releases for updates (default: the npm registry)",
+    },
+    { flags: "--dry-run", description: "print what would be written and run, and do nothing" },
+    { flags: "--root <folder>", description: "install into a tree that will be a machine, and start nothing" },
+  ],
+  notes:
+    "The token is an enrolment token (ktrdr enrol prints one); in ENROLMENT_TOKEN it stays out of the list of processes.",
+  examples: [
+    "ktrdr node install --url https://ktrdr.example --token <enrolment token>",
+    "ktrdr node install --url https://ktrdr.example --type cpu_training --memory-max 24G --dry-run",
+  ],
+  handle: (context, _, options) => installNode(context, options),
+});
 
-const INSTALL_EXAMPLES = `
-The token is an enrolment token (ktrdr enrol prints one); in ENROLMENT_TOKEN it stays out of the list of processes.
+export const statusCommand = defineCommand<[], ServiceOptions>({
+  name: "status",
+  description: "the nodes that systemd keeps on this machine, and how they are",
+  options: [ONE_TYPE],
+  examples: ["ktrdr node status --type backtesting"],
+  handle: (context, _, options) => showStatus(context, options),
+});
 
-Examples:
-  $ ktrdr node install --url https://ktrdr.example --token <enrolment token>
-  $ ktrdr node install --url https://ktrdr.example --type cpu_training --memory-max 24G --dry-run`;
+export const drainCommand = defineCommand<[], ServiceOptions>({
+  name: "drain",
+  description: "let a node finish what it runs, and leave",
+  options: [ONE_TYPE, { flags: "--off", description: "take that back, while the node is still there" }],
+  examples: ["ktrdr node drain --type backtesting"],
+  handle: (context, _, options) => drain(context, options),
+});
 
-function serviceCommand(node: Command, name: string, description: string): Command {
-  return node
-    .command(name)
-    .description(description)
-    .addOption(new Option("--type <type>", "this one alone, where several are installed").choices(TYPES))
-    .addHelpText("after", `\nExample:\n  $ ktrdr node ${name} --type backtesting`);
-}
+export const uninstallCommand = defineCommand<[], ServiceOptions>({
+  name: "uninstall",
+  description: "stop a node and remove its service",
+  options: [
+    ONE_TYPE,
+    { flags: "--purge", description: "remove its market data and its credential too" },
+    { flags: "--root <folder>", description: "from a tree that will be a machine" },
+  ],
+  examples: ["ktrdr node uninstall --type backtesting"],
+  handle: (context, _, options) => uninstallNode(context, options),
+});
 
 function machineOf(context: Context, root: string | undefined): Machine {
   return {

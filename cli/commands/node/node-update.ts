@@ -1,7 +1,8 @@
 /** `ktrdr node update`: a newer version for what systemd keeps running here, once its jobs are done. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError } from "commander";
 import type { InstalledRelease, SwitchOptions, UpdateType, Verdict } from "../../machine/node-update.ts";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
+import { defineCommand } from "../declare.ts";
 
 const TYPES: readonly UpdateType[] = ["backtesting", "cpu_training", "gpu_host", "control_plane"];
 
@@ -22,41 +23,50 @@ interface UpdateOptions {
   automatic?: boolean;
 }
 
-export function registerNodeUpdateCommand(node: Command, getContext: GetContext): void {
-  node
-    .command("update")
-    .description("bring what runs here to a newer version, once its jobs are done; back again if that does not come up")
-    .addOption(new Option("--type <type>", "this one alone (default: every node of this machine)").choices(TYPES))
-    .option("--check", "say what there is, and change nothing")
-    .option("--to <version>", "that version, an older one too")
-    .option("--from <where>", "a .tgz, or a folder of releases: a path or a URL (default: update_source, else npm)")
-    .option("--sha256 <hex>", "what the bytes of --from have to be")
-    .option("--integrity <hash>", "the same, as npm writes it: sha512-…")
-    .option("--roll-back", "back to the release before, which is still here")
-    .option("--drain-timeout <seconds>", "give up after that time, and take work again (default: wait)", seconds)
-    .option("--interrupt", "stop what runs after that time; other nodes go on with it")
-    .option("--healthy-timeout <seconds>", "how long the new version may take to connect (default: 60)", seconds)
-    .option(
-      "--automatic",
-      "as ktrdr-update@ does: not where auto_update is off, and a failure when there is nothing newer",
-    )
-    .addHelpText("after", HELP)
-    .action((options: UpdateOptions) => update(getContext(), options));
-}
-
-const HELP = `
-The package is fetched and checked first; a wrong one is refused before anything stops. Then the node takes nothing new,
+export const updateCommand = defineCommand<[], UpdateOptions>({
+  name: "update",
+  description: "bring what runs here to a newer version, once its jobs are done; back again if that does not come up",
+  options: [
+    { flags: "--type <type>", description: "this one alone (default: every node of this machine)", choices: TYPES },
+    { flags: "--check", description: "say what there is, and change nothing" },
+    { flags: "--to <version>", description: "that version, an older one too" },
+    {
+      flags: "--from <where>",
+      description: "a .tgz, or a folder of releases: a path or a URL (default: update_source, else npm)",
+    },
+    { flags: "--sha256 <hex>", description: "what the bytes of --from have to be" },
+    { flags: "--integrity <hash>", description: "the same, as npm writes it: sha512-…" },
+    { flags: "--roll-back", description: "back to the release before, which is still here" },
+    {
+      flags: "--drain-timeout <seconds>",
+      description: "give up after that time, and take work again (default: wait)",
+      parse: seconds,
+    },
+    { flags: "--interrupt", description: "stop what runs after that time; other nodes go on with it" },
+    {
+      flags: "--healthy-timeout <seconds>",
+      description: "how long the new version may take to connect (default: 60)",
+      parse: seconds,
+    },
+    {
+      flags: "--automatic",
+      description: "as ktrdr-update@ does: not where auto_update is off, and a failure when there is nothing newer",
+    },
+  ],
+  notes: `The package is fetched and checked first; a wrong one is refused before anything stops. Then the node takes nothing new,
 finishes what it runs, and is started from the new code. Ctrl-C while it waits: the node takes work again, nothing changed.
 
 It ends with 0 when all have the version (with --check: nothing newer), 1 for an error, 3 when the new version did not come up
 and the one before runs again, 4 when jobs still ran after --drain-timeout, 5 when neither came up, 10 when --check found
-something newer, 130 after Ctrl-C.
-
-Examples:
-  $ ktrdr node update --check
-  $ sudo ktrdr node update
-  $ sudo ktrdr node update --from ktrdr-0.2.0.tgz --sha256 <hex> --drain-timeout 3600
-  $ sudo ktrdr node update --type control_plane --from https://ktrdr.example/releases`;
+something newer, 130 after Ctrl-C.`,
+  examples: [
+    "ktrdr node update --check",
+    "sudo ktrdr node update",
+    "sudo ktrdr node update --from ktrdr-0.2.0.tgz --sha256 <hex> --drain-timeout 3600",
+    "sudo ktrdr node update --type control_plane --from https://ktrdr.example/releases",
+  ],
+  handle: (context, _, options) => update(context, options),
+});
 
 function seconds(text: string): number {
   if (/^[1-9]\d{0,7}$/.test(text)) return Number(text);

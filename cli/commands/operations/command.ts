@@ -1,7 +1,8 @@
 /** `ktrdr ops`: what was asked of the fleet, and what became of it. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError } from "commander";
 import type { Operation } from "../../../protocol/operations.ts";
-import { type Context, EXIT, type GetContext } from "../../terminal/context.ts";
+import { type Context, EXIT } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 const STATUSES = ["queued", "running", "completed", "failed", "cancelled"];
 const DEFAULT_LIMIT = 20;
@@ -14,69 +15,90 @@ interface ListOptions {
   cursor?: string;
 }
 
-export function registerOperationCommands(program: Command, getContext: GetContext): void {
-  const operations = program.command("ops").description("the operations: what runs, what waits, what came out");
-  operations
-    .command("list", { isDefault: true })
-    .description("the newest operations")
-    .addOption(new Option("--status <status>", "only those in this status").choices(STATUSES))
-    .option("--kind <kind>", "only those of this kind, such as backtest")
-    .option("--limit <count>", `how many, at most ${MOST_IN_A_PAGE}`, pageSize, DEFAULT_LIMIT)
-    .option("--cursor <cursor>", "go on where an earlier list ended")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr ops\n  $ ktrdr ops list --status failed --limit 5 --json")
-    .action((options: ListOptions) => list(getContext(), options));
-  operations
-    .command("show")
-    .description("one operation in full")
-    .argument("<operation-id>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr ops show op_01jd3x0c5k8m2q4r6t8v")
-    .action((id: string) => show(getContext(), id));
-  operations
-    .command("watch")
-    .description("follow an operation until it ends; exit code 1 when it did not complete")
-    .argument("<operation-id>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr ops watch op_01jd3x0c5k8m2q4r6t8v")
-    .action((id: string) => watch(getContext(), id));
-  operations
-    .command("logs")
-    .description("what its job said; at most the newest thousand lines are kept")
-    .argument("<operation-id>")
-    .option("-f, --follow", "go on with what it says until it ends")
-    .addHelpText("after", "\nExample:\n  $ ktrdr ops logs -f op_01jd3x0c5k8m2q4r6t8v")
-    .action(async (id: string, options: { follow?: boolean }) => {
-      const { showLogs } = await import("./follow-log.ts");
-      await showLogs(getContext(), id, options.follow === true);
-    });
-  operations
-    .command("events")
-    .description("what happened to it: queued, assigned, requeued, …")
-    .argument("<operation-id>")
-    .option("-f, --follow", "go on with what happens until it ends")
-    .addHelpText("after", "\nExample:\n  $ ktrdr ops events op_01jd3x0c5k8m2q4r6t8v --json")
-    .action(async (id: string, options: { follow?: boolean }) => {
-      const { showEvents } = await import("./follow-log.ts");
-      await showEvents(getContext(), id, options.follow === true);
-    });
-  operations
-    .command("cancel")
-    .description("stop an operation, whether it waits or runs")
-    .argument("<operation-id>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr ops cancel op_01jd3x0c5k8m2q4r6t8v")
-    .action((id: string) => cancel(getContext(), id));
-  operations
-    .command("retry")
-    .description("queue a failed or cancelled operation again")
-    .argument("<operation-id>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr ops retry op_01jd3x0c5k8m2q4r6t8v")
-    .action((id: string) => retry(getContext(), id));
-  operations
-    .command("result")
-    .description("the result's bytes, to stdout or to a file")
-    .argument("<operation-id>")
-    .option("-o, --output <file>", "write there instead of to stdout")
-    .addHelpText("after", "\nExample:\n  $ ktrdr ops result op_01jd3x0c5k8m2q4r6t8v -o result.zip")
-    .action((id: string, options: { output?: string }) => result(getContext(), id, options.output));
-}
+const OPERATION_ID = { name: "<operation-id>" };
+
+export const operationCommands: DeclaredGroup = {
+  name: "ops",
+  description: "the operations: what runs, what waits, what came out",
+  commands: [
+    defineCommand<[], ListOptions>({
+      name: "list",
+      isDefault: true,
+      description: "the newest operations",
+      options: [
+        { flags: "--status <status>", description: "only those in this status", choices: STATUSES },
+        { flags: "--kind <kind>", description: "only those of this kind, such as backtest" },
+        {
+          flags: "--limit <count>",
+          description: `how many, at most ${MOST_IN_A_PAGE}`,
+          parse: pageSize,
+          default: DEFAULT_LIMIT,
+        },
+        { flags: "--cursor <cursor>", description: "go on where an earlier list ended" },
+      ],
+      examples: ["ktrdr ops", "ktrdr ops list --status failed --limit 5 --json"],
+      handle: (context, _, options) => list(context, options),
+    }),
+    defineCommand<[id: string], object>({
+      name: "show",
+      description: "one operation in full",
+      arguments: [OPERATION_ID],
+      examples: ["ktrdr ops show op_01jd3x0c5k8m2q4r6t8v"],
+      handle: (context, [id]) => show(context, id),
+    }),
+    defineCommand<[id: string], object>({
+      name: "watch",
+      description: "follow an operation until it ends; exit code 1 when it did not complete",
+      arguments: [OPERATION_ID],
+      examples: ["ktrdr ops watch op_01jd3x0c5k8m2q4r6t8v"],
+      handle: (context, [id]) => watch(context, id),
+    }),
+    defineCommand<[id: string], { follow?: boolean }>({
+      name: "logs",
+      description: "what its job said; at most the newest thousand lines are kept",
+      arguments: [OPERATION_ID],
+      options: [{ flags: "-f, --follow", description: "go on with what it says until it ends" }],
+      examples: ["ktrdr ops logs -f op_01jd3x0c5k8m2q4r6t8v"],
+      async handle(context, [id], { follow }) {
+        const { showLogs } = await import("./follow-log.ts");
+        await showLogs(context, id, follow === true);
+      },
+    }),
+    defineCommand<[id: string], { follow?: boolean }>({
+      name: "events",
+      description: "what happened to it: queued, assigned, requeued, …",
+      arguments: [OPERATION_ID],
+      options: [{ flags: "-f, --follow", description: "go on with what happens until it ends" }],
+      examples: ["ktrdr ops events op_01jd3x0c5k8m2q4r6t8v --json"],
+      async handle(context, [id], { follow }) {
+        const { showEvents } = await import("./follow-log.ts");
+        await showEvents(context, id, follow === true);
+      },
+    }),
+    defineCommand<[id: string], object>({
+      name: "cancel",
+      description: "stop an operation, whether it waits or runs",
+      arguments: [OPERATION_ID],
+      examples: ["ktrdr ops cancel op_01jd3x0c5k8m2q4r6t8v"],
+      handle: (context, [id]) => cancel(context, id),
+    }),
+    defineCommand<[id: string], object>({
+      name: "retry",
+      description: "queue a failed or cancelled operation again",
+      arguments: [OPERATION_ID],
+      examples: ["ktrdr ops retry op_01jd3x0c5k8m2q4r6t8v"],
+      handle: (context, [id]) => retry(context, id),
+    }),
+    defineCommand<[id: string], { output?: string }>({
+      name: "result",
+      description: "the result's bytes, to stdout or to a file",
+      arguments: [OPERATION_ID],
+      options: [{ flags: "-o, --output <file>", description: "write there instead of to stdout" }],
+      examples: ["ktrdr ops result op_01jd3x0c5k8m2q4r6t8v -o result.zip"],
+      handle: (context, [id], { output }) => result(context, id, output),
+    }),
+  ],
+};
 
 function pageSize(text: string): number {
   const count = Number(text);

@@ -1,19 +1,20 @@
 /** `ktrdr report`: the HTML report of a backtest or a training run, from the fleet or from a file. */
-import type { Command } from "commander";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
+import { defineCommand } from "../declare.ts";
 
-export function registerReportCommand(program: Command, getContext: GetContext): void {
-  program
-    .command("report")
-    .description("write the HTML report of a finished backtest or training run")
-    .argument("<operation-id-or-file>", "an operation, a result file that `ops result` wrote, or a model's file")
-    .option("-o, --output <file>", "where to (default: reports/ in the ktrdr home)")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ ktrdr report op_01jd3x0c5k8m2q4r6t8v\n  $ ktrdr report result.zip -o result.html",
-    )
-    .action((source: string, options: { output?: string }) => report(getContext(), source, options.output));
-}
+export const reportCommand = defineCommand<[source: string], { output?: string }>({
+  name: "report",
+  description: "write the HTML report of a finished backtest or training run",
+  arguments: [
+    {
+      name: "<operation-id-or-file>",
+      description: "an operation, a result file that `ops result` wrote, or a model's file",
+    },
+  ],
+  options: [{ flags: "-o, --output <file>", description: "where to (default: reports/ in the ktrdr home)" }],
+  examples: ["ktrdr report op_01jd3x0c5k8m2q4r6t8v", "ktrdr report result.zip -o result.html"],
+  handle: (context, [source], { output }) => report(context, source, output),
+});
 
 async function report(context: Context, source: string, output: string | undefined): Promise<void> {
   const [{ operationId }, { parseAnyResult, readResultFile, reportPath, writeReport }] = await Promise.all([

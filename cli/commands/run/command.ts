@@ -1,53 +1,47 @@
 /** `ktrdr run`: a program that a node's operator approved, such as a trainer of one's own. */
-import { type Command, InvalidArgumentError, Option } from "commander";
-import type { SubmitOptions } from "../../api/fleet-run.ts";
-import { addPlacementOptions } from "../../api/placement-options.ts";
-import type { GetContext } from "../../terminal/context.ts";
-import { parseAmount, parseEnd, parseStart, parseSymbols } from "../backtest/backtest-request.ts";
+import { InvalidArgumentError } from "commander";
+import { PLACEMENT_OPTIONS, SUBMISSION_OPTIONS } from "../../api/placement-options.ts";
+import { parseEnd, parseStart, parseSymbols } from "../../terminal/option-values.ts";
+import { defineCommand } from "../declare.ts";
+import type { RunOptions } from "./options.ts";
 
-export interface RunOptions extends SubmitOptions {
-  input?: string;
-  set?: Readonly<Record<string, unknown>>;
-  symbol?: readonly string[];
-  timeframe: string;
-  from?: number;
-  to?: number;
-  dataFormat?: "parquet" | "npy";
-  mediaType?: string;
-  output?: string;
-}
-
-const EXAMPLES = `
-Examples:
-  $ ktrdr run trend-line --symbol SP500 --data-format npy --set epochs=50 --output trend.json
-  $ ktrdr run pytorch-mlp --symbol SP500,AAPL --to 2017 --input hyper.json --set seed=7 -o model.pt
-  $ ktrdr node start --type cpu_training --command trend-line=$PWD/examples/trainers/trend-line.mjs`;
-
-export function registerRunCommand(program: Command, getContext: GetContext): void {
-  addPlacementOptions(program.command("run"))
-    .description("run a program that the operator of a node approved, such as a trainer of your own")
-    .argument("<program>", "its name there: ktrdr node start --command <name>=<path>")
-    .option("--input <file>", "its input, a JSON object in a file")
-    .option("--set <key=value>", "one value of the input, as JSON or else as text; repeat for more", parseValue)
-    .option("--symbol <list>", "prices that it gets as files, with commas for several", parseSymbols)
-    .option("--timeframe <timeframe>", "their bar length", "1d")
-    .option("--from <date>", "first day (or month, or year), inclusive", parseStart)
-    .option("--to <date>", "last day (or month, or year), inclusive", parseEnd)
-    .addOption(new Option("--data-format <format>", "of those files (parquet)").choices(["parquet", "npy"]))
-    .option("--media-type <type>", "of the result (application/octet-stream)")
-    .option("-o, --output <file>", "write the result's bytes there")
-    .option("--detach", "submit and do not wait")
-    .option("--priority <number>", "higher goes first", parseAmount, 0)
-    .option("--name <name>", "what lists show")
-    .addHelpText("after", EXAMPLES)
-    .action(async (name: string, options: RunOptions, command: Command) => {
-      if (options.detach === true && options.output !== undefined) {
-        command.error("error: --output waits for the result, and --detach does not", { exitCode: 2 });
-      }
-      const { runProgramCommand } = await import("./program-command.ts");
-      await runProgramCommand(getContext(), name, options);
-    });
-}
+export const programCommand = defineCommand<[program: string], RunOptions>({
+  name: "run",
+  description: "run a program that the operator of a node approved, such as a trainer of your own",
+  arguments: [{ name: "<program>", description: "its name there: ktrdr node start --command <name>=<path>" }],
+  options: [
+    ...PLACEMENT_OPTIONS,
+    { flags: "--input <file>", description: "its input, a JSON object in a file" },
+    {
+      flags: "--set <key=value>",
+      description: "one value of the input, as JSON or else as text; repeat for more",
+      parse: parseValue,
+    },
+    {
+      flags: "--symbol <list>",
+      description: "prices that it gets as files, with commas for several",
+      parse: parseSymbols,
+    },
+    { flags: "--timeframe <timeframe>", description: "their bar length", default: "1d" },
+    { flags: "--from <date>", description: "first day (or month, or year), inclusive", parse: parseStart },
+    { flags: "--to <date>", description: "last day (or month, or year), inclusive", parse: parseEnd },
+    { flags: "--data-format <format>", description: "of those files (parquet)", choices: ["parquet", "npy"] },
+    { flags: "--media-type <type>", description: "of the result (application/octet-stream)" },
+    { flags: "-o, --output <file>", description: "write the result's bytes there" },
+    ...SUBMISSION_OPTIONS,
+  ],
+  examples: [
+    "ktrdr run trend-line --symbol SP500 --data-format npy --set epochs=50 --output trend.json",
+    "ktrdr run pytorch-mlp --symbol SP500,AAPL --to 2017 --input hyper.json --set seed=7 -o model.pt",
+    "ktrdr node start --type cpu_training --command trend-line=$PWD/examples/trainers/trend-line.mjs",
+  ],
+  fault: (_, { detach, output }) =>
+    detach === true && output !== undefined ? "--output waits for the result, and --detach does not" : null,
+  async handle(context, [name], options) {
+    const { runProgramCommand } = await import("./program-command.ts");
+    await runProgramCommand(context, name, options);
+  },
+});
 
 function parseValue(text: string, before: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];

@@ -8,7 +8,7 @@ import { followOnFleet } from "../../api/fleet-run.ts";
 import type { Context } from "../../terminal/context.ts";
 import { factsText } from "../../terminal/table.ts";
 import { dataRequestOf } from "../backtest/backtest-request.ts";
-import type { RunOptions } from "./command.ts";
+import type { RunOptions } from "./options.ts";
 
 export async function runProgramCommand(context: Context, program: string, options: RunOptions): Promise<void> {
   const { symbol: symbols = [], timeframe, dataFormat, mediaType, output } = options;

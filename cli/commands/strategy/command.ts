@@ -1,9 +1,9 @@
 /** `ktrdr strategy`: a file to begin with, what is wrong with one, what a network would see of it, and bringing old files up to date. */
-import { type Command, Option } from "commander";
 import type { SchemaKind } from "../../../compute-node/strategy/index.ts";
 import type { Problem, ProblemIssue, ProblemKind } from "../../../protocol/problem.ts";
 import type { TemplateKind } from "../../strategy/strategy-template.ts";
-import { type Context, EXIT, type GetContext } from "../../terminal/context.ts";
+import { type Context, EXIT } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 interface FileReport {
   file: string;
@@ -13,48 +13,63 @@ interface FileReport {
   warnings: readonly ProblemIssue[];
 }
 
-export function registerStrategyCommands(program: Command, getContext: GetContext): void {
-  const strategy = program.command("strategy").description("strategy files");
-  strategy
-    .command("new")
-    .description("write a strategy to begin with: commented, and ready to run")
-    .argument("<file>", "ending in .ts (code) or .yaml (rules)")
-    .addOption(new Option("--kind <kind>", "what a .yaml file holds").choices(["rules", "neural"]))
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ ktrdr strategy new my-strategy.ts\n  $ ktrdr strategy new my-rules.yaml\n  $ ktrdr strategy new my-network.yaml --kind neural",
-    )
-    .action((file: string, options: { kind?: TemplateKind }) => create(getContext(), file, options.kind));
-  strategy
-    .command("validate")
-    .description("check strategy files without running them; exit code 1 when one has a fault")
-    .argument("<files...>")
-    .option("--strict", "take warnings as faults, such as keys that do nothing")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ ktrdr strategy validate examples/strategies/*.yaml\n  $ ktrdr strategy validate mine.ts\n  $ ktrdr strategy validate mine.yaml --strict --json",
-    )
-    .action((files: string[], options: { strict?: boolean }) => validate(getContext(), files, options.strict === true));
-  strategy
-    .command("features")
-    .description("list the inputs of a fuzzy-neural strategy's network, in their order")
-    .argument("<file>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr strategy features examples/strategies/neural-rsi-macd.yaml")
-    .action((file: string) => features(getContext(), file));
-  strategy
-    .command("migrate")
-    .description("bring a fuzzy-neural strategy of version 1 or 2 to version 3")
-    .argument("<file>")
-    .option("-o, --output <file>", "where to write it; without it the text goes to stdout")
-    .addHelpText("after", "\nExample:\n  $ ktrdr strategy migrate old.yaml --output new.yaml")
-    .action((file: string, options: { output?: string }) => migrate(getContext(), file, options.output));
-  strategy
-    .command("schema")
-    .description("print the JSON Schema of strategy files, for editors")
-    .argument("[kind]", "rules or v3", "rules")
-    .addHelpText("after", "\nExample:\n  $ ktrdr strategy schema v3 > strategy-v3.schema.json")
-    .action((kind: string) => schema(getContext(), kind));
-}
+export const strategyCommands: DeclaredGroup = {
+  name: "strategy",
+  description: "strategy files",
+  commands: [
+    defineCommand<[file: string], { kind?: TemplateKind }>({
+      name: "new",
+      description: "write a strategy to begin with: commented, and ready to run",
+      arguments: [{ name: "<file>", description: "ending in .ts (code) or .yaml (rules)" }],
+      options: [{ flags: "--kind <kind>", description: "what a .yaml file holds", choices: ["rules", "neural"] }],
+      examples: [
+        "ktrdr strategy new my-strategy.ts",
+        "ktrdr strategy new my-rules.yaml",
+        "ktrdr strategy new my-network.yaml --kind neural",
+      ],
+      handle: (context, [file], { kind }) => create(context, file, kind),
+    }),
+    defineCommand<[files: string[]], { strict?: boolean }>({
+      name: "validate",
+      description: "check strategy files without running them; exit code 1 when one has a fault",
+      arguments: [{ name: "<files...>" }],
+      options: [{ flags: "--strict", description: "take warnings as faults, such as keys that do nothing" }],
+      examples: [
+        "ktrdr strategy validate examples/strategies/*.yaml",
+        "ktrdr strategy validate mine.ts",
+        "ktrdr strategy validate mine.yaml --strict --json",
+      ],
+      handle: (context, [files], { strict }) => validate(context, files, strict === true),
+    }),
+    defineCommand<[file: string], object>({
+      name: "features",
+      description: "list the inputs of a fuzzy-neural strategy's network, in their order",
+      arguments: [{ name: "<file>" }],
+      examples: ["ktrdr strategy features examples/strategies/neural-rsi-macd.yaml"],
+      handle: (context, [file]) => features(context, file),
+    }),
+    defineCommand<[file: string], { output?: string }>({
+      name: "migrate",
+      description: "bring a fuzzy-neural strategy of version 1 or 2 to version 3",
+      arguments: [{ name: "<file>" }],
+      options: [
+        {
+          flags: "-o, --output <file>",
+          description: "where to write it; without it the text goes to stdout",
+        },
+      ],
+      examples: ["ktrdr strategy migrate old.yaml --output new.yaml"],
+      handle: (context, [file], { output }) => migrate(context, file, output),
+    }),
+    defineCommand<[kind: string], object>({
+      name: "schema",
+      description: "print the JSON Schema of strategy files, for editors",
+      arguments: [{ name: "[kind]", description: "rules or v3", default: "rules" }],
+      examples: ["ktrdr strategy schema v3 > strategy-v3.schema.json"],
+      handle: (context, [kind]) => schema(context, kind),
+    }),
+  ],
+};
 
 async function create(context: Context, file: string, kind: TemplateKind | undefined): Promise<void> {
   const { writeTemplate } = await import("../../strategy/strategy-template.ts");

@@ -1,9 +1,10 @@
 /** `ktrdr token`: API tokens for people and programs. */
-import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Role } from "../../../protocol/api.ts";
-import type { Context, GetContext } from "../../terminal/context.ts";
 
-const DAY_MS = 86_400_000;
+import { InvalidArgumentError } from "commander";
+import type { Role } from "../../../protocol/api.ts";
+import { DAY_MS } from "../../../protocol/durations.ts";
+import type { Context } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 interface CreateOptions {
   role: Role;
@@ -11,30 +12,42 @@ interface CreateOptions {
   days?: number;
 }
 
-export function registerTokenCommands(program: Command, getContext: GetContext): void {
-  const token = program.command("token").description("API tokens");
-  token
-    .command("create")
-    .description("make a token; it is shown this once")
-    .addOption(
-      new Option("--role <role>", "what it may do").choices(["admin", "researcher", "viewer"]).default("researcher"),
-    )
-    .requiredOption("--name <name>", "who or what it is for")
-    .option("--days <days>", "how long it is valid; without end by default", wholeDays)
-    .addHelpText("after", "\nExample:\n  $ ktrdr token create --role viewer --name dashboard --days 90")
-    .action((options: CreateOptions) => create(getContext(), options));
-  token
-    .command("list", { isDefault: true })
-    .description("the tokens there are, without their secrets")
-    .addHelpText("after", "\nExample:\n  $ ktrdr token list")
-    .action(() => list(getContext()));
-  token
-    .command("revoke")
-    .description("make a token worthless")
-    .argument("<token-id>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr token revoke tok_4f1c")
-    .action((tokenId: string) => revoke(getContext(), tokenId));
-}
+export const tokenCommands: DeclaredGroup = {
+  name: "token",
+  description: "API tokens",
+  commands: [
+    defineCommand<[], CreateOptions>({
+      name: "create",
+      description: "make a token; it is shown this once",
+      options: [
+        {
+          flags: "--role <role>",
+          description: "what it may do",
+          choices: ["admin", "researcher", "viewer"],
+          default: "researcher",
+        },
+        { flags: "--name <name>", description: "who or what it is for", isRequired: true },
+        { flags: "--days <days>", description: "how long it is valid; without end by default", parse: wholeDays },
+      ],
+      examples: ["ktrdr token create --role viewer --name dashboard --days 90"],
+      handle: (context, _, options) => create(context, options),
+    }),
+    defineCommand<[], object>({
+      name: "list",
+      isDefault: true,
+      description: "the tokens there are, without their secrets",
+      examples: ["ktrdr token list"],
+      handle: (context) => list(context),
+    }),
+    defineCommand<[tokenId: string], object>({
+      name: "revoke",
+      description: "make a token worthless",
+      arguments: [{ name: "<token-id>" }],
+      examples: ["ktrdr token revoke tok_4f1c"],
+      handle: (context, [tokenId]) => revoke(context, tokenId),
+    }),
+  ],
+};
 
 function wholeDays(text: string): number {
   const days = Number(text);

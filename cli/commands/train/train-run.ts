@@ -16,7 +16,7 @@ import { loadAnyStrategy } from "../../strategy/strategy-source.ts";
 import type { Context } from "../../terminal/context.ts";
 import { issueText } from "../../terminal/problem-text.ts";
 import { reportPath } from "../backtest/backtest-output.ts";
-import type { TrainOptions } from "./command.ts";
+import type { TrainOptions } from "./options.ts";
 import { writeTrainingReport } from "./training-output.ts";
 
 export async function runTrainCommand(context: Context, file: string, options: TrainOptions): Promise<void> {

@@ -1,9 +1,10 @@
 /** `ktrdr up`: the whole system on this machine, until Ctrl-C. */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { InvalidArgumentError } from "commander";
 import type { WorkerType } from "../../../protocol/workers.ts";
 import type { LocalSystem, LocalSystemEvents } from "../../local/local-system.ts";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
 import type { Interrupts } from "../../terminal/interrupt.ts";
+import { defineCommand } from "../declare.ts";
 
 const DEFAULT_PORT = 8787;
 const MOST_NODES = 64;
@@ -16,25 +17,36 @@ interface UpOptions {
   dev?: boolean;
 }
 
-export function registerUpCommand(program: Command, getContext: GetContext): void {
-  program
-    .command("up")
-    .description("start a control plane and nodes on this machine, and keep them until Ctrl-C")
-    .option("--port <port>", "where the control plane listens, on 127.0.0.1; 0 takes any free port", port, DEFAULT_PORT)
-    .option("--nodes <count>", "how many nodes", nodeCount, 1)
-    .addOption(
-      new Option("--type <type>", "their type")
-        .choices(["backtesting", "cpu_training", "gpu_host"])
-        .default("backtesting"),
-    )
-    .option("--trainers <count>", "how many nodes for training besides (1, beside nodes for backtests)", nodeCount)
-    .option("--dev", "run the control plane under wrangler dev, which reloads when its sources change")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ ktrdr up\n  $ ktrdr up --nodes 4 --port 9000\n  $ ktrdr up --nodes 0    # the control plane alone",
-    )
-    .action((options: UpOptions) => up(getContext(), options));
-}
+export const upCommand = defineCommand<[], UpOptions>({
+  name: "up",
+  description: "start a control plane and nodes on this machine, and keep them until Ctrl-C",
+  options: [
+    {
+      flags: "--port <port>",
+      description: "where the control plane listens, on 127.0.0.1; 0 takes any free port",
+      parse: port,
+      default: DEFAULT_PORT,
+    },
+    { flags: "--nodes <count>", description: "how many nodes", parse: nodeCount, default: 1 },
+    {
+      flags: "--type <type>",
+      description: "their type",
+      choices: ["backtesting", "cpu_training", "gpu_host"],
+      default: "backtesting",
+    },
+    {
+      flags: "--trainers <count>",
+      description: "how many nodes for training besides (1, beside nodes for backtests)",
+      parse: nodeCount,
+    },
+    {
+      flags: "--dev",
+      description: "run the control plane under wrangler dev, which reloads when its sources change",
+    },
+  ],
+  examples: ["ktrdr up", "ktrdr up --nodes 4 --port 9000", "ktrdr up --nodes 0    # the control plane alone"],
+  handle: (context, _, options) => up(context, options),
+});
 
 function port(text: string): number {
   const value = Number(text);

@@ -1,48 +1,66 @@
 /** `ktrdr workers`: the compute nodes as the registry knows them. */
-import { type Command, Option } from "commander";
 import type { Worker, WorkerHistoryEntry } from "../../../protocol/workers.ts";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 const TYPES = ["backtesting", "cpu_training", "gpu_host"];
 const STATUSES = ["available", "busy", "temporarily_unavailable"];
 
-export function registerWorkerCommands(program: Command, getContext: GetContext): void {
-  const workers = program.command("workers").description("the compute nodes of the fleet");
-  workers
-    .command("list", { isDefault: true })
-    .description("every node, what it is and how it is")
-    .addOption(new Option("--type <type>", "only nodes of this type").choices(TYPES))
-    .addOption(new Option("--status <status>", "only nodes in this status").choices(STATUSES))
-    .addHelpText("after", "\nExamples:\n  $ ktrdr workers\n  $ ktrdr workers list --status available --json")
-    .action((filter: { type?: string; status?: string }) => list(getContext(), filter));
-  workers
-    .command("show")
-    .description("one node in full")
-    .argument("<worker-id>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr workers show desktop-1")
-    .action((workerId: string) => show(getContext(), workerId));
-  workers
-    .command("history")
-    .description("what happened to a node: connections, losses, draining; also of one that is gone")
-    .argument("<worker-id>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr workers history desktop-1")
-    .action((workerId: string) => history(getContext(), workerId));
-  workers
-    .command("drain")
-    .description("hand nothing more to a node, and let it finish what it runs")
-    .argument("<worker-id>")
-    .option("--off", "take it back into service")
-    .addHelpText("after", "\nExamples:\n  $ ktrdr workers drain desktop-1\n  $ ktrdr workers drain desktop-1 --off")
-    .action((workerId: string, options: { off?: boolean }) => drain(getContext(), workerId, options.off !== true));
-  workers
-    .command("remove")
-    .description("forget a node and revoke its credential")
-    .argument("<worker-id>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr workers remove old-laptop")
-    .action((workerId: string) => remove(getContext(), workerId));
+const WORKER_ID = { name: "<worker-id>" };
+
+interface Filter {
+  type?: string;
+  status?: string;
 }
 
-async function list(context: Context, filter: { type?: string; status?: string }): Promise<void> {
+export const workerCommands: DeclaredGroup = {
+  name: "workers",
+  description: "the compute nodes of the fleet",
+  commands: [
+    defineCommand<[], Filter>({
+      name: "list",
+      isDefault: true,
+      description: "every node, what it is and how it is",
+      options: [
+        { flags: "--type <type>", description: "only nodes of this type", choices: TYPES },
+        { flags: "--status <status>", description: "only nodes in this status", choices: STATUSES },
+      ],
+      examples: ["ktrdr workers", "ktrdr workers list --status available --json"],
+      handle: (context, _, filter) => list(context, filter),
+    }),
+    defineCommand<[workerId: string], object>({
+      name: "show",
+      description: "one node in full",
+      arguments: [WORKER_ID],
+      examples: ["ktrdr workers show desktop-1"],
+      handle: (context, [workerId]) => show(context, workerId),
+    }),
+    defineCommand<[workerId: string], object>({
+      name: "history",
+      description: "what happened to a node: connections, losses, draining; also of one that is gone",
+      arguments: [WORKER_ID],
+      examples: ["ktrdr workers history desktop-1"],
+      handle: (context, [workerId]) => history(context, workerId),
+    }),
+    defineCommand<[workerId: string], { off?: boolean }>({
+      name: "drain",
+      description: "hand nothing more to a node, and let it finish what it runs",
+      arguments: [WORKER_ID],
+      options: [{ flags: "--off", description: "take it back into service" }],
+      examples: ["ktrdr workers drain desktop-1", "ktrdr workers drain desktop-1 --off"],
+      handle: (context, [workerId], { off }) => drain(context, workerId, off !== true),
+    }),
+    defineCommand<[workerId: string], object>({
+      name: "remove",
+      description: "forget a node and revoke its credential",
+      arguments: [WORKER_ID],
+      examples: ["ktrdr workers remove old-laptop"],
+      handle: (context, [workerId]) => remove(context, workerId),
+    }),
+  ],
+};
+
+async function list(context: Context, filter: Filter): Promise<void> {
   const client = await context.client();
   const answer = await client.listWorkers(filter);
   const [{ tableText }, { agoText }, { wire, workerList }] = await Promise.all([

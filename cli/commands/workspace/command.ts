@@ -1,21 +1,27 @@
 /** `ktrdr workspace`: registries of their own, with their own nodes, operations, data and tokens. */
-import type { Command } from "commander";
-import type { Context, GetContext } from "../../terminal/context.ts";
+import type { Context } from "../../terminal/context.ts";
+import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
-export function registerWorkspaceCommands(program: Command, getContext: GetContext): void {
-  const workspace = program.command("workspace").description("workspaces; nothing is visible across");
-  workspace
-    .command("create")
-    .description("open a workspace, and make its first admin token; it is shown this once")
-    .argument("<name>")
-    .addHelpText("after", "\nExample:\n  $ ktrdr workspace create research")
-    .action((name: string) => create(getContext(), name));
-  workspace
-    .command("list", { isDefault: true })
-    .description("the workspaces there are")
-    .addHelpText("after", "\nExample:\n  $ ktrdr workspace list")
-    .action(() => list(getContext()));
-}
+export const workspaceCommands: DeclaredGroup = {
+  name: "workspace",
+  description: "workspaces; nothing is visible across",
+  commands: [
+    defineCommand<[name: string], object>({
+      name: "create",
+      description: "open a workspace, and make its first admin token; it is shown this once",
+      arguments: [{ name: "<name>" }],
+      examples: ["ktrdr workspace create research"],
+      handle: (context, [name]) => create(context, name),
+    }),
+    defineCommand<[], object>({
+      name: "list",
+      isDefault: true,
+      description: "the workspaces there are",
+      examples: ["ktrdr workspace list"],
+      handle: (context) => list(context),
+    }),
+  ],
+};
 
 async function create(context: Context, name: string): Promise<void> {
   const client = await context.client();

@@ -1,4 +1,5 @@
 /** A result out of a seeded random walk, for the tests of what draws results. Its figures fit one another only roughly. */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import {
   BACKTEST_RESULT_FORMAT,
   type BacktestResult,
@@ -9,7 +10,6 @@ import {
   type Trade,
 } from "../../../protocol/index.ts";
 
-const DAY_MS = 86_400_000;
 const FIRST_DAY_MS = Date.UTC(2012, 0, 2);
 
 export interface FixtureOptions {

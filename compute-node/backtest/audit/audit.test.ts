@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { DAY_MS, HOUR_MS } from "../../../protocol/durations.ts";
 import { backtestSettings } from "../../../protocol/operations.ts";
 import { ruleStrategy } from "../../../protocol/strategy-rules.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
@@ -16,9 +17,6 @@ import { defineStrategy } from "../script/api.ts";
 import { randomBars } from "../testing/random-cases.ts";
 import { auditedText, findingText } from "./audit.ts";
 import { type AuditedNetwork, auditNeural, auditRules, auditScript } from "./audit-strategy.ts";
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 function hourly(rows: number, seed: number): BarColumns {
   const bars = randomBars(rows, seed, 0.01);

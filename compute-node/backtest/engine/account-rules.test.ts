@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import { type BacktestSettings, backtestSettings, Problem } from "../../../protocol/index.ts";
 import { ruleStrategy } from "../../../protocol/strategy-rules.ts";
 import { allocateBars, type BarColumns } from "../../market-data/bars.ts";
@@ -10,7 +11,6 @@ import { accountRules, holdingCost, liquidationPrice, roundToTick } from "./acco
 import { runBacktest } from "./engine.ts";
 import { annualVolatility } from "./volatility.ts";
 
-const DAY_MS = 86_400_000;
 const rulesOf = (settings: Partial<BacktestSettings>) => accountRules(backtestSettings.parse(settings));
 
 describe("holding", () => {

@@ -5,9 +5,9 @@
  * Signed money that a position borrows is Σ size · entry price − cash, where `cash` is capital and profits so far: what
  * a long's price took beyond the cash (below 0 while nothing is borrowed), and for a short minus what the sale left.
  */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
 import { Problem } from "../../../protocol/problem.ts";
-import { DAY_MS } from "./calendar.ts";
 import type { Side } from "./fill-price.ts";
 
 /** Yearly rates are charged by the day, as actual/365. */

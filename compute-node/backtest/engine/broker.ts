@@ -11,11 +11,11 @@
  * pays the maker's commission unless it fills at the open of the first bar on which it could.
  */
 import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { type AccountRules, accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
-import { DAY_MS } from "./calendar.ts";
 import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 import { followPrice, isGuarded, openedLot } from "./lot.ts";

@@ -1,8 +1,5 @@
 /** Days, weeks, months and years in UTC, and what the bars' own spacing says about them. */
-
-export const DAY_MS = 86_400_000;
-const HOUR_MS = 3_600_000;
-const MINUTE_MS = 60_000;
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../protocol/durations.ts";
 
 /** A stretch of the calendar that groups bars. */
 export type Period = "day" | "week" | "month" | "year";

@@ -1,5 +1,5 @@
 /** How much prices move in a year, from the bars so far. */
-import { DAY_MS } from "./calendar.ts";
+import { DAY_MS } from "../../../protocol/durations.ts";
 
 const YEAR_MS = 365.25 * DAY_MS;
 

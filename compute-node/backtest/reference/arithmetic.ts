@@ -1,7 +1,8 @@
 /** Money and prices as the slow engines reckon them; nothing in here is shared with the fast ones. */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
 
-const YEAR_MS = 365 * 24 * 3600 * 1000;
+const YEAR_MS = 365 * DAY_MS;
 const NEARLY_ONE = 1 - 2 ** -52;
 
 /** The price, or where there are ticks the nearest one in the direction (1 up, -1 down). */

@@ -3,6 +3,7 @@
  *
  * It shares nothing with `broker.ts` but the types of orders. No production code uses it.
  */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { BrokerOptions } from "../engine/broker.ts";
@@ -35,8 +36,6 @@ interface Holding {
   /** Opened between the open and the close of the bar that is being processed. */
   isFresh: boolean;
 }
-
-const DAY_MS = 24 * 3600 * 1000;
 
 export class ReferenceBroker {
   readonly trades: ReferenceTrade[] = [];

@@ -3,6 +3,7 @@
  *
  * It shares nothing with `engine.ts` but the settings, so that a mistake in one of them shows. No production code uses it.
  */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { ProtectiveLevel, StrategySignals } from "../../strategy/signals.ts";
@@ -173,7 +174,7 @@ export class ReferenceEngine {
     });
     const mean = returns.reduce((sum, value) => sum + value, 0) / window;
     const variance = returns.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (window - 1);
-    const barsPerYear = (bar * 365.25 * 24 * 3600 * 1000) / (timeMs[bar] - timeMs[0]);
+    const barsPerYear = (bar * 365.25 * DAY_MS) / (timeMs[bar] - timeMs[0]);
     return Math.sqrt(variance * barsPerYear);
   }
 

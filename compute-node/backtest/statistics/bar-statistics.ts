@@ -4,7 +4,7 @@
  * count, and the peak is the one before the drawdown. What is not defined is NaN, not 0 or 999999.
  */
 import type { BarStatistics } from "../../../protocol/backtest-result.ts";
-import { DAY_MS } from "../engine/calendar.ts";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import { statisticOf } from "./statistics.ts";
 import { nonZero } from "./trade-statistics.ts";
 

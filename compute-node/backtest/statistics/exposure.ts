@@ -1,6 +1,6 @@
 /** How much of the account stood in the market at each bar's close. */
 import type { BarColumns } from "../../market-data/bars.ts";
-import type { FinishedRun } from "./run-details.ts";
+import type { FinishedRun } from "./finished-run.ts";
 
 /**
  * Value of what is held over the equity, a fraction a bar: negative for a short, 0 while flat or ruined. An exit at a

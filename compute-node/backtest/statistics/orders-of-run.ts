@@ -8,7 +8,7 @@ import type { StrategySignals } from "../../strategy/signals.ts";
 import type { OpenPosition } from "../engine/engine.ts";
 import type { LoggedOrder } from "../engine/order-log.ts";
 import type { ExitReason, TradeLog } from "../engine/trade-log.ts";
-import type { FinishedRun } from "./run-details.ts";
+import type { FinishedRun } from "./finished-run.ts";
 
 /**
  * By the bar of placing, then of ending.

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import { backtestSettings, backtestSpec } from "../../../protocol/operations.ts";
 import { type BarColumns, barsBetween } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
@@ -14,9 +15,8 @@ import { randomBars, randomCase } from "../testing/random-cases.ts";
 import { barStatistics } from "./bar-statistics.ts";
 import { compareToBenchmark, heldEquity } from "./benchmark.ts";
 import { tradeExcursions } from "./excursions.ts";
-import { type FinishedRun, runDetails } from "./run-details.ts";
-
-const DAY_MS = 86_400_000;
+import type { FinishedRun } from "./finished-run.ts";
+import { runDetails } from "./run-details.ts";
 
 function barsOf(rows: readonly (readonly [open: number, high: number, low: number, close: number])[]): BarColumns {
   const column = (read: (row: readonly number[], bar: number) => number) => Float64Array.from(rows, read);

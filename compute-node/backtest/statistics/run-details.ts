@@ -1,27 +1,16 @@
 /** Everything that a result tells of a run beyond `statistics`: trades, orders, sides, exposure, benchmark. */
 import type { BacktestResult, Trade } from "../../../protocol/backtest-result.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import type { StrategySignals } from "../../strategy/signals.ts";
-import type { EngineResult, OpenPosition } from "../engine/engine.ts";
 import { prepareMarket } from "../engine/market.ts";
 import { type TradeLog, tradeRecords } from "../engine/trade-log.ts";
 import { barStatistics } from "./bar-statistics.ts";
 import { compareToBenchmark, heldEquity } from "./benchmark.ts";
 import { type Excursions, tradeExcursions } from "./excursions.ts";
 import { exposureOf } from "./exposure.ts";
+import type { FinishedRun } from "./finished-run.ts";
 import { ordersOfRun } from "./orders-of-run.ts";
 import { chartSeries, listOf, monthlyReturns } from "./series.ts";
 import { tradeSides } from "./side-statistics.ts";
-
-/** A run over all its bars, whatever kind of strategy made it. */
-export interface FinishedRun extends EngineResult {
-  /** The bar from which the strategy decides, and buy-and-hold is measured. */
-  readonly warmupBars: number;
-  /** What the end of the data found open, oldest first; all of `openPosition`, entry by entry. */
-  readonly openLots: readonly OpenPosition[];
-  /** Null for a script, whose orders stand in `orders`. */
-  readonly signals: StrategySignals | null;
-}
 
 export interface RunContext {
   readonly symbol: string;

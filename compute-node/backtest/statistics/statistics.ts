@@ -9,8 +9,9 @@
 
 import type { z } from "zod";
 import type { BacktestStatistics, statistic } from "../../../protocol/backtest-result.ts";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import { type Calendar, calendarOf, DAY_MS, durationUnitMs, medianSpacingMs } from "../engine/calendar.ts";
+import { type Calendar, calendarOf, durationUnitMs, medianSpacingMs } from "../engine/calendar.ts";
 import type { EngineResult } from "../engine/engine.ts";
 import { summarizeDrawdowns } from "./drawdown.ts";
 import { betaOf, type PeriodReturns, periodReturns } from "./returns.ts";

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { runBacktest } from "../engine/engine.ts";
 import { prepareMarket } from "../engine/market.ts";
@@ -10,8 +11,6 @@ import { summarizeBacktest } from "./summary.ts";
 
 /** Thousands of cases on a busy machine. */
 const PROPERTY_TIMEOUT_MS = 60_000;
-
-const HOUR_MS = 3_600_000;
 
 /** The same bars at another spacing: several a day, one a day, or with days left out. */
 function spaced(bars: BarColumns, hours: number): BarColumns {

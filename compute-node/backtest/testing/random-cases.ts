@@ -1,5 +1,6 @@
 /** Random price paths, signals and settings for property tests. */
 import fc from "fast-check";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
 import { allocateBars, type BarColumns, barsBetween } from "../../market-data/bars.ts";
 import type { EntrySizing, ProtectiveLevel, StrategySignals } from "../../strategy/signals.ts";
@@ -30,7 +31,7 @@ export function randomBars(rows: number, seed: number, volatility: number): BarC
   for (let bar = 0; bar < rows; bar++) {
     const open = price * step();
     const close = open * step();
-    bars.timeMs[bar] = Date.UTC(2020, 0, 1) + bar * 86_400_000;
+    bars.timeMs[bar] = Date.UTC(2020, 0, 1) + bar * DAY_MS;
     bars.open[bar] = open;
     bars.close[bar] = close;
     bars.high[bar] = Math.max(open, close) * (1 + volatility * random());

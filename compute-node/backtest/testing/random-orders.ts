@@ -1,5 +1,6 @@
 /** Random scripts of orders for property tests. */
 import fc from "fast-check";
+import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { BrokerOptions } from "../engine/broker.ts";
 import type { OrderRequest } from "../engine/order.ts";
@@ -77,8 +78,6 @@ export interface OrderScript {
   readonly steps: readonly OrderStep[];
   readonly options: BrokerOptions;
 }
-
-const HOUR_MS = 3_600_000;
 
 export const randomScript: fc.Arbitrary<OrderScript> = fc
   .record({

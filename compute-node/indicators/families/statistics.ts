@@ -1,4 +1,5 @@
 /** Statistics of moving windows, and transformations of prices. */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { IndicatorDeclaration } from "../declaration.ts";
 import { mean, type Operator } from "../operators/averages.ts";
 import { comoments } from "../operators/comoments.ts";
@@ -360,7 +361,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       let levels = none;
       let [day, top, bottom, last] = [Number.NaN, 0, 0, 0];
       return ([high, low, close, timeMs], index, outputs) => {
-        const today = Math.floor(timeMs[index] / 86_400_000);
+        const today = Math.floor(timeMs[index] / DAY_MS);
         const isNew = today !== day;
         if (isNew && !Number.isNaN(day)) levels = pivotLevels(top, bottom, last);
         top = isNew ? high[index] : Math.max(top, high[index]);

@@ -1,4 +1,5 @@
 /** Volume beyond on-balance volume. */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import type { IndicatorDeclaration } from "../declaration.ts";
 import { exponential, exponentialFromFirst, mean, type Operator } from "../operators/averages.ts";
 import { change, delay, runningTotal, total, totalSoFar } from "../operators/windows.ts";
@@ -49,7 +50,6 @@ function volumeIndex(counts: (volume: number, last: number) => boolean): (close:
 
 /** Volume-weighted mean price of the bars since 00:00 UTC. */
 function sessionAverage(): (...bar: number[]) => number {
-  const DAY_MS = 86_400_000;
   let [day, money, volumes] = [Number.NaN, runningTotal(), runningTotal()];
   return (high, low, close, volume, timeMs) => {
     const today = Math.floor(timeMs / DAY_MS);

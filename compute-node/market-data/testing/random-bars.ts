@@ -1,5 +1,6 @@
 /** Bars for tests: valid, and different for each seed. */
 import fc from "fast-check";
+import { DAY_MS } from "../../../protocol/durations.ts";
 import { allocateBars, BAR_COLUMN_NAMES, type BarColumns } from "../bars.ts";
 
 const price = fc.double({ min: 1e-9, max: 1e9, noNaN: true });
@@ -9,7 +10,7 @@ export function randomBars(maxRows: number): fc.Arbitrary<BarColumns> {
   const row = fc.record({
     prices: fc.tuple(price, price, price, price),
     volume: fc.double({ min: 0, max: 1e12, noNaN: true }),
-    stepMs: fc.integer({ min: 1, max: 86_400_000 }),
+    stepMs: fc.integer({ min: 1, max: DAY_MS }),
   });
   return fc.array(row, { minLength: 1, maxLength: maxRows }).map((rows) => {
     const bars = allocateBars(rows.length);

@@ -1,5 +1,6 @@
 /** Small models for tests. */
 import fc from "fast-check";
+import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import { parseStrategyFile, resolveV3 } from "../../strategy/index.ts";
 import { ACTIVATIONS, type NetworkSpec, parameterLayout } from "../../training/network.ts";
@@ -55,7 +56,7 @@ export function modelOf(
     features,
     classNames: network.outputs === 1 ? [] : ["buy", "hold", "sell"],
     labels: { source: "zigzag" },
-    data: [{ symbol: "X", timeframe: "1h", sha256: "0".repeat(64), startMs: 0, endMs: 3_600_000, bars: 2 }],
+    data: [{ symbol: "X", timeframe: "1h", sha256: "0".repeat(64), startMs: 0, endMs: HOUR_MS, bars: 2 }],
     split: { validationMs: 10, testMs: null },
     training: {
       codeVersion: "1",

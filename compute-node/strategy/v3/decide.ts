@@ -1,4 +1,5 @@
 /** What a network's output means for a position: one pure function, used by the backtest and by everything later. */
+import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 
 export type Signal = "buy" | "hold" | "sell";
@@ -72,7 +73,7 @@ export function decide(
   const { signal, confidence } = raw;
   if (signal === "hold") return raw;
   if (!isRegression && confidence < settings.confidenceThreshold) return hold(confidence, "below-threshold");
-  if (lastTradeMs !== null && timeMs - lastTradeMs < settings.minSignalSeparationHours * 3_600_000)
+  if (lastTradeMs !== null && timeMs - lastTradeMs < settings.minSignalSeparationHours * HOUR_MS)
     return hold(confidence, "too-soon");
   if (!settings.positionAwareness) return raw;
   if ((position === "long" && signal === "buy") || (position === "short" && signal === "sell"))

@@ -3,18 +3,12 @@ import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { Problem } from "../../../protocol/problem.ts";
 import { createSharedKernels, createSharedMemory, type KernelMode } from "../kernels/kernels.ts";
-import {
-  type BatchRequest,
-  type BatchResults,
-  gateCount,
-  type Member,
-  type NetworkSpec,
-  type TrainingSession,
-} from "../network.ts";
+import type { BatchRequest, BatchResults, Member, TrainingSession } from "../network.ts";
 import type { HelperInput } from "./helper-thread.ts";
 import { CpuSession } from "./session.ts";
 import { SharedCalls } from "./shared-calls.ts";
 import { SPLIT_THRESHOLDS, type SplitThresholds, splitKernels } from "./split-kernels.ts";
+import { threadsFor } from "./split-threads.ts";
 import type { ThreadedBackend } from "./threaded-backend.ts";
 
 /** A helper has a kernel's calls to make, and nothing to keep. */
@@ -72,15 +66,6 @@ async function ready(helper: Worker): Promise<void> {
   if (said !== "ready") throw new Problem("unavailable", `A training thread ended with code ${said}.`);
 }
 
-/** So many threads as pay for each of its batches: 1 where its layers are small. */
-export function threadsFor(
-  { network, options }: Member,
-  threadCount: number,
-  thresholds: SplitThresholds = SPLIT_THRESHOLDS,
-): number {
-  return largestProduct(network, options.batchRows) < thresholds.network ? 1 : threadCount;
-}
-
 /** `threadCount` counts the calling thread, which computes too. */
 export async function createCpuSession(
   member: Member,
@@ -115,15 +100,4 @@ export function openSplitBackend(
       await Promise.all(sessions.map((session) => session.close()));
     },
   };
-}
-
-/** Multiplications of the largest product of a batch. */
-function largestProduct(network: NetworkSpec, batchRows: number): number {
-  if (network.kind === "mlp") {
-    const widths = [network.inputs, ...network.hidden, network.outputs];
-    return batchRows * Math.max(...widths.slice(1).map((width, layer) => width * widths[layer]));
-  }
-  const { inputs, hidden, layers, sequenceLength } = network;
-  const widest = layers > 1 ? Math.max(inputs, hidden) : inputs;
-  return batchRows * sequenceLength * widest * gateCount(network.kind) * hidden;
 }

@@ -16,7 +16,7 @@ import type {
   TrainingSet,
 } from "../network.ts";
 import type { SessionOrder, ThreadAnswer, ThreadRequest, ThreadValue } from "./session-messages.ts";
-import { threadsFor } from "./split-backend.ts";
+import { threadsFor } from "./split-threads.ts";
 
 type WithoutNumbers<Request> = Request extends unknown ? Omit<Request, "session" | "call"> : never;
 

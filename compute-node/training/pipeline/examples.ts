@@ -1,6 +1,6 @@
 /** Which rows of a set stand for an example. */
 import type { FeatureMatrix } from "../../strategy/index.ts";
-import type { Labels } from "./labels/labels.ts";
+import type { Labels } from "./labels/bar-labels.ts";
 import { PARTS, type Part, type Split } from "./split.ts";
 
 /** The rows of one symbol within the set: from its first defined bar on. */

@@ -1,6 +1,7 @@
 /** From a strategy and bars to a training set, with a report of what is wrong with it. */
 export { balancedClassWeights, countClasses } from "./class-weights.ts";
 export type { SymbolRows } from "./examples.ts";
+export type { Labels } from "./labels/bar-labels.ts";
 export {
   classNamesOf,
   LABEL_SOURCES,
@@ -8,7 +9,7 @@ export {
   labelConfig,
   labelConfigOf,
 } from "./labels/label-config.ts";
-export { type Labels, labelBars } from "./labels/labels.ts";
+export { labelBars } from "./labels/labels.ts";
 export {
   type Calibration,
   type ClassificationMetrics,

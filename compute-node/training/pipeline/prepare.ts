@@ -1,4 +1,5 @@
 /** From a strategy and bars to what a network learns from, with a report of what is wrong with it. */
+import { DAY_MS } from "../../../protocol/durations.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
@@ -19,8 +20,9 @@ import {
   type SymbolColumns,
   type SymbolRows,
 } from "./examples.ts";
+import type { Labels } from "./labels/bar-labels.ts";
 import { type LabelConfig, labelConfigOf } from "./labels/label-config.ts";
-import { type Labels, labelBars } from "./labels/labels.ts";
+import { labelBars } from "./labels/labels.ts";
 import { inspect, type PreflightReport } from "./preflight.ts";
 import { type FeatureScale, fillRows, finiteRows, fitScale } from "./scaling.ts";
 import { splitExamples, splitFractionsOf } from "./split.ts";
@@ -155,7 +157,7 @@ function placeSymbols(
 }
 
 /** A bar later than its timeframe's length is usual over nights, weekends and holidays; a week is not. */
-const STALE_MS = 7 * 86_400_000;
+const STALE_MS = 7 * DAY_MS;
 
 /** Features of a timeframe whose bars end early stay what they were: bars after that learn from the past. */
 function staleTimeframe(bars: BarsByTimeframe, base: BarColumns): StaleTimeframe | null {

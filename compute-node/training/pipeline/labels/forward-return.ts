@@ -1,8 +1,8 @@
 /** The return over the next bars, as it is or as one of three directions. */
 import { Problem } from "../../../../protocol/problem.ts";
 import type { BarColumns } from "../../../market-data/bars.ts";
+import type { Labels } from "./bar-labels.ts";
 import { type ConfigOf, classNamesOf } from "./label-config.ts";
-import type { Labels } from "./labels.ts";
 
 /** (close[t + horizon] - close[t]) / close[t]; the last `horizon` bars have none. */
 export function labelForwardReturn(bars: BarColumns, { horizon }: ConfigOf<"forward_return">): Labels {

@@ -3,8 +3,8 @@ import { Problem } from "../../../../protocol/problem.ts";
 import { rollingDeviation } from "../../../indicators/rolling-deviation.ts";
 import { rollingMean } from "../../../indicators/rolling-mean.ts";
 import type { BarColumns } from "../../../market-data/bars.ts";
+import type { Labels } from "./bar-labels.ts";
 import { type ConfigOf, classNamesOf } from "./label-config.ts";
-import type { Labels } from "./labels.ts";
 import { median } from "./median.ts";
 import { type ZigzagExtremes, zigzagExtremes } from "./zigzag.ts";
 

@@ -1,10 +1,10 @@
 /** Which of three comes first: a gain, a loss, or the end of patience (López de Prado 2018, section 3.4). */
 import { Problem } from "../../../../protocol/problem.ts";
 import type { BarColumns } from "../../../market-data/bars.ts";
+import type { Labels } from "./bar-labels.ts";
 import { cusumEvents, cusumThreshold } from "./cusum.ts";
 import { FirstCrossing } from "./first-crossing.ts";
 import { type ConfigOf, classNamesOf } from "./label-config.ts";
-import type { Labels } from "./labels.ts";
 import { uniquenessWeights } from "./uniqueness.ts";
 import { meanRange, returnDeviation } from "./volatility.ts";
 

@@ -1,7 +1,7 @@
 /** Legs between the extremes of a price that reverses by at least a given fraction. */
 import type { BarColumns } from "../../../market-data/bars.ts";
+import type { Labels } from "./bar-labels.ts";
 import { type ConfigOf, classNamesOf } from "./label-config.ts";
-import type { Labels } from "./labels.ts";
 
 export interface ZigzagExtremes {
   /** Bars of the extremes, ascending; bar 0 is always the first, the extreme known so far the last. */

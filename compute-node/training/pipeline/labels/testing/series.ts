@@ -1,8 +1,7 @@
 /** Series for tests of labels. */
 import fc from "fast-check";
+import { HOUR_MS } from "../../../../../protocol/durations.ts";
 import { allocateBars, type BarColumns } from "../../../../market-data/bars.ts";
-
-const HOUR_MS = 3_600_000;
 
 /** The synthetic series on which ktrdr (Python) printed its values: 200 hourly bars around a sine. */
 export function sineBars(rows = 200): BarColumns {

@@ -1,0 +1,118 @@
+/** One WebSocket that this machine opens to a control plane: the handshake, frames and heartbeats, and how it ended. */
+import type { IncomingMessage } from "node:http";
+import WebSocket from "ws";
+import { CLOSE_REASON_BYTES, HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE, withinBytes } from "../protocol/index.ts";
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const CLOSE_TIMEOUT_MS = 500;
+const NORMAL_CLOSURE = 1000;
+/** As much of a refusal as anybody would read. */
+const REFUSAL_LENGTH = 64 * 1024;
+
+export interface SocketTarget {
+  /** `ws:` or `http:`, either of them with or without an s. */
+  readonly url: string;
+  readonly bearer: string;
+  readonly subprotocols: readonly string[];
+  /** Of one message that comes in; a longer one ends the socket. */
+  readonly maxMessageBytes?: number;
+  /** Whether the text of a refused handshake is waited for. */
+  readonly readsRefusal?: boolean;
+}
+
+/**
+ * The other side closed, or we did; or the handshake was answered with something else; or the network failed, when `code` and
+ * `reason` are what the socket says nevertheless.
+ */
+export type OutboundSocketEnd =
+  | { readonly type: "closed"; readonly code: number; readonly reason: string }
+  | { readonly type: "answered"; readonly status: number; readonly text: string }
+  | { readonly type: "failed"; readonly error: Error; readonly code: number; readonly reason: string };
+
+export interface OutboundSocketHandlers {
+  opened?(): void;
+  /** A frame that answers no heartbeat. */
+  frame?(content: Buffer, isBinary: boolean): void;
+  pong?(): void;
+  /** Called once, also when it never opened. */
+  ended(end: OutboundSocketEnd): void;
+}
+
+export interface OutboundSocket {
+  /** Nothing is sent before it is open, or after it closed. */
+  send(text: string): void;
+  ping(): void;
+  /** Says goodbye, and does not wait long for the answer. A reason that is too long is cut. */
+  close(reason: string): void;
+  /** Ends without a goodbye: it failed with `error`, where there is one. */
+  terminate(error?: Error): void;
+}
+
+export function openOutboundSocket(target: SocketTarget, handlers: OutboundSocketHandlers): OutboundSocket {
+  const { url, bearer, subprotocols, maxMessageBytes, readsRefusal = false } = target;
+  const socket = new WebSocket(url.replace(/^http/, "ws"), [...subprotocols], {
+    headers: { authorization: `Bearer ${bearer}` },
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    perMessageDeflate: false,
+    ...(maxMessageBytes === undefined ? {} : { maxPayload: maxMessageBytes }),
+  });
+  let failure: Error | null = null;
+  let hasEnded = false;
+  let impatience: NodeJS.Timeout | undefined;
+  const end = (how: OutboundSocketEnd): void => {
+    if (hasEnded) return;
+    hasEnded = true;
+    clearTimeout(impatience);
+    handlers.ended(how);
+  };
+  const send = (text: string): void => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(text);
+  };
+  socket.on("open", () => handlers.opened?.());
+  socket.on("message", (content, isBinary) => {
+    if (content.toString() === HEARTBEAT_RESPONSE) handlers.pong?.();
+    else handlers.frame?.(content, isBinary);
+  });
+  socket.on("error", (error) => {
+    failure = error;
+  });
+  socket.on("unexpected-response", (request, response) => {
+    const answered = (text: string): void => {
+      request.destroy();
+      end({ type: "answered", status: response.statusCode ?? 0, text });
+    };
+    if (readsRefusal) void textOf(response).then(answered);
+    else answered("");
+  });
+  socket.on("close", (code, bytes) => {
+    const reason = bytes.toString();
+    end(failure === null ? { type: "closed", code, reason } : { type: "failed", error: failure, code, reason });
+  });
+  return {
+    send,
+    ping: () => send(HEARTBEAT_REQUEST),
+    close(reason) {
+      if (hasEnded) return;
+      impatience = setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS);
+      socket.close(NORMAL_CLOSURE, withinBytes(reason, CLOSE_REASON_BYTES));
+    },
+    terminate(error) {
+      failure = error ?? failure;
+      socket.terminate();
+    },
+  };
+}
+
+/** What cannot be read to its end is what came of it. */
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = "";
+  try {
+    for await (const part of response.setEncoding("utf8")) {
+      text += part;
+      if (text.length > REFUSAL_LENGTH) break;
+    }
+  } catch {
+    // The status says enough.
+  }
+  return text;
+}

@@ -1,0 +1,12 @@
+import type { StrategySignals } from "../../strategy/signals.ts";
+import type { EngineResult, OpenPosition } from "../engine/engine.ts";
+
+/** A run over all its bars, whatever kind of strategy made it. */
+export interface FinishedRun extends EngineResult {
+  /** The bar from which the strategy decides, and buy-and-hold is measured. */
+  readonly warmupBars: number;
+  /** What the end of the data found open, oldest first; all of `openPosition`, entry by entry. */
+  readonly openLots: readonly OpenPosition[];
+  /** Null for a script, whose orders stand in `orders`. */
+  readonly signals: StrategySignals | null;
+}

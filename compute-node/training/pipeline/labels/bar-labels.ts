@@ -1,0 +1,14 @@
+/** What a way of labelling gives. */
+export interface Labels {
+  /** In the order of the network's outputs; empty for a regression. */
+  readonly classNames: readonly string[];
+  /** One for each bar: the index of a class, or a regression's target. NaN where a bar has no label. */
+  readonly values: Float32Array;
+  /**
+   * The bar at whose close the label of a bar is known: no later bar changes it. The number of bars where the data ends
+   * before that: such a label may still change, and nothing should learn from it.
+   */
+  readonly settledAt: Int32Array;
+  /** How much of its own each label says (mean 1), where labels overlap and the configuration asks for it. */
+  readonly weights: Float32Array | null;
+}
