@@ -17,7 +17,7 @@ import {
   trainingPlan,
 } from "../compute-node/training/pipeline/index.ts";
 import { initialParameters } from "../compute-node/training/random.ts";
-import { backtestSettings } from "../protocol/operations.ts";
+import { backtestSettings } from "../protocol/operations/index.ts";
 import { median } from "./measure.ts";
 import { neuralStrategy } from "./neural-strategy.ts";
 import { randomWalk } from "./random-walk.ts";

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "./identifiers.ts";
-import { backtestSettings } from "./operations.ts";
+import { backtestSettings } from "./operations/index.ts";
 
 export const BACKTEST_RESULT_FORMAT = "ktrdr.backtest.v2";
 export const BACKTEST_RESULT_MEDIA_TYPE = "application/vnd.ktrdr.backtest+zip";

@@ -14,7 +14,7 @@ import {
   statistic,
 } from "./backtest-result.ts";
 import { sha256, symbol, timeframe, timestampMs } from "./identifiers.ts";
-import { backtestSettings } from "./operations.ts";
+import { backtestSettings } from "./operations/index.ts";
 import { currency } from "./portfolio.ts";
 
 export const PORTFOLIO_RESULT_FORMAT = "ktrdr.portfolio.v1";

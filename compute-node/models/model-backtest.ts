@@ -1,7 +1,7 @@
 /** A backtest of a model: what a job thread and `--local` call. */
 import { createHash } from "node:crypto";
 import type { BacktestResult, ResultWarning } from "../../protocol/backtest-result.ts";
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { canonicalJson } from "../backtest/canonical-json.ts";
 import {

@@ -1,6 +1,6 @@
 /** A model's backtest as it is asked for: the model's file and whole datasets in, a backtest's artefact out. */
 import { createHash } from "node:crypto";
-import type { ModelBacktestSpec } from "../../protocol/operations.ts";
+import type { ModelBacktestSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BacktestArtefact, BacktestProgress } from "../backtest/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";

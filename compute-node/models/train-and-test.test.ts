@@ -2,7 +2,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { HOUR_MS } from "../../protocol/durations.ts";
-import { backtestSettings } from "../../protocol/operations.ts";
+import { backtestSettings } from "../../protocol/operations/index.ts";
 import type { V3Strategy } from "../../protocol/strategy-v3.ts";
 import { allocateBars } from "../market-data/bars.ts";
 import { parseStrategyFile } from "../strategy/index.ts";

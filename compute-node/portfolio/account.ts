@@ -8,7 +8,7 @@
  * those of the engine for one symbol (`../backtest/engine.ts`), to the bit.
  */
 
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { PortfolioExitReason, PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import type { Side } from "../backtest/engine/fill-price.ts";
 import { FULL_FRACTION, orderCommission, unitsByRules } from "../backtest/engine/position-size.ts";

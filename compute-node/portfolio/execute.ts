@@ -1,6 +1,6 @@
 /** From a portfolio's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
 import { createHash } from "node:crypto";
-import { type DataRequest, datasetsOf, type PortfolioSpec, portfolioSpec } from "../../protocol/operations.ts";
+import { type DataRequest, datasetsOf, type PortfolioSpec, portfolioSpec } from "../../protocol/operations/index.ts";
 import type { PortfolioResult } from "../../protocol/portfolio-result.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { wire } from "../../protocol/wire.ts";

@@ -5,7 +5,7 @@
  * code uses it.
  */
 import { DAY_MS } from "../../protocol/durations.ts";
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { PortfolioPlan, PortfolioSymbol } from "./portfolio-model.ts";
 
 export interface ReferenceTrade {

@@ -1,6 +1,6 @@
 /** From a portfolio's run to its result: statistics, contributions, benchmark, warnings. */
 import type { ResultWarning } from "../../protocol/backtest-result.ts";
-import type { PortfolioSpec } from "../../protocol/operations.ts";
+import type { PortfolioSpec } from "../../protocol/operations/index.ts";
 import {
   PORTFOLIO_RESULT_FORMAT,
   type PortfolioChart,

@@ -1,5 +1,5 @@
 /** On what a run trains: the node's GPU where it has one that takes the network, else its processor. */
-import type { TrainSpec } from "../../protocol/operations.ts";
+import type { TrainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import {
   cpuBackend,

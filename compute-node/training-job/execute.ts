@@ -3,7 +3,7 @@
  * clock and does no I/O; who calls it decides between batches whether to save, to report or to stop.
  */
 import { createHash } from "node:crypto";
-import { type TrainSpec, trainSpec } from "../../protocol/operations.ts";
+import { type TrainSpec, trainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { V3Strategy } from "../../protocol/strategy-v3.ts";
 import { encodeModel, type Model, measureParts, trainedModel } from "../models/index.ts";

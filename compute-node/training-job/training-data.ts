@@ -1,6 +1,6 @@
 /** The bars that a training run learns from: cut to its range, by symbol and timeframe. */
 import { DAY_MS } from "../../protocol/durations.ts";
-import type { DataRequest, TrainSpec } from "../../protocol/operations.ts";
+import type { DataRequest, TrainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { testedBars } from "../backtest/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";

@@ -5,7 +5,7 @@ import { checkedInput } from "../../../client/checked-input.ts";
 import type { Client } from "../../../client/client.ts";
 import { decodeModel, type ModelManifest } from "../../../compute-node/models/index.ts";
 import { contextDatasets, resolveV3 } from "../../../compute-node/strategy/index.ts";
-import { type ModelBacktestSpec, modelBacktestSpec } from "../../../protocol/operations.ts";
+import { type ModelBacktestSpec, modelBacktestSpec } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import { runOnFleet } from "../../api/fleet-run.ts";
 import { runHere } from "../../local/run-here.ts";

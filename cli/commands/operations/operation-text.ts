@@ -1,5 +1,5 @@
 /** One operation in full, for people. */
-import type { OperationDetail } from "../../../protocol/operations.ts";
+import type { OperationDetail } from "../../../protocol/operation.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import { durationText, momentText } from "../../terminal/duration.ts";
 import { problemText } from "../../terminal/problem-text.ts";

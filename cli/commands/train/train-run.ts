@@ -6,7 +6,7 @@ import type { Client } from "../../../client/client.ts";
 import type { JobResult } from "../../../compute-node/jobs/index.ts";
 import { decodeModel, type ModelManifest, modelManifest } from "../../../compute-node/models/index.ts";
 import { contextDatasets, resolveV3 } from "../../../compute-node/strategy/index.ts";
-import { type DataRequest, type TrainSpec, trainSpec } from "../../../protocol/operations.ts";
+import { type DataRequest, type TrainSpec, trainSpec } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import { wire } from "../../../protocol/wire.ts";

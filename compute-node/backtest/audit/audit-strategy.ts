@@ -1,5 +1,5 @@
 /** What the audit looks at in each kind of strategy. */
-import type { BacktestSettings, BacktestSpec } from "../../../protocol/operations.ts";
+import type { BacktestSettings, BacktestSpec } from "../../../protocol/operations/index.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import { type BarColumns, barsBetween, sliceBars } from "../../market-data/bars.ts";
 import {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../protocol/durations.ts";
-import { backtestSettings } from "../../../protocol/operations.ts";
+import { backtestSettings } from "../../../protocol/operations/index.ts";
 import { ruleStrategy } from "../../../protocol/strategy-rules.ts";
 import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
 import { findIndicator, findV3Indicator, type IndicatorDeclaration } from "../../indicators/index.ts";

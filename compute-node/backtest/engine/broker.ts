@@ -12,7 +12,7 @@
  */
 import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
 import { DAY_MS } from "../../../protocol/durations.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { type AccountRules, accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";

@@ -1,6 +1,6 @@
 /** What the engine must tell and that stops nothing, counted while it runs. */
 import type { REFUSAL_REASONS, ResultWarning } from "../../../protocol/backtest-result.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 

@@ -15,7 +15,7 @@
  * is a stretch of its own.
  */
 import { EXIT_REASONS, type ResultWarning } from "../../../protocol/backtest-result.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { EntrySizing, ProtectiveLevel, StrategySignals } from "../../strategy/signals.ts";

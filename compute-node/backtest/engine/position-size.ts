@@ -1,5 +1,5 @@
 /** How many units an order may buy, and what it pays. */
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 
 /** The fraction that stands for all equity, one machine epsilon below 1 so that rounding never overdraws. */
 export const FULL_FRACTION = 1 - Number.EPSILON;

@@ -4,7 +4,7 @@
  * They are those of the whole result, bit for bit: the same engine runs, and only the marks are summed up as they come.
  */
 import type { BacktestStatistics, ResultWarning } from "../../../protocol/backtest-result.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { runMarked } from "../engine/engine.ts";
 import type { EquityRecorder } from "../engine/equity-recorder.ts";

@@ -1,2 +1,0 @@
-export * from "./operation.ts";
-export * from "./operations/index.ts";
