@@ -17,8 +17,8 @@ import { DatasetCache } from "./dataset-cache.ts";
 import type { DatasetFetcher } from "./dataset-fetcher.ts";
 import { downloadArtefact, type Source } from "./download.ts";
 import { type JobEnd, type JobListener, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
-import { type JobOutcome, leaseKey } from "./model.ts";
 import { ModelCache } from "./model-cache.ts";
+import { type JobOutcome, leaseKey } from "./state-model.ts";
 
 /** What jobs need of the market data store. */
 export interface MarketData {

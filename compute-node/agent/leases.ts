@@ -1,4 +1,4 @@
-/** What happens to a lease on the node: see `Stage` in model.ts for its life. */
+/** What happens to a lease on the node: see `Stage` in state-model.ts for its life. */
 
 import { fullJitterMs } from "../../client/backoff.ts";
 import {
@@ -21,7 +21,7 @@ import {
   type Stage,
   type Turn,
   type UploadOutcome,
-} from "./model.ts";
+} from "./state-model.ts";
 
 /** More than any fleet needs; `hello` must list them all. */
 const HOLDINGS_LIMIT = 1_000;
