@@ -13,7 +13,7 @@ import {
   testedBars,
 } from "../backtest/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
-import { type BarsByTimeframe, type NeuralSignals, resolveV3 } from "../strategy/index.ts";
+import { type BarsByTimeframe, type NeuralSignals, resolveNeural } from "../strategy/index.ts";
 import type { Model } from "./model-file.ts";
 import { type ModelSignalOptions, modelSignals } from "./model-signals.ts";
 
@@ -45,7 +45,7 @@ const [BARS_START, BARS_END] = [0.2, 0.5];
 export async function executeModelBacktest(request: ModelBacktestRequest): Promise<BacktestArtefact> {
   const { model, symbol, settings, startMs, endMs, onProgress } = request;
   const { manifest } = model;
-  const { baseTimeframe, timeframes } = resolveV3(manifest.strategy);
+  const { baseTimeframe, timeframes } = resolveNeural(manifest.strategy);
   const range = {
     symbol,
     timeframe: baseTimeframe,

@@ -1,6 +1,6 @@
 /** A network that learns from prices. */
 import { z } from "zod";
-import { v3Strategy } from "../strategy-v3.ts";
+import { neuralStrategy } from "../strategy-neural.ts";
 import { modelName, trainingBackend } from "../training.ts";
 import { dataRequest, MAX_REQUESTED_SYMBOLS } from "./data-request.ts";
 import type { OperationDeclaration } from "./declaration.ts";
@@ -11,12 +11,12 @@ function wholeNumber(least: number, most: number) {
   return z.int({ error }).min(least, { error }).max(most, { error });
 }
 
-/** Trains the network of a v3 strategy. What it leaves is a model, the next version of its name. */
+/** Trains the network of a neural strategy. What it leaves is a model, the next version of its name. */
 export const trainSpec = z.strictObject({
   kind: z.literal("train"),
   model: modelName,
   /** Its own `training.start_date` and `end_date` hold unless `data` says a range. */
-  strategy: v3Strategy,
+  strategy: neuralStrategy,
   /** Every symbol of the strategy in every timeframe, and what its `context_data` names. */
   data: z.array(dataRequest).min(1).max(MAX_REQUESTED_SYMBOLS),
   /** In place of the strategy's. */

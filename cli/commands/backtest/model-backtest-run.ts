@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { checkedInput } from "../../../client/checked-input.ts";
 import type { Client } from "../../../client/client.ts";
 import { decodeModel, type ModelManifest } from "../../../compute-node/models/index.ts";
-import { contextDatasets, resolveV3 } from "../../../compute-node/strategy/index.ts";
+import { contextDatasets, resolveNeural } from "../../../compute-node/strategy/index.ts";
 import { type ModelBacktestSpec, modelBacktestSpec } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import { runOnFleet } from "../../api/fleet-run.ts";
@@ -102,7 +102,7 @@ async function specificationOf(
   client: Client | null,
   { manifest, reference }: NamedModel,
 ): Promise<ModelBacktestSpec> {
-  const { timeframes, baseTimeframe } = resolveV3(manifest.strategy);
+  const { timeframes, baseTimeframe } = resolveNeural(manifest.strategy);
   const learnt = [...new Set(manifest.data.map(({ symbol }) => symbol))];
   const asked = {
     timeframe: baseTimeframe,

@@ -5,10 +5,10 @@ import { checkedInput } from "../../../client/checked-input.ts";
 import type { Client } from "../../../client/client.ts";
 import type { JobResult } from "../../../compute-node/jobs/index.ts";
 import { decodeModel, type ModelManifest, modelManifest } from "../../../compute-node/models/index.ts";
-import { contextDatasets, resolveV3 } from "../../../compute-node/strategy/index.ts";
+import { contextDatasets, resolveNeural } from "../../../compute-node/strategy/index.ts";
 import { type DataRequest, type TrainSpec, trainSpec } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { wire } from "../../../protocol/wire.ts";
 import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
 import { runHere } from "../../local/run-here.ts";
@@ -50,7 +50,7 @@ function told({ bytes, result }: JobResult): string {
   return `Trained ${result.summary.epochs} epochs in this process on ${backend}`;
 }
 
-async function loadNeural(context: Context, file: string): Promise<V3Strategy> {
+async function loadNeural(context: Context, file: string): Promise<NeuralStrategy> {
   const { strategy, warnings } = await loadAnyStrategy(file);
   if (strategy.kind !== "neural") {
     const what = strategy.kind === "rules" ? "rules" : "code";
@@ -69,8 +69,8 @@ export function modelNameOf(strategyName: string): string {
 }
 
 /** Every symbol of the strategy in every timeframe, and what its indicators read beside. */
-function dataOf(strategy: V3Strategy, { from, to }: TrainOptions): DataRequest[] {
-  const { symbols, timeframes } = resolveV3(strategy);
+function dataOf(strategy: NeuralStrategy, { from, to }: TrainOptions): DataRequest[] {
+  const { symbols, timeframes } = resolveNeural(strategy);
   if (symbols.length === 0) {
     throw new Problem("invalid-strategy", "The strategy names no symbols.", {
       cure: "Write them under training_data.symbols, such as list: [AAPL, MSFT].",

@@ -1,6 +1,6 @@
-/** Model, decisions and training of a v3 strategy: what each key may be, and which of them do nothing. */
+/** Model, decisions and training of a neural strategy: what each key may be, and which of them do nothing. */
 import { z } from "zod";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { suggestion } from "../closest-name.ts";
 import type { Findings } from "./findings.ts";
 
@@ -98,7 +98,7 @@ const LABEL_KEYS: Readonly<Record<string, readonly string[]>> = {
   context: ["horizon", "bullish_threshold", "bearish_threshold"],
 };
 
-export function checkSections(strategy: V3Strategy, findings: Findings): void {
+export function checkSections(strategy: NeuralStrategy, findings: Findings): void {
   checkModel(strategy.model, findings);
   checkDecisions(strategy.decisions, findings);
   checkTraining(strategy, findings);
@@ -196,7 +196,7 @@ function checkDecisions(decisions: Mapping, findings: Findings): void {
     );
 }
 
-function checkTraining({ training, decisions }: V3Strategy, findings: Findings): void {
+function checkTraining({ training, decisions }: NeuralStrategy, findings: Findings): void {
   const section: Section = "training";
   checkKeys(training, [section], TRAINING, findings, {
     validation_split: "data_split says how the rows are divided",

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Problem } from "../../../protocol/problem.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { parseStrategyFile, validateStrategy } from "../index.ts";
-import { resolveV3 } from "./resolve.ts";
+import { resolveNeural } from "./resolve.ts";
 
 const GOOD = `name: test
 version: "3.0"
@@ -34,7 +34,7 @@ decisions: { output_format: classification, confidence_threshold: 0.6 }
 training: { epochs: 10, labels: { source: zigzag, zigzag_threshold: 0.02 } }
 `;
 
-function parsed(text: string): V3Strategy {
+function parsed(text: string): NeuralStrategy {
   const strategy = parseStrategyFile(text, "test.yaml");
   if (strategy.kind !== "neural") throw new Error("it was read as rules");
   return strategy;
@@ -66,7 +66,7 @@ describe("a v3 strategy", () => {
   });
 
   it("names its features by input, timeframe in the order of the file, and membership", () => {
-    expect(resolveV3(parsed(GOOD)).features.map(({ name }) => name)).toEqual([
+    expect(resolveNeural(parsed(GOOD)).features.map(({ name }) => name)).toEqual([
       "5m_momentum_low",
       "5m_momentum_high",
       "1h_momentum_low",
@@ -77,7 +77,7 @@ describe("a v3 strategy", () => {
   });
 
   it("takes the first output of an indicator that is named without one", () => {
-    const resolved = resolveV3(parsed(GOOD.replace("macd_1.signal", "macd_1")));
+    const resolved = resolveNeural(parsed(GOOD.replace("macd_1.signal", "macd_1")));
     expect(resolved.faults).toEqual([]);
     expect(resolved.features.at(-1)?.output).toBe(0);
   });
@@ -85,7 +85,7 @@ describe("a v3 strategy", () => {
   it("lets a fuzzy set have the name of an indicator, and several read one", () => {
     const text = GOOD.replaceAll("momentum", "rsi_14").replace("macd_1.signal", "rsi_14");
     expect(faults(text)).toEqual([]);
-    expect(resolveV3(parsed(text)).features[0].name).toBe("5m_rsi_14_low");
+    expect(resolveNeural(parsed(text)).features[0].name).toBe("5m_rsi_14_low");
   });
 
   it("takes a list of one timeframe in mode single, and the key symbols for a list", () => {
@@ -93,7 +93,7 @@ describe("a v3 strategy", () => {
       "{ mode: multi_timeframe, list: [5m, 1h], base_timeframe: 1h }",
       "{ mode: single, list: [1h] }",
     ).replace("{ mode: single, symbol: EURUSD }", "{ mode: multi_symbol, symbols: [EURUSD, GBPUSD] }");
-    const { faults: found, symbols, baseTimeframe } = resolveV3(parsed(text));
+    const { faults: found, symbols, baseTimeframe } = resolveNeural(parsed(text));
     expect({ found, symbols, baseTimeframe }).toEqual({
       found: [],
       symbols: ["EURUSD", "GBPUSD"],
@@ -105,7 +105,7 @@ describe("a v3 strategy", () => {
     const url = new URL("../../../examples/strategies/neural-rsi-macd.yaml", import.meta.url);
     const text = readFileSync(url, "utf8");
     expect(faults(text, true)).toEqual([]);
-    expect(resolveV3(parsed(text)).features).toHaveLength(14);
+    expect(resolveNeural(parsed(text)).features).toHaveLength(14);
   });
 });
 

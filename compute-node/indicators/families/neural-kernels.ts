@@ -1,4 +1,4 @@
-/** The v3 indicators that strategies use most, over whole columns, with the bits of their steps in `v3.ts`. */
+/** The indicators that neural strategies use most, over whole columns, with the bits of their steps in `neural.ts`. */
 import type { IndicatorKernel } from "../declaration.ts";
 import { rollingDeviation } from "../rolling-deviation.ts";
 import { rollingHighest, rollingLowest } from "../rolling-extremes.ts";

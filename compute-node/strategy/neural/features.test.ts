@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { degreeOf } from "../../fuzzy/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { parseStrategyFile } from "../index.ts";
@@ -27,7 +27,7 @@ decisions: {}
 training: {}
 `);
 
-function parsed(text: string): V3Strategy {
+function parsed(text: string): NeuralStrategy {
   const strategy = parseStrategyFile(text, "test.yaml");
   if (strategy.kind !== "neural") throw new Error("it was read as rules");
   return strategy;

@@ -1,5 +1,5 @@
-/** The fuzzy sets of a v3 strategy, checked. */
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+/** The fuzzy sets of a neural strategy, checked. */
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { faultOfMembership, findMembership, MEMBERSHIP_TYPES, type MembershipFunction } from "../../fuzzy/index.ts";
 import { suggestion } from "../closest-name.ts";
 import type { Findings } from "./findings.ts";
@@ -18,7 +18,7 @@ type Membership = readonly number[] | { readonly type: string; readonly paramete
 
 /** Fuzzy sets without faults, by id. */
 export function resolveFuzzySets(
-  strategy: V3Strategy,
+  strategy: NeuralStrategy,
   indicators: ReadonlyMap<string, ResolvedIndicator>,
   findings: Findings,
 ): ReadonlyMap<string, ResolvedFuzzySet> {

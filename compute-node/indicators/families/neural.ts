@@ -21,7 +21,6 @@ import {
   wholeNumber,
   windowValue,
 } from "./declare.ts";
-import { TREND } from "./trend.ts";
 import {
   convergence,
   directionalIndex,
@@ -30,7 +29,8 @@ import {
   placeWithinRange,
   sampleBands,
   sampleBandWidth,
-} from "./v3-kernels.ts";
+} from "./neural-kernels.ts";
+import { TREND } from "./trend.ts";
 import { moneyFlowMultiplier, VOLUME } from "./volume.ts";
 
 const KTRDR = "ktrdr (Python) 2c5c717, ktrdr/indicators";
@@ -73,7 +73,7 @@ function renamed(
 
 const superTrend = renamed(TREND, "supertrend", {});
 
-export const V3_INDICATORS: readonly IndicatorDeclaration[] = [
+export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
   declare(
     {
       name: "ema",

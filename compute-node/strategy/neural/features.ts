@@ -1,6 +1,6 @@
 /** From bars to the inputs of a network. Training, backtest and everything later compute them here. */
 import { Problem } from "../../../protocol/problem.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { fillDegrees } from "../../fuzzy/index.ts";
 import { computeIndicator } from "../../indicators/index.ts";
 import { type BarColumns, barsBetween } from "../../market-data/bars.ts";
@@ -10,8 +10,8 @@ import { throwFaults } from "../strategy-faults.ts";
 import { originOf } from "../validate-strategy.ts";
 import { barsAsKnown, closedBars, NONE } from "./align.ts";
 import type { ResolvedIndicator } from "./indicators.ts";
-import type { V3Feature } from "./inputs.ts";
-import { type ResolvedV3, resolveV3 } from "./resolve.ts";
+import type { NeuralFeature } from "./inputs.ts";
+import { type ResolvedNeural, resolveNeural } from "./resolve.ts";
 
 export type BarsByTimeframe = Readonly<Record<string, BarColumns>>;
 
@@ -33,7 +33,7 @@ export interface FeatureMatrix {
   readonly names: readonly string[];
   /** [feature][row]: one value for each bar of the base timeframe, NaN where it is not defined. */
   readonly columns: readonly Float32Array[];
-  readonly features: readonly V3Feature[];
+  readonly features: readonly NeuralFeature[];
   /** The first row at which every feature is defined; `rows` where there is none. */
   readonly firstRow: number;
   /** Rows from `firstRow` on at which some feature is not defined (gaps). */
@@ -51,11 +51,11 @@ export interface FeatureMatrix {
  * `data-not-found` for a timeframe or a context series that is not given.
  */
 export function computeFeatures(
-  strategy: V3Strategy,
+  strategy: NeuralStrategy,
   bars: BarsByTimeframe,
   { context = {}, names }: FeatureOptions = {},
 ): FeatureMatrix {
-  const resolved = resolveV3(strategy);
+  const resolved = resolveNeural(strategy);
   if (resolved.faults.length > 0) throwFaults(resolved.faults, originOf(strategy));
   const features = names === undefined ? resolved.features : chosenFeatures(resolved.features, names);
   const base = barsOf(bars, resolved.baseTimeframe);
@@ -68,11 +68,11 @@ export function computeFeatures(
 
 /** `computeFeatures` for each symbol of the strategy; no value of one depends on another. */
 export function computeFeaturesOfSymbols(
-  strategy: V3Strategy,
+  strategy: NeuralStrategy,
   bySymbol: Readonly<Record<string, BarsByTimeframe>>,
   options: FeatureOptions = {},
 ): Readonly<Record<string, FeatureMatrix>> {
-  const { symbols } = resolveV3(strategy);
+  const { symbols } = resolveNeural(strategy);
   const entries = symbols.map((symbol) => {
     const bars = bySymbol[symbol];
     if (bars === undefined) throw missing(`No bars of ${symbol} are given.`, symbol);
@@ -91,11 +91,11 @@ export interface IndicatorSeries {
 
 /** Every output of each indicator that a feature reads, on every timeframe on which one does. Throws as `computeFeatures`. */
 export function featureIndicators(
-  strategy: V3Strategy,
+  strategy: NeuralStrategy,
   bars: BarsByTimeframe,
   { context = {} }: FeatureOptions = {},
 ): IndicatorSeries[] {
-  const { features } = resolveV3(strategy);
+  const { features } = resolveNeural(strategy);
   const read = new Map(features.map((feature) => [`${feature.timeframe} ${feature.indicator.id}`, feature]));
   return [...read.values()].flatMap(({ timeframe, indicator }) => {
     const own = barsOf(bars, timeframe);
@@ -132,7 +132,7 @@ export function seriesKnownAt(
 }
 
 interface Surroundings {
-  readonly resolved: ResolvedV3;
+  readonly resolved: ResolvedNeural;
   readonly bars: BarsByTimeframe;
   readonly base: BarColumns;
   readonly context: Readonly<Record<string, ContextSeries>>;
@@ -144,7 +144,7 @@ interface Surroundings {
  */
 function fillTimeframe(
   timeframe: string,
-  features: readonly V3Feature[],
+  features: readonly NeuralFeature[],
   columns: readonly Float32Array[],
   { resolved, bars, base, context }: Surroundings,
 ): void {
@@ -170,7 +170,7 @@ function fillTimeframe(
 }
 
 /** Which features of a timeframe each indicator gives, by their index. */
-function byIndicator(timeframe: string, features: readonly V3Feature[]): Map<ResolvedIndicator, number[]> {
+function byIndicator(timeframe: string, features: readonly NeuralFeature[]): Map<ResolvedIndicator, number[]> {
   const indices = new Map<ResolvedIndicator, number[]>();
   for (const [k, feature] of features.entries()) {
     if (feature.timeframe !== timeframe) continue;
@@ -181,7 +181,7 @@ function byIndicator(timeframe: string, features: readonly V3Feature[]): Map<Res
   return indices;
 }
 
-function fill({ fn }: V3Feature, values: Float64Array, column: Float32Array): void {
+function fill({ fn }: NeuralFeature, values: Float64Array, column: Float32Array): void {
   if (fn === null) column.set(values);
   else fillDegrees(fn, values, column);
 }
@@ -213,7 +213,7 @@ function indicatorOutputs(
   return outputs;
 }
 
-function chosenFeatures(features: readonly V3Feature[], names: readonly string[]): V3Feature[] {
+function chosenFeatures(features: readonly NeuralFeature[], names: readonly string[]): NeuralFeature[] {
   const byName = new Map(features.map((feature) => [feature.name, feature]));
   return names.map((name) => {
     const feature = byName.get(name);
@@ -235,7 +235,7 @@ function missing(message: string, name: string): Problem {
 }
 
 /** One column for each indicator value that features are made of: all of them are undefined at the same rows. */
-function distinctValues(features: readonly V3Feature[], columns: readonly Float32Array[]): Float32Array[] {
+function distinctValues(features: readonly NeuralFeature[], columns: readonly Float32Array[]): Float32Array[] {
   const byValue = new Map(
     features.map(({ timeframe, indicator, output }, k) => [`${timeframe} ${output} ${indicator.id}`, columns[k]]),
   );

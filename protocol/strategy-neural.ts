@@ -5,8 +5,8 @@
  */
 import { z } from "zod";
 
-export const V3_TIMEFRAMES = ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"] as const;
-export type V3Timeframe = (typeof V3_TIMEFRAMES)[number];
+export const NEURAL_TIMEFRAMES = ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"] as const;
+export type NeuralTimeframe = (typeof NEURAL_TIMEFRAMES)[number];
 
 /** An id within a strategy; it becomes a part of feature names. */
 const id = z.string().min(1).max(100);
@@ -86,7 +86,7 @@ const input = z.looseObject({
 
 const section = z.record(z.string(), z.unknown());
 
-export const v3Strategy = z.looseObject({
+export const neuralStrategy = z.looseObject({
   kind: z.literal("neural").default("neural"),
   name: z.string().min(1).max(100),
   description: z.string().max(20_000).nullish(),
@@ -103,7 +103,7 @@ export const v3Strategy = z.looseObject({
   training: section,
 });
 
-export type V3Strategy = z.infer<typeof v3Strategy>;
-export type V3Indicator = z.infer<typeof indicator>;
-export type V3FuzzySet = z.infer<typeof fuzzySet>;
-export type V3Input = z.infer<typeof input>;
+export type NeuralStrategy = z.infer<typeof neuralStrategy>;
+export type NeuralIndicator = z.infer<typeof indicator>;
+export type NeuralFuzzySet = z.infer<typeof fuzzySet>;
+export type NeuralInput = z.infer<typeof input>;

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { computeIndicator } from "./compute-indicator.ts";
-import { findV3Indicator } from "./find-indicator.ts";
+import { findNeuralIndicator } from "./find-indicator.ts";
 
 const BARS = [15, 60, 199];
 
@@ -100,7 +100,7 @@ const columns = {
 
 describe("the values that v3 models were trained on", () => {
   it.each(GOLDEN)("%s %s", (type, outputName, ...golden) => {
-    const declaration = findV3Indicator(type)!;
+    const declaration = findNeuralIndicator(type)!;
     const parameters = Object.fromEntries(declaration.parameters.map((p) => [p.name, p.default]));
     const outputs = declaration.outputs.map(() => new Float64Array(200));
     computeIndicator(
@@ -121,6 +121,6 @@ describe("the values that v3 models were trained on", () => {
   });
 
   it("declare a deviation wherever one is allowed above", () => {
-    for (const key of Object.keys(DEVIATIONS)) expect(findV3Indicator(key.split(" ")[0])?.deviation).toBeTruthy();
+    for (const key of Object.keys(DEVIATIONS)) expect(findNeuralIndicator(key.split(" ")[0])?.deviation).toBeTruthy();
   });
 });

@@ -1,14 +1,14 @@
-/** The indicators of a v3 strategy, checked. */
-import type { V3Indicator, V3Strategy } from "../../../protocol/strategy-v3.ts";
+/** The indicators of a neural strategy, checked. */
+import type { NeuralIndicator, NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import {
   faultsOfParameters,
-  findV3Indicator,
+  findNeuralIndicator,
   INDICATORS,
   type IndicatorDeclaration,
   type IndicatorParameter,
+  NEURAL_INDICATORS,
   PRICE_COLUMNS,
   type PriceColumn,
-  V3_INDICATORS,
 } from "../../indicators/index.ts";
 import { suggestion } from "../closest-name.ts";
 import type { Findings } from "./findings.ts";
@@ -25,7 +25,7 @@ export interface ResolvedIndicator {
 
 /** Indicators without faults, by id. `contextSources` are the ids that `data_source` may name. */
 export function resolveIndicators(
-  strategy: V3Strategy,
+  strategy: NeuralStrategy,
   contextSources: readonly string[],
   findings: Findings,
 ): ReadonlyMap<string, ResolvedIndicator> {
@@ -52,7 +52,7 @@ export function splitReference(reference: string): { id: string; output: string 
 /** The index of the output that a reference names: the first for a bare id. Null with a fault where there is none. */
 export function outputOf(
   reference: string,
-  strategy: V3Strategy,
+  strategy: NeuralStrategy,
   indicators: ReadonlyMap<string, ResolvedIndicator>,
   path: readonly string[],
   findings: Findings,
@@ -79,12 +79,12 @@ export function outputOf(
   );
 }
 
-function resolveIndicator(id: string, given: V3Indicator, findings: Findings): ResolvedIndicator | null {
+function resolveIndicator(id: string, given: NeuralIndicator, findings: Findings): ResolvedIndicator | null {
   const { type, source, data_source: dataSource, ...rest } = given;
   const path = ["indicators", id];
-  const declaration = findV3Indicator(type);
+  const declaration = findNeuralIndicator(type);
   if (declaration === undefined) {
-    const names = [...new Set([...INDICATORS, ...V3_INDICATORS].map(({ name }) => name))].sort();
+    const names = [...new Set([...INDICATORS, ...NEURAL_INDICATORS].map(({ name }) => name))].sort();
     return findings.fault([...path, "type"], `unknown indicator "${type}"`, suggestion(type, names, "indicators"));
   }
   const before = findings.faults.length;

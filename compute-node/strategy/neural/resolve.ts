@@ -1,21 +1,21 @@
-/** What a v3 strategy means: everything checked, every fault and warning gathered. */
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+/** What a neural strategy means: everything checked, every fault and warning gathered. */
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type { StrategyFault } from "../strategy-faults.ts";
 import { checkContextUse, checkDeployment, contextSources } from "./context.ts";
-import { Findings, type V3Warning } from "./findings.ts";
+import { Findings, type NeuralWarning } from "./findings.ts";
 import { type ResolvedFuzzySet, resolveFuzzySets } from "./fuzzy-sets.ts";
 import { type ResolvedIndicator, resolveIndicators } from "./indicators.ts";
-import { resolveInputs, type V3Feature } from "./inputs.ts";
+import { type NeuralFeature, resolveInputs } from "./inputs.ts";
 import { checkSections } from "./sections.ts";
 import { resolveTrainingData, type TrainingChoice } from "./training-data.ts";
 
-export interface ResolvedV3 extends TrainingChoice {
+export interface ResolvedNeural extends TrainingChoice {
   readonly faults: readonly StrategyFault[];
-  readonly warnings: readonly V3Warning[];
+  readonly warnings: readonly NeuralWarning[];
   readonly indicators: ReadonlyMap<string, ResolvedIndicator>;
   readonly fuzzySets: ReadonlyMap<string, ResolvedFuzzySet>;
   /** In the order in which a model takes them. */
-  readonly features: readonly V3Feature[];
+  readonly features: readonly NeuralFeature[];
 }
 
 const KEYS = [
@@ -35,7 +35,7 @@ const KEYS = [
 ];
 
 /** Never throws on a strategy of the right shape: look at `faults` before using the rest. */
-export function resolveV3(strategy: V3Strategy): ResolvedV3 {
+export function resolveNeural(strategy: NeuralStrategy): ResolvedNeural {
   const findings = new Findings();
   findings.unknownKeys(strategy, [], KEYS);
   checkVersion(strategy, findings);
@@ -50,7 +50,7 @@ export function resolveV3(strategy: V3Strategy): ResolvedV3 {
   return { ...choice, faults: findings.faults, warnings: findings.warnings, indicators, fuzzySets, features };
 }
 
-function checkVersion({ version }: V3Strategy, findings: Findings): void {
+function checkVersion({ version }: NeuralStrategy, findings: Findings): void {
   const cure = 'Write version: "3.0".';
   if (typeof version === "number")
     findings.warn("version-number", ["version"], `version is the number ${version}, not a text`, cure);
@@ -58,7 +58,11 @@ function checkVersion({ version }: V3Strategy, findings: Findings): void {
     findings.fault(["version"], `version is ${version}, and this is the shape of 3`, cure);
 }
 
-function checkUse(strategy: V3Strategy, indicators: ReadonlyMap<string, ResolvedIndicator>, findings: Findings): void {
+function checkUse(
+  strategy: NeuralStrategy,
+  indicators: ReadonlyMap<string, ResolvedIndicator>,
+  findings: Findings,
+): void {
   const idOf = (reference: string) => reference.split(".", 1)[0];
   const sets = new Set(strategy.nn_inputs.map((input) => input.fuzzy_set));
   const used = new Set([

@@ -1,12 +1,12 @@
-/** The features of a v3 strategy: their names and order are what a model was trained on. */
-import type { V3Input, V3Strategy } from "../../../protocol/strategy-v3.ts";
+/** The features of a neural strategy: their names and order are what a model was trained on. */
+import type { NeuralInput, NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type { MembershipFunction } from "../../fuzzy/index.ts";
 import { suggestion } from "../closest-name.ts";
 import type { Findings } from "./findings.ts";
 import type { ResolvedFuzzySet } from "./fuzzy-sets.ts";
 import { outputOf, type ResolvedIndicator } from "./indicators.ts";
 
-export interface V3Feature {
+export interface NeuralFeature {
   /** Such as `1h_rsi_momentum_oversold`, or `5m_macd_12_26_9.line_raw`. */
   readonly name: string;
   readonly timeframe: string;
@@ -24,12 +24,12 @@ export interface V3Feature {
 
 /** For each input in order, for each of its timeframes, for each membership in order. */
 export function resolveInputs(
-  strategy: V3Strategy,
+  strategy: NeuralStrategy,
   timeframes: readonly string[],
   indicators: ReadonlyMap<string, ResolvedIndicator>,
   fuzzySets: ReadonlyMap<string, ResolvedFuzzySet>,
   findings: Findings,
-): V3Feature[] {
+): NeuralFeature[] {
   const features = strategy.nn_inputs.flatMap((input, k) => {
     const path = ["nn_inputs", String(k)];
     findings.unknownKeys(input, path, ["fuzzy_set", "raw_indicator", "timeframes", "normalization"]);
@@ -40,17 +40,17 @@ export function resolveInputs(
   return withoutRepeats(features, findings);
 }
 
-type Unnamed = Omit<V3Feature, "name" | "timeframe"> & { readonly reference: string };
+type Unnamed = Omit<NeuralFeature, "name" | "timeframe"> & { readonly reference: string };
 
-function named({ reference, ...feature }: Unnamed, timeframe: string): V3Feature {
+function named({ reference, ...feature }: Unnamed, timeframe: string): NeuralFeature {
   const name =
     feature.fn === null ? `${timeframe}_${reference}_raw` : `${timeframe}_${reference}_${feature.membership}`;
   return { ...feature, name, timeframe };
 }
 
 function featuresOf(
-  input: V3Input,
-  strategy: V3Strategy,
+  input: NeuralInput,
+  strategy: NeuralStrategy,
   indicators: ReadonlyMap<string, ResolvedIndicator>,
   fuzzySets: ReadonlyMap<string, ResolvedFuzzySet>,
   path: readonly string[],
@@ -95,7 +95,7 @@ function featuresOf(
 
 /** `all`: those of the training data in the order of the file. */
 function timeframesOf(
-  { timeframes: given }: V3Input,
+  { timeframes: given }: NeuralInput,
   timeframes: readonly string[],
   path: readonly string[],
   findings: Findings,
@@ -115,7 +115,7 @@ function timeframesOf(
 }
 
 /** A feature that an earlier input gave already would be a column twice. */
-function withoutRepeats(features: readonly V3Feature[], findings: Findings): V3Feature[] {
+function withoutRepeats(features: readonly NeuralFeature[], findings: Findings): NeuralFeature[] {
   const seen = new Set<string>();
   const repeated = new Set<string>();
   const kept = features.filter(({ name }) => {

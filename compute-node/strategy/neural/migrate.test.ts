@@ -3,7 +3,7 @@ import { parse } from "yaml";
 import { Problem } from "../../../protocol/problem.ts";
 import { parseStrategyFile, validateStrategy } from "../index.ts";
 import { migrateStrategy } from "./migrate.ts";
-import { resolveV3 } from "./resolve.ts";
+import { resolveNeural } from "./resolve.ts";
 
 const OLD = `# My first strategy
 name: old
@@ -36,7 +36,7 @@ describe("migration to version 3", () => {
     expect(validateStrategy(strategy)).toEqual([]);
     expect(warnings).toEqual(['"scope" was removed: version 3 has no such key']);
     if (strategy.kind !== "neural") return;
-    expect(resolveV3(strategy).features.map(({ name }) => name)).toEqual([
+    expect(resolveNeural(strategy).features.map(({ name }) => name)).toEqual([
       "1h_rsi_14_oversold",
       "1h_rsi_14_overbought",
       "4h_rsi_14_oversold",

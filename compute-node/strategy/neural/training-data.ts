@@ -1,5 +1,5 @@
-/** Which symbols and timeframes a v3 strategy is for. */
-import { V3_TIMEFRAMES, type V3Strategy } from "../../../protocol/strategy-v3.ts";
+/** Which symbols and timeframes a neural strategy is for. */
+import { NEURAL_TIMEFRAMES, type NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { suggestion } from "../closest-name.ts";
 import type { Findings } from "./findings.ts";
 
@@ -12,7 +12,7 @@ export interface TrainingChoice {
   readonly baseTimeframe: string;
 }
 
-export function resolveTrainingData(strategy: V3Strategy, findings: Findings): TrainingChoice {
+export function resolveTrainingData(strategy: NeuralStrategy, findings: Findings): TrainingChoice {
   const { training_data: data } = strategy;
   findings.unknownKeys(
     data,
@@ -24,7 +24,7 @@ export function resolveTrainingData(strategy: V3Strategy, findings: Findings): T
   return { symbols: symbolsOf(strategy, findings), timeframes, baseTimeframe: baseOf(strategy, timeframes, findings) };
 }
 
-function symbolsOf({ training_data: { symbols } }: V3Strategy, findings: Findings): readonly string[] {
+function symbolsOf({ training_data: { symbols } }: NeuralStrategy, findings: Findings): readonly string[] {
   const path = ["training_data", "symbols"];
   findings.unknownKeys(symbols, path, ["mode", "symbol", "list", "symbols", "selection_criteria"]);
   const list = symbols.list ?? symbols.symbols ?? (symbols.symbol === undefined ? [] : [symbols.symbol]);
@@ -41,7 +41,7 @@ function symbolsOf({ training_data: { symbols } }: V3Strategy, findings: Finding
   return list;
 }
 
-function timeframesOf({ training_data: { timeframes } }: V3Strategy, findings: Findings): readonly string[] {
+function timeframesOf({ training_data: { timeframes } }: NeuralStrategy, findings: Findings): readonly string[] {
   const path = ["training_data", "timeframes"];
   findings.unknownKeys(timeframes, path, ["mode", "timeframe", "list", "timeframes", "base_timeframe"]);
   const one = timeframes.timeframe === undefined ? [] : [timeframes.timeframe];
@@ -49,8 +49,8 @@ function timeframesOf({ training_data: { timeframes } }: V3Strategy, findings: F
   const key = timeframes.list !== undefined ? "list" : timeframes.timeframes !== undefined ? "timeframes" : "timeframe";
   for (const [k, name] of list.entries()) {
     const here = key === "timeframe" ? [...path, key] : [...path, key, String(k)];
-    if (!(V3_TIMEFRAMES as readonly string[]).includes(name))
-      findings.fault(here, `unknown timeframe "${name}"`, suggestion(name, V3_TIMEFRAMES, "timeframes"));
+    if (!(NEURAL_TIMEFRAMES as readonly string[]).includes(name))
+      findings.fault(here, `unknown timeframe "${name}"`, suggestion(name, NEURAL_TIMEFRAMES, "timeframes"));
     else if (list.indexOf(name) < k) findings.fault(here, `timeframe ${name} stands here twice`, "Remove one of them.");
   }
   if (list.length === 0)
@@ -66,7 +66,7 @@ function timeframesOf({ training_data: { timeframes } }: V3Strategy, findings: F
   return list;
 }
 
-function baseOf({ training_data: data }: V3Strategy, timeframes: readonly string[], findings: Findings): string {
+function baseOf({ training_data: data }: NeuralStrategy, timeframes: readonly string[], findings: Findings): string {
   const base = data.timeframes.base_timeframe;
   const path = ["training_data", "timeframes", "base_timeframe"];
   if (base === undefined || timeframes.length === 0) return timeframes[0] ?? "";

@@ -1,6 +1,6 @@
 /** Versions 1 and 2 of fuzzy-neural strategy files → version 3. */
 import { type Document, isMap, isSeq, type YAMLMap } from "yaml";
-import { findV3Indicator } from "../../indicators/index.ts";
+import { findNeuralIndicator } from "../../indicators/index.ts";
 import { throwFaults } from "../strategy-faults.ts";
 import { readDocument } from "../strategy-file.ts";
 
@@ -90,7 +90,7 @@ function namedIndicators(list: readonly unknown[], warnings: string[]): NamedInd
     const { name, type, feature_id: featureId, params, parameters, indicator, ...flat } = entry;
     const kind = String(type ?? indicator ?? name ?? "");
     const use = { type: kind, ...flat, ...mappingOf(params), ...mappingOf(parameters) };
-    if (findV3Indicator(kind) === undefined) warnings.push(`indicator ${k + 1} has the unknown type "${kind}"`);
+    if (findNeuralIndicator(kind) === undefined) warnings.push(`indicator ${k + 1} has the unknown type "${kind}"`);
     const period = (use as Record<string, unknown>).period;
     const standard = typeof period === "number" ? `${kind}_${period}` : kind;
     let id = String(featureId ?? (type === undefined ? standard : name) ?? standard);
@@ -128,7 +128,7 @@ function referenceOf(setId: string, indicators: readonly NamedIndicator[]): stri
   const exact = indicators.find(({ id }) => id === setId);
   if (exact !== undefined) return exact.id;
   for (const { id, use } of indicators) {
-    const outputs = findV3Indicator(String(use.type))?.outputs ?? [];
+    const outputs = findNeuralIndicator(String(use.type))?.outputs ?? [];
     const output = outputs.find(({ name }) =>
       [`${id}.${name}`, `${id}_${name}`, `${use.type}_${name}`].includes(setId),
     );

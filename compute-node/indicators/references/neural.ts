@@ -20,7 +20,7 @@ const sample = (w: readonly number[]) => deviation(w) * Math.sqrt(w.length / (w.
 const ranges = (h: readonly number[], l: readonly number[], c: readonly number[]) =>
   trueRanges(h, l, c).map((v, i) => (i === 0 ? h[0] - l[0] : v));
 
-export const V3_REFERENCES: Readonly<Record<string, Reference>> = {
+export const NEURAL_REFERENCES: Readonly<Record<string, Reference>> = {
   ema: ([x], p) => ({ value: ewm(x, span(p.period), p.adjust === 1) }),
   macd: ([x], p) => {
     const [fast, slow] = [ewm(x, span(p.fast_period), false), ewm(x, span(p.slow_period), false)];

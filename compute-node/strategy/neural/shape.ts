@@ -1,4 +1,4 @@
-/** What the schema of v3 says against a file, in the words of its author. */
+/** What the schema of neural strategies says against a file, in the words of its author. */
 import type { z } from "zod";
 import { suggestion } from "../closest-name.ts";
 import { kindOf, shown, valueAt } from "../shape-faults.ts";
@@ -6,7 +6,7 @@ import type { StrategyFault } from "../strategy-faults.ts";
 
 type Issue = z.core.$ZodIssue;
 
-export function v3ShapeFaults(error: z.ZodError, content: unknown): StrategyFault[] {
+export function neuralShapeFaults(error: z.ZodError, content: unknown): StrategyFault[] {
   return error.issues.map((issue) => faultOf(issue, content));
 }
 

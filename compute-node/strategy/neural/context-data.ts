@@ -1,11 +1,11 @@
 /** The datasets behind `context_data`: prices of other symbols that indicators read beside the traded one's. */
 import { Problem } from "../../../protocol/problem.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { timeframeMs } from "../../market-data/timeframe.ts";
 import { sourcesOf } from "./context.ts";
 import type { ContextSeries } from "./features.ts";
-import { resolveV3 } from "./resolve.ts";
+import { resolveNeural } from "./resolve.ts";
 
 /** One dataset, and the id that `data_source` names it by. */
 export interface ContextDataset {
@@ -21,8 +21,8 @@ const USUAL_TIMEFRAME = "1h";
  * What indicators read of `context_data`, in its order. Throws a `Problem` (`invalid-strategy`) for a provider that is
  * asked over the network, an alignment other than forward_fill, and two entries of one symbol.
  */
-export function contextDatasets(strategy: V3Strategy): ContextDataset[] {
-  const { indicators } = resolveV3(strategy);
+export function contextDatasets(strategy: NeuralStrategy): ContextDataset[] {
+  const { indicators } = resolveNeural(strategy);
   const read = new Set([...indicators.values()].flatMap(({ dataSource }) => dataSource ?? []));
   const entries = (strategy.context_data ?? []).filter((entry) => sourcesOf(entry).some((id) => read.has(id)));
   const datasets = entries.map(({ provider, alignment, symbol, timeframe }) => {

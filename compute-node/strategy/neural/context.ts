@@ -1,8 +1,8 @@
 /** Series from elsewhere that indicators may read, and the deployment section. */
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type { Findings } from "./findings.ts";
 
-type ContextEntry = NonNullable<V3Strategy["context_data"]>[number];
+type ContextEntry = NonNullable<NeuralStrategy["context_data"]>[number];
 
 const KEYS = [
   "provider",
@@ -19,7 +19,7 @@ const KEYS = [
 ];
 
 /** The ids that `data_source` may name, by entry. What an entry lacks goes to `findings`. */
-export function contextSources(strategy: V3Strategy, findings: Findings): string[] {
+export function contextSources(strategy: NeuralStrategy, findings: Findings): string[] {
   return (strategy.context_data ?? []).flatMap((entry, k) => {
     const path = ["context_data", String(k)];
     findings.unknownKeys(entry, path, KEYS);
@@ -47,7 +47,7 @@ export function sourcesOf({ provider, series, symbol, report }: ContextEntry): s
 }
 
 /** Warns of each entry whose series nobody reads. */
-export function checkContextUse(strategy: V3Strategy, used: ReadonlySet<string>, findings: Findings): void {
+export function checkContextUse(strategy: NeuralStrategy, used: ReadonlySet<string>, findings: Findings): void {
   for (const [k, entry] of (strategy.context_data ?? []).entries()) {
     if (sourcesOf(entry).some((source) => used.has(source))) continue;
     const names = sourcesOf(entry).join(", ");
@@ -56,7 +56,7 @@ export function checkContextUse(strategy: V3Strategy, used: ReadonlySet<string>,
   }
 }
 
-export function checkDeployment({ deployment }: V3Strategy, findings: Findings): void {
+export function checkDeployment({ deployment }: NeuralStrategy, findings: Findings): void {
   if (deployment == null) return;
   findings.unknownKeys(deployment, ["deployment"], ["target_symbols", "target_timeframes"]);
   const { mode, supported } = deployment.target_timeframes;

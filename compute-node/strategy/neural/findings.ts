@@ -1,7 +1,7 @@
 import { suggestion } from "../closest-name.ts";
 import type { StrategyFault } from "../strategy-faults.ts";
 
-export type V3WarningCode =
+export type NeuralWarningCode =
   | "ignored-key"
   | "ignored-parameter"
   | "ignored-setting"
@@ -12,21 +12,21 @@ export type V3WarningCode =
   | "version-number"
   | "timeframes-text";
 
-export type V3Warning = StrategyFault & { readonly code: V3WarningCode };
+export type NeuralWarning = StrategyFault & { readonly code: NeuralWarningCode };
 
 type Place = Pick<StrategyFault, "path" | "atKey">;
 
 /** What is wrong with a strategy, and what is only worth knowing: everything is gathered, nothing stops the search. */
 export class Findings {
   readonly faults: StrategyFault[] = [];
-  readonly warnings: V3Warning[] = [];
+  readonly warnings: NeuralWarning[] = [];
 
   fault(path: readonly string[], message: string, cure: string, place: Omit<Place, "path"> = {}): null {
     this.faults.push({ path, message, cure, ...place });
     return null;
   }
 
-  warn(code: V3WarningCode, path: readonly string[], message: string, cure: string): void {
+  warn(code: NeuralWarningCode, path: readonly string[], message: string, cure: string): void {
     this.warnings.push({ code, path, message, cure, atKey: true });
   }
 

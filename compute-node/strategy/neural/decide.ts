@@ -1,6 +1,6 @@
 /** What a network's output means for a position: one pure function, used by the backtest and by everything later. */
 import { HOUR_MS } from "../../../protocol/durations.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 
 export type Signal = "buy" | "hold" | "sell";
 export type Position = "flat" | "long" | "short";
@@ -39,7 +39,7 @@ export interface Decision {
 }
 
 /** Standard values and meaning as in ktrdr (Python): decisions, filters, cost_model and labels of the strategy. */
-export function decisionSettings(strategy: V3Strategy): DecisionSettings {
+export function decisionSettings(strategy: NeuralStrategy): DecisionSettings {
   const { decisions } = strategy;
   const filters = mapping(decisions.filters);
   const costs = mapping(decisions.cost_model);
@@ -105,7 +105,7 @@ function hold(confidence: number, reason: HoldReason): Decision {
   return { signal: "hold", confidence, reason };
 }
 
-function outputTypeOf({ decisions, training }: V3Strategy): OutputType {
+function outputTypeOf({ decisions, training }: NeuralStrategy): OutputType {
   const { source } = mapping(training.labels);
   if (source === "regime" || source === "context") return source;
   return decisions.output_format === "regression" || source === "forward_return" ? "regression" : "classification";
