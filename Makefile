@@ -8,11 +8,18 @@ export CLOUDFLARE_CF_FETCH_ENABLED := false
 export ONNXRUNTIME_NODE_INSTALL := skip
 
 PACKAGES := node_modules/.ktrdr-installed
+# The commit that `make check` compares with.
+SINCE ?= HEAD
 INSTALLED := compute-node/training/kernels/build/exact.wasm
 RESULTS := .ktrdr/test-results
+VITEST := vitest run --reporter=default --reporter=json --reporter=test/support/file-times.ts
+
+# In one line what is missing: npm installs with Node 20, and brings the Node 24 that everything else runs on.
+require-node = @node -e '[a, b] = process.versions.node.split("."); process.exit(a > $(1) || (a == $(1) && b >= $(2)) ? 0 : 1)' 2> /dev/null || \
+  { echo "error: $(3) needs Node $(1).$(2) or newer; this is $$(node --version 2> /dev/null || echo a machine without Node). https://nodejs.org/en/download" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test test-unit test-worker test-browser test-simulation test-e2e test-images test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check deploy preview preview-delete clean
+.PHONY: help install demo dev test check watch test-unit test-worker test-browser test-simulation test-e2e test-images test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check deploy preview preview-delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -20,9 +27,11 @@ help: ## show this list
 install: $(INSTALLED) ## install the npm packages, compile the training kernels
 
 $(INSTALLED): $(wildcard compute-node/training/kernels/assembly/*.ts) compute-node/training/kernels/build.ts | $(PACKAGES)
+	$(call require-node,24,2,ktrdr)
 	@node compute-node/training/kernels/build.ts
 
 $(PACKAGES): package-lock.json
+	$(call require-node,20,0,npm)
 	@echo "installing npm packages (once, about half a minute)…"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -33,22 +42,28 @@ demo: $(INSTALLED) ## backtest rules, train a network and test it, through the w
 dev: $(INSTALLED) ## control plane (live reload) and two nodes, staying up
 	@node cli/main.ts --home .ktrdr/dev up --dev --nodes 2
 
-test: $(INSTALLED) ## every test that a fresh machine can run
+test: $(INSTALLED) ## every test that a fresh machine can run, with times and totals
 	@rm -rf $(RESULTS)
-	@status=0; for kind in unit worker browser simulation e2e chaos load; do $(MAKE) --no-print-directory test-$$kind || status=1; done; \
+	@status=0; node test/support/run-all.ts $(RESULTS) || status=1; \
 	  node test/support/print-totals.ts $(RESULTS) || status=1; exit $$status
 
-test-unit: $(INSTALLED) ## unit, property and golden tests
-	@vitest run --project unit --reporter=default --reporter=json --outputFile.json=$(RESULTS)/unit.json
+check: quality ## quality, and the unit tests that reach what was changed since SINCE (the last commit)
+	@vitest run --project unit --changed $(SINCE) --passWithNoTests
+
+watch: $(INSTALLED) ## run unit tests again when what they reach changes (FILE=part-of-a-path for some)
+	@vitest watch --project unit $(FILE)
+
+test-unit: $(INSTALLED) ## unit, property and golden tests (FILE=part-of-a-path for some)
+	@$(VITEST) --project unit --outputFile.json=$(RESULTS)/unit.json $(FILE)
 
 test-worker: $(INSTALLED) ## tests inside workerd
-	@vitest run --project worker --reporter=default --reporter=json --outputFile.json=$(RESULTS)/worker.json
+	@$(VITEST) --project worker --outputFile.json=$(RESULTS)/worker.json
 
 test-browser: $(INSTALLED) ## tests in headless Chromium
-	@vitest run --project browser --reporter=default --reporter=json --outputFile.json=$(RESULTS)/browser.json
+	@$(VITEST) --project browser --outputFile.json=$(RESULTS)/browser.json
 
 test-simulation: $(INSTALLED) ## a million events in a simulated world
-	@vitest run --project simulation --reporter=default --reporter=json --outputFile.json=$(RESULTS)/simulation.json
+	@$(VITEST) --project simulation --outputFile.json=$(RESULTS)/simulation.json
 
 SEED ?= 1
 STEPS ?= 1000000
@@ -56,16 +71,16 @@ simulate: $(INSTALLED) ## one simulated world: make simulate SEED=7 STEPS=500000
 	@node test/simulation/run.ts --seed $(SEED) --steps $(STEPS)
 
 test-e2e: $(INSTALLED) ## tests with real processes
-	@vitest run --project e2e --reporter=default --reporter=json --outputFile.json=$(RESULTS)/e2e.json
+	@$(VITEST) --project e2e --outputFile.json=$(RESULTS)/e2e.json
 
 test-images: $(INSTALLED) ## the Dockerfile's steps in a clean Debian (as root, with debootstrap); test-e2e has it too
 	@vitest run --project e2e test/e2e/images.test.ts
 
 test-chaos: $(INSTALLED) ## processes and connections killed and frozen at random from a seed
-	@vitest run --project chaos --reporter=default --reporter=json --outputFile.json=$(RESULTS)/chaos.json
+	@$(VITEST) --project chaos --outputFile.json=$(RESULTS)/chaos.json
 
 test-load: $(INSTALLED) ## many sockets, a deep queue, busy cores (FULL_LOAD=1 for the full size)
-	@vitest run --project load --reporter=default --reporter=json --outputFile.json=$(RESULTS)/load.json
+	@$(VITEST) --project load --outputFile.json=$(RESULTS)/load.json
 
 quality: $(INSTALLED) ## lint, format and types
 	@biome check --error-on-warnings .

@@ -1,8 +1,15 @@
 import { defineConfig } from "vitest/config";
+import { patience } from "./test/support/patience.ts";
+
+/** Counts assertions in every kind. */
+const COUNT = "test/support/count-assertions.ts";
+/** Kinds with real processes. */
+const PROCESSES = { setupFiles: [COUNT], hookTimeout: patience(300_000), testTimeout: patience(300_000) };
 
 /**
- * The runners of `make test`: `unit` (beside the code, plus golden files, kept bytes), `worker` (inside workerd),
- * `simulation` (registry and nodes under a simulated network), `e2e` (real processes), `chaos`, `load` and `browser` (headless Chromium).
+ * The kinds of `make test`: `unit` (beside the code, plus golden files, kept bytes), `worker` (inside workerd), `simulation` (registry and
+ * nodes under a simulated network), `e2e` (real processes), `chaos`, `load` and `browser` (headless Chromium). Timeouts end
+ * what hangs, and assert nothing.
  */
 export default defineConfig({
   test: {
@@ -10,57 +17,55 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          setupFiles: ["test/support/property-seed.ts"],
+          setupFiles: [COUNT, "test/support/property-seed.ts"],
           include: [
             "{protocol,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
-            "test/{golden,house}/**/*.test.ts",
+            "test/{golden,house,support}/**/*.test.ts",
             "test/*.test.ts",
           ],
-          // Property tests share the machine with others; a hang is found all the same.
-          testTimeout: 30_000,
+          testTimeout: patience(60_000),
+          hookTimeout: patience(60_000),
         },
       },
       "./test/worker/vitest.config.ts",
       {
         test: {
           name: "simulation",
+          setupFiles: [COUNT],
           include: ["test/simulation/**/*.test.ts"],
-          testTimeout: 600_000,
+          testTimeout: patience(600_000),
         },
       },
       {
         test: {
+          ...PROCESSES,
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
         },
       },
       {
         test: {
+          ...PROCESSES,
           name: "chaos",
           include: ["test/chaos/**/*.test.ts"],
-          testTimeout: 600_000,
-          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },
       {
         test: {
+          ...PROCESSES,
           name: "load",
+          testTimeout: patience(600_000),
           include: ["test/load/**/*.test.ts"],
-          testTimeout: 600_000,
-          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },
       {
         test: {
+          ...PROCESSES,
           name: "browser",
           include: ["test/browser/**/*.test.ts"],
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },

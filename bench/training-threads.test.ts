@@ -8,4 +8,4 @@ it("the benchmark of several threads trains the same bits in one thread and in t
   const { threads, results } = JSON.parse(output);
   expect(threads).toBe(2);
   expect(results).toHaveLength(9);
-}, 60_000);
+});

@@ -16,4 +16,4 @@ it("the training benchmark runs without PyTorch, and its variants do the same wo
     for (const loss of Object.values<number>(losses)) expect(loss).toBeCloseTo(losses.ktrdr, 4);
   }
   expect(Object.keys(results[0].losses)).toEqual(["ktrdr", "ktrdr --fast", "plain JavaScript"]);
-}, 60_000);
+});

@@ -55,17 +55,17 @@ it("a node process gives its work back on SIGTERM and exits with 0 within two se
   registry.say({ type: "acknowledge", ...leaseFor(1) });
   expect(await once(node.process, "exit")).toEqual([0, null]);
   expect(performance.now() - toldAt).toBeLessThan(2_000);
-}, 20_000);
+});
 
 it("a node process exits with 1 over a wrong token and prints the cure", async () => {
   const node = startNode("--url", registry.url, "--token", "ktrdr.default.wrong");
   expect(await once(node.process, "exit")).toEqual([1, null]);
   expect(node.output()).toContain("error: The control plane at");
   expect(node.output()).toContain("  cure: Make an enrolment token with ktrdr enrol");
-}, 20_000);
+});
 
 it("a node process exits with 2 over settings that do not fit", async () => {
   const node = startNode("--url", "nonsense");
   expect(await once(node.process, "exit")).toEqual([2, null]);
   expect(node.output()).toContain("flag --url");
-}, 20_000);
+});

@@ -5,7 +5,7 @@ import { DEFAULT_WORKSPACE } from "../protocol/token.ts";
 /** A stop must not hang on a registry that does not answer; systemd would kill the server instead. */
 const PATIENCE_MS = 3000;
 
-/** What is called of the class in durable-objects/worker-registry.ts. */
+/** Names the calls of a registry (durable-objects/worker-registry.ts and its rpc/) that are made here. */
 interface Registry {
   listWorkspaces(tokenHash: string): Promise<{ ok: true; value: string[] } | { ok: false }>;
   goAway(): Promise<void>;

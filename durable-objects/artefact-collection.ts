@@ -7,8 +7,8 @@ import {
   collectableArtefacts,
   forgetArtefacts,
   isCollectable,
-} from "./scheduler/artefact-index.ts";
-import type { Sql } from "./scheduler/sql.ts";
+  type Sql,
+} from "./scheduler/index.ts";
 
 /** Artefacts that one alarm removes from the store. */
 const COLLECT_AT_ONCE = 100;

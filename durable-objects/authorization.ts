@@ -1,6 +1,6 @@
 /** Who calls, by the hash of the bearer token, and what that allows. Deny by default. */
 import { Problem, type Role } from "../protocol/index.ts";
-import type { Scheduler } from "./scheduler/scheduler.ts";
+import type { Scheduler } from "./scheduler/index.ts";
 import type { TokenRecord, TokenStore } from "./tokens.ts";
 
 const ROLE_ORDER: readonly Role[] = ["viewer", "researcher", "admin"];
@@ -44,12 +44,12 @@ export class Authorization {
   }
 
   isWorker(tokenHash: string, workerId: string): boolean {
-    return this.#scheduler.credentialHash(workerId) === tokenHash;
+    return this.#scheduler.workers.credentialHash(workerId) === tokenHash;
   }
 
   /** The worker whose credential this is. */
   requireSomeWorker(tokenHash: string): string {
-    const workerId = this.#scheduler.workerWithCredential(tokenHash);
+    const workerId = this.#scheduler.workers.withCredential(tokenHash);
     if (workerId === null) throw unknownToken();
     return workerId;
   }

@@ -8,7 +8,7 @@ import {
   withinBytes,
 } from "../protocol/index.ts";
 import { attachmentOf, isNode, nodeAttachmentOf, setAttachment } from "./attachment.ts";
-import type { Effect } from "./scheduler/state.ts";
+import type { Effect } from "./scheduler/index.ts";
 
 const messageWire = wire(registryMessage);
 

@@ -1,5 +1,5 @@
 /** The Durable Object's own SQLite behind the scheduler's narrow door. */
-import type { Sql } from "./scheduler/sql.ts";
+import type { Sql } from "./scheduler/index.ts";
 
 export function durableSql(storage: DurableObjectStorage): Sql {
   return {

@@ -1,10 +1,10 @@
-/** What the runtime binds to the Worker; see wrangler.toml. */
+/** Names the bindings of the Worker; see wrangler.toml. */
 import type { TraceEnvironment } from "../telemetry/index.ts";
-import type { WorkerRegistry } from "./worker-registry.ts";
 
 /** With OpenTelemetry's variables: see docs/reference/traces.md. */
 export interface Environment extends TraceEnvironment {
-  REGISTRY: DurableObjectNamespace<WorkerRegistry>;
+  /** The namespace of `WorkerRegistry`. Its stubs are called as `RegistryClient` (rpc/index.ts). */
+  REGISTRY: DurableObjectNamespace;
   ARTEFACTS: R2Bucket;
   /** Hexadecimal SHA-256 of the first admin token of the workspace `default`; absent means that there is none. */
   ADMIN_TOKEN_SHA256?: string;

@@ -5,7 +5,7 @@
 import { FINAL_EVENTS, type OperationEvent, operationEvent, wire } from "../protocol/index.ts";
 import { attachmentOf, type FollowerAttachment, isFollower, setAttachment } from "./attachment.ts";
 import { closeQuietly } from "./connections.ts";
-import type { Effect } from "./scheduler/state.ts";
+import type { Effect } from "./scheduler/index.ts";
 
 const eventWire = wire(operationEvent);
 const KEEP_ALIVE_MS = 15_000;

@@ -3,7 +3,7 @@ import { CLOSE_CODES, type NodeMessage, Problem, type Refusal } from "../protoco
 import { nodeAttachmentOf, setAttachment } from "./attachment.ts";
 import { type Connections, closeQuietly, sendFrames } from "./connections.ts";
 import { parseFrame, versionOf } from "./node-frame.ts";
-import type { Outcome, Scheduler } from "./scheduler/scheduler.ts";
+import type { Outcome, Scheduler } from "./scheduler/index.ts";
 
 /** Messages in one connection that cannot be understood before it is closed. */
 const FAULTS_ALLOWED = 20;
@@ -36,7 +36,7 @@ export class NodeConversation {
   end(socket: WebSocket): void {
     const { workerId, epoch } = nodeAttachmentOf(socket);
     this.#connections.forget(socket);
-    if (epoch !== null) this.#commit(this.#scheduler.disconnect(workerId, epoch, Date.now()));
+    if (epoch !== null) this.#commit(this.#scheduler.sessions.disconnect(workerId, epoch, Date.now()));
   }
 
   /** Whether a first frame could not be read because nobody here speaks its version; its connection is then closed. */
@@ -51,7 +51,7 @@ export class NodeConversation {
     }
     if (claim === null) return false;
     const { version, epoch } = claim;
-    const outcome = this.#scheduler.helloOfOtherVersion(attachment.workerId, version, epoch, Date.now());
+    const outcome = this.#scheduler.sessions.helloOfOtherVersion(attachment.workerId, version, epoch, Date.now());
     const refusal = this.#commit(outcome);
     if (refusal !== null) this.#turnAway(socket, refusal);
     return refusal !== null;
@@ -69,7 +69,7 @@ export class NodeConversation {
       throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
     }
     this.#connections.identify(socket, message.epoch);
-    const refusal = this.#commit(this.#scheduler.hello(workerId, message, Date.now()));
+    const refusal = this.#commit(this.#scheduler.sessions.hello(workerId, message, Date.now()));
     if (refusal === null) this.#connections.adopt(socket);
     else this.#turnAway(socket, refusal);
   }
@@ -81,14 +81,14 @@ export class NodeConversation {
     if (later.length === 0) return;
     const { workerId, epoch } = nodeAttachmentOf(socket);
     if (epoch === null) throw new Problem("invalid-request", `The first message must be hello, not ${later[0]!.type}.`);
-    this.#commit(this.#scheduler.receiveAll(workerId, epoch, later, Date.now()));
+    this.#commit(this.#scheduler.sessions.receiveAll(workerId, epoch, later, Date.now()));
   }
 
   /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */
   #refuse(socket: WebSocket, problem: Problem): void {
     const attachment = nodeAttachmentOf(socket);
     if (problem.kind === "internal") console.error("message handler failed", attachment.workerId, problem.cause);
-    this.#scheduler.count("messages_refused");
+    this.#scheduler.metrics.count("messages_refused");
     sendFrames(socket, [{ type: "refused", reason: problem.message }]);
     const faults = attachment.faults + 1;
     setAttachment(socket, { ...attachment, faults });

@@ -4,10 +4,7 @@ import { PROTOCOL_VERSION, submitRequest } from "../protocol/index.ts";
 import { Collector, type ReceivedSpan } from "../test/support/collector.ts";
 import { nodeSql } from "../test/support/node-sql.ts";
 import { type RegistryTracer, registryTracer } from "./registry-tracer.ts";
-import { registryConfig } from "./scheduler/config.ts";
-import type { LaterMessage } from "./scheduler/conversation.ts";
-import { type Outcome, Scheduler } from "./scheduler/scheduler.ts";
-import type { Sql } from "./scheduler/sql.ts";
+import { type LaterMessage, type Outcome, registryConfig, Scheduler, type Sql } from "./scheduler/index.ts";
 
 const ID = "op_00000000000000000001";
 const CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -48,19 +45,19 @@ function submit(caller: string | null = null): void {
   const request = submitRequest.parse({ spec: { kind: "sleep", durationMs: 1 } });
   const submission = { request, operationId: ID, idempotency: null, traceparent: trace.traceparent };
   const at = now;
-  commit(scheduler.submit([submission], now));
+  commit(scheduler.operations.submit([submission], now));
   tracer.endSubmit(trace, { traceparent: caller, receivedAt: at, over: "http" }, [ID]);
 }
 
 function connect(workerId: string): void {
   const identity = { workerId, workerType: "backtesting" as const, endpointUrl: "", softwareVersion: "1" };
-  const { epoch } = commit(scheduler.register({ ...identity, capabilities, metadata: {} }, workerId, now));
+  const { epoch } = commit(scheduler.workers.register({ ...identity, capabilities, metadata: {} }, workerId, now));
   const hello = { type: "hello" as const, protocolVersion: PROTOCOL_VERSION, epoch: epoch + 1, softwareVersion: "1" };
-  commit(scheduler.hello(workerId, { ...hello, capabilities, leases: [], draining: false }, now));
+  commit(scheduler.sessions.hello(workerId, { ...hello, capabilities, leases: [], draining: false }, now));
 }
 
 function say(workerId: string, message: LaterMessage): void {
-  commit(scheduler.receive(workerId, scheduler.worker(workerId).epoch, message, now));
+  commit(scheduler.sessions.receive(workerId, scheduler.workers.get(workerId).epoch, message, now));
 }
 
 const of = (attempt: number) => ({ operationId: ID, attempt });
@@ -96,8 +93,8 @@ describe("the registry's spans", () => {
     submit();
     await tracer.close(1000);
     wake();
-    const { epoch } = scheduler.worker("desk");
-    commit(scheduler.wake(new Map([["desk", epoch]]), now));
+    const { epoch } = scheduler.workers.get("desk");
+    commit(scheduler.sessions.wake(new Map([["desk", epoch]]), now));
     now += 60_000;
     const { effects } = scheduler.tick(() => now, now);
     const resent = effects.find((effect) => effect.type === "send" && effect.message.type === "assign");
@@ -110,13 +107,13 @@ describe("the registry's spans", () => {
   it("go on with the same parent after each loss, with its reason", async () => {
     connect("desk");
     submit();
-    commit(scheduler.deregister("desk", now));
+    commit(scheduler.workers.deregister("desk", now));
     connect("rack");
     say("rack", { type: "reject", ...of(2), reason: "the node drains" });
     now += 60_000;
     connect("late");
     say("late", { type: "stopped", ...of(3), reason: "shutdown" });
-    commit(scheduler.cancel(ID, now));
+    commit(scheduler.operations.cancel(ID, now));
     const { names, spans } = await story();
     expect(names.slice(0, 6)).toEqual([
       ...["queued 1 assigned", "attempt 1 requeued", "queued 2 assigned"],
@@ -131,8 +128,8 @@ describe("the registry's spans", () => {
 
   it("tell of a cancellation in the queue, a failure, and a second life by hand", async () => {
     submit();
-    commit(scheduler.cancel(ID, now));
-    commit(scheduler.retry(ID, now));
+    commit(scheduler.operations.cancel(ID, now));
+    commit(scheduler.operations.retry(ID, now));
     connect("desk");
     const error = { type: "about:blank", title: "No", status: 500, detail: "the strategy is wrong", retryable: false };
     say("desk", { type: "fail", ...of(1), error, retryable: false });

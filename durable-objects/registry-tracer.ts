@@ -28,9 +28,8 @@ import {
   type TraceSettings,
   traceSettings,
 } from "../telemetry/index.ts";
-import { first, type Sql } from "./scheduler/sql.ts";
-import type { Effect } from "./scheduler/state.ts";
-import type { Caller } from "./submissions.ts";
+import type { Caller } from "./caller.ts";
+import { type Effect, first, type Sql } from "./scheduler/index.ts";
 
 /** A submission that is being traced. */
 export interface SubmitTrace {

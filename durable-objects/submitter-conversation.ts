@@ -13,11 +13,11 @@ import {
   wire,
 } from "../protocol/index.ts";
 import { attachmentOf, type SubmitterAttachment, setAttachment } from "./attachment.ts";
+import type { Caller } from "./caller.ts";
 import { closeQuietly, sendQuietly } from "./connections.ts";
 import { frameJson } from "./frame-json.ts";
-import type { AcceptedOperation } from "./scheduler/scheduler.ts";
-import { checkSize, type Idempotency, idempotencyOf } from "./submission.ts";
-import type { Caller } from "./submissions.ts";
+import type { AcceptedOperation } from "./scheduler/index.ts";
+import { checkSize, type Idempotency, idempotencyOf } from "./submission-checks.ts";
 
 const messageWire = wire(submitterMessage);
 const answerWire = wire(submissionAnswer);

@@ -1,6 +1,6 @@
 /** API and enrolment tokens of one workspace. Only hashes are stored. */
 import { Problem, type Role } from "../protocol/index.ts";
-import { first, type Sql } from "./scheduler/sql.ts";
+import { first, type Sql } from "./scheduler/index.ts";
 
 export type TokenRole = Role | "enrolment";
 
@@ -67,6 +67,10 @@ export class TokenStore {
     }
     this.#sql.run("DELETE FROM tokens WHERE token_id = ?", tokenId);
   }
+}
+
+export function makeTokenId(): string {
+  return `tok_${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
 }
 
 function toRecord(row: TokenRow): TokenRecord {

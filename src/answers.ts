@@ -1,6 +1,6 @@
 /** Small steps that every route takes: open a registry's answer, read a JSON body. */
 import type { Context } from "hono";
-import type { Answer } from "../durable-objects/worker-registry.ts";
+import type { Answer } from "../durable-objects/index.ts";
 import { Problem, type Wire } from "../protocol/index.ts";
 
 /** The answer's value; throws its problem. */

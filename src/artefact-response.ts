@@ -1,6 +1,6 @@
 /** An artefact's bytes as a response: whole, or the one range that was asked for (RFC 9110, section 14). */
 import type { Context } from "hono";
-import { artefactKey } from "../durable-objects/artefact-key.ts";
+import { artefactKey } from "../durable-objects/index.ts";
 import { Problem } from "../protocol/index.ts";
 import type { Edge } from "./edge.ts";
 

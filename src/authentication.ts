@@ -3,8 +3,9 @@
  * the workspace's registry alone, which checks it in the same call that does the work.
  */
 import { createMiddleware } from "hono/factory";
+import type { RegistryClient } from "../durable-objects/index.ts";
 import { Problem, workspaceOfToken } from "../protocol/index.ts";
-import type { Edge, RegistryClient } from "./edge.ts";
+import type { Edge } from "./edge.ts";
 import { hashOfToken } from "./token-hashes.ts";
 
 export const authenticate = createMiddleware<Edge>(async (context, next) => {

@@ -1,16 +1,5 @@
-/** What a request carries through the edge API. */
-import type { DurableObject } from "cloudflare:workers";
-import type { Environment } from "../durable-objects/environment.ts";
-import type { WorkerRegistry } from "../durable-objects/worker-registry.ts";
-
-/**
- * The registry's methods as the edge calls them. The platform's own stub type maps every value through "serializable",
- * which gives up on `unknown` (labels, metadata); everything passed here is plain JSON data.
- */
-export type RegistryClient = Omit<
-  WorkerRegistry,
-  "alarm" | "webSocketMessage" | "webSocketClose" | "webSocketError" | keyof DurableObject
-> & { fetch(request: Request): Promise<Response> };
+/** Describes what a request carries through the edge API. */
+import type { Environment, RegistryClient } from "../durable-objects/index.ts";
 
 export interface Edge {
   Bindings: Environment;

@@ -4,7 +4,7 @@
  */
 import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
-import { problemResponse } from "../durable-objects/problem-response.ts";
+import { problemResponse } from "../durable-objects/index.ts";
 import { API_PREFIX, LIMITS, Problem } from "../protocol/index.ts";
 import type { Edge } from "./edge.ts";
 import { artefacts } from "./routes/artefacts.ts";
@@ -19,7 +19,7 @@ import { enrolments, tokens } from "./routes/tokens.ts";
 import { workers } from "./routes/workers.ts";
 import { workspaces } from "./routes/workspaces.ts";
 
-export { WorkerRegistry } from "../durable-objects/worker-registry.ts";
+export { WorkerRegistry } from "../durable-objects/index.ts";
 
 const countingLimit = bodyLimit({ maxSize: LIMITS.requestBodyBytes, onError: refuseLargeBody });
 

@@ -1,5 +1,5 @@
 /** The registry's metrics for Prometheus; docs/guides/operations-runbook.md says what to make of them. */
-import type { RegistryMetrics } from "../durable-objects/scheduler/registry-metrics.ts";
+import type { RegistryMetrics } from "../durable-objects/scheduler/index.ts";
 import { type MetricSample, PrometheusText } from "../telemetry/index.ts";
 
 /** What each counter counts; its metric is `ktrdr_<name>_total`. */

@@ -8,9 +8,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { registryConfig } from "../../durable-objects/scheduler/config.ts";
-import { type Outcome, Scheduler, type Submission } from "../../durable-objects/scheduler/scheduler.ts";
-import type { Sql, SqlValue } from "../../durable-objects/scheduler/sql.ts";
+import {
+  type Outcome,
+  registryConfig,
+  Scheduler,
+  type Sql,
+  type SqlValue,
+  type Submission,
+} from "../../durable-objects/scheduler/index.ts";
 import { type Lease, type NodeMessage, registerRequest, submitRequest } from "../../protocol/index.ts";
 import { nodeSql } from "../../test/support/node-sql.ts";
 
@@ -90,10 +95,11 @@ function run(): void {
     idempotency: null,
   });
   const batch = (count: number): Submission[] => Array.from({ length: count }, submission);
-  for (let left = Number(flags.queued); left > 0; left -= BATCH) scheduler.submit(batch(Math.min(BATCH, left)), now);
+  for (let left = Number(flags.queued); left > 0; left -= BATCH)
+    scheduler.operations.submit(batch(Math.min(BATCH, left)), now);
   const capabilities = { slots, kinds: ["sleep"] };
   const registration = registerRequest.parse({ workerId: WORKER, workerType: "backtesting", capabilities });
-  const { epoch } = scheduler.register(registration, "hash", now).value;
+  const { epoch } = scheduler.workers.register(registration, "hash", now).value;
   const hello: Extract<NodeMessage, { type: "hello" }> = {
     type: "hello",
     protocolVersion: 1,
@@ -110,7 +116,7 @@ function run(): void {
     }
     scheduler.nextDueAt(now);
   };
-  take(scheduler.hello(WORKER, hello, now));
+  take(scheduler.sessions.hello(WORKER, hello, now));
 
   /** As a node does: what it says about all of its slots shares a frame. */
   const drain = (count: number): void => {
@@ -120,13 +126,13 @@ function run(): void {
       const messages = held.map(
         ({ operationId, attempt }): LaterMessage => ({ type: "complete", operationId, attempt, result }),
       );
-      take(scheduler.receiveAll(WORKER, epoch + 1, messages, now));
+      take(scheduler.sessions.receiveAll(WORKER, epoch + 1, messages, now));
       left -= held.length;
     }
   };
   const one = (count: number): void => {
     for (let job = 0; job < count; job++) {
-      take(scheduler.submit([submission()], now));
+      take(scheduler.operations.submit([submission()], now));
       drain(1);
     }
   };
@@ -135,7 +141,7 @@ function run(): void {
   report(`one by one, ${slots} slots`, jobs, () => one(jobs));
   statements.clear();
   report(`bulk, ${slots} slots`, jobs, () => {
-    for (let left = jobs; left > 0; left -= BATCH) take(scheduler.submit(batch(Math.min(BATCH, left)), now));
+    for (let left = jobs; left > 0; left -= BATCH) take(scheduler.operations.submit(batch(Math.min(BATCH, left)), now));
     drain(jobs);
   });
 }

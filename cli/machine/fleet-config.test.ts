@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { registryConfig } from "../../durable-objects/scheduler/config.ts";
+import { registryConfig } from "../../durable-objects/scheduler/index.ts";
 import type { Problem } from "../../protocol/problem.ts";
 import { runCommand } from "../program.ts";
 import { testSurroundings } from "../testing/collector.ts";

@@ -232,12 +232,12 @@ describe.skipIf(findProgram("npm") === null)(
       expect(await bring({ source: null, version: "0.2.0" }, npm.environment)).toMatchObject({
         ...{ version: "0.2.0", sha256: packed[0].sha256 },
       });
-    }, 30_000);
+    });
 
     it("is not believed when its bytes are not those that it published", async () => {
       await using npm = await registry([pack("0.2.0")], true);
       await expect(bring({ source: null }, npm.environment)).rejects.toThrow(/npm pack failed: EINTEGRITY/);
-    }, 30_000);
+    });
 
     it("says that a version, or the package, is not there, and when nobody answers", async () => {
       await using npm = await registry([pack("0.2.0")]);
@@ -250,6 +250,6 @@ describe.skipIf(findProgram("npm") === null)(
       const closed = { ...npm.environment, npm_config_registry: "http://127.0.0.1:9" };
       await expect(find({ source: null }, closed)).rejects.toThrow(/npm view failed: .*ECONNREFUSED/s);
       await expect(find({ source: null, version: "--registry=x" }, closed)).rejects.toThrow("is no version");
-    }, 30_000);
+    });
   },
 );

@@ -165,5 +165,5 @@ describe("a strategy in TypeScript", () => {
     const top = await failing("const x = 1;\nnull.x;\nexport default { onBar() { x; } };");
     expect(top.message).toMatch(/Cannot read properties of null .*s\.ts:2:6\)$/);
     expect((await problemOf(loadRunnable(join(folder, "none.ts")))).message).toContain("cannot be read: ENOENT");
-  }, 20_000);
+  });
 });

@@ -35,7 +35,6 @@ describe("docs/reference/typescript-strategies.md", () => {
       expect(run().sha256).toBe(sha256);
       expect(auditBacktest(spec, bars).findings).toEqual([]);
     },
-    60_000,
   );
 
   it("names everything that a strategy may declare and use", () => {

@@ -95,7 +95,7 @@ describe("a node that trains in several threads", () => {
     const checkpoint = registry.store.artefacts.get(sha256);
     const resumed = await executeTraining({ spec, datasets, backend: cpuBackend(), checkpoint });
     expect(resumed.sha256).toBe(local.sha256);
-  }, 30_000);
+  });
 
   it.skipIf(NO_NAMES !== "")(
     `trains one large network by all of them, and lets them go when it is cancelled${NO_NAMES}`,
@@ -121,49 +121,40 @@ describe("a node that trains in several threads", () => {
       registry.say({ type: "acknowledge", ...next });
       expect(trainingThreads()).toBe(0);
     },
-    30_000,
   );
 
   it.skipIf(NO_NAMES !== "").each([
     ["cancelled", () => registry.say({ type: "cancel", ...A })],
     ["saved, as the node leaves", () => agent.shutDown()],
-  ])(
-    `leaves no thread behind when it is %s${NO_NAMES}`,
-    async (_, end) => {
-      await startNode({ trainingThreads: 2 });
-      assign(smallSpec({ ...SEEDS, ...LONG }));
-      await registry.next("progress", (message) => message.progress.phase === "training");
-      expect(trainingThreads()).toBe(2);
-      end();
-      await registry.next("stopped");
-      registry.say({ type: "acknowledge", ...A });
-      expect(trainingThreads()).toBe(0);
-    },
-    30_000,
-  );
+  ])(`leaves no thread behind when it is %s${NO_NAMES}`, async (_, end) => {
+    await startNode({ trainingThreads: 2 });
+    assign(smallSpec({ ...SEEDS, ...LONG }));
+    await registry.next("progress", (message) => message.progress.phase === "training");
+    expect(trainingThreads()).toBe(2);
+    end();
+    await registry.next("stopped");
+    registry.say({ type: "acknowledge", ...A });
+    expect(trainingThreads()).toBe(0);
+  });
 
-  it.skipIf(NO_NAMES !== "")(
-    `leaves no thread behind when its own thread is killed${NO_NAMES}`,
-    async () => {
-      const pool = new JobPool({ slots: 1, memoryMb: 256 });
-      const datasets = [{ bars: await store.open(dataSha256), sha256: dataSha256 }];
-      const training = { gpu: null, threads: 3, checkpointIntervalMs: 60_000 };
-      const spec = smallSpec({ ...SEEDS, ...LONG });
-      const started = Promise.withResolvers<void>();
-      const onProgress = ({ phase }: Progress) => {
-        if (phase === "training") started.resolve();
-      };
-      const input = { kind: "train" as const, spec, datasets, training, checkpoint: null };
-      const job = pool.run(input, { onProgress, onLog: () => {} });
-      await started.promise;
-      expect(trainingThreads()).toBe(3);
-      await pool.close();
-      expect(await job.ended).toEqual({ type: "stopped" });
-      expect(trainingThreads()).toBe(0);
-      await startNode();
-    },
-    30_000,
-  );
+  it.skipIf(NO_NAMES !== "")(`leaves no thread behind when its own thread is killed${NO_NAMES}`, async () => {
+    const pool = new JobPool({ slots: 1, memoryMb: 256 });
+    const datasets = [{ bars: await store.open(dataSha256), sha256: dataSha256 }];
+    const training = { gpu: null, threads: 3, checkpointIntervalMs: 60_000 };
+    const spec = smallSpec({ ...SEEDS, ...LONG });
+    const started = Promise.withResolvers<void>();
+    const onProgress = ({ phase }: Progress) => {
+      if (phase === "training") started.resolve();
+    };
+    const input = { kind: "train" as const, spec, datasets, training, checkpoint: null };
+    const job = pool.run(input, { onProgress, onLog: () => {} });
+    await started.promise;
+    expect(trainingThreads()).toBe(3);
+    await pool.close();
+    expect(await job.ended).toEqual({ type: "stopped" });
+    expect(trainingThreads()).toBe(0);
+    await startNode();
+  });
 });
 
 describe("a node that trains", () => {
@@ -186,7 +177,7 @@ describe("a node that trains", () => {
     expect(registry.store.headers.map((headers) => headers["content-type"])).toEqual(
       expect.arrayContaining([CHECKPOINT_MEDIA_TYPE, MODEL_MEDIA_TYPE]),
     );
-  }, 30_000);
+  });
 
   it("saves a last checkpoint when it is told to leave, from which another attempt ends with the same bytes", async () => {
     await startNode();
@@ -205,7 +196,7 @@ describe("a node that trains", () => {
     const log = await registry.next("log", ({ lines }) => lines.some((line) => line.includes("goes on from")));
     expect(log).toMatchObject(next);
     expect((await registry.next("complete")).result.sha256).toBe((await trainedHere(spec)).sha256);
-  }, 30_000);
+  });
 
   it("begins anew where the checkpoint is gone or damaged, and says so", async () => {
     await startNode();
@@ -218,7 +209,7 @@ describe("a node that trains", () => {
       expect((await registry.next("complete")).result.sha256).toBe(local.sha256);
       registry.say({ type: "acknowledge", ...lease });
     }
-  }, 30_000);
+  });
 
   it("stops a cancelled run between two batches", async () => {
     await startNode();
@@ -229,7 +220,7 @@ describe("a node that trains", () => {
     expect(await registry.next("stopped")).toEqual({ type: "stopped", ...A, reason: "cancelled" });
     expect(performance.now() - askedAt).toBeLessThan(2_000);
     registry.say({ type: "acknowledge", ...A });
-  }, 30_000);
+  });
 
   it("refuses a run that asks for a GPU, with the cure", async () => {
     await startNode();
@@ -237,7 +228,7 @@ describe("a node that trains", () => {
     const { error } = await registry.next("fail");
     expect(error.detail).toContain("this node has none");
     expect(error.cure).toContain("gpu_host");
-  }, 30_000);
+  });
 
   it("backtests a model that it fetches, to the bytes of a local run", async () => {
     await startNode();
@@ -254,7 +245,7 @@ describe("a node that trains", () => {
     const local = await runModelBacktest({ spec, datasets, model: trained.bytes });
     expect(complete.result.sha256).toBe(local.sha256);
     expect(complete.result.summary).toMatchObject({ model_sha256: trained.sha256 });
-  }, 30_000);
+  });
 
   it("fetches a model once for all backtests of it, at the same moment and later", async () => {
     await startNode({ slots: 3 });
@@ -274,7 +265,7 @@ describe("a node that trains", () => {
     expect(new Set(results).size).toBe(1);
     const asked = registry.store.requests.filter((request) => request === `GET ${trained.sha256.slice(0, 4)}`);
     expect(asked).toHaveLength(1);
-  }, 30_000);
+  });
 
   it("says that a model is not in the store", async () => {
     await startNode();
@@ -283,7 +274,7 @@ describe("a node that trains", () => {
     const { error, retryable } = await registry.next("fail");
     expect(error.detail).toContain(`The model ${"8".repeat(64)} is no longer in the store`);
     expect(retryable).toBe(false);
-  }, 30_000);
+  });
 });
 
 /** The hash of stored bytes that are no checkpoint. */

@@ -11,7 +11,6 @@ import { decodeBacktestResult } from "./artefact.ts";
 import { executeBacktest } from "./execute.ts";
 import { randomBars } from "./testing/random-cases.ts";
 
-const TIMEOUT_MS = 60_000;
 const dataSha256 = "d".repeat(64);
 
 const EXAMPLES = ["sma-cross.yaml", "rsi-reversion.yaml", "ema-cross-brackets.yaml", "donchian-breakout.yaml"].map(
@@ -156,25 +155,21 @@ function run(strategy: unknown, bars: BarColumns, settings: unknown = {}): Backt
 const bars = randomBars(300, 9, 0.02);
 
 describe("rules with parts replaced, removed or added", () => {
-  it(
-    "run, or have faults with cures",
-    () => {
-      let ran = 0;
-      fc.assert(
-        fc.property(mutatedRules, (text) => {
-          const result = outcome(() => {
-            const strategy = parseRuleStrategyFile(text, "mutated.yaml");
-            validateStrategy(strategy);
-            return run(strategy, bars);
-          });
-          if (result !== null) ran++;
-        }),
-        { numRuns: 600 },
-      );
-      expect(ran).toBeGreaterThan(10);
-    },
-    TIMEOUT_MS,
-  );
+  it("run, or have faults with cures", () => {
+    let ran = 0;
+    fc.assert(
+      fc.property(mutatedRules, (text) => {
+        const result = outcome(() => {
+          const strategy = parseRuleStrategyFile(text, "mutated.yaml");
+          validateStrategy(strategy);
+          return run(strategy, bars);
+        });
+        if (result !== null) ran++;
+      }),
+      { numRuns: 600 },
+    );
+    expect(ran).toBeGreaterThan(10);
+  });
 });
 
 describe("an odd condition", () => {
@@ -238,36 +233,28 @@ const settings = fc.record({
 });
 
 describe("prices of every kind", () => {
-  it(
-    "given to the engine as they are, are run or refused",
-    () => {
-      let refused = 0;
-      fc.assert(
-        fc.property(oddBars, settings, (odd, chosen) => {
-          if (outcome(() => run(strategy, odd, chosen)) === null) refused++;
-        }),
-        { numRuns: 1500 },
-      );
-      expect(refused).toBeGreaterThan(100);
-      expect(1500 - refused).toBeGreaterThan(100);
-    },
-    TIMEOUT_MS,
-  );
+  it("given to the engine as they are, are run or refused", () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(oddBars, settings, (odd, chosen) => {
+        if (outcome(() => run(strategy, odd, chosen)) === null) refused++;
+      }),
+      { numRuns: 1500 },
+    );
+    expect(refused).toBeGreaterThan(100);
+    expect(1500 - refused).toBeGreaterThan(100);
+  });
 
-  it(
-    "loaded from a file, are run or refused",
-    () => {
-      fc.assert(
-        fc.property(oddBars, fc.boolean(), fc.boolean(), (odd, sort, allowNonPositive) => {
-          const lines = Array.from({ length: odd.rows }, (_, row) => FIELDS.map((field) => odd[field][row]).join(","));
-          const text = `time,open,high,low,close,volume\n${lines.join("\n")}\n`;
-          outcome(() => run(strategy, parseCsv(Buffer.from(text), "odd.csv", { sort, allowNonPositive }).bars));
-        }),
-        { numRuns: 600 },
-      );
-    },
-    TIMEOUT_MS,
-  );
+  it("loaded from a file, are run or refused", () => {
+    fc.assert(
+      fc.property(oddBars, fc.boolean(), fc.boolean(), (odd, sort, allowNonPositive) => {
+        const lines = Array.from({ length: odd.rows }, (_, row) => FIELDS.map((field) => odd[field][row]).join(","));
+        const text = `time,open,high,low,close,volume\n${lines.join("\n")}\n`;
+        outcome(() => run(strategy, parseCsv(Buffer.from(text), "odd.csv", { sort, allowNonPositive }).bars));
+      }),
+      { numRuns: 600 },
+    );
+  });
 
   it("that never move, that gap by years, that fall to almost nothing, are run", () => {
     const flat = allocateBars(200);

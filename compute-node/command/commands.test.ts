@@ -202,7 +202,7 @@ describe("limits", () => {
   it("end a program that prints too much", async () => {
     const { error } = await failureOf(start({ does: "printForEver" }));
     expect(error.detail).toBe(`The program printed more than ${LIMITS.programOutputBytes} bytes.`);
-  }, 60_000);
+  });
 
   it("end a program that takes too long", async () => {
     const { error } = await failureOf(start({ does: "ignoreSigterm" }, {}, { timeLimitMs: 300 }));

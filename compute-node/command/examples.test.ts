@@ -97,9 +97,9 @@ describe.skipIf(!hasTorch)("the trainer with PyTorch (skipped where /usr/bin/pyt
     const resumed = await run("pytorch-mlp", input, checkpoints[0]);
     expect(lines).toContain("goes on after epoch 3");
     expect(resumed.result.summary).toEqual(whole.result.summary);
-  }, 60_000);
+  });
 
   it("refuses an input that it does not know", async () => {
     await expect(run("pytorch-mlp", { epoch: 6 })).rejects.toThrow("unknown input: epoch");
-  }, 60_000);
+  });
 });

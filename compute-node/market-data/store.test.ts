@@ -291,7 +291,7 @@ describe("several processes on one folder", () => {
     for (const { sha256 } of manifests) expect((await store.open(sha256)).rows).toBe(50);
     const names = await readdir(folder, { recursive: true });
     expect(names.filter((name) => name.includes(UNFINISHED_PREFIX))).toEqual([]);
-  }, 30_000);
+  });
 });
 
 describe("watch", () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EXIT_REASONS } from "../../protocol/backtest-result.ts";
+import { patience } from "../../test/support/patience.ts";
 import { runBacktest } from "../backtest/engine/engine.ts";
 import { tradeExcursions } from "../backtest/statistics/excursions.ts";
 import { runPortfolio } from "./engine.ts";
@@ -12,48 +13,56 @@ import { randomPortfolio, supportedCase } from "./testing/random-portfolios.ts";
 const ALONE: PortfolioPlan = { maxPositions: 1, weight: 1, maxWeight: 1, rankOrder: "descending", rebalance: null };
 
 describe("a portfolio of one", () => {
-  it("is the engine for one symbol, bit for bit, on thousands of random walks, signals and settings", () => {
-    fc.assert(
-      fc.property(supportedCase, ({ bars, signals, settings }) => {
-        const one = runBacktest(bars, signals, settings);
-        const symbols = [{ symbol: "A", bars, signals, actions: [], rates: null }];
-        const portfolio = runPortfolio(symbols, ALONE, settings);
-        expect(tradesOf(portfolio)).toEqual(tradesOfOne(one));
-        expect(portfolio.equity).toEqual(one.equity);
-        expect(portfolio.cash).toBe(one.cash);
-        expect(portfolioExcursions(portfolio, symbols, settings.fillAt)).toEqual(
-          tradeExcursions(bars, one, settings.fillAt),
-        );
-        expect(portfolio.open[0]?.size ?? 0).toBe(one.openPosition?.size ?? 0);
-      }),
-      { numRuns: 3000 },
-    );
-  }, 120_000);
+  it(
+    "is the engine for one symbol, bit for bit, on thousands of random walks, signals and settings",
+    () => {
+      fc.assert(
+        fc.property(supportedCase, ({ bars, signals, settings }) => {
+          const one = runBacktest(bars, signals, settings);
+          const symbols = [{ symbol: "A", bars, signals, actions: [], rates: null }];
+          const portfolio = runPortfolio(symbols, ALONE, settings);
+          expect(tradesOf(portfolio)).toEqual(tradesOfOne(one));
+          expect(portfolio.equity).toEqual(one.equity);
+          expect(portfolio.cash).toBe(one.cash);
+          expect(portfolioExcursions(portfolio, symbols, settings.fillAt)).toEqual(
+            tradeExcursions(bars, one, settings.fillAt),
+          );
+          expect(portfolio.open[0]?.size ?? 0).toBe(one.openPosition?.size ?? 0);
+        }),
+        { numRuns: 3000 },
+      );
+    },
+    patience(120_000),
+  );
 });
 
 describe("the fast portfolio engine and the slow reference engine", () => {
-  it("agree bit for bit on thousands of random portfolios", () => {
-    fc.assert(
-      fc.property(randomPortfolio, ({ symbols, plan, settings }) => {
-        const fast = runPortfolio(symbols, plan, settings);
-        const slow = new ReferencePortfolio(symbols, plan, settings).run();
-        const names = symbols.map(({ symbol }) => symbol).sort();
-        const trades = fast.trades.map(
-          ({ slot, returnFraction: _return, stopLoss: _stop, takeProfit: _target, ...trade }) => ({
-            symbol: names[slot],
-            ...trade,
-          }),
-        );
-        expect(trades).toEqual(slow.trades);
-        expect(Array.from(fast.equity)).toEqual(slow.equity);
-        expect(fast.cash).toBe(slow.cash);
-        expect(fast.counts.reducedEntries).toBe(slow.reducedEntries);
-        const refused = Object.entries(fast.counts.refusals).filter(([, count]) => count > 0);
-        expect(Object.fromEntries(refused)).toEqual(slow.refusals);
-      }),
-      { numRuns: 2000 },
-    );
-  }, 120_000);
+  it(
+    "agree bit for bit on thousands of random portfolios",
+    () => {
+      fc.assert(
+        fc.property(randomPortfolio, ({ symbols, plan, settings }) => {
+          const fast = runPortfolio(symbols, plan, settings);
+          const slow = new ReferencePortfolio(symbols, plan, settings).run();
+          const names = symbols.map(({ symbol }) => symbol).sort();
+          const trades = fast.trades.map(
+            ({ slot, returnFraction: _return, stopLoss: _stop, takeProfit: _target, ...trade }) => ({
+              symbol: names[slot],
+              ...trade,
+            }),
+          );
+          expect(trades).toEqual(slow.trades);
+          expect(Array.from(fast.equity)).toEqual(slow.equity);
+          expect(fast.cash).toBe(slow.cash);
+          expect(fast.counts.reducedEntries).toBe(slow.reducedEntries);
+          const refused = Object.entries(fast.counts.refusals).filter(([, count]) => count > 0);
+          expect(Object.fromEntries(refused)).toEqual(slow.refusals);
+        }),
+        { numRuns: 2000 },
+      );
+    },
+    patience(120_000),
+  );
 });
 
 /** Every number of every trade, in the order of closing. */

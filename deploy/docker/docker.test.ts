@@ -239,5 +239,5 @@ describe("what the containers run", () => {
       total: 1,
       workers: [{ worker_type: "backtesting", connected: true }],
     });
-  }, 60_000);
+  });
 });

@@ -13,12 +13,10 @@ import { PROGRAMS, packageName } from "./contents.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-const BUILD_LIMIT_MS = 60_000;
-
 let files: Files;
 beforeAll(async () => {
   files = await packageFiles();
-}, BUILD_LIMIT_MS);
+});
 
 const textOf = (path: string): string => Buffer.from(files.get(path) ?? []).toString("utf8");
 const json = (path: string): Record<string, Record<string, unknown>> => JSON.parse(textOf(path));

@@ -247,7 +247,7 @@ describe("provision-fleet.sh", () => {
     ]);
     expect(out.match(/ ready$/gm)).toHaveLength(8);
     expect(stand.calls().filter((call) => call.includes("--memory 16384"))).toHaveLength(3);
-  }, 60_000);
+  });
 
   it("makes nothing when one of them cannot be made", () => {
     writeFileSync(join(folder, "answering"), "192.168.1.213\n");
@@ -256,7 +256,7 @@ describe("provision-fleet.sh", () => {
     expect(err).toContain("192.168.1.213 is taken: a machine answers there");
     expect(err).toContain("nothing was made, since ktrdr-training-3 could not be");
     expect(changes()).toEqual([]);
-  }, 60_000);
+  });
 
   it("stops after the group in which a node failed, and shows what became of each", () => {
     const plan = join(folder, "plan.txt");
@@ -288,7 +288,7 @@ describe("provision-fleet.sh", () => {
     expect(code).toBe(0);
     expect(out.match(/would run: pct clone/g)).toHaveLength(8);
     expect(changes()).toEqual([]);
-  }, 60_000);
+  });
 });
 
 const SHELLCHECK = findProgram("shellcheck");

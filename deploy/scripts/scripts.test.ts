@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { patience } from "../../test/support/patience.ts";
 import { manifestFor, ROLES } from "../packages-for.ts";
 import { findProgram, type StandIns, standIns } from "../testing/stand-ins.ts";
 
@@ -36,7 +37,7 @@ interface Ran {
 function bash(file: string, words: readonly string[], environment: NodeJS.ProcessEnv = {}): Ran {
   const { status, stdout, stderr } = spawnSync("bash", [join(SCRIPTS, file), ...words], {
     encoding: "utf8",
-    env: { PATH: stand.path, HOME: folder, KTRDR_POLL_SECONDS: "0.05", ...environment },
+    env: { PATH: stand.path, HOME: folder, KTRDR_POLL_SECONDS: "0.05", KTRDR_RESUME_SECONDS: "2", ...environment },
   });
   return { code: status, out: stdout, err: stderr };
 }
@@ -197,7 +198,7 @@ esac`,
     const old = to("1.1.0");
     expect(old).toMatchObject({ code: 4, err: expect.stringContaining("cannot take a drain back") });
     expect(old.err).toContain("backtesting: waits for what runs (1 of 2 slots) since ");
-  }, 30_000);
+  });
 
   it.each(["INT", "TERM", "HUP"])("takes SIG%s while it waits for: leave the node as it was", async (signal) => {
     to("1.0.0");
@@ -505,7 +506,7 @@ it.skipIf(!COMPILER || !GIT)(
     }
     expect(names).not.toMatch(/\.test\.[jt]s$|node_modules/m);
   },
-  120_000,
+  patience(120_000),
 );
 
 describe("the packages of each role", () => {

@@ -24,7 +24,7 @@ opt=${KTRDR_OPT:-/opt/ktrdr}
 etc=${KTRDR_ETC:-/etc/ktrdr}
 archive='' sha256='' type='' rollback=no install_only=no interrupt=no wait=no drain_timeout=600 healthy_timeout=60
 PROGRESS_SECONDS=30
-RESUME_SECONDS=10
+RESUME_SECONDS=${KTRDR_RESUME_SECONDS:-10}
 
 # To whoever still listens.
 say() { printf '%s\n' "$*" >&2 || true; }

@@ -44,12 +44,12 @@ it("classes that nothing asks for are forgotten, whatever is submitted, cancelle
         now += 1000;
         const operationId = `op_${zone}`;
         if (kind === "submit" && !known.has(operationId)) {
-          scheduler.submit([{ request: inZone(zone), operationId, idempotency: null }], now);
+          scheduler.operations.submit([{ request: inZone(zone), operationId, idempotency: null }], now);
           known.add(operationId);
           queued.add(operationId);
-        } else if (kind === "cancel" && queued.delete(operationId)) scheduler.cancel(operationId, now);
+        } else if (kind === "cancel" && queued.delete(operationId)) scheduler.operations.cancel(operationId, now);
         else if (kind === "retry" && known.has(operationId) && !queued.has(operationId)) {
-          scheduler.retry(operationId, now);
+          scheduler.operations.retry(operationId, now);
           queued.add(operationId);
         } else if (kind === "restart") scheduler = new Scheduler(sql, config);
         else if (kind === "tick") {
@@ -57,7 +57,7 @@ it("classes that nothing asks for are forgotten, whatever is submitted, cancelle
           scheduler.tick(() => null, now);
           expect(classesIn(sql)).toBe(Math.min(before, queued.size + KEPT));
         }
-        const depth = scheduler.queue(now).reduce((sum, group) => sum + group.depth, 0);
+        const depth = scheduler.metrics.queue(now).reduce((sum, group) => sum + group.depth, 0);
         expect(depth).toBe(queued.size);
         expect(queuedWithTheirClass(sql)).toBe(queued.size);
       }
@@ -72,18 +72,18 @@ it("a class stays for as long as a worker has an operation of it, and comes back
   const scheduler = new Scheduler(sql, config);
   const capabilities = { slots: 1, kinds: ["sleep"], labels: { zone: "0" }, datasets: [] };
   const about = { workerId: "a", workerType: "backtesting", softwareVersion: "1", capabilities, metadata: {} } as const;
-  const { epoch } = scheduler.register({ ...about, endpointUrl: "" }, "hash", T0).value;
+  const { epoch } = scheduler.workers.register({ ...about, endpointUrl: "" }, "hash", T0).value;
   const hello = { type: "hello" as const, epoch: epoch + 1, softwareVersion: "1", capabilities, leases: [] };
-  scheduler.hello("a", { ...hello, protocolVersion: 1, draining: false }, T0);
+  scheduler.sessions.hello("a", { ...hello, protocolVersion: 1, draining: false }, T0);
   const submit = (operationId: string, zone: number): void =>
-    void scheduler.submit([{ request: inZone(zone), operationId, idempotency: null }], T0);
+    void scheduler.operations.submit([{ request: inZone(zone), operationId, idempotency: null }], T0);
   submit("op_running", 0);
   for (let zone = 1; zone <= 9; zone++) submit(`op_${zone}`, zone);
-  for (let zone = 1; zone <= 9; zone++) scheduler.cancel(`op_${zone}`, T0);
+  for (let zone = 1; zone <= 9; zone++) scheduler.operations.cancel(`op_${zone}`, T0);
   const afterLooking = scheduler.tick(() => T0, T0 + config.acceptTimeoutMs);
   expect(classesIn(sql)).toBe(1 + KEPT);
   const sentAgain = afterLooking.effects.filter((effect) => effect.type === "send").map(({ message }) => message);
   expect(sentAgain).toMatchObject([{ type: "assign", operationId: "op_running", attempt: 1 }]);
-  expect(scheduler.retry("op_1", T0).value.waitingReason).toMatch(/labels/);
+  expect(scheduler.operations.retry("op_1", T0).value.waitingReason).toMatch(/labels/);
   sql.close();
 });

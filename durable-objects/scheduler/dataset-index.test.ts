@@ -4,8 +4,8 @@ import { backtestSpec, type DatasetRef, LIMITS, type RegistryMessage, submitRequ
 import { nodeSql } from "../../test/support/node-sql.ts";
 import { collectableArtefacts, recordArtefact } from "./artefact-index.ts";
 import { registryConfig } from "./config.ts";
+import type { Effect } from "./effect.ts";
 import { Scheduler } from "./scheduler.ts";
-import type { Effect } from "./state.ts";
 
 const config = registryConfig.parse({});
 const hashOf = (number: number) => number.toString(16).padStart(64, "0");
@@ -31,8 +31,8 @@ function connect(workerId: string, datasets: DatasetRef[] = []): number {
     softwareVersion: "1",
     metadata: {},
   };
-  scheduler.register({ ...identity, capabilities }, `hash of ${workerId}`, now);
-  const epoch = scheduler.worker(workerId).epoch + 1;
+  scheduler.workers.register({ ...identity, capabilities }, `hash of ${workerId}`, now);
+  const epoch = scheduler.workers.get(workerId).epoch + 1;
   const hello = {
     type: "hello" as const,
     protocolVersion: 1,
@@ -41,7 +41,7 @@ function connect(workerId: string, datasets: DatasetRef[] = []): number {
     leases: [],
     draining: false,
   };
-  scheduler.hello(workerId, { ...hello, capabilities }, now);
+  scheduler.sessions.hello(workerId, { ...hello, capabilities }, now);
   return epoch;
 }
 
@@ -66,14 +66,14 @@ function backtest(symbol: string, pinned?: number): { operationId: string; assig
   const data = { symbol, timeframe: "1d", ...(pinned === undefined ? {} : { sha256: hashOf(pinned) }) };
   const request = submitRequest.parse({ spec: backtestSpec.parse({ kind: "backtest", strategy, data }) });
   const operationId = `op_${String(++operations).padStart(20, "0")}`;
-  const { effects } = scheduler.submit([{ request, operationId, idempotency: null }], now);
+  const { effects } = scheduler.operations.submit([{ request, operationId, idempotency: null }], now);
   return { operationId, assignment: assignmentsIn(effects)[0] };
 }
 
 function publish(symbol: string, number: number): Assignment[] {
   recordArtefact(sql, { sha256: hashOf(number), bytes: 48, mediaType: "text/plain" }, now);
   const details = { symbol, timeframe: "1d", rows: 1, firstMs: 0, lastMs: 0, source: "" };
-  return assignmentsIn(scheduler.publishDataset(hashOf(number), details, now).effects);
+  return assignmentsIn(scheduler.datasets.publish(hashOf(number), details, now).effects);
 }
 
 describe("where a backtest's data comes from", () => {
@@ -112,10 +112,10 @@ describe("where a backtest's data comes from", () => {
   it("makes what waits run once it is published, and survives a restart", () => {
     connect("a-without");
     const { operationId } = backtest("AAA");
-    expect(scheduler.operation(operationId).waitingReason).toContain("`ktrdr data push AAA 1d`");
+    expect(scheduler.operations.get(operationId).waitingReason).toContain("`ktrdr data push AAA 1d`");
     expect(publish("AAA", 1)).toMatchObject([{ workerId: "a-without", operationId }]);
     scheduler = new Scheduler(sql, config);
-    expect(scheduler.datasets()).toMatchObject([{ symbol: "AAA", sha256: hashOf(1), isNewest: true, rows: 1 }]);
+    expect(scheduler.datasets.list()).toMatchObject([{ symbol: "AAA", sha256: hashOf(1), isNewest: true, rows: 1 }]);
   });
 });
 
@@ -124,8 +124,8 @@ describe("a published dataset's bytes", () => {
     publish("AAA", 1);
     publish("BBB", 1);
     expect(collectableArtefacts(sql, now + 1_000 * HOUR_MS, 10)).toEqual([]);
-    scheduler.withdrawDataset(hashOf(1), now);
-    expect(scheduler.datasets()).toEqual([]);
+    scheduler.datasets.withdraw(hashOf(1), now);
+    expect(scheduler.datasets.list()).toEqual([]);
     expect(collectableArtefacts(sql, now + HOUR_MS - 1, 10)).toEqual([]);
     expect(collectableArtefacts(sql, now + HOUR_MS, 10)).toEqual([hashOf(1)]);
   });
@@ -137,16 +137,18 @@ describe("a node's list of datasets", () => {
   it("comes in several messages, each of which may bring work", () => {
     const epoch = connect("node", many.slice(0, 250));
     const { operationId } = backtest("S300");
-    expect(scheduler.operation(operationId).status).toBe("queued");
-    scheduler.receive("node", epoch, { type: "datasets", datasets: many.slice(250, 500) }, now);
-    expect(scheduler.operation(operationId).status).toBe("running");
-    scheduler.receive("node", epoch, { type: "datasets", datasets: many.slice(250, 500) }, now);
-    expect(scheduler.worker("node").capabilities.datasets).toEqual(many.slice(0, 500));
+    expect(scheduler.operations.get(operationId).status).toBe("queued");
+    scheduler.sessions.receive("node", epoch, { type: "datasets", datasets: many.slice(250, 500) }, now);
+    expect(scheduler.operations.get(operationId).status).toBe("running");
+    scheduler.sessions.receive("node", epoch, { type: "datasets", datasets: many.slice(250, 500) }, now);
+    expect(scheduler.workers.get("node").capabilities.datasets).toEqual(many.slice(0, 500));
   });
 
   it("ends at the limit, with the reason", () => {
     const epoch = connect("node", many);
     const more = { type: "datasets" as const, datasets: [held("MORE", 1)] };
-    expect(() => scheduler.receive("node", epoch, more, now)).toThrow("2001 datasets are over the limit of 2000");
+    expect(() => scheduler.sessions.receive("node", epoch, more, now)).toThrow(
+      "2001 datasets are over the limit of 2000",
+    );
   });
 });

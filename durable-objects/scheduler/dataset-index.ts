@@ -5,17 +5,8 @@
  * never collected. The newest version is what an operation means that pins none, whatever nodes hold of their own:
  * where an operation runs must not decide which prices it sees.
  */
-import {
-  DATASET_BYTES_PER_BAR,
-  type DataRequest,
-  type DatasetRef,
-  Problem,
-  type PublishDatasetRequest,
-  type StoredDataset,
-} from "../../protocol/index.ts";
-import { artefactBytes, keepArtefact, releaseArtefact } from "./artefact-index.ts";
+import type { DataRequest, DatasetRef, PublishDatasetRequest, StoredDataset } from "../../protocol/index.ts";
 import type { Sql } from "./sql.ts";
-import type { State } from "./state.ts";
 
 interface DatasetRow {
   symbol: string;
@@ -88,43 +79,6 @@ export class DatasetIndex {
     const others = (this.#versions.get(key) ?? []).filter(({ sha256 }) => sha256 !== version.sha256);
     this.#versions.set(key, [version, ...others]);
   }
-}
-
-/** Throws `conflict` while the bytes are not stored, `invalid-request` when they are not that many bars. */
-export function publishDataset(
-  state: Pick<State, "sql" | "datasets">,
-  sha256: string,
-  details: PublishDatasetRequest,
-  now: number,
-): StoredDataset {
-  const bytes = artefactBytes(state.sql, sha256, now);
-  if (bytes === undefined) {
-    throw new Problem("conflict", `The bytes of dataset ${sha256} are not stored.`, {
-      cure: `Upload them to /api/v1/artefacts/${sha256} first, as \`ktrdr data push\` does.`,
-    });
-  }
-  const expected = details.rows * DATASET_BYTES_PER_BAR;
-  if (bytes !== expected) {
-    throw new Problem(
-      "invalid-request",
-      `Artefact ${sha256} has ${bytes} bytes; ${details.rows} bars take ${expected}.`,
-      {
-        cure: "Correct rows, or upload the six columns one after another as little-endian doubles.",
-      },
-    );
-  }
-  keepArtefact(state.sql, sha256);
-  return state.datasets.publish(sha256, details, now);
-}
-
-/** Throws `not-found` when no dataset has these bytes. */
-export function withdrawDataset(state: Pick<State, "sql" | "datasets">, sha256: string, now: number): void {
-  if (state.datasets.withdraw(sha256) === 0) {
-    throw new Problem("not-found", `There is no dataset ${sha256} in the store.`, {
-      cure: "List them with `ktrdr data list --remote`.",
-    });
-  }
-  releaseArtefact(state.sql, sha256, now);
 }
 
 function keyOf({ symbol, timeframe }: Pick<DatasetRef, "symbol" | "timeframe">): string {

@@ -1,8 +1,14 @@
-/** What happened to operations: kept, numbered, and told to whoever follows. */
+/** Keeps, numbers and reads the events and log lines of operations. */
 import type { OperationEvent, OperationEventType, Progress } from "../../protocol/index.ts";
 import { LIMITS, type LogLine } from "../../protocol/index.ts";
+import type { Effect } from "./effect.ts";
 import { first, type Sql } from "./sql.ts";
-import type { Effect, State } from "./state.ts";
+
+/** The part of a step's state that events are added to. */
+interface EventSink {
+  readonly effects: Effect[];
+  nextEventId: number;
+}
 
 interface EventRow {
   event_id: number;
@@ -20,7 +26,7 @@ export function nextEventId(sql: Sql): number {
 
 /** Numbers the event, and asks the shell to tell the operation's followers. `writeEvents` writes it before the step ends. */
 export function recordEvent(
-  state: Pick<State, "nextEventId" | "effects">,
+  state: EventSink,
   operationId: string,
   type: OperationEventType,
   now: number,
@@ -48,7 +54,7 @@ export function writeEvents(sql: Sql, effects: readonly Effect[]): void {
 
 /** Progress is told and not kept: the operation holds the newest. */
 export function tellProgress(
-  state: Pick<State, "effects">,
+  state: Pick<EventSink, "effects">,
   operationId: string,
   progress: Progress,
   now: number,
@@ -79,7 +85,7 @@ export function eventsAfter(sql: Sql, operationId: string | null, afterId: numbe
 
 /** Keeps the newest `LIMITS.logLines` lines of an operation, counts what it drops, and tells the followers. */
 export function recordLogLines(
-  state: Pick<State, "sql" | "effects">,
+  state: Pick<EventSink, "effects"> & { readonly sql: Sql },
   operationId: string,
   attempt: number,
   lines: readonly string[],

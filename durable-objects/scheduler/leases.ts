@@ -9,7 +9,7 @@ import { keepArtefact, releaseArtefact } from "./artefact-index.ts";
 import { count } from "./counters.ts";
 import { recordEvent } from "./event-log.ts";
 import { publishModel } from "./model-index.ts";
-import type { Evidence, OperationRecord } from "./operation-store.ts";
+import type { Evidence, OperationRecord } from "./operation-record.ts";
 import type { State } from "./state.ts";
 import { recordWorkerMoment } from "./worker-history.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";

@@ -39,12 +39,12 @@ it("retention keeps exactly as many finished operations as it should, whatever e
         const operationId = `op_${sequence}`;
         if (kind === "end") {
           sequence += 1;
-          scheduler.submit([{ request, operationId: `op_${sequence}`, idempotency: null }], now);
-          scheduler.cancel(`op_${sequence}`, now);
+          scheduler.operations.submit([{ request, operationId: `op_${sequence}`, idempotency: null }], now);
+          scheduler.operations.cancel(`op_${sequence}`, now);
         } else if (kind === "refused" && sequence > 0) {
-          expect(() => scheduler.submit([{ request, operationId, idempotency: null }], now)).toThrow();
-        } else if (kind === "retry" && sequence > 0 && scheduler.operation(operationId).status === "cancelled") {
-          scheduler.retry(operationId, now);
+          expect(() => scheduler.operations.submit([{ request, operationId, idempotency: null }], now)).toThrow();
+        } else if (kind === "retry" && sequence > 0 && scheduler.operations.get(operationId).status === "cancelled") {
+          scheduler.operations.retry(operationId, now);
         } else if (kind === "tick") {
           const before = finishedIn(sql);
           scheduler.tick(() => null, now);

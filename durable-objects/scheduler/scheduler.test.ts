@@ -3,8 +3,9 @@ import type { NodeMessage, RegistryMessage, SubmitRequest, WorkerType } from "..
 import { CLOSE_CODES, submitRequest } from "../../protocol/index.ts";
 import { nodeSql } from "../../test/support/node-sql.ts";
 import { registryConfig } from "./config.ts";
-import { type Outcome, Scheduler } from "./scheduler.ts";
+import { Scheduler } from "./scheduler.ts";
 import type { Sql } from "./sql.ts";
+import type { Outcome } from "./steps.ts";
 
 const SECOND = 1000;
 const config = registryConfig.parse({});
@@ -34,7 +35,7 @@ class Registry {
     const operationId = `op_${String(++this.#counter).padStart(20, "0")}`;
     const idempotency = key === undefined ? null : { key, hash: JSON.stringify(complete) };
     const [operation] = this.#commit(
-      this.scheduler.submit([{ request: complete, operationId, idempotency }], this.now),
+      this.scheduler.operations.submit([{ request: complete, operationId, idempotency }], this.now),
     );
     return operation!.operationId;
   }
@@ -55,7 +56,7 @@ class Registry {
       labels: {},
       datasets: (options.datasets ?? []).map((symbol) => ({ symbol, timeframe: "1d", sha256: "0".repeat(64) })),
     };
-    const known = this.scheduler.workers().find((worker) => worker.workerId === workerId);
+    const known = this.scheduler.workers.list().find((worker) => worker.workerId === workerId);
     if (known === undefined || options.register) {
       const request = {
         workerId,
@@ -65,12 +66,12 @@ class Registry {
         capabilities,
         metadata: {},
       } as const;
-      this.#commit(this.scheduler.register(request, `hash of ${workerId}`, this.now));
+      this.#commit(this.scheduler.workers.register(request, `hash of ${workerId}`, this.now));
     }
-    const epoch = this.scheduler.worker(workerId).epoch + 1;
+    const epoch = this.scheduler.workers.get(workerId).epoch + 1;
     this.heartbeats.set(workerId, this.now);
     const refusal = this.#commit(
-      this.scheduler.hello(
+      this.scheduler.sessions.hello(
         workerId,
         {
           type: "hello",
@@ -90,17 +91,17 @@ class Registry {
   say(
     workerId: string,
     message: Exclude<NodeMessage, { type: "hello" }>,
-    epoch = this.scheduler.worker(workerId).epoch,
+    epoch = this.scheduler.workers.get(workerId).epoch,
   ): void {
-    this.#commit(this.scheduler.receive(workerId, epoch, message, this.now));
+    this.#commit(this.scheduler.sessions.receive(workerId, epoch, message, this.now));
   }
 
   disconnect(workerId: string): void {
-    this.#commit(this.scheduler.disconnect(workerId, this.scheduler.worker(workerId).epoch, this.now));
+    this.#commit(this.scheduler.sessions.disconnect(workerId, this.scheduler.workers.get(workerId).epoch, this.now));
   }
 
   cancel(operationId: string): void {
-    this.#commit(this.scheduler.cancel(operationId, this.now));
+    this.#commit(this.scheduler.operations.cancel(operationId, this.now));
   }
 
   /** Lets time pass; workers in `alive` keep sending heartbeats. */
@@ -117,7 +118,7 @@ class Registry {
 
   restart(): void {
     this.scheduler = new Scheduler(this.sql, config);
-    this.#commit(this.scheduler.wake(new Map(), this.now));
+    this.#commit(this.scheduler.sessions.wake(new Map(), this.now));
   }
 
   take(workerId: string): RegistryMessage[] {
@@ -132,7 +133,7 @@ class Registry {
   }
 
   status(operationId: string): string {
-    return this.scheduler.operation(operationId).status;
+    return this.scheduler.operations.get(operationId).status;
   }
 }
 
@@ -151,7 +152,7 @@ describe("the registry's scheduler", () => {
       expect(registry.status(id)).toBe("queued");
       registry.connect("a");
       expect(registry.take("a").map((message) => message.type)).toEqual(["welcome", "assign"]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 1, workerId: "a" });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 1, workerId: "a" });
     });
 
     it("chooses the least recently selected worker", () => {
@@ -159,7 +160,7 @@ describe("the registry's scheduler", () => {
       const order = [];
       for (let i = 0; i < 6; i++) {
         const id = registry.submit();
-        const worker = registry.scheduler.operation(id).workerId!;
+        const worker = registry.scheduler.operations.get(id).workerId!;
         order.push(worker);
         registry.say(worker, { type: "complete", operationId: id, attempt: 1, result: done });
         registry.now += 1;
@@ -171,7 +172,7 @@ describe("the registry's scheduler", () => {
       registry.connect("a", { slots: 2 });
       for (let i = 0; i < 5; i++) registry.submit();
       expect(registry.assigned("a")).toHaveLength(2);
-      expect(registry.scheduler.worker("a")).toMatchObject({ status: "busy", slotsUsed: 2 });
+      expect(registry.scheduler.workers.get("a")).toMatchObject({ status: "busy", slotsUsed: 2 });
     });
 
     it("goes by priority, then by age; waiting long enough outweighs priority", () => {
@@ -190,8 +191,8 @@ describe("the registry's scheduler", () => {
       const requirements = { workerTypes: ["gpu_host", "cpu_training"] as WorkerType[] };
       const first = registry.submit({ requirements });
       const second = registry.submit({ requirements });
-      expect(registry.scheduler.operation(first).workerId).toBe("gpu");
-      expect(registry.scheduler.operation(second).workerId).toBe("cpu");
+      expect(registry.scheduler.operations.get(first).workerId).toBe("gpu");
+      expect(registry.scheduler.operations.get(second).workerId).toBe("cpu");
     });
 
     it("holds out for the preferred type as long as asked, then takes the other", () => {
@@ -202,7 +203,7 @@ describe("the registry's scheduler", () => {
       registry.pass(29 * SECOND, ["cpu"]);
       expect(registry.status(id)).toBe("queued");
       registry.pass(2 * SECOND, ["cpu"]);
-      expect(registry.scheduler.operation(id).workerId).toBe("cpu");
+      expect(registry.scheduler.operations.get(id).workerId).toBe("cpu");
     });
 
     it("gives a backtest only to a worker that has the data, and says so while none has", () => {
@@ -213,19 +214,19 @@ describe("the registry's scheduler", () => {
         data: { symbol: "AAPL", timeframe: "1d" },
       });
       const id = registry.submit({ spec });
-      expect(registry.scheduler.operation(id).waitingReason).toContain("no connected worker has AAPL 1d");
+      expect(registry.scheduler.operations.get(id).waitingReason).toContain("no connected worker has AAPL 1d");
       registry.connect("b", { datasets: ["AAPL"] });
-      expect(registry.scheduler.operation(id).workerId).toBe("b");
+      expect(registry.scheduler.operations.get(id).workerId).toBe("b");
     });
 
     it("says why an operation waits: no worker of the type, none connected, all busy", () => {
       const id = registry.submit({ requirements: { workerTypes: ["gpu_host"] } });
-      const reason = () => registry.scheduler.operation(id).waitingReason;
+      const reason = () => registry.scheduler.operations.get(id).waitingReason;
       expect(reason()).toContain("no worker of type gpu_host is registered");
       registry.connect("gpu", { type: "gpu_host" });
       registry.disconnect("gpu");
       const second = registry.submit({ requirements: { workerTypes: ["gpu_host"] } });
-      expect(registry.scheduler.operation(second).waitingReason).toMatch(/connected|busy/);
+      expect(registry.scheduler.operations.get(second).waitingReason).toMatch(/connected|busy/);
     });
   });
 
@@ -249,14 +250,17 @@ describe("the registry's scheduler", () => {
       registry.say("a", { type: "complete", operationId: id, attempt: 1, result });
       expect(registry.take("a")).toMatchObject([{ type: "stale" }, { type: "assign", operationId: id, attempt: 2 }]);
       registry.say("a", { type: "complete", operationId: id, attempt: 2, result });
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "failed", result: null });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "failed", result: null });
     });
 
     it("fails at once for an error that another machine would meet too", () => {
       registry.connect("a");
       const id = registry.submit();
       registry.say("a", { type: "fail", operationId: id, attempt: 1, error: failure, retryable: false });
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "failed", error: { detail: "bad prices" } });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({
+        status: "failed",
+        error: { detail: "bad prices" },
+      });
     });
 
     it("quarantines an operation that is lost as often as it may be tried, with the evidence", () => {
@@ -264,11 +268,11 @@ describe("the registry's scheduler", () => {
       for (const worker of ["a", "b", "c"]) {
         registry.connect(worker);
         registry.pass(10 * SECOND, [worker]);
-        expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", workerId: worker });
+        expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", workerId: worker });
         registry.disconnect(worker);
         registry.pass(11 * SECOND);
       }
-      const { status, error, attempt } = registry.scheduler.operation(id);
+      const { status, error, attempt } = registry.scheduler.operations.get(id);
       expect({ status, attempt }).toEqual({ status: "failed", attempt: 3 });
       expect(error!.issues!.map((issue) => issue.message.slice(0, 14))).toEqual([
         "attempt 1 on a",
@@ -285,7 +289,7 @@ describe("the registry's scheduler", () => {
       registry.disconnect("a");
       registry.connect("b");
       registry.pass(11 * SECOND, ["b"]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ workerId: "b", attempt: 2 });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ workerId: "b", attempt: 2 });
       registry.connect("a", { leases: [{ operationId: id, attempt: 1 }] });
       expect(registry.take("a").filter((message) => message.type === "stale")).toEqual([
         { type: "stale", operationId: id, attempt: 1 },
@@ -311,7 +315,7 @@ describe("the registry's scheduler", () => {
           heartbeatIntervalMs: 5000,
         },
       ]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 1 });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 1 });
     });
 
     it("requeues at once what a restarted node says it no longer holds", () => {
@@ -319,13 +323,13 @@ describe("the registry's scheduler", () => {
       const id = registry.submit();
       registry.take("a");
       registry.connect("a", { register: true });
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 2, workerId: "a" });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 2, workerId: "a" });
     });
 
     it("closes the older connection of a worker and ignores what it still says", () => {
       registry.connect("a");
       const id = registry.submit();
-      const oldEpoch = registry.scheduler.worker("a").epoch;
+      const oldEpoch = registry.scheduler.workers.get("a").epoch;
       registry.connect("a", { leases: [{ operationId: id, attempt: 1 }] });
       expect(registry.closed).toHaveLength(1);
       registry.say("a", { type: "complete", operationId: id, attempt: 1, result: done }, oldEpoch);
@@ -341,7 +345,7 @@ describe("the registry's scheduler", () => {
       registry.pass(30 * SECOND);
       expect(registry.status(id)).toBe("running");
       registry.pass(6 * SECOND);
-      expect(registry.scheduler.worker("a")).toMatchObject({
+      expect(registry.scheduler.workers.get("a")).toMatchObject({
         status: "temporarily_unavailable",
         healthCheckFailures: 3,
       });
@@ -353,16 +357,16 @@ describe("the registry's scheduler", () => {
       const id = registry.submit();
       registry.say("a", { type: "accept", operationId: id, attempt: 1 });
       registry.pass(3600 * SECOND, ["a"]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 1 });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 1 });
     });
 
     it("removes a worker that stayed away for five minutes", () => {
       registry.connect("a");
       registry.disconnect("a");
       registry.pass(299 * SECOND);
-      expect(registry.scheduler.workers()).toHaveLength(1);
+      expect(registry.scheduler.workers.list()).toHaveLength(1);
       registry.pass(2 * SECOND);
-      expect(registry.scheduler.workers()).toHaveLength(0);
+      expect(registry.scheduler.workers.list()).toHaveLength(0);
     });
 
     it("sends an assignment again when no accept comes, then gives it to another worker", () => {
@@ -372,7 +376,7 @@ describe("the registry's scheduler", () => {
       expect(registry.assigned("a")).toEqual([id, id, id]);
       registry.connect("b");
       registry.pass(10 * SECOND, ["a", "b"]);
-      expect(registry.scheduler.operation(id).attempt).toBe(2);
+      expect(registry.scheduler.operations.get(id).attempt).toBe(2);
     });
 
     it("has nothing due while nothing runs, but for forgetting workers", () => {
@@ -397,7 +401,7 @@ describe("the registry's scheduler", () => {
       registry.take("a");
       registry.cancel(id);
       expect(registry.take("a")).toEqual([{ type: "cancel", operationId: id, attempt: 1 }]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", cancelRequested: true });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", cancelRequested: true });
       registry.say("a", { type: "stopped", operationId: id, attempt: 1, reason: "cancelled" });
       expect(registry.status(id)).toBe("cancelled");
     });
@@ -435,10 +439,10 @@ describe("the registry's scheduler", () => {
     };
     say(0.1);
     expect(stored()).toBeNull();
-    expect(registry.scheduler.operation(id).progress).toMatchObject({ fraction: 0.1 });
+    expect(registry.scheduler.operations.get(id).progress).toMatchObject({ fraction: 0.1 });
     expect(stored()).toMatchObject({ fraction: 0.1 });
     say(0.2);
-    registry.scheduler.operations({}, null, 1);
+    registry.scheduler.operations.list({}, null, 1);
     expect(stored()).toMatchObject({ fraction: 0.2 });
     say(0.3);
     registry.pass(10 * SECOND);
@@ -520,27 +524,27 @@ describe("the registry's scheduler", () => {
 
     it("gives a worker that was removed and comes back higher epochs than before, since old sockets may linger", () => {
       registry.connect("a");
-      const { epoch } = registry.scheduler.worker("a");
-      registry.scheduler.deregister("a", registry.now);
+      const { epoch } = registry.scheduler.workers.get("a");
+      registry.scheduler.workers.deregister("a", registry.now);
       registry.connect("a");
-      expect(registry.scheduler.worker("a").epoch).toBeGreaterThan(epoch);
-      expect(registry.scheduler.epochs()).toEqual(new Map([["a", registry.scheduler.worker("a").epoch]]));
+      expect(registry.scheduler.workers.get("a").epoch).toBeGreaterThan(epoch);
+      expect(registry.scheduler.workers.epochs()).toEqual(new Map([["a", registry.scheduler.workers.get("a").epoch]]));
     });
 
     it("does not forget a worker between its registration and its first hello", () => {
       registry.connect("a");
       registry.disconnect("a");
       registry.now += config.removalMs - SECOND;
-      const { workerType, endpointUrl, softwareVersion, capabilities } = registry.scheduler.worker("a");
+      const { workerType, endpointUrl, softwareVersion, capabilities } = registry.scheduler.workers.get("a");
       const request = { workerId: "a", workerType, endpointUrl, softwareVersion, capabilities, metadata: {} };
-      registry.scheduler.register(request, "hash of a", registry.now);
+      registry.scheduler.workers.register(request, "hash of a", registry.now);
       registry.pass(2 * SECOND);
-      expect(registry.scheduler.workers().map((worker) => worker.workerId)).toEqual(["a"]);
+      expect(registry.scheduler.workers.list().map((worker) => worker.workerId)).toEqual(["a"]);
     });
 
     it("leaves a connection alone when a registration of the same process comes late", () => {
       const register = (instance: string) => {
-        const worker = registry.scheduler.worker("a");
+        const worker = registry.scheduler.workers.get("a");
         const { workerType, endpointUrl, softwareVersion, capabilities } = worker;
         const request = {
           workerId: "a",
@@ -550,25 +554,25 @@ describe("the registry's scheduler", () => {
           capabilities,
           metadata: { instance },
         };
-        return registry.scheduler.register(request, "hash of a", registry.now);
+        return registry.scheduler.workers.register(request, "hash of a", registry.now);
       };
       registry.connect("a");
       register("first");
       registry.connect("a");
-      const { epoch } = registry.scheduler.worker("a");
+      const { epoch } = registry.scheduler.workers.get("a");
       expect(register("first").effects).toEqual([]);
-      expect(registry.scheduler.worker("a")).toMatchObject({ epoch, connected: true });
+      expect(registry.scheduler.workers.get("a")).toMatchObject({ epoch, connected: true });
       expect(register("second").effects).toMatchObject([{ type: "close", code: CLOSE_CODES.superseded }]);
-      expect(registry.scheduler.worker("a").epoch).toBeGreaterThan(epoch);
+      expect(registry.scheduler.workers.get("a").epoch).toBeGreaterThan(epoch);
     });
 
     it("tells a node that it does not know to enrol again", () => {
       registry.connect("a");
-      const { epoch } = registry.scheduler.worker("a");
-      registry.scheduler.deregister("a", registry.now);
+      const { epoch } = registry.scheduler.workers.get("a");
+      registry.scheduler.workers.deregister("a", registry.now);
       const hello = { type: "hello" as const, protocolVersion: 1, epoch: epoch + 1, softwareVersion: "1", leases: [] };
       const capabilities = { slots: 1, kinds: ["sleep"], labels: {}, datasets: [] };
-      const outcome = registry.scheduler.hello("a", { ...hello, capabilities, draining: false }, registry.now);
+      const outcome = registry.scheduler.sessions.hello("a", { ...hello, capabilities, draining: false }, registry.now);
       expect(outcome.value).toMatchObject({ code: CLOSE_CODES.revoked });
     });
   });
@@ -582,11 +586,11 @@ describe("the registry's scheduler", () => {
       registry.restart();
       // Longer than the grace period of a closed connection: the node may be waiting up to a minute for its next try.
       registry.pass(65 * SECOND);
-      expect(registry.scheduler.operation(running)).toMatchObject({ status: "running", attempt: 1 });
+      expect(registry.scheduler.operations.get(running)).toMatchObject({ status: "running", attempt: 1 });
       registry.connect("a", { leases: [{ operationId: running, attempt: 1 }] });
       registry.say("a", { type: "complete", operationId: running, attempt: 1, result: done });
       expect(registry.status(running)).toBe("completed");
-      expect(registry.scheduler.operation(queued)).toMatchObject({ status: "running", workerId: "a" });
+      expect(registry.scheduler.operations.get(queued)).toMatchObject({ status: "running", workerId: "a" });
     });
   });
 
@@ -595,12 +599,12 @@ describe("the registry's scheduler", () => {
       for (const worker of ["a", "b", "c", "d"]) registry.connect(worker);
       const id = registry.submit();
       for (let i = 1; i <= 3; i++) {
-        const { workerId } = registry.scheduler.operation(id);
+        const { workerId } = registry.scheduler.operations.get(id);
         registry.say(workerId!, { type: "reject", operationId: id, attempt: i, reason: "no" });
       }
       expect(registry.status(id)).toBe("queued");
       registry.pass(31 * SECOND, ["a", "b", "c", "d"]);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 4 });
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 4 });
     });
   });
 
@@ -609,14 +613,14 @@ describe("the registry's scheduler", () => {
       const id = registry.submit({}, "k");
       expect(registry.submit({}, "k")).toBe(id);
       expect(() => registry.submit({ priority: 5 }, "k")).toThrow(/Idempotency-Key k/);
-      expect(registry.scheduler.operations({}, null, 10).total).toBe(1);
+      expect(registry.scheduler.operations.list({}, null, 10).total).toBe(1);
     });
 
     it("pages through a list, newest first", () => {
       const ids = Array.from({ length: 5 }, () => registry.submit());
-      const first = registry.scheduler.operations({}, null, 2);
-      const second = registry.scheduler.operations({}, first.nextCursor, 2);
-      const third = registry.scheduler.operations({}, second.nextCursor, 2);
+      const first = registry.scheduler.operations.list({}, null, 2);
+      const second = registry.scheduler.operations.list({}, first.nextCursor, 2);
+      const third = registry.scheduler.operations.list({}, second.nextCursor, 2);
       expect([...first.operations, ...second.operations, ...third.operations].map((item) => item.operationId)).toEqual(
         ids.reverse(),
       );
@@ -627,8 +631,8 @@ describe("the registry's scheduler", () => {
       registry.connect("a");
       const id = registry.submit();
       registry.say("a", { type: "fail", operationId: id, attempt: 1, error: failure, retryable: false });
-      registry.scheduler.retry(id, registry.now);
-      expect(registry.scheduler.operation(id)).toMatchObject({ status: "running", attempt: 2 });
+      registry.scheduler.operations.retry(id, registry.now);
+      expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 2 });
     });
   });
 });

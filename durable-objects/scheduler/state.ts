@@ -1,33 +1,15 @@
-/** What a step works on: the stores, the numbers, and the effects that it asks of the shell. */
-import {
-  messageFor,
-  OLDEST_PROTOCOL_VERSION,
-  type OperationEvent,
-  type RegistryMessage,
-} from "../../protocol/index.ts";
+/** Holds what a step works on: the stores, the configuration, and the effects that it asks of the shell. */
+import { messageFor, OLDEST_PROTOCOL_VERSION, type RegistryMessage } from "../../protocol/index.ts";
 import { ClassIndex } from "./class-index.ts";
 import type { RegistryConfig } from "./config.ts";
 import { DatasetIndex } from "./dataset-index.ts";
+import type { Effect } from "./effect.ts";
 import { nextEventId } from "./event-log.ts";
 import { OperationStore } from "./operation-store.ts";
 import type { Sql } from "./sql.ts";
 import type { Observation } from "./tally.ts";
 import type { WorkerRecord } from "./worker-record.ts";
 import { WorkerStore } from "./worker-store.ts";
-
-/** What the shell does after a step's writes are committed; a crash before that is a lost message, which the protocol survives. */
-export type Effect =
-  | { readonly type: "send"; readonly workerId: string; readonly epoch: number; readonly message: RegistryMessage }
-  /** Closes the worker's connection of exactly this epoch. */
-  | {
-      readonly type: "close";
-      readonly workerId: string;
-      readonly epoch: number;
-      readonly code: number;
-      readonly reason: string;
-    }
-  /** Something happened to an operation; those who follow it are told. */
-  | { readonly type: "event"; readonly event: OperationEvent };
 
 export interface State {
   readonly sql: Sql;
@@ -37,12 +19,12 @@ export interface State {
   readonly classes: ClassIndex;
   readonly datasets: DatasetIndex;
   effects: Effect[];
-  /** What the step counts; the scheduler takes it over once the step is committed. */
+  /** Counts of this step; the tally takes them over once the step is committed. */
   observations: Observation[];
   nextEventId: number;
 }
 
-/** Reads what storage holds; nothing else is needed to go on after a restart. */
+/** Reads everything from storage: nothing else is needed to go on after a restart. */
 export function loadState(sql: Sql, config: RegistryConfig): State {
   const operations = new OperationStore(sql);
   return {
@@ -58,7 +40,7 @@ export function loadState(sql: Sql, config: RegistryConfig): State {
   };
 }
 
-/** Asks for a message on the worker's present connection, as its protocol version has it: the one door for all of them. */
+/** Asks for a message on the worker's present connection, in its protocol version. All messages leave through here. */
 export function sendTo(state: State, worker: WorkerRecord, message: RegistryMessage): void {
   const known = messageFor(worker.protocolVersion ?? OLDEST_PROTOCOL_VERSION, message);
   if (known === null) return;

@@ -1,7 +1,7 @@
 /** Workers in SQL, and the copy of them in memory that every step works on. Writes go to both. */
 import type { Capabilities, WorkerType } from "../../protocol/index.ts";
 import { assert } from "./assert.ts";
-import type { OperationRecord } from "./operation-store.ts";
+import type { OperationRecord } from "./operation-record.ts";
 import type { Sql } from "./sql.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
 

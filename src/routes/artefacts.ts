@@ -1,8 +1,7 @@
 /** `/api/v1/artefacts`: bytes by content hash, streamed to and from the store. */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { artefactKey } from "../../durable-objects/artefact-key.ts";
-import type { Upload } from "../../durable-objects/scheduler/artefact-index.ts";
+import { artefactKey, type Upload } from "../../durable-objects/index.ts";
 import {
   type Lease,
   LIMITS,

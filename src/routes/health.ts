@@ -1,6 +1,6 @@
 /** `GET /health`: open to everyone, tells nothing but that the edge answers, and which nodes it serves. */
 import { Hono } from "hono";
-import { parseRegistryConfig } from "../../durable-objects/scheduler/config.ts";
+import { parseRegistryConfig } from "../../durable-objects/index.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { health as healthSchema, PROTOCOL_VERSION, wire } from "../../protocol/index.ts";
 import type { Edge } from "../edge.ts";

@@ -1,8 +1,7 @@
 /** `/api/v1/operations`: submit, list, show, cancel, retry, result. */
 import { type Context, Hono } from "hono";
 import { z } from "zod";
-import { checkSize, idempotencyOf } from "../../durable-objects/submission.ts";
-import type { Caller } from "../../durable-objects/submissions.ts";
+import { type Caller, checkSize, idempotencyOf } from "../../durable-objects/index.ts";
 import {
   batchRequest,
   batchResponse,

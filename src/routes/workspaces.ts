@@ -1,5 +1,6 @@
 /** `/api/v1/workspaces`: each is a registry of its own; nothing is visible across. */
 import { Hono } from "hono";
+import type { RegistryClient } from "../../durable-objects/index.ts";
 import {
   createdToken,
   createWorkspaceRequest,
@@ -10,7 +11,7 @@ import {
 } from "../../protocol/index.ts";
 import { body, opened } from "../answers.ts";
 import { authenticate } from "../authentication.ts";
-import type { Edge, RegistryClient } from "../edge.ts";
+import type { Edge } from "../edge.ts";
 
 const createWire = wire(createWorkspaceRequest);
 const listWire = wire(workspaceList);

@@ -12,7 +12,7 @@ import { executeBacktest } from "../../compute-node/backtest/index.ts";
 import { loadSample, MarketDataStore } from "../../compute-node/market-data/index.ts";
 import { parseStrategyFile } from "../../compute-node/strategy/index.ts";
 import { backtestSpec, type OperationSpec, submitRequest, TERMINAL_STATUSES } from "../../protocol/index.ts";
-import { Fleet, until } from "../support/fleet.ts";
+import { Fleet, promptly } from "../support/fleet.ts";
 import { CuttableLine } from "./cuttable-line.ts";
 import { Mischief, NODE_FLAGS } from "./mischief.ts";
 import { type Random, randomFrom } from "./random.ts";
@@ -34,11 +34,11 @@ beforeAll(async () => {
   const sample = await loadSample("SP500");
   await new MarketDataStore(fleet.home.data).put(sample.bars, { symbol: "SP500", timeframe: "1d", source: "sample" });
   await fleet.startNodes(NODE_IDS, [...NODE_FLAGS, "--url", line.url]);
-}, 120_000);
+});
 afterAll(async () => {
   await fleet?.stop();
   await line?.close();
-}, 60_000);
+});
 
 interface Expected {
   readonly spec: OperationSpec;
@@ -105,7 +105,7 @@ describe("a fleet under attack", () => {
     }
     await attack;
     const healedAt = performance.now();
-    await until(HEALED_WITHIN_MS, "every operation ended", async () => {
+    await promptly(HEALED_WITHIN_MS, "every operation ended", async () => {
       const { total } = await fleet.client.listOperations({ status: "completed", limit: 1 });
       return total === accepted.size || (await nothingIsOpen());
     });
@@ -141,7 +141,7 @@ describe("a fleet under attack", () => {
     expect(accepted.size).toBe(OPERATIONS);
     // No submission became two operations, however often its answer was lost.
     expect((await fleet.client.listOperations({ limit: 1 })).total).toBe(OPERATIONS);
-  }, 300_000);
+  });
 });
 
 /** What nodes said about attempts that were no longer theirs, as the control plane counted it. */

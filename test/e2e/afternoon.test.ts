@@ -6,7 +6,6 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFailed } from "vitest";
 import { runCommand } from "../../cli/program.ts";
 import { tableText } from "../../cli/terminal/table.ts";
@@ -21,7 +20,8 @@ import { type PhaseCount, Workload } from "../support/workload.ts";
 const NEW_NODES = ["n1", "n2"];
 const OLD_NODE = "n3";
 const NODES = [...NEW_NODES, OLD_NODE];
-const CALM_MS = 2_000;
+/** Operations of quiet work after each thing that is done to the site. */
+const CALM = 8;
 
 const whyNot = await Machine.whyNot();
 
@@ -76,7 +76,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     };
     site = await Site.open(folder, releases.first);
     workload = new Workload(site.client, await loadData());
-  }, 180_000);
+  });
 
   beforeEach(() => {
     onTestFailed(async () => console.log(await journals()));
@@ -86,7 +86,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     await workload?.pause();
     await site?.close();
     rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  }, 60_000);
+  });
 
   it("installs three nodes, each under a user of its own, one of them speaking the protocol of before", async () => {
     for (const id of NODES) await site.addNode(id, id === OLD_NODE ? releases.old : releases.first);
@@ -95,23 +95,23 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     expect(new Set(NODES.map(userOfNode)).size).toBe(NODES.length);
     workload.begin("installed");
     await workload.start();
-    await sleep(CALM_MS);
-  }, 180_000);
+    await workload.goesOn(CALM);
+  });
 
   it("rolls nodes to a new release, one after the other, and interrupts nothing", async () => {
     workload.begin("nodes to 1.1.0");
     const { code, out } = await site.roll(NEW_NODES, releases.second);
     expect(code, out).toBe(0);
     expect(await site.versions(NEW_NODES)).toEqual(["1.1.0", "1.1.0"]);
-  }, 180_000);
+  });
 
   it("rolls the control plane to a new release", async () => {
     workload.begin("control plane to 1.1.0");
     expect(await site.updatePlane(releases.second)).toContain("result=updated release=ktrdr-1.1.0");
     await site.planeAnswers();
     expect((await site.client().health()).version).toBe("1.1.0");
-    await sleep(CALM_MS);
-  }, 120_000);
+    await workload.goesOn(CALM);
+  });
 
   it("rolls a node back from a release that does not come up", async () => {
     workload.begin("broken node");
@@ -122,7 +122,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     expect(out + err).toMatch(/rolled.back/);
     await until(20_000, "n1 is back", async () => (await site.worker("n1"))?.connected === true);
     expect(await site.versions(["n1"])).toEqual(["1.1.0"]);
-  }, 120_000);
+  });
 
   it("rolls the control plane back from a release that does not come up", async () => {
     workload.begin("broken control plane");
@@ -130,12 +130,12 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     expect({ code, out }, err).toMatchObject({ code: 3, out: expect.stringContaining("result=rolled-back") });
     await site.planeAnswers();
     expect((await site.client().health()).version).toBe("1.1.0");
-    await sleep(CALM_MS);
-  }, 120_000);
+    await workload.goesOn(CALM);
+  });
 
   it("restores the control plane from a backup after its disk was lost", async () => {
     workload.begin("lost and restored");
-    await sleep(CALM_MS);
+    await workload.goesOn(CALM);
     // What is accepted after a backup is not in it.
     await workload.pause();
     for (const id of await workload.open()) mayRunAgain.add(id);
@@ -148,8 +148,8 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     await site.plane.must(["systemctl", "start", PLANE_UNIT]);
     await site.planeAnswers();
     await workload.start();
-    await sleep(CALM_MS);
-  }, 120_000);
+    await workload.goesOn(CALM);
+  });
 
   it("tells a node that is too old, and the node updates itself", async () => {
     workload.begin("too old");
@@ -164,9 +164,9 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
       return worker?.connected === true && worker.softwareVersion === "1.1.0";
     });
     expect(await site.node(OLD_NODE).journal(WORKER_UNIT)).toContain("ktrdr node update");
-    await sleep(CALM_MS);
+    await workload.goesOn(CALM);
     await workload.pause();
-  }, 150_000);
+  });
 
   it("has lost no operation and run none twice", async () => {
     await workload.ended(60_000);
@@ -177,7 +177,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     expect(Math.min(...counts.map(({ accepted }) => accepted)), "jobs ran all the while").toBeGreaterThan(3);
     const { total } = await site.client().listOperations({ limit: 1 });
     expect(total).toBe(workload.size);
-  }, 90_000);
+  });
 });
 
 /** The control plane's own release, as its operator calls it. */

@@ -6,7 +6,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { COMPILE_CACHE_FOLDER } from "../../cli/compile-cache.ts";
 import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { softwareVersion } from "../../cli/software-version.ts";
 import { hashToken } from "../../client/admin-token.ts";
@@ -50,6 +51,8 @@ function run(command: string, environment: NodeJS.ProcessEnv = {}): Promise<Outc
       PATH: process.env.PATH,
       HOME: home,
       KTRDR_HOME: join(home, "ktrdr"),
+      // Wrangler is started some forty times.
+      NODE_COMPILE_CACHE: COMPILE_CACHE_FOLDER,
       ...cloudflare.environment,
       ...environment,
     },
@@ -72,9 +75,6 @@ function bindings(metadata: UploadedMetadata | undefined): Record<string, unknow
   const entries = (metadata?.bindings ?? []).map(({ name, ...rest }) => [name, rest]);
   return metadata?.env ?? Object.fromEntries(entries);
 }
-
-/** Each start of Wrangler takes a second or two, and more on a machine that is busy. */
-vi.setConfig({ testTimeout: 240_000 });
 
 const deploy = (environment: NodeJS.ProcessEnv = {}, patienceMs = 60_000): Promise<Outcome> =>
   run(`node deploy/cloudflare/deploy.ts --patience-ms ${patienceMs}`, { KTRDR_URL: plane.url, ...environment });

@@ -15,6 +15,7 @@ import { testSurroundings } from "../../cli/testing/collector.ts";
 import { createClient } from "../../client/client.ts";
 import { baseTree, ImageBuilder, lackForTrees } from "../../deploy/testing/image-tree.ts";
 import { until } from "../support/fleet.ts";
+import { patience } from "../support/patience.ts";
 
 interface Container {
   readonly environment: Readonly<Record<string, string>>;
@@ -39,7 +40,7 @@ describe.skipIf(lack !== null)(`the images${lack === null ? "" : ` (skipped: ${l
     folder = mkdtempSync(join(tmpdir(), "ktrdr-images-"));
     const base = baseTree(join(tmpdir(), "ktrdr-image-base"));
     images = new ImageBuilder(folder, base, PROJECT_FOLDER, join(PROJECT_FOLDER, "deploy/docker/Dockerfile"));
-  }, 300_000);
+  });
   afterAll(async () => {
     // Nodes first, then the control plane, as Compose does it.
     for (const child of children.toReversed()) await stopped(child);
@@ -76,15 +77,19 @@ describe.skipIf(lack !== null)(`the images${lack === null ? "" : ` (skipped: ${l
     return path;
   }
 
-  it("are built by the Dockerfile's steps in a clean Debian, with nothing in them that builds", () => {
-    for (const image of ["control-plane", "worker", "worker-gpu"]) images.build(image);
-    for (const [image, mostMegabytes] of Object.entries({ worker: 50, "worker-gpu": 90, "control-plane": 240 })) {
-      expect(images.bytes(image, "/app") / MEGABYTE, image).toBeLessThan(mostMegabytes);
-      const sources = "find /app -name '*.ts' | grep -vE '/node_modules/|/examples/|\\.d\\.ts$'";
-      const tools = "ls /app/node_modules | grep -E '^(assemblyscript|typescript|wrangler|vitest)$'";
-      expect(images.run(image, ["sh", "-c", `${sources}; ${tools}`]).stdout, image).toBe("");
-    }
-  }, 480_000);
+  it(
+    "are built by the Dockerfile's steps in a clean Debian, with nothing in them that builds",
+    () => {
+      for (const image of ["control-plane", "worker", "worker-gpu"]) images.build(image);
+      for (const [image, mostMegabytes] of Object.entries({ worker: 50, "worker-gpu": 90, "control-plane": 240 })) {
+        expect(images.bytes(image, "/app") / MEGABYTE, image).toBeLessThan(mostMegabytes);
+        const sources = "find /app -name '*.ts' | grep -vE '/node_modules/|/examples/|\\.d\\.ts$'";
+        const tools = "ls /app/node_modules | grep -E '^(assemblyscript|typescript|wrangler|vitest)$'";
+        expect(images.run(image, ["sh", "-c", `${sources}; ${tools}`]).stdout, image).toBe("");
+      }
+    },
+    patience(480_000),
+  );
 
   it("run as a user without rights, on a system that it cannot change", () => {
     const { stdout: words } = images.run("worker", [
@@ -150,7 +155,7 @@ describe.skipIf(lack !== null)(`the images${lack === null ? "" : ` (skipped: ${l
     expect(inside.status, inside.stderr).toBe(0);
     expect(JSON.parse(inside.stdout)).toMatchObject({ workers: [{ worker_id: "in-a-container" }] });
     for (const child of children.toReversed()) expect(await stopped(child), output.get(child)).toBe(0);
-  }, 300_000);
+  });
 });
 
 /** Its exit status after SIGTERM. */

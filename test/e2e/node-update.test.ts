@@ -37,7 +37,7 @@ beforeAll(async () => {
   machine = await newMachine("desk", fleet);
   machine.install(releases.first);
   await fleet.connected(["desk"]);
-}, 120_000);
+});
 
 afterAll(async () => {
   machine?.kill();

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { probePort } from "../../cli/local/free-port.ts";
 import { killGroup, until } from "../support/fleet.ts";
+import { patience } from "../support/patience.ts";
 
 const run = promisify(execFile);
 const home = mkdtempSync(join(tmpdir(), "ktrdr-readme-"));
@@ -55,7 +56,7 @@ describe("the README's commands", () => {
         const { stdout } = await run("bash", ["-c", command], {
           cwd: PROJECT_FOLDER,
           env: environment,
-          timeout: 60_000,
+          timeout: patience(60_000),
         });
         expect(stdout.length).toBeGreaterThan(0);
       }

@@ -5,7 +5,7 @@ import {
   collectableArtefacts,
   forgetArtefacts,
   isCollectable,
-} from "../../durable-objects/scheduler/artefact-index.ts";
+} from "../../durable-objects/scheduler/index.ts";
 import { Problem } from "../../protocol/index.ts";
 import type { World } from "./world.ts";
 

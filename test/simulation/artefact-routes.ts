@@ -7,11 +7,11 @@ import {
   openUpload,
   recordArtefact,
   recordPart,
+  type Scheduler,
   touchArtefact,
   type Upload,
   uploadOf,
-} from "../../durable-objects/scheduler/artefact-index.ts";
-import type { Scheduler } from "../../durable-objects/scheduler/scheduler.ts";
+} from "../../durable-objects/scheduler/index.ts";
 import { type Lease, Problem, type StoredDataset } from "../../protocol/index.ts";
 import type { Dataset } from "./library.ts";
 import { StoreFault } from "./object-store.ts";
@@ -138,7 +138,7 @@ export class ArtefactRoutes {
   *get(credential: string | null, sha256: string): Route {
     const { plane } = this.#world;
     plane.call((scheduler) => {
-      if (credential === null || scheduler.workerWithCredential(credential) === null) throw unknownToken();
+      if (credential === null || scheduler.workers.withCredential(credential) === null) throw unknownToken();
     });
     yield;
     const bytes = plane.store.get(sha256);
@@ -151,14 +151,14 @@ export class ArtefactRoutes {
     const details = { symbol, timeframe, rows, firstMs: 0, lastMs: 1, source: "" };
     plane.commit<StoredDataset>("publish", sha256, (scheduler, now) => {
       plane.collector.requireSettled(sha256);
-      return scheduler.publishDataset(sha256, details, now);
+      return scheduler.datasets.publish(sha256, details, now);
     });
     return { status: 200 };
   }
 
   /** `DELETE /api/v1/datasets/{sha256}` */
   *withdraw(sha256: string): Route {
-    this.#world.plane.commit("withdraw", sha256, (scheduler, now) => scheduler.withdrawDataset(sha256, now));
+    this.#world.plane.commit("withdraw", sha256, (scheduler, now) => scheduler.datasets.withdraw(sha256, now));
     return { status: 204 };
   }
 
@@ -205,9 +205,9 @@ export class ArtefactRoutes {
   /** As the registry's method of this name: who uploads, for the count of what they have open. */
   #requireUploader(scheduler: Scheduler, { credential, lease }: Caller): string {
     if (lease === null) return "a person";
-    const workerId = credential === null ? null : scheduler.workerWithCredential(credential);
+    const workerId = credential === null ? null : scheduler.workers.withCredential(credential);
     if (workerId === null) throw unknownToken();
-    if (!scheduler.holdsLease(workerId, lease)) throw new Problem("conflict", "not a lease of this worker now");
+    if (!scheduler.workers.holdsLease(workerId, lease)) throw new Problem("conflict", "not a lease of this worker now");
     return workerId;
   }
 }

@@ -1,5 +1,5 @@
 /** Bugs that are planted to see whether the simulation finds them. None needs a switch in the code under test. */
-import type { Sql } from "../../durable-objects/scheduler/sql.ts";
+import type { Sql } from "../../durable-objects/scheduler/index.ts";
 
 /**
  * `ignore-attempt`: what nodes say counts for whatever attempt is the present one.

@@ -2,9 +2,7 @@
  * The registry in a simulated world: the real scheduler on real SQLite, and around it what `worker-registry.ts` and
  * `connections.ts` do. Every step passes through `#commit`, where the judge looks at it.
  */
-import { type Outcome, Scheduler } from "../../durable-objects/scheduler/scheduler.ts";
-import type { Sql } from "../../durable-objects/scheduler/sql.ts";
-import type { Effect } from "../../durable-objects/scheduler/state.ts";
+import { type Effect, type Outcome, Scheduler, type Sql } from "../../durable-objects/scheduler/index.ts";
 import {
   type Capabilities,
   CLOSE_CODES,
@@ -93,7 +91,7 @@ export class ControlPlane {
         operationId,
         idempotency: key === null ? null : { key, hash: key },
       }));
-      const accepted = this.#commit("submit", "", (now) => scheduler.submit(submissions, now));
+      const accepted = this.#commit("submit", "", (now) => scheduler.operations.submit(submissions, now));
       this.#world.judge.accepted(
         tasks,
         accepted.map(({ operationId }) => operationId),
@@ -108,7 +106,7 @@ export class ControlPlane {
         if (!this.#world.judge.isKnown(task.operationId)) continue;
         const idempotency = { key: task.key ?? "", hash: task.key ?? "" };
         const again = { request: task.request, operationId: otherId, idempotency };
-        const answer = this.#commit("submit", "", (now) => scheduler.submit([again], now));
+        const answer = this.#commit("submit", "", (now) => scheduler.operations.submit([again], now));
         this.#world.judge.accepted(
           [task],
           answer.map(({ operationId }) => operationId),
@@ -119,24 +117,32 @@ export class ControlPlane {
 
   cancel(operationId: string): void {
     this.#world.judge.cancelling(operationId);
-    this.#serve((scheduler) => this.#commit("cancel", operationId, (now) => scheduler.cancel(operationId, now)));
+    this.#serve((scheduler) =>
+      this.#commit("cancel", operationId, (now) => scheduler.operations.cancel(operationId, now)),
+    );
   }
 
   retry(operationId: string): void {
-    this.#serve((scheduler) => this.#commit("retry", operationId, (now) => scheduler.retry(operationId, now)));
+    this.#serve((scheduler) =>
+      this.#commit("retry", operationId, (now) => scheduler.operations.retry(operationId, now)),
+    );
   }
 
   deregister(workerId: string): void {
-    this.#serve((scheduler) => this.#commit("deregister", workerId, (now) => scheduler.deregister(workerId, now)));
+    this.#serve((scheduler) =>
+      this.#commit("deregister", workerId, (now) => scheduler.workers.deregister(workerId, now)),
+    );
   }
 
   drain(workerId: string, draining: boolean): void {
-    this.#serve((scheduler) => this.#commit("drain", workerId, (now) => scheduler.drain(workerId, draining, now)));
+    this.#serve((scheduler) =>
+      this.#commit("drain", workerId, (now) => scheduler.workers.drain(workerId, draining, now)),
+    );
   }
 
   /** Whether every node is connected, and the registry and the node mean the same connection. */
   get knowsAllNodes(): boolean {
-    const workers = new Map(this.#scheduler?.workers().map((worker) => [worker.workerId, worker]));
+    const workers = new Map(this.#scheduler?.workers.list().map((worker) => [worker.workerId, worker]));
     return this.#world.nodes.every((node) => {
       const worker = workers.get(node.workerId);
       const isConnected = node.process?.state.connection.phase === "connected";
@@ -157,7 +163,7 @@ export class ControlPlane {
   ): { credential: string; epoch: number } | undefined {
     return this.#serve((scheduler) => {
       const { workerId, workerType } = node;
-      const known = node.credential !== null && scheduler.credentialHash(workerId) === node.credential;
+      const known = node.credential !== null && scheduler.workers.credentialHash(workerId) === node.credential;
       const credential = known && node.credential !== null ? node.credential : `credential-${++this.#credentials}`;
       const request = {
         workerId,
@@ -167,7 +173,7 @@ export class ControlPlane {
         capabilities,
         metadata: { instance },
       };
-      const worker = this.#commit("register", workerId, (now) => scheduler.register(request, credential, now));
+      const worker = this.#commit("register", workerId, (now) => scheduler.workers.register(request, credential, now));
       return { credential, epoch: worker.epoch };
     });
   }
@@ -184,7 +190,7 @@ export class ControlPlane {
   }
 
   isWorker(workerId: string, credential: string | null): boolean {
-    return credential !== null && this.#scheduler?.credentialHash(workerId) === credential;
+    return credential !== null && this.#scheduler?.workers.credentialHash(workerId) === credential;
   }
 
   // Sockets
@@ -225,7 +231,7 @@ export class ControlPlane {
       const fenced = this.#canary === "ignore-attempt" ? this.#world.judge.withPresentAttempt(message) : message;
       this.#world.judge.receiving(workerId, identifiedEpoch, fenced);
       this.#commit("receive", describeMessage(fenced), (now) =>
-        scheduler.receive(workerId, identifiedEpoch, fenced, now),
+        scheduler.sessions.receive(workerId, identifiedEpoch, fenced, now),
       );
       return;
     }
@@ -233,7 +239,7 @@ export class ControlPlane {
       throw new Problem("invalid-request", "A connection keeps the epoch of its first hello.");
     }
     line.identifiedEpoch = message.epoch;
-    const refusal = this.#commit("hello", workerId, (now) => scheduler.hello(workerId, message, now));
+    const refusal = this.#commit("hello", workerId, (now) => scheduler.sessions.hello(workerId, message, now));
     if (refusal === null) this.#byWorker.set(workerId, line);
     else this.#world.network.closeFromRegistry(line, refusal.code, refusal.reason);
   }
@@ -255,7 +261,7 @@ export class ControlPlane {
     const { identifiedEpoch, workerId } = line;
     if (identifiedEpoch === null) return;
     this.#serve((scheduler) => {
-      this.#commit("disconnect", workerId, (now) => scheduler.disconnect(workerId, identifiedEpoch, now));
+      this.#commit("disconnect", workerId, (now) => scheduler.sessions.disconnect(workerId, identifiedEpoch, now));
       if (this.#canary === "forget-lease-on-disconnect") this.#forgetLeases(workerId);
     });
   }
@@ -322,7 +328,7 @@ export class ControlPlane {
   #wake(): void {
     this.#scheduler = this.open();
     this.#byWorker.clear();
-    const present = this.#scheduler.epochs();
+    const present = this.#scheduler.workers.epochs();
     const lines = [...this.lines];
     if (this.#world.chance.perMille(500)) lines.reverse();
     for (const line of lines) {
@@ -330,7 +336,7 @@ export class ControlPlane {
       if (isPresent) this.#byWorker.set(line.workerId, line);
     }
     const epochs = new Map([...this.#byWorker].map(([workerId, line]) => [workerId, line.identifiedEpoch ?? 0]));
-    this.#serve((scheduler) => this.#commit("wake", "", (now) => scheduler.wake(epochs, now)));
+    this.#serve((scheduler) => this.#commit("wake", "", (now) => scheduler.sessions.wake(epochs, now)));
     this.#planAlarm();
   }
 

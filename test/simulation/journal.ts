@@ -1,5 +1,5 @@
 /** What each step wrote about operations, as SQLite itself saw it: triggers note every change in a temporary table. */
-import type { Sql } from "../../durable-objects/scheduler/sql.ts";
+import type { Sql } from "../../durable-objects/scheduler/index.ts";
 import type { OperationStatus } from "../../protocol/index.ts";
 
 export interface JournalEntry {

@@ -12,10 +12,7 @@
  * It knows the storage by a journal that triggers write, and not from what the scheduler says of itself.
  */
 import { isDeepStrictEqual } from "node:util";
-import { leaseMs } from "../../durable-objects/scheduler/config.ts";
-import type { Scheduler } from "../../durable-objects/scheduler/scheduler.ts";
-import type { Sql } from "../../durable-objects/scheduler/sql.ts";
-import type { Effect } from "../../durable-objects/scheduler/state.ts";
+import { type Effect, leaseMs, type Scheduler, type Sql } from "../../durable-objects/scheduler/index.ts";
 import type { DatasetRef, Lease, NodeMessage, OperationStatus, RegistryMessage, Worker } from "../../protocol/index.ts";
 import { Journal, type JournalEntry } from "./journal.ts";
 import type { NodeProcess } from "./node-process.ts";
@@ -239,7 +236,7 @@ export class Judge {
     if (scheduler === null) return;
     if (this.#step === "tick" || this.#step === "submit") this.#attendedAt = now;
     else if (now < this.#attendedAt) this.#attendedAt = Number.NEGATIVE_INFINITY;
-    const workers = scheduler.workers();
+    const workers = scheduler.workers.list();
     this.#checkLeases(workers);
     this.#checkOrder(workers, now);
     this.#checkNothingWaits(workers, now);
@@ -395,18 +392,18 @@ export class Judge {
     this.#stepsToAudit = STEPS_BETWEEN_AUDITS;
     this.#world.tally.audits++;
     const fresh = this.#world.plane.open();
-    const shown = scheduler.operations({}, null, 100_000);
+    const shown = scheduler.operations.list({}, null, 100_000);
     this.require(
-      isDeepStrictEqual(shown, fresh.operations({}, null, 100_000)),
+      isDeepStrictEqual(shown, fresh.operations.list({}, null, 100_000)),
       "5",
       "the operations follow from storage",
     );
-    const stored = new Map(fresh.workers().map((worker) => [worker.workerId, comparable(worker)]));
-    for (const worker of scheduler.workers()) {
+    const stored = new Map(fresh.workers.list().map((worker) => [worker.workerId, comparable(worker)]));
+    for (const worker of scheduler.workers.list()) {
       const [here, there] = [comparable(worker), stored.get(worker.workerId)];
       this.require(here === there, "5", `a worker follows from storage: shown ${here}, stored ${there}`);
     }
-    this.require(stored.size === scheduler.workers().length, "5", "no worker is in storage alone");
+    this.require(stored.size === scheduler.workers.list().length, "5", "no worker is in storage alone");
     this.require(shown.total === this.#operations.size, "5", "the journal knows every operation");
     for (const operation of shown.operations) {
       const known = this.#operations.get(operation.operationId);

@@ -1,6 +1,6 @@
 /** How hostile a world is: drawn from its seed, so that some are calm, some rough, and no two alike. */
-import type { RegistryConfig } from "../../durable-objects/scheduler/config.ts";
-import { registryConfig } from "../../durable-objects/scheduler/config.ts";
+
+import { type RegistryConfig, registryConfig } from "../../durable-objects/scheduler/index.ts";
 import { HOUR_MS } from "../../protocol/durations.ts";
 import type { Chance } from "./chance.ts";
 

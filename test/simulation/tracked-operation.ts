@@ -1,5 +1,5 @@
 /** An operation as the judge knows it, and what it asks of a worker, written a second time and independently. */
-import type { RegistryConfig } from "../../durable-objects/scheduler/config.ts";
+import type { RegistryConfig } from "../../durable-objects/scheduler/index.ts";
 import { datasetsOf, type OperationStatus, type Worker } from "../../protocol/index.ts";
 import type { JournalEntry } from "./journal.ts";
 import type { Task } from "./workload.ts";

@@ -2,7 +2,8 @@
  * A simulated world: one registry, a few nodes, a network, clocks, people, and whatever befalls them, all from one seed.
  * First safety under faults for a number of events; then everything is healed, and whatever was accepted must end.
  */
-import type { RegistryConfig } from "../../durable-objects/scheduler/config.ts";
+
+import type { RegistryConfig } from "../../durable-objects/scheduler/index.ts";
 import { HOUR_MS } from "../../protocol/durations.ts";
 import { datasetsOf } from "../../protocol/index.ts";
 import { ArtefactRoutes } from "./artefact-routes.ts";

@@ -6,8 +6,9 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 import { npmConnection, npmSettings } from "./npm-connection.ts";
+import { patience } from "./patience.ts";
 
-const NPM_LIMIT_MS = 120_000;
+const NPM_LIMIT_MS = patience(120_000);
 /** What npm says of a registry that it cannot reach. */
 const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED)\b/;
 /** npm would try for minutes to reach a registry that is not there. */
@@ -39,9 +40,9 @@ export interface InstalledPackage {
   remove(): void;
 }
 
-/** Null where npm's registry cannot be reached; throws for every other failure, and in CI for that one too. */
-export async function installPackage(): Promise<InstalledPackage | null> {
-  const folder = mkdtempSync(join(tmpdir(), "ktrdr-package-"));
+/** In a new folder of `place`. Null where npm's registry cannot be reached; throws for every other failure, and in CI for that one too. */
+export async function installPackage(place: string = tmpdir()): Promise<InstalledPackage | null> {
+  const folder = mkdtempSync(join(place, "ktrdr-package-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   try {
     const [prefix, home] = [join(folder, "prefix"), join(folder, "home")];

@@ -19,6 +19,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { npmConnection, npmSettingsFiles } from "./npm-connection.ts";
+import { patience } from "./patience.ts";
 
 const SYSTEMD = "/lib/systemd/systemd";
 /** What the machine takes from this one's /etc, where it is there. */
@@ -33,8 +34,8 @@ const SHARED_ETC = [
 ];
 /** Node and npm in the machine, where a person may have unpacked them. */
 export const NODE_PREFIX = "/opt/node24";
-const BOOTED_WITHIN_MS = 20_000;
-const COMMAND_TIMEOUT_MS = 240_000;
+const BOOTED_WITHIN_MS = patience(20_000);
+const COMMAND_TIMEOUT_MS = patience(240_000);
 
 /** Mounts what a machine needs, makes its tree the root, and becomes systemd. $1 is the tree, $2 Node, $3 npm's folder, $4 its cache, $5 the name. */
 const BOOT = `

@@ -1,6 +1,6 @@
 /** `node:sqlite` behind the scheduler's narrow door: the same SQL engine as the Durable Object's, outside workerd. */
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Sql, SqlValue } from "../../durable-objects/scheduler/sql.ts";
+import type { Sql, SqlValue } from "../../durable-objects/scheduler/index.ts";
 
 export interface NodeSql extends Sql {
   close(): void;

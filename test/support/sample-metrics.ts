@@ -1,7 +1,5 @@
 /** A registry's metrics with something in every one of them. */
-import { COUNTERS } from "../../durable-objects/scheduler/counters.ts";
-import type { RegistryMetrics } from "../../durable-objects/scheduler/registry-metrics.ts";
-import { LATENCY_BOUNDS_MS } from "../../durable-objects/scheduler/tally.ts";
+import { COUNTERS, LATENCY_BOUNDS_MS, type RegistryMetrics } from "../../durable-objects/scheduler/index.ts";
 import type { Worker } from "../../protocol/index.ts";
 
 export function sampleMetrics(): RegistryMetrics {

@@ -9,6 +9,7 @@ import { standIns } from "../../deploy/testing/stand-ins.ts";
 import type { Worker } from "../../protocol/index.ts";
 import { until } from "./fleet.ts";
 import { type CommandResult, MACHINE_ENVIRONMENT, Machine, NODE_PREFIX } from "./machine.ts";
+import { npmSettings } from "./npm-connection.ts";
 import type { Release } from "./releases.ts";
 
 export const WORKER_UNIT = "ktrdr-worker@backtesting";
@@ -188,7 +189,7 @@ export class Site {
 }
 
 function bootMachine(folder: string, name: string, userId: number): Promise<Machine> {
-  return Machine.boot({ name, folder: join(folder, name), userId, npmCache: join(folder, "npm-cache") });
+  return Machine.boot({ name, folder: join(folder, name), userId, npmCache: npmSettings().cache });
 }
 
 /** Puts a release where the machine finds it, under the name that build-release.sh would give it. */

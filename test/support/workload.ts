@@ -84,6 +84,12 @@ export class Workload {
     return this.#jobs.size;
   }
 
+  /** Resolves when that many more were accepted: some quiet work before the next thing is done to the fleet. */
+  async goesOn(operations: number): Promise<void> {
+    const enough = this.size + operations;
+    await until(60_000, `${operations} more operations are accepted`, async () => this.size >= enough);
+  }
+
   /** What is queued or running now. */
   async open(): Promise<Set<string>> {
     const pages = ["queued", "running"].map((status) => this.#client().listOperations({ status, limit: OPEN_AT_MOST }));

@@ -1,12 +1,7 @@
 /** What an operation costs in the units that the platform bills; docs/guides/cost.md reckons with these figures. */
-import { env, evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { Environment } from "../../durable-objects/environment.ts";
-import type { WorkerRegistry } from "../../durable-objects/worker-registry.ts";
-import { ADMIN_TOKEN, api, NodeStandIn, settled } from "./support.ts";
-
-const { REGISTRY } = env as unknown as Environment;
-const registry = (): DurableObjectStub<WorkerRegistry> => REGISTRY.get(REGISTRY.idFromName("default"));
+import { ADMIN_TOKEN, api, NodeStandIn, registry, settled } from "./support.ts";
 
 /** Counts the rows that the registry reads and writes, index entries too, as the platform does. */
 async function countRows(work: () => Promise<void>): Promise<{ read: number; written: number; statements: number }> {

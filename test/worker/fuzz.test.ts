@@ -70,7 +70,7 @@ describe("the message handler", () => {
       }),
       { numRuns: 150 },
     );
-  }, 60_000);
+  });
 
   it("refuses a frame above the limit by name, and gives up on a connection that goes on like that", async () => {
     const node = await NodeStandIn.connect("oversized");

@@ -1,11 +1,7 @@
 import { env, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import type { Environment } from "../../durable-objects/environment.ts";
-import type { WorkerRegistry } from "../../durable-objects/worker-registry.ts";
-import { api, NodeStandIn, settled } from "./support.ts";
-
-const { REGISTRY } = env as unknown as Environment;
-const registry = (): DurableObjectStub<WorkerRegistry> => REGISTRY.get(REGISTRY.idFromName("default"));
+import type { Environment } from "../../durable-objects/index.ts";
+import { api, NodeStandIn, REGISTRIES, registry, settled } from "./support.ts";
 
 async function submitFor(worker: string): Promise<string> {
   const request = { spec: { kind: "sleep", duration_ms: 1 }, requirements: { labels: { name: worker } } };
@@ -95,7 +91,7 @@ describe("the registry as a Durable Object", () => {
   });
 
   it("brings the storage of the previous version to the present schema, and loses nothing", async () => {
-    const old = REGISTRY.get(REGISTRY.idFromName("old-storage"));
+    const old = REGISTRIES.get(REGISTRIES.idFromName("old-storage"));
     const { previousSchema } = await import("./previous-schema.ts");
     await runInDurableObject(old, async (_, state) => {
       const tables = state.storage.sql
@@ -122,7 +118,7 @@ describe("the registry as a Durable Object", () => {
 
   it("says so when it is older than its storage, as after a roll-back", async () => {
     const token = `ktrdr.rolled-back.${"test".repeat(11)}`;
-    const rolledBack = REGISTRY.get(REGISTRY.idFromName("rolled-back"));
+    const rolledBack = REGISTRIES.get(REGISTRIES.idFromName("rolled-back"));
     expect((await api("GET", "/workers", undefined, token)).status).toBe(401);
     await runInDurableObject(rolledBack, (_, state) => {
       state.storage.sql.exec("UPDATE schema_version SET version = version + 1");

@@ -1,12 +1,7 @@
 /** Nodes of other protocol versions, as the frames that they send: none of it goes through today's schemas. */
-import { env, evictDurableObject, SELF } from "cloudflare:test";
+import { evictDurableObject, SELF } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import type { Environment } from "../../durable-objects/environment.ts";
-import type { WorkerRegistry } from "../../durable-objects/worker-registry.ts";
-import { api, NodeStandIn, settled } from "./support.ts";
-
-const { REGISTRY } = env as unknown as Environment;
-const registry = (): DurableObjectStub<WorkerRegistry> => REGISTRY.get(REGISTRY.idFromName("default"));
+import { api, NodeStandIn, registry, settled } from "./support.ts";
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 

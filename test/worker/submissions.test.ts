@@ -1,14 +1,9 @@
-import { env, evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Environment } from "../../durable-objects/environment.ts";
-import type { WorkerRegistry } from "../../durable-objects/worker-registry.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { SubmitterStandIn, upgrade } from "./submitter.ts";
-import { ADMIN_TOKEN, api, NodeStandIn } from "./support.ts";
-
-const { REGISTRY } = env as unknown as Environment;
-const registry = (): DurableObjectStub<WorkerRegistry> => REGISTRY.get(REGISTRY.idFromName("default"));
+import { ADMIN_TOKEN, api, NodeStandIn, registry } from "./support.ts";
 
 /** Waits in the queue for a worker that does not exist. */
 const nap = (name: string) => ({
@@ -263,5 +258,5 @@ describe("a frame that is no submission", () => {
       }),
       { numRuns: 100 },
     );
-  }, 60_000);
+  });
 });

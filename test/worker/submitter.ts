@@ -47,7 +47,10 @@ export class SubmitterStandIn {
       const index = this.#received.findIndex((answer) => requestId === undefined || answer.request_id === requestId);
       if (index >= 0) return this.#received.splice(index, 1)[0]!;
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`no answer to ${requestId ?? "anything"} within 3 s`)), 3000);
+        const timer = setTimeout(
+          () => reject(new Error(`no answer to ${requestId ?? "anything"} within 15 s`)),
+          15_000,
+        );
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

@@ -1,10 +1,18 @@
 /** A caller and a stand-in for a node, for tests inside workerd. */
 import { env, SELF } from "cloudflare:test";
+import type { Environment, WorkerRegistry } from "../../durable-objects/index.ts";
 import { PROTOCOL_VERSION } from "../../protocol/socket.ts";
 import { sha256Hex } from "../../protocol/token.ts";
 
 /** Its SHA-256 is bound in vitest.config.ts. */
 export const ADMIN_TOKEN = `ktrdr.default.${"test".repeat(11)}`;
+
+/** The namespace with the class's own methods; the edge sees their calls alone. */
+export const REGISTRIES = (env as unknown as Environment).REGISTRY as DurableObjectNamespace<WorkerRegistry>;
+
+export function registry(): DurableObjectStub<WorkerRegistry> {
+  return REGISTRIES.get(REGISTRIES.idFromName("default"));
+}
 
 export interface ApiAnswer {
   status: number;
@@ -44,11 +52,11 @@ export async function enrol(
 
 /** Asks again until the answer is yes; workerd has no hook for "the registry has seen this message". */
 export async function settled(answer: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200; i++) {
+  for (let i = 0; i < 3_000; i++) {
     if (await answer()) return;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  throw new Error("it did not come about within a second");
+  throw new Error("it did not come about within fifteen seconds");
 }
 
 type Message = Record<string, unknown> & { type: string };
@@ -125,7 +133,7 @@ export class NodeStandIn {
         if (message.type === type) return message;
       }
       await new Promise<void>((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`no ${type} came within 3 s`)), 3000);
+        const timer = setTimeout(() => reject(new Error(`no ${type} came within 15 s`)), 15_000);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { patience } from "../support/patience.ts";
 
 export default defineConfig({
   plugins: [
@@ -13,5 +14,10 @@ export default defineConfig({
       },
     }),
   ],
-  test: { name: "worker", include: ["**/*.test.ts"] },
+  test: {
+    name: "worker",
+    setupFiles: ["../support/count-assertions.ts"],
+    include: ["**/*.test.ts"],
+    testTimeout: patience(30_000),
+  },
 });

@@ -123,5 +123,5 @@ describe("the preset ktrdr", () => {
       }),
       { numRuns: 500 },
     );
-  }, 60_000);
+  });
 });

@@ -65,7 +65,7 @@ describe("strategy new", () => {
       expect(valid).toEqual({ code: 0, out: `${file}: ${name.replace(/\..*/, "")} is valid\n`, err: "" });
       expect((await run("new", file, ...words)).err).toContain("it is there already");
     }
-  }, 20_000);
+  });
 
   it("gives an editor the types, by a tsconfig.json beside the strategy", async () => {
     await run("new", join(home, "mine.ts"));
@@ -96,7 +96,7 @@ describe("strategy validate of code", () => {
       [7, 5],
     ]);
     expect(errors[0]).toMatchObject({ file, message: expect.stringContaining("'fsat' does not exist") });
-  }, 20_000);
+  });
 
   it("is a warning to a backtest, which runs all the same", async () => {
     const file = write(
@@ -109,7 +109,7 @@ describe("strategy validate of code", () => {
     const code = await runCommand(["backtest", file, "--local", "--symbol", "SP500"], surroundings);
     expect(code, surroundings.stderr.text()).toBe(0);
     expect(surroundings.stderr.text()).toContain(`warning: ${file}:5:26: Property 'fsat' does not exist`);
-  }, 20_000);
+  });
 
   it("shows what cannot be bundled, and says of code that it has no features", async () => {
     const file = write("s.ts", 'import fs from "node:fs";\nexport default { onBar() { fs; } };');

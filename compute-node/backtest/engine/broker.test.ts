@@ -10,9 +10,6 @@ import type { OrderRequest } from "./order.ts";
 import { tradeRecords } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
-/** Thousands of cases on a busy machine. */
-const PROPERTY_TIMEOUT_MS = 60_000;
-
 /** What a person would write to trade signals with orders. */
 function tradeSignals({ bars, signals, settings }: RandomCase): Broker {
   const broker = new Broker(bars, settings);
@@ -63,27 +60,23 @@ function decide(broker: Broker, random: RandomCase, bar: number): void {
 }
 
 describe("the event engine and the fast engine", () => {
-  it(
-    "agree bit for bit where signals and orders say the same",
-    () => {
-      fc.assert(
-        fc.property(randomCase, (random) => {
-          const fast = runBacktest(random.bars, random.signals, random.settings);
-          const slow = tradeSignals(random);
-          const { timeMs } = random.bars;
-          expect(tradeRecords(slow.trades, timeMs)).toEqual(tradeRecords(fast.trades, timeMs));
-          const { count } = fast.trades;
-          expect(slow.trades.holdingCost.slice(0, count)).toEqual(fast.trades.holdingCost.slice(0, count));
-          expect(slow.equity).toEqual(fast.equity);
-          expect(slow.warnings.liquidations).toBe(fast.warnings.find(({ code }) => code === "liquidation")?.count ?? 0);
-          expect(slow.cash).toBe(fast.cash);
-          expect(slow.size).toBe(fast.openPosition?.size ?? 0);
-        }),
-        { numRuns: 3000 },
-      );
-    },
-    PROPERTY_TIMEOUT_MS,
-  );
+  it("agree bit for bit where signals and orders say the same", () => {
+    fc.assert(
+      fc.property(randomCase, (random) => {
+        const fast = runBacktest(random.bars, random.signals, random.settings);
+        const slow = tradeSignals(random);
+        const { timeMs } = random.bars;
+        expect(tradeRecords(slow.trades, timeMs)).toEqual(tradeRecords(fast.trades, timeMs));
+        const { count } = fast.trades;
+        expect(slow.trades.holdingCost.slice(0, count)).toEqual(fast.trades.holdingCost.slice(0, count));
+        expect(slow.equity).toEqual(fast.equity);
+        expect(slow.warnings.liquidations).toBe(fast.warnings.find(({ code }) => code === "liquidation")?.count ?? 0);
+        expect(slow.cash).toBe(fast.cash);
+        expect(slow.size).toBe(fast.openPosition?.size ?? 0);
+      }),
+      { numRuns: 3000 },
+    );
+  });
 });
 
 type Prices = readonly [open: number, high: number, low: number, close: number];

@@ -11,8 +11,6 @@ import { type EngineResult, runBacktest } from "./engine.ts";
 import { ResumableBacktest } from "./resumable-backtest.ts";
 import { tradeRecords } from "./trade-log.ts";
 
-/** Thousands of cases on a busy machine. */
-const PROPERTY_TIMEOUT_MS = 60_000;
 const INPUTS = "specification, data, engine";
 
 /** Everything that a run hands on, to compare bit by bit (`toEqual` tells -0 from 0 and knows NaN). */
@@ -28,24 +26,20 @@ const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1
 });
 
 describe("a backtest of signals", () => {
-  it(
-    "that was stopped and resumed anywhere, any number of times, equals an uninterrupted one bit for bit",
-    () => {
-      fc.assert(
-        fc.property(randomCase, cuts, ({ bars, signals, settings }, shares) => {
-          let run = new ResumableBacktest(bars, signals, settings);
-          for (const share of shares) {
-            run.advance(Math.floor(share * bars.rows));
-            run = ResumableBacktest.resume(bars, signals, settings, run.checkpoint(INPUTS), INPUTS);
-          }
-          run.advance(bars.rows);
-          expect(whole(run.finish())).toEqual(whole(runBacktest(bars, signals, settings)));
-        }),
-        { numRuns: 1000 },
-      );
-    },
-    PROPERTY_TIMEOUT_MS,
-  );
+  it("that was stopped and resumed anywhere, any number of times, equals an uninterrupted one bit for bit", () => {
+    fc.assert(
+      fc.property(randomCase, cuts, ({ bars, signals, settings }, shares) => {
+        let run = new ResumableBacktest(bars, signals, settings);
+        for (const share of shares) {
+          run.advance(Math.floor(share * bars.rows));
+          run = ResumableBacktest.resume(bars, signals, settings, run.checkpoint(INPUTS), INPUTS);
+        }
+        run.advance(bars.rows);
+        expect(whole(run.finish())).toEqual(whole(runBacktest(bars, signals, settings)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
 });
 
 /** Plays the script of orders; which of them to withdraw it remembers in its state. */
@@ -69,25 +63,21 @@ function strategyOf({ steps, options }: OrderScript): AnyScript {
 }
 
 describe("a script", () => {
-  it(
-    "whose state is declared equals an uninterrupted one bit for bit, wherever it was stopped and resumed",
-    () => {
-      fc.assert(
-        fc.property(randomScript, randomSettings, cuts, (script, settings, shares) => {
-          const strategy = strategyOf(script);
-          let run = new ScriptRun(script.bars, strategy, settings);
-          for (const share of shares) {
-            run.advance(Math.floor(share * SCRIPT_BARS));
-            run = ScriptRun.resume(script.bars, strategyOf(script), settings, {}, run.checkpoint(INPUTS), INPUTS);
-          }
-          run.advance(SCRIPT_BARS);
-          expect(whole(run.finish())).toEqual(whole(runScript(script.bars, strategy, settings)));
-        }),
-        { numRuns: 500 },
-      );
-    },
-    PROPERTY_TIMEOUT_MS,
-  );
+  it("whose state is declared equals an uninterrupted one bit for bit, wherever it was stopped and resumed", () => {
+    fc.assert(
+      fc.property(randomScript, randomSettings, cuts, (script, settings, shares) => {
+        const strategy = strategyOf(script);
+        let run = new ScriptRun(script.bars, strategy, settings);
+        for (const share of shares) {
+          run.advance(Math.floor(share * SCRIPT_BARS));
+          run = ScriptRun.resume(script.bars, strategyOf(script), settings, {}, run.checkpoint(INPUTS), INPUTS);
+        }
+        run.advance(SCRIPT_BARS);
+        expect(whole(run.finish())).toEqual(whole(runScript(script.bars, strategy, settings)));
+      }),
+      { numRuns: 500 },
+    );
+  });
 
   it("can stop where it reports progress", () => {
     const bars = randomBars(200_000, 9, 0.0005);

@@ -9,9 +9,6 @@ import { runBacktest } from "./engine.ts";
 import { orderCommission } from "./position-size.ts";
 import { tradeRecords } from "./trade-log.ts";
 
-/** Thousands of cases on a busy machine. */
-const PROPERTY_TIMEOUT_MS = 60_000;
-
 const noTimes = new Float64Array(0);
 
 function engineTrades(run: ReturnType<typeof runBacktest>) {
@@ -21,26 +18,22 @@ function engineTrades(run: ReturnType<typeof runBacktest>) {
 }
 
 describe("the fast engine and the slow reference engine", () => {
-  it(
-    "agree bit for bit on thousands of random walks, signals and settings",
-    () => {
-      fc.assert(
-        fc.property(randomCase, ({ bars, signals, settings }) => {
-          const fast = runBacktest(bars, signals, settings);
-          const slow = new ReferenceEngine(bars, signals, settings).run();
-          expect(engineTrades(fast)).toEqual(slow.trades);
-          expect(Array.from(fast.equity)).toEqual(slow.equity);
-          expect(fast.cash).toBe(slow.cash);
-          expect(fast.openPosition?.size ?? 0).toBe(slow.position?.size ?? 0);
-          const refused = fast.warnings.find((warning) => warning.code === "order_refused")?.count ?? 0;
-          expect(refused).toBe(slow.refusedOrders);
-          expect(fast.warnings.find(({ code }) => code === "liquidation")?.count ?? 0).toBe(slow.liquidations);
-        }),
-        { numRuns: 3000 },
-      );
-    },
-    PROPERTY_TIMEOUT_MS,
-  );
+  it("agree bit for bit on thousands of random walks, signals and settings", () => {
+    fc.assert(
+      fc.property(randomCase, ({ bars, signals, settings }) => {
+        const fast = runBacktest(bars, signals, settings);
+        const slow = new ReferenceEngine(bars, signals, settings).run();
+        expect(engineTrades(fast)).toEqual(slow.trades);
+        expect(Array.from(fast.equity)).toEqual(slow.equity);
+        expect(fast.cash).toBe(slow.cash);
+        expect(fast.openPosition?.size ?? 0).toBe(slow.position?.size ?? 0);
+        const refused = fast.warnings.find((warning) => warning.code === "order_refused")?.count ?? 0;
+        expect(refused).toBe(slow.refusedOrders);
+        expect(fast.warnings.find(({ code }) => code === "liquidation")?.count ?? 0).toBe(slow.liquidations);
+      }),
+      { numRuns: 3000 },
+    );
+  });
 });
 
 describe("money", () => {
@@ -148,24 +141,20 @@ describe("money", () => {
 });
 
 describe("time", () => {
-  it(
-    "runs one way: what later bars hold changes neither earlier equity nor earlier trades",
-    () => {
-      fc.assert(
-        fc.property(randomCase, fc.double({ min: 0, max: 1, noNaN: true }), (random, share) => {
-          const whole = { ...random, settings: { ...random.settings, finalizeTrades: false } };
-          const rows = Math.max(1, Math.floor(random.bars.rows * share));
-          const part = truncated(whole, rows);
-          const full = runBacktest(whole.bars, whole.signals, whole.settings);
-          const prefix = runBacktest(part.bars, part.signals, part.settings);
-          expect(prefix.equity).toEqual(full.equity.slice(0, rows));
-          expect(engineTrades(full).slice(0, prefix.trades.count)).toEqual(engineTrades(prefix));
-        }),
-        { numRuns: 1000 },
-      );
-    },
-    PROPERTY_TIMEOUT_MS,
-  );
+  it("runs one way: what later bars hold changes neither earlier equity nor earlier trades", () => {
+    fc.assert(
+      fc.property(randomCase, fc.double({ min: 0, max: 1, noNaN: true }), (random, share) => {
+        const whole = { ...random, settings: { ...random.settings, finalizeTrades: false } };
+        const rows = Math.max(1, Math.floor(random.bars.rows * share));
+        const part = truncated(whole, rows);
+        const full = runBacktest(whole.bars, whole.signals, whole.settings);
+        const prefix = runBacktest(part.bars, part.signals, part.settings);
+        expect(prefix.equity).toEqual(full.equity.slice(0, rows));
+        expect(engineTrades(full).slice(0, prefix.trades.count)).toEqual(engineTrades(prefix));
+      }),
+      { numRuns: 1000 },
+    );
+  });
 
   it("reports progress in bars and stops when the listener throws", () => {
     const bars = randomBars(200_000, 3, 0.001);

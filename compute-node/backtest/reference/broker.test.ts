@@ -8,9 +8,6 @@ import { randomSettings } from "../testing/random-cases.ts";
 import { type OrderScript, type OrderStep, randomScript, SCRIPT_BARS } from "../testing/random-orders.ts";
 import { ReferenceBroker } from "./broker.ts";
 
-/** Thousands of cases on a busy machine. */
-const PROPERTY_TIMEOUT_MS = 60_000;
-
 function play(broker: Broker, step: OrderStep): void {
   if (step.kind === "place") broker.place(step.side, step.request);
   else if (step.kind === "close") broker.close(step.portion);
@@ -47,37 +44,29 @@ function tradesOf(broker: Broker) {
 }
 
 describe("the broker and the slow reference broker", () => {
-  it(
-    "agree bit for bit on thousands of scripts of orders of every kind, with every cost and rule",
-    () => {
-      fc.assert(
-        fc.property(randomScript, randomSettings, (script, settings) => {
-          const slow = new ReferenceBroker(script.bars, settings, script.options);
-          const fast = runScriptOf(script, settings, (_, bar) => {
-            slow.process(bar);
-            if (!slow.isRuined) for (const step of script.steps) if (step.bar === bar) playSlowly(slow, step);
-          });
-          slow.finish();
-          expect(tradesOf(fast)).toEqual(slow.trades);
-          expect(Array.from(fast.equity)).toEqual(slow.equity);
-          expect(fast.cash).toBe(slow.cash);
-          expect(fast.size).toBe(slow.size);
-          expect(fast.orders.map(({ id }) => id)).toEqual(slow.waiting.map(({ id }) => id));
-          expect(fast.lots.map(({ stop }) => (Number.isFinite(stop) ? stop : null))).toEqual(
-            slow.holdings.map(({ stop }) => stop),
-          );
-          const { refusedOrders, ambiguousBars, liquidations } = fast.warnings;
-          expect([refusedOrders, ambiguousBars, liquidations]).toEqual([
-            slow.refused,
-            slow.ambiguous,
-            slow.liquidations,
-          ]);
-        }),
-        { numRuns: 4000 },
-      );
-    },
-    PROPERTY_TIMEOUT_MS,
-  );
+  it("agree bit for bit on thousands of scripts of orders of every kind, with every cost and rule", () => {
+    fc.assert(
+      fc.property(randomScript, randomSettings, (script, settings) => {
+        const slow = new ReferenceBroker(script.bars, settings, script.options);
+        const fast = runScriptOf(script, settings, (_, bar) => {
+          slow.process(bar);
+          if (!slow.isRuined) for (const step of script.steps) if (step.bar === bar) playSlowly(slow, step);
+        });
+        slow.finish();
+        expect(tradesOf(fast)).toEqual(slow.trades);
+        expect(Array.from(fast.equity)).toEqual(slow.equity);
+        expect(fast.cash).toBe(slow.cash);
+        expect(fast.size).toBe(slow.size);
+        expect(fast.orders.map(({ id }) => id)).toEqual(slow.waiting.map(({ id }) => id));
+        expect(fast.lots.map(({ stop }) => (Number.isFinite(stop) ? stop : null))).toEqual(
+          slow.holdings.map(({ stop }) => stop),
+        );
+        const { refusedOrders, ambiguousBars, liquidations } = fast.warnings;
+        expect([refusedOrders, ambiguousBars, liquidations]).toEqual([slow.refused, slow.ambiguous, slow.liquidations]);
+      }),
+      { numRuns: 4000 },
+    );
+  });
 });
 
 describe("the account of any script of orders", () => {

@@ -84,40 +84,30 @@ const mutated = fc
     stringify(changes.reduce<unknown>((value, [pick, kind, by]) => changed(value, pick, kind, by), parse(EXAMPLE))),
   );
 
-const TIMEOUT_MS = 30_000;
-
-it(
-  "a strategy with parts replaced, removed or added is valid, or has faults with cures",
-  () => {
-    const given = { "1h": bars(60, 3_600_000), "4h": bars(15, 14_400_000) };
-    fc.assert(
-      fc.property(mutated, (text) =>
-        outcome(() => {
-          const strategy = parseStrategyFile(text, "mutated.yaml");
-          const warnings = validateStrategy(strategy);
-          expect(warnings.every(({ line }) => line !== undefined && line > 0)).toBe(true);
-          if (strategy.kind === "neural") computeFeatures(strategy, given);
-        }),
-      ),
-      { numRuns: 200 },
-    );
-  },
-  TIMEOUT_MS,
-);
-
-it(
-  "a text with characters changed is a strategy, or has faults with cures",
-  () => {
-    const change = fc.tuple(fc.nat(EXAMPLE.length - 1), fc.nat(6), fc.string({ maxLength: 4 }));
-    fc.assert(
-      fc.property(fc.array(change, { minLength: 1, maxLength: 5 }), (changes) => {
-        let text = EXAMPLE;
-        for (const [at, length, added] of changes) text = text.slice(0, at) + added + text.slice(at + length);
-        outcome(() => validateStrategy(parseStrategyFile(text, "mutated.yaml")));
-        outcome(() => migrateStrategy(text));
+it("a strategy with parts replaced, removed or added is valid, or has faults with cures", () => {
+  const given = { "1h": bars(60, 3_600_000), "4h": bars(15, 14_400_000) };
+  fc.assert(
+    fc.property(mutated, (text) =>
+      outcome(() => {
+        const strategy = parseStrategyFile(text, "mutated.yaml");
+        const warnings = validateStrategy(strategy);
+        expect(warnings.every(({ line }) => line !== undefined && line > 0)).toBe(true);
+        if (strategy.kind === "neural") computeFeatures(strategy, given);
       }),
-      { numRuns: 100 },
-    );
-  },
-  TIMEOUT_MS,
-);
+    ),
+    { numRuns: 200 },
+  );
+});
+
+it("a text with characters changed is a strategy, or has faults with cures", () => {
+  const change = fc.tuple(fc.nat(EXAMPLE.length - 1), fc.nat(6), fc.string({ maxLength: 4 }));
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 5 }), (changes) => {
+      let text = EXAMPLE;
+      for (const [at, length, added] of changes) text = text.slice(0, at) + added + text.slice(at + length);
+      outcome(() => validateStrategy(parseStrategyFile(text, "mutated.yaml")));
+      outcome(() => migrateStrategy(text));
+    }),
+    { numRuns: 100 },
+  );
+});

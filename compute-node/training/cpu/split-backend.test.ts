@@ -115,7 +115,7 @@ describe("A network whose layers are split over threads", () => {
       expect(sha256(await run.checkpoint())).toBe(sha256(await alone[index].checkpoint()));
     }
     expect(new Set(runs.map(({ session }) => session.thread)).size).toBe(2);
-  }, 30_000);
+  });
 
   it("is computed by one thread where it is too small", async () => {
     const shape = {

@@ -53,7 +53,7 @@ it("a gpu_host that shows no adapter does not start, and says what to do", async
   expect(failure).toMatchObject({ code: 1 });
   expect(failure.stderr).toContain("A node of type gpu_host needs a GPU: This machine shows no GPU adapter.");
   expect(failure.stderr).toContain("--type cpu_training");
-}, 20_000);
+});
 
 const available = useSoftwareAdapter();
 if (!available) console.warn(`Tests of the GPU adapter are skipped. ${NO_SOFTWARE_ADAPTER}`);

@@ -1,6 +1,7 @@
 /** Whatever the network's shape and however its work is cut, the GPU has the reference's gradient and outputs. */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { patience } from "../../../test/support/patience.ts";
 import type { LossSpec, MlpSpec, NetworkSpec, RecurrentSpec } from "../network.ts";
 import { ReferenceSession } from "../reference/backend.ts";
 import { exampleMember } from "../testing/networks.ts";
@@ -49,7 +50,7 @@ function lossOf({ outputs }: NetworkSpec): LossSpec {
   return { kind: "focal", gamma: 0.5, classWeights: [1, 2, 3, 4].slice(0, outputs) };
 }
 
-describe.skipIf(!available)("kernels of any shape", { timeout: 120_000 }, () => {
+describe.skipIf(!available)("kernels of any shape", { timeout: patience(120_000) }, () => {
   let device: GpuDevice;
 
   beforeAll(async () => {

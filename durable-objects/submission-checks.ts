@@ -1,11 +1,11 @@
-/** What is asked of a submission beside its schema, the same whichever way it came. */
+/** Checks a submission beyond its schema, the same for a request, a batch and a socket. */
 import { byteLength, idempotencyKey, LIMITS, Problem, type SubmitRequest, sha256Hex, wire } from "../protocol/index.ts";
 
 const keyWire = wire(idempotencyKey);
 
 export interface Idempotency {
   readonly key: string;
-  /** Of what was submitted under it. */
+  /** The hash of the operations that were submitted under it. */
   readonly hash: string;
 }
 

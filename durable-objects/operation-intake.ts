@@ -1,20 +1,13 @@
-/** Operations come in: each submission is one step of the scheduler, and one span where it is traced. */
+/** Takes operations in: each submission is one step of the scheduler, and one span where it is traced. */
 import type { SubmitRequest } from "../protocol/index.ts";
+import type { Caller } from "./caller.ts";
 import { makeOperationId } from "./operation-id.ts";
+import { fillRandom } from "./random-bytes.ts";
 import type { RegistryTracer } from "./registry-tracer.ts";
-import type { AcceptedOperation, Outcome, Scheduler } from "./scheduler/scheduler.ts";
-import type { Effect } from "./scheduler/state.ts";
-import type { Idempotency } from "./submission.ts";
+import type { AcceptedOperation, Effect, Outcome, Scheduler } from "./scheduler/index.ts";
+import type { Idempotency } from "./submission-checks.ts";
 
-/** What is known of a submission beside its content. */
-export interface Caller {
-  /** Null where the caller traces nothing. */
-  readonly traceparent: string | null;
-  readonly receivedAt: number;
-  readonly over: "http" | "socket";
-}
-
-export class Submissions {
+export class OperationIntake {
   readonly #scheduler: Scheduler;
   readonly #tracer: RegistryTracer | null;
   readonly #commit: <T>(outcome: Outcome<T>) => T;
@@ -25,7 +18,7 @@ export class Submissions {
     this.#commit = commit;
   }
 
-  /** All of them or none. The caller's right to do so has been checked. */
+  /** Submits all of them or none. The caller's right to do so has been checked. */
   submit(
     requests: readonly SubmitRequest[],
     idempotency: Idempotency | null,
@@ -35,18 +28,18 @@ export class Submissions {
     const trace = this.#tracer?.beginSubmit(caller.traceparent) ?? null;
     const submissions = requests.map((request, index) => ({
       request,
-      operationId: makeOperationId(now, (bytes) => crypto.getRandomValues(bytes)),
+      operationId: makeOperationId(now, fillRandom),
       idempotency: idempotency === null ? null : { ...idempotency, key: `${idempotency.key}#${index}` },
       traceparent: trace?.traceparent ?? caller.traceparent,
     }));
-    const outcome = this.#scheduler.submit(submissions, now);
+    const outcome = this.#scheduler.operations.submit(submissions, now);
     const accepted = this.#commit(outcome);
     if (trace !== null) this.#tracer?.endSubmit(trace, caller, queuedBy(outcome.effects));
     return accepted;
   }
 }
 
-/** The operations that a submission made. */
+/** Collects the operations that a submission made. */
 function queuedBy(effects: readonly Effect[]): string[] {
   return effects.flatMap((effect) =>
     effect.type === "event" && effect.event.type === "queued" ? [effect.event.operationId] : [],
