@@ -25,7 +25,9 @@ const TABLE = {
   model_backtest: modelBacktestJob,
   command: commandJob,
   sleep: sleepJob,
-} satisfies { readonly [Kind in OperationKind]: Job<SpecOf<Kind>, { readonly kind: Kind }> };
+} satisfies {
+  readonly [Kind in OperationKind]: Job<SpecOf<Kind>, { readonly kind: Kind; readonly spec: SpecOf<Kind> }>;
+};
 
 /** What a job of one kind starts from, or of any: all that it needs, since a thread does no I/O. */
 export type JobInput<Kind extends OperationKind = OperationKind> = {
