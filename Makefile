@@ -86,6 +86,8 @@ quality: $(INSTALLED) ## lint, format and types
 	@biome check --error-on-warnings .
 	@tsc -p tsconfig.json
 	@tsc -p tsconfig.worker.json
+	@tsc -p results
+	@tsc -b tsconfig.outside.json
 	@tsc -p cli/report/page
 
 fix: $(INSTALLED) ## let the linter correct what it can

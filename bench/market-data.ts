@@ -17,7 +17,7 @@ import {
 
 const ROUNDS = 5;
 
-export interface MarketDataBench {
+interface MarketDataBench {
   readonly rows: number;
   readonly fileBytes: number;
   /** Milliseconds, medians of the rounds. */

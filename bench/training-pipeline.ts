@@ -22,7 +22,7 @@ import { median } from "./measure.ts";
 import { neuralStrategy } from "./neural-strategy.ts";
 import { randomWalk } from "./random-walk.ts";
 
-export interface PipelineTimes {
+interface PipelineTimes {
   readonly rows: number;
   /** Median seconds of the process's own time. */
   readonly seconds: Readonly<Record<string, number>>;

@@ -11,7 +11,7 @@ import type { HomePaths } from "./home.ts";
 
 const secretsFile = z.strictObject({ admin_token_sha256: sha256 });
 
-export interface AdminToken {
+interface AdminToken {
   readonly token: string;
   /** Of the whole token text, as hexadecimal: what the server compares with. */
   readonly sha256: string;
@@ -76,6 +76,6 @@ function readSecrets(path: string): string {
   }
 }
 
-export function isLoopback(url: string): boolean {
+function isLoopback(url: string): boolean {
   return ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
 }

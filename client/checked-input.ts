@@ -8,8 +8,8 @@ export function checkedInput<S extends z.ZodType>(schema: S, value: z.input<S>, 
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issues = issuesOf(result.error).map((issue) => ({ ...issue, path: toSnakeCase(issue.path ?? "") }));
-  const [first] = issues;
-  throw new Problem("invalid-request", `The ${subject} is not valid: ${first.path}: ${first.message}`, {
+  const [first = ""] = issues.map(({ path, message }) => `: ${path}: ${message}`);
+  throw new Problem("invalid-request", `The ${subject} is not valid${first}`, {
     cure: "Correct it and try again.",
     issues: issues.length > 1 ? issues : [],
   });

@@ -22,7 +22,7 @@ const SLEEP = { spec: { kind: "sleep", durationMs: 5 } } as const;
 describe("the API client", () => {
   it("sends the token, and reads snake_case into camelCase", async () => {
     await using plane = await fakeControlPlane(() => ({ json: sampleOperationJson() }));
-    const found = await clientOf(plane).operation(OPERATION_ID);
+    const found = await clientOf(plane).showOperation(OPERATION_ID);
     expect(found.maxAttempts).toBe(3);
     expect(found.spec).toEqual({ kind: "sleep", durationMs: 10, busy: false });
     const [request] = plane.requests;
@@ -77,7 +77,7 @@ describe("the API client", () => {
       issues: [{ message: "m", line: 3 }],
     });
     await using plane = await fakeControlPlane(() => ({ status: 409, json: original.toDetails() }));
-    const problem = await problemFrom(clientOf(plane).cancel(OPERATION_ID));
+    const problem = await problemFrom(clientOf(plane).cancelOperation(OPERATION_ID));
     expect(problem.toDetails()).toEqual(original.toDetails());
   });
 
@@ -110,6 +110,6 @@ describe("the API client", () => {
 
   it("hands a result's bytes over unchanged", async () => {
     await using plane = await fakeControlPlane(() => ({ text: '{"a":1.10}\n' }));
-    expect(new TextDecoder().decode(await clientOf(plane).result(OPERATION_ID))).toBe('{"a":1.10}\n');
+    expect(new TextDecoder().decode(await clientOf(plane).operationResult(OPERATION_ID))).toBe('{"a":1.10}\n');
   });
 });

@@ -35,8 +35,8 @@ describe("a feed", () => {
     const asked: number[] = [];
     const feed = openEventFeed(
       {
-        async events(_, after) {
-          asked.push(after);
+        async followOperation(_, query) {
+          asked.push(Number(query?.after));
           return streamOf([eventText(asked.length * 10)], asked.length < 2);
         },
       },
@@ -57,14 +57,14 @@ describe("a feed", () => {
       asked++;
       throw new Problem("not-found", "no such path");
     };
-    const feed = openEventFeed({ events: refused }, OPERATION_ID);
+    const feed = openEventFeed({ followOperation: refused }, OPERATION_ID);
     for (let turn = 0; turn < 5; turn++) await feed.wait(20);
     expect([asked, feed.isLive]).toEqual([1, false]);
     feed.close();
   });
 
   it("stops waiting when it is told to", async () => {
-    const feed = openEventFeed({ events: async () => streamOf([], false) }, OPERATION_ID);
+    const feed = openEventFeed({ followOperation: async () => streamOf([], false) }, OPERATION_ID);
     const controller = new AbortController();
     const waiting = feed.wait(60_000, controller.signal);
     controller.abort(new Error("interrupted"));

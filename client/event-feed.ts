@@ -11,7 +11,7 @@ import type { Client } from "./client.ts";
 const eventWire = wire(operationEvent);
 const RECONNECT_MS = 1000;
 
-export interface EventFeed {
+interface EventFeed {
   /** Whether a stream is open now; where it is, `wait` needs no short limit. */
   readonly isLive: boolean;
   /** Resolves when something has happened since the last call, or after `limitMs`. Rejects with the signal's reason. */
@@ -20,7 +20,7 @@ export interface EventFeed {
 }
 
 /** Follows one operation until `close`, through restarts of the control plane, from where each stream ended. */
-export function openEventFeed(client: Pick<Client, "events">, operationId: string): EventFeed {
+export function openEventFeed(client: Pick<Client, "followOperation">, operationId: string): EventFeed {
   const closing = new AbortController();
   let isLive = false;
   let hasNews = false;
@@ -33,7 +33,7 @@ export function openEventFeed(client: Pick<Client, "events">, operationId: strin
     let lastEventId = 0;
     while (!closing.signal.aborted) {
       try {
-        const stream = await client.events(operationId, lastEventId, closing.signal);
+        const stream = await client.followOperation(operationId, { after: lastEventId }, { signal: closing.signal });
         isLive = true;
         for await (const eventId of eventsIn(stream)) {
           lastEventId = eventId ?? lastEventId;

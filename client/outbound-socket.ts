@@ -9,7 +9,7 @@ const NORMAL_CLOSURE = 1000;
 /** As much of a refusal as anybody would read. */
 const REFUSAL_LENGTH = 64 * 1024;
 
-export interface SocketTarget {
+interface SocketTarget {
   /** `ws:` or `http:`, either of them with or without an s. */
   readonly url: string;
   readonly bearer: string;
@@ -29,7 +29,7 @@ export type OutboundSocketEnd =
   | { readonly type: "answered"; readonly status: number; readonly text: string }
   | { readonly type: "failed"; readonly error: Error; readonly code: number; readonly reason: string };
 
-export interface OutboundSocketHandlers {
+interface OutboundSocketHandlers {
   opened?(): void;
   /** A frame that answers no heartbeat. */
   frame?(content: Buffer, isBinary: boolean): void;

@@ -34,7 +34,7 @@ const PATIENCE_MS = 60_000;
 /** Submissions that wait for their answers at once. */
 const MOST_PENDING = 1_000;
 
-export type Submitted = Extract<SubmissionAnswer, { type: "submitted" }>["operations"];
+type Submitted = Extract<SubmissionAnswer, { type: "submitted" }>["operations"];
 
 export interface SubmissionLineOptions {
   /** W3C Trace Context that submissions belong to. */
@@ -86,6 +86,8 @@ export class SubmissionLine {
    */
   async submit(request: z.input<typeof submitRequest>, idempotencyKey?: string): Promise<Submitted[number]> {
     const [accepted] = await this.submitBatch([checkedInput(submitRequest, request, "operation")], idempotencyKey);
+    if (accepted === undefined)
+      throw new Problem("internal", "The registry answered a submission without its operation.");
     return accepted;
   }
 

@@ -1,12 +1,12 @@
 /** One WebSocket to the registry as a submitter sees it: answers, and heartbeats that notice a line that died. */
-import { API_PREFIX, LIMITS } from "../protocol/index.ts";
+import { LIMITS, pathOf, ROUTES } from "../protocol/index.ts";
 import type { Connection } from "./credentials.ts";
 import { type OutboundSocketEnd, openOutboundSocket } from "./outbound-socket.ts";
 
 /** A line on which nothing is heard from one heartbeat to the next is dead, whatever the network says. */
 const HEARTBEAT_MS = 10_000;
 
-export interface SubmissionSocketHandlers {
+interface SubmissionSocketHandlers {
   opened(): void;
   answer(text: string): void;
   /** Called once, also when it never opened. */
@@ -39,7 +39,7 @@ export function openSubmissionSocket(
     });
   };
   const target = {
-    url: `${url}${API_PREFIX}/submissions`,
+    url: `${url}${pathOf(ROUTES.openSubmissionLine)}`,
     bearer: token,
     subprotocols: [],
     maxMessageBytes: LIMITS.requestBodyBytes,

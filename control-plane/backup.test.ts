@@ -40,7 +40,8 @@ beforeEach(() => {
   write(state, "v3/cache/x.sqlite", Buffer.from("nor is this"));
   mkdirSync(dirname(join(state, DATABASE)), { recursive: true });
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+// Nine gigabytes take their time to go.
+afterEach(() => rmSync(folder, { recursive: true, force: true }), 120_000);
 
 function write(root: string, path: string, bytes: Uint8Array): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Lock, lockFor, type Manifest, manifestFor, ROLES } from "./packages-for.ts";
@@ -52,6 +52,38 @@ describe("the lock of a role", () => {
     for (const [place, { version, integrity }] of Object.entries(packages)) {
       if (place !== "") expect({ version, integrity }).toEqual(pick(LOCK.packages[place]));
     }
+  });
+});
+
+describe("the packages of each role", () => {
+  const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+
+  it.each(Object.entries(ROLES))("%s has them in package.json, at its versions", (_role, names) => {
+    const { dependencies, devDependencies } = manifestFor(names, manifest);
+    expect(Object.keys(dependencies)).toEqual(names);
+    expect(devDependencies).toEqual({});
+  });
+
+  it("refuses a package that is not there", () => {
+    expect(() => manifestFor(["left-pad"], manifest)).toThrow("package.json has no left-pad");
+  });
+
+  it.each([
+    ["worker", ["compute-node", "results", "protocol", "telemetry"]],
+    ["control-plane", ["src", "durable-objects", "protocol", "telemetry", "client", "control-plane"]],
+  ])("of %s are all that its code imports", (role, folders) => {
+    const imported = new Set<string>();
+    for (const each of folders) {
+      for (const name of readdirSync(join(ROOT, each), { recursive: true, encoding: "utf8" })) {
+        if (!/\.ts$/.test(name) || /test|golden|assembly|oracle|random/.test(name)) continue;
+        const text = readFileSync(join(ROOT, each, name), "utf8");
+        for (const [, found] of text.matchAll(/^(?:import|export) (?!type)[^;]*?from "((?:@[\w-]+\/)?[\w-]+)/gm))
+          imported.add(found);
+        for (const [, found] of text.matchAll(/\bimport\("((?:@[\w-]+\/)?[\w-]+)/g)) imported.add(found);
+      }
+    }
+    const known = new Set([...ROLES[role], "node", "cloudflare", "webgpu"]);
+    expect([...imported].filter((name) => !known.has(name))).toEqual([]);
   });
 });
 

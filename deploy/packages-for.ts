@@ -35,7 +35,7 @@ export interface Manifest {
 }
 
 /** An entry of a lock file: what npm wrote, of which this reads the names of other packages alone. */
-export interface LockedPackage {
+interface LockedPackage {
   readonly version?: string;
   readonly integrity?: string;
   readonly dependencies?: Record<string, string>;
@@ -73,7 +73,7 @@ export function lockFor(manifest: Manifest, lock: Lock): Lock & { name?: string;
     if (place === null && !isOptional) throw new Error(`the lock file has no ${name}, which ${from || "ktrdr"} needs`);
     if (place === null || needed.has(place)) return;
     needed.add(place);
-    const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = lock.packages[place];
+    const { dependencies, optionalDependencies, peerDependencies, peerDependenciesMeta } = lock.packages[place] ?? {};
     for (const other of Object.keys(dependencies ?? {})) visit(other, place, false);
     for (const other of Object.keys(optionalDependencies ?? {})) visit(other, place, true);
     for (const other of Object.keys(peerDependencies ?? {})) {
@@ -113,14 +113,15 @@ function writeJson(file: string, value: unknown): void {
 }
 
 if (import.meta.main) {
-  const [role, folder = "."] = process.argv.slice(2);
-  if (!Object.hasOwn(ROLES, role ?? "")) {
-    process.stderr.write(`error: "${role ?? ""}" is no role\n  cure: Name one of ${Object.keys(ROLES).join(", ")}.\n`);
+  const [role = "", folder = "."] = process.argv.slice(2);
+  const packages = Object.hasOwn(ROLES, role) ? ROLES[role] : undefined;
+  if (packages === undefined) {
+    process.stderr.write(`error: "${role}" is no role\n  cure: Name one of ${Object.keys(ROLES).join(", ")}.\n`);
     process.exit(2);
   }
   const lock = join(folder, "deploy", "packages-lock.json");
   const isPackage = existsSync(lock);
-  const names = ROLES[role].filter((name) => !isPackage || !BUNDLED.includes(name));
+  const names = packages.filter((name) => !isPackage || !BUNDLED.includes(name));
   const manifest = manifestFor(names, readJson<Manifest>(join(folder, "package.json")));
   if (isPackage) writeJson(join(folder, "npm-shrinkwrap.json"), lockFor(manifest, readJson<Lock>(lock)));
   writeJson(join(folder, "package.json"), manifest);

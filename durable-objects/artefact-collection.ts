@@ -1,4 +1,4 @@
-/** Removes from the store what nothing refers to, and uploads that nobody goes on with. */
+/** Removes artefacts that nothing refers to, and uploads that nobody goes on with. */
 import { Problem } from "../protocol/index.ts";
 import { artefactKey } from "./artefact-key.ts";
 import {
@@ -26,7 +26,7 @@ export class ArtefactCollection {
     this.#workspace = workspace;
   }
 
-  /** A bounded number at a time; what was deleted is forgotten after that. */
+  /** Removes a bounded number at a time, and forgets them after the deletion. */
   async run(now: number): Promise<void> {
     const names = collectableArtefacts(this.#sql, now, COLLECT_AT_ONCE);
     if (names.length > 0) {
@@ -47,7 +47,7 @@ export class ArtefactCollection {
     }
   }
 
-  /** Whoever wants to store or keep bytes that are, or may be, being deleted asks again. Throws `too-many-requests` then. */
+  /** Throws `too-many-requests` for bytes that are, or may be, being deleted: whoever wants to store them asks again. */
   requireSettled(sha256: string, now: number): void {
     if (!this.#removing.has(sha256) && !isCollectable(this.#sql, sha256, now)) return;
     throw new Problem("too-many-requests", `An older artefact ${sha256} is being removed.`, {

@@ -1,7 +1,7 @@
-/** Whose a socket is: what the runtime keeps of it through hibernation. */
+/** Tells whose a socket is, from the attachment that the runtime keeps through hibernation. */
 
 /** `epoch` is null until `hello`. */
-export interface NodeAttachment {
+interface NodeAttachment {
   readonly workerId: string;
   readonly epoch: number | null;
   /** Messages of this connection that could not be understood. */
@@ -20,7 +20,7 @@ export interface SubmitterAttachment {
   readonly faults: number;
 }
 
-export type Attachment = NodeAttachment | FollowerAttachment | SubmitterAttachment;
+type Attachment = NodeAttachment | FollowerAttachment | SubmitterAttachment;
 
 /** As long as this object is awake: it is asked for with every message, and asking the runtime takes time. */
 const attachments = new WeakMap<WebSocket, Attachment>();
@@ -33,7 +33,7 @@ export function attachmentOf(socket: WebSocket): Attachment {
   return kept;
 }
 
-/** Of a socket that is known to be a node's. */
+/** Reads the attachment of a socket that is known to be a node's. */
 export function nodeAttachmentOf(socket: WebSocket): NodeAttachment {
   return attachmentOf(socket) as NodeAttachment;
 }

@@ -1,4 +1,4 @@
-/** Who calls, by the hash of the bearer token, and what that allows. Deny by default. */
+/** Decides what a caller may do, by the hash of the bearer token. Deny by default. */
 import { Problem, type Role } from "../protocol/index.ts";
 import type { Scheduler } from "./scheduler/index.ts";
 import type { TokenRecord, TokenStore } from "./tokens.ts";

@@ -1,4 +1,4 @@
-/** The hibernating sockets of one registry: which worker, which epoch, and what goes over them. */
+/** Keeps the hibernating sockets of one registry by worker and epoch, and sends over them. */
 import {
   CLOSE_REASON_BYTES,
   framesOf,
@@ -55,7 +55,7 @@ export class Connections {
     return new Map([...this.#byWorker].map(([workerId, socket]) => [workerId, nodeAttachmentOf(socket).epoch!]));
   }
 
-  /** When the runtime last answered this worker's heartbeat without waking anyone. */
+  /** Returns the moment at which the runtime last answered this worker's heartbeat without waking anyone. */
   lastHeartbeatAt(workerId: string): number | null {
     const socket = this.#byWorker.get(workerId);
     if (socket === undefined) return null;

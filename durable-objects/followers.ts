@@ -1,5 +1,5 @@
 /**
- * Those who follow operations as they happen: server-sent events (a streaming response keeps the object awake for as long
+ * Tells followers of operations as they happen: server-sent events (a streaming response keeps the object awake for as long
  * as it lasts) and WebSockets (hibernate with the object). Both first get what they missed since the event id they name.
  */
 import { FINAL_EVENTS, type OperationEvent, operationEvent, wire } from "../protocol/index.ts";

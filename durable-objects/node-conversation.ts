@@ -1,4 +1,4 @@
-/** What is said on a node's socket: frames are read, handed to the scheduler as one step, and refused with a reason. */
+/** Converses with nodes: reads a frame, hands it to the scheduler as one step, or refuses it with a reason. */
 import { CLOSE_CODES, type NodeMessage, Problem, type Refusal } from "../protocol/index.ts";
 import { nodeAttachmentOf, setAttachment } from "./attachment.ts";
 import { type Connections, closeQuietly, sendFrames } from "./connections.ts";
@@ -39,7 +39,7 @@ export class NodeConversation {
     if (epoch !== null) this.#commit(this.#scheduler.sessions.disconnect(workerId, epoch, Date.now()));
   }
 
-  /** Whether a first frame could not be read because nobody here speaks its version; its connection is then closed. */
+  /** Tells a first frame of a version that is not spoken here from a faulty one; its connection is then closed. */
   #isOfOtherVersion(socket: WebSocket, frame: string | ArrayBuffer): boolean {
     const attachment = nodeAttachmentOf(socket);
     if (attachment.epoch !== null) return false;
@@ -74,7 +74,7 @@ export class NodeConversation {
     else this.#turnAway(socket, refusal);
   }
 
-  /** What stands after `hello`: one step for all of a frame, so that it is one write and one answer. */
+  /** Hands on the messages after `hello`: one step for all of a frame, so that it is one write and one answer. */
   #receiveAll(socket: WebSocket, messages: readonly NodeMessage[]): void {
     const later = messages.filter((message) => message.type !== "hello");
     if (later.length < messages.length) throw new Problem("invalid-request", "hello is the first message of a frame.");

@@ -1,4 +1,4 @@
-/** What a node's frame says. */
+/** Reads the frames of nodes. */
 import { z } from "zod";
 import { LIMITS, type NodeMessage, nodeMessage, wire } from "../protocol/index.ts";
 import { frameJson } from "./frame-json.ts";
@@ -12,14 +12,14 @@ const anyHello = z.object({
   epoch: z.int().min(1).nullable().catch(null),
 });
 
-/** Which version a connection's first frame claims, where it is a `hello` of any version; null otherwise. */
+/** Returns the version that a connection's first frame claims, where it is a `hello` of any version; null otherwise. */
 export function versionOf(frame: string | ArrayBuffer): { version: number; epoch: number | null } | null {
   const [first] = jsonOf(frame);
   const hello = anyHello.safeParse(first);
   return hello.success ? { version: hello.data.protocol_version, epoch: hello.data.epoch } : null;
 }
 
-/** The messages of a frame, checked. Throws a Problem with what is wrong. */
+/** Returns the messages of a frame, checked. Throws a Problem that names the fault. */
 export function parseFrame(frame: string | ArrayBuffer): NodeMessage[] {
   return jsonOf(frame).map((message) => messageWire.parse(message, "message"));
 }

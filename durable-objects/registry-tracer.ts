@@ -32,8 +32,8 @@ import type { Caller } from "./caller.ts";
 import { type Effect, first, type Sql } from "./scheduler/index.ts";
 
 /** A submission that is being traced. */
-export interface SubmitTrace {
-  /** What the operation is kept with. */
+interface SubmitTrace {
+  /** Kept with the operation. */
   readonly traceparent: string;
   readonly context: TraceContext;
   readonly parentSpanId: string | null;
@@ -42,7 +42,7 @@ export interface SubmitTrace {
 /** How long events wait before they are told: longer would only lose more with this object's memory. */
 const DELAY_MS = 500;
 const PENDING_EVENTS = 4_096;
-/** Of one attempt; the later ones are left out. */
+/** Events of one attempt that its span holds; later ones are left out. */
 const SPAN_EVENTS = 100;
 const SUBMIT_ATTRIBUTES: Record<Caller["over"], Attributes> = {
   http: { "http.request.method": "POST", "http.response.status_code": 202 },
@@ -121,8 +121,8 @@ export class RegistryTracer {
 
   /** The submission is durable. `operationIds` are those that it made; without any it was sent before. */
   endSubmit({ context, parentSpanId }: SubmitTrace, caller: Caller, operationIds: readonly string[]): void {
-    if (!context.isSampled || operationIds.length === 0) return;
     const [only, another] = operationIds;
+    if (!context.isSampled || only === undefined) return;
     this.#exporter.add({
       ...{ traceId: context.traceId, spanId: context.spanId, parentSpanId },
       ...{ name: "submit", kind: "server", startMs: caller.receivedAt, endMs: Date.now() },
@@ -135,7 +135,7 @@ export class RegistryTracer {
     });
   }
 
-  /** What a step did; called after its commit. */
+  /** Takes the effects of a step, after its commit. */
   tell(effects: readonly Effect[]): void {
     for (const effect of effects) {
       if (effect.type !== "event" || effect.event.eventId === null || !ENDS.has(effect.event.type)) continue;

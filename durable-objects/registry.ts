@@ -2,7 +2,7 @@
  * The parts of one workspace's registry, and the one way that every call takes: check the caller, run one step of the
  * scheduler, carry out its effects.
  */
-import { DEFAULT_WORKSPACE, Problem, type Role, type SubmitRequest } from "../protocol/index.ts";
+import { DEFAULT_WORKSPACE, Problem, ROUTES, type Role, type SubmitRequest } from "../protocol/index.ts";
 import type { Answer } from "./answer.ts";
 import { ArtefactCollection } from "./artefact-collection.ts";
 import { Authorization } from "./authorization.ts";
@@ -69,7 +69,7 @@ export class Registry {
     caller: Caller,
   ): AcceptedOperation[] {
     const now = Date.now();
-    this.authorization.requireRole(tokenHash, "researcher", now);
+    this.authorization.requireRole(tokenHash, ROUTES.submit.role, now);
     this.lookAtHeartbeats(now);
     return this.#intake.submit(requests, idempotency, caller, now);
   }

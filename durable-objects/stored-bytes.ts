@@ -1,4 +1,4 @@
-/** Reads the size of all stored artefacts at most once a minute: it takes a row for each, and rows read are the price of a scrape. */
+/** Reads the size of all stored artefacts at most once a minute: it reads a row for each, and rows read are billed. */
 import type { Scheduler } from "./scheduler/index.ts";
 
 const VALID_MS = 60_000;

@@ -1,10 +1,11 @@
-/** What is said on a submitter's line: each frame is a submission, checked as a request is, and answered when it is durable. */
+/** Converses with submitters: each frame is a submission, checked as a request is, and answered when it is durable. */
 import {
   CLOSE_CODES,
   formatTraceparent,
   LIMITS,
   Problem,
   parseTraceparent,
+  ROUTES,
   requestId,
   type SubmissionAnswer,
   type SubmitRequest,
@@ -26,15 +27,15 @@ const answerWire = wire(submissionAnswer);
 const FAULTS_ALLOWED = 20;
 const TAG = "submits:";
 
-/** What a frame asks for. */
+/** The content of a frame. */
 interface Submission {
   readonly requests: readonly SubmitRequest[];
   readonly idempotency: Idempotency | null;
   readonly traceparent: string | null;
 }
 
-/** What the registry does for a submitter. */
-export interface SubmitterHost {
+/** The services of the registry for submitters. */
+interface SubmitterHost {
   /** Throws `unauthenticated` or `forbidden` for a token that may not submit now. */
   submit(
     tokenHash: string,
@@ -59,7 +60,7 @@ export class SubmitterConversation {
   accept(tokenHash: string): Response {
     if (this.#context.getWebSockets(TAG).length >= LIMITS.submitterLines) {
       throw new Problem("too-many-requests", `${LIMITS.submitterLines} lines of submitters are open already.`, {
-        cure: "Close those that are not in use, or submit with POST /api/v1/operations.",
+        cure: `Close those that are not in use, or submit with POST ${ROUTES.submit.path}.`,
       });
     }
     const pair = new WebSocketPair();
@@ -118,7 +119,7 @@ async function submissionOf(json: unknown): Promise<Submission> {
   };
 }
 
-/** Whoever may not submit any more has no use for the line. */
+/** Refuses a submission, and closes the line of a submitter who may not submit any more. */
 function refuse(socket: WebSocket, id: string | null, problem: Problem): void {
   if (problem.kind === "internal") console.error("a submission over a socket failed", problem.cause);
   answer(socket, { type: "refused", requestId: id, problem: problem.toDetails() });

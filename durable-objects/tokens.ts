@@ -2,7 +2,7 @@
 import { Problem, type Role } from "../protocol/index.ts";
 import { first, type Sql } from "./scheduler/index.ts";
 
-export type TokenRole = Role | "enrolment";
+type TokenRole = Role | "enrolment";
 
 export interface TokenRecord {
   readonly tokenId: string;

@@ -3,7 +3,7 @@
  * It decides nothing; `registry.ts` has the parts, `rpc/` the calls.
  */
 import { DurableObject } from "cloudflare:workers";
-import { CLOSE_CODES, HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE, Problem, SUBPROTOCOL } from "../protocol/index.ts";
+import { CLOSE_CODES, HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE, Problem, ROUTES, SUBPROTOCOL } from "../protocol/index.ts";
 import { attachmentOf, isFollower, isNode, isSubmitter } from "./attachment.ts";
 import { closeQuietly } from "./connections.ts";
 import type { Environment } from "./environment.ts";
@@ -33,7 +33,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   readonly #registry: Registry;
   readonly #conversation: NodeConversation;
   readonly #submitters: SubmitterConversation;
-  /** The server that it runs in is about to end. */
+  /** True when the server that it runs in is about to end. */
   #isLeaving = false;
 
   constructor(context: DurableObjectState, environment: Environment) {
@@ -50,7 +50,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     context.blockConcurrencyWhile(() => registry.loadAlarm());
   }
 
-  /** What the edge forwards, with the token's hash in a header: connections of nodes and submitters, and followers. */
+  /** Takes the connections that the edge forwards, with the token's hash in a header: nodes, submitters and followers. */
   override async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url);
     if (url.pathname.endsWith("/events")) return this.#follow(request, url);
@@ -64,7 +64,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   #acceptSubmitter(request: Request): Response {
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
     try {
-      this.#registry.authorization.requireRole(tokenHash, "researcher", Date.now());
+      this.#registry.authorization.requireRole(tokenHash, ROUTES.openSubmissionLine.role, Date.now());
       return this.#submitters.accept(tokenHash);
     } catch (error) {
       return problemResponse(error);
@@ -76,7 +76,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
     const operationId = url.searchParams.get("operation");
     const after = Number(url.searchParams.get("after") ?? 0);
-    const answer = await this.#registry.answer(tokenHash, "viewer", () =>
+    const answer = await this.#registry.answer(tokenHash, ROUTES.followOperation.role, () =>
       this.#registry.scheduler.operations.events(operationId, after),
     );
     if (!answer.ok) return problemResponse(Problem.fromDetails(answer.problem));

@@ -6,7 +6,7 @@ import { timestampMs, workspace } from "./identifiers.ts";
 export const API_PREFIX = "/api/v1";
 
 /** `admin`: everything, tokens and workers included. `researcher`: operations and artefacts. `viewer`: reads. */
-export const role = z.enum(["admin", "researcher", "viewer"]);
+const role = z.enum(["admin", "researcher", "viewer"]);
 export type Role = z.infer<typeof role>;
 
 /** Not strict: it is what clients of other versions look at first. */

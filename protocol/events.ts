@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { operationId, timestampMs } from "./identifiers.ts";
 
-export const EVENT_TYPES = [
+const EVENT_TYPES = [
   "queued",
   "assigned",
   "accepted",
@@ -34,7 +34,7 @@ export const eventPage = z.strictObject({ events: z.array(operationEvent) });
 /** Nothing follows one of these, unless the operation is retried by hand. */
 export const FINAL_EVENTS: readonly OperationEventType[] = ["completed", "failed", "cancelled"];
 
-export const logLine = z.strictObject({ lineId: z.int(), atMs: timestampMs, attempt: z.int(), text: z.string() });
+const logLine = z.strictObject({ lineId: z.int(), atMs: timestampMs, attempt: z.int(), text: z.string() });
 export type LogLine = z.infer<typeof logLine>;
 export const logPage = z.strictObject({
   lines: z.array(logLine),

@@ -5,13 +5,12 @@
 import { z } from "zod";
 
 /** Symbols in one portfolio. */
-export const MAX_PORTFOLIO_SYMBOLS = 1000;
+const MAX_PORTFOLIO_SYMBOLS = 1000;
 
 /** A positive fraction (`0.2`), a percentage (`20%`) or the name of a parameter that holds a fraction. */
 const fraction = z.union([z.number(), z.string().min(1).max(70)]);
 
 export const WEIGHT_SCHEMES = ["equal", "inverse_volatility", "rank"] as const;
-export type WeightScheme = (typeof WEIGHT_SCHEMES)[number];
 
 export const portfolioRules = z.strictObject({
   /** Positions open at once; every symbol by default. Each entry uses `size` of an equal slot of the equity. */

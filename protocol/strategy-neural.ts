@@ -6,7 +6,6 @@
 import { z } from "zod";
 
 export const NEURAL_TIMEFRAMES = ["1m", "5m", "15m", "30m", "1h", "4h", "1d", "1w"] as const;
-export type NeuralTimeframe = (typeof NEURAL_TIMEFRAMES)[number];
 
 /** An id within a strategy; it becomes a part of feature names. */
 const id = z.string().min(1).max(100);
@@ -105,5 +104,4 @@ export const neuralStrategy = z.looseObject({
 
 export type NeuralStrategy = z.infer<typeof neuralStrategy>;
 export type NeuralIndicator = z.infer<typeof indicator>;
-export type NeuralFuzzySet = z.infer<typeof fuzzySet>;
 export type NeuralInput = z.infer<typeof input>;

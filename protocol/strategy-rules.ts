@@ -23,7 +23,7 @@ export const strategyParameter = z.union([
 ]);
 
 /** `type` names the indicator; every other key is one of its parameters: a number, or a strategy parameter's name. */
-export const indicatorUse = z.looseObject({ type: z.string().min(1).max(40) });
+const indicatorUse = z.looseObject({ type: z.string().min(1).max(40) });
 
 /** A condition over prices, indicators and parameters, such as `sma_fast crosses above sma_slow and rsi_14 < 70`. */
 const condition = z.string().min(1).max(2000);
@@ -78,4 +78,3 @@ export const ruleStrategy = z.strictObject({
 
 export type RuleStrategy = z.infer<typeof ruleStrategy>;
 export type StrategyParameter = z.infer<typeof strategyParameter>;
-export type IndicatorUse = z.infer<typeof indicatorUse>;

@@ -25,7 +25,6 @@ export const submitterMessage = z.strictObject({
   /** As the header of that name: what is malformed is no trace. */
   traceparent: z.string().max(512).optional(),
 });
-export type SubmitterMessage = z.infer<typeof submitterMessage>;
 
 export const submissionAnswer = z.discriminatedUnion("type", [
   /** Durable; in the order of the request. */

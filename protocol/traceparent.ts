@@ -25,7 +25,8 @@ export function parseTraceparent(header: string | null | undefined): TraceContex
   const later = LATER_TRACEPARENT.exec(header.trim())?.[1];
   const match = TRACEPARENT.exec(later === undefined ? header.trim() : `00-${later}`);
   if (match === null) return null;
-  return { traceId: match[1], spanId: match[2], isSampled: (Number.parseInt(match[3], 16) & SAMPLED) === SAMPLED };
+  const [, traceId = "", spanId = "", flags = ""] = match;
+  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & SAMPLED) === SAMPLED };
 }
 
 export function formatTraceparent({ traceId, spanId, isSampled }: TraceContext): string {

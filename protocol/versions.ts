@@ -29,10 +29,16 @@ const STEPS_DOWN: Readonly<Record<number, StepDown>> = {
   },
 };
 
+function stepDown(version: number): StepDown {
+  const step = STEPS_DOWN[version];
+  if (step === undefined) throw new Error(`there is no step down from protocol ${version}`);
+  return step;
+}
+
 /** `message` as a node of `version` understands it, or null when there is no way to say it. */
 export function messageFor(version: number, message: RegistryMessage): RegistryMessage | null {
   let known: RegistryMessage | null = message;
-  for (let step = PROTOCOL_VERSION; step > version && known !== null; step--) known = STEPS_DOWN[step](known);
+  for (let step = PROTOCOL_VERSION; step > version && known !== null; step--) known = stepDown(step)(known);
   return known;
 }
 

@@ -91,7 +91,7 @@ export const worker = z.strictObject({
 export type Worker = z.infer<typeof worker>;
 
 /** One moment in a worker's life, kept also after it was removed. */
-export const workerHistoryEntry = z.strictObject({
+const workerHistoryEntry = z.strictObject({
   atMs: timestampMs,
   type: z.enum([
     "registered",

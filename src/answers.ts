@@ -1,18 +1,13 @@
 /** Small steps that every route takes: open a registry's answer, read a JSON body. */
 import type { Context } from "hono";
 import type { Answer } from "../durable-objects/index.ts";
-import { Problem, type Wire } from "../protocol/index.ts";
+import { Problem } from "../protocol/index.ts";
 
 /** The answer's value; throws its problem. */
 export async function opened<T>(answer: Promise<Answer<T>>): Promise<T> {
   const result = await answer;
   if (!result.ok) throw Problem.fromDetails(result.problem);
   return result.value;
-}
-
-/** The request's JSON body, checked. */
-export async function body<T>(context: Context, schema: Wire<T>): Promise<T> {
-  return schema.parse(await jsonBody(context));
 }
 
 /** An absent body is an empty object. */

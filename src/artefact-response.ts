@@ -29,7 +29,7 @@ export async function artefactResponse(context: Context<Edge>, sha256: string): 
   return new Response(object.body, { status: 206, headers });
 }
 
-/** What the store made of the range; undefined when it served the whole. */
+/** Reads the range that the store served; undefined when it served the whole. */
 function rangeOf(object: R2ObjectBody): { offset: number; length: number } | undefined {
   const { range, size } = object;
   if (range === undefined) return undefined;

@@ -3,9 +3,16 @@ import type { Context } from "hono";
 import { Problem } from "../protocol/index.ts";
 import type { Edge } from "./edge.ts";
 
-/** `operationId` null follows every operation of the workspace. */
-export async function follow(context: Context<Edge>, operationId: string | null): Promise<Response> {
-  const after = context.req.query("after") ?? context.req.header("last-event-id") ?? "0";
+/**
+ * From after the event that the query (`asked`) or else the header names. `operationId` null follows every operation of the
+ * workspace. A server-sent event stream, or a WebSocket where the request upgrades.
+ */
+export async function follow(
+  context: Context<Edge>,
+  asked: string | undefined,
+  operationId: string | null,
+): Promise<Response> {
+  const after = asked ?? context.req.header("last-event-id") ?? "0";
   if (!/^\d{1,15}$/.test(after)) {
     throw new Problem("invalid-request", `The event id ${JSON.stringify(after)} is not a whole number.`, {
       cure: "Pass the id of the last event that you have, or 0 for all.",

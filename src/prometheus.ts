@@ -2,7 +2,7 @@
 import type { RegistryMetrics } from "../durable-objects/scheduler/index.ts";
 import { type MetricSample, PrometheusText } from "../telemetry/index.ts";
 
-/** What each counter counts; its metric is `ktrdr_<name>_total`. */
+/** Describes each counter; its metric is `ktrdr_<name>_total`. */
 const COUNTER_HELP: Readonly<Record<keyof RegistryMetrics["counters"], string>> = {
   operations_submitted: "Operations accepted",
   operations_completed: "Operations that ended with a result",
@@ -36,7 +36,7 @@ export function prometheusText(metrics: RegistryMetrics): string {
   return text.toString();
 }
 
-/** How many items have each key. */
+/** Counts the items of each key. */
 export function countBy<T>(items: readonly T[], key: (item: T) => string): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const item of items) counts[key(item)] = (counts[key(item)] ?? 0) + 1;

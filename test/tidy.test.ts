@@ -4,10 +4,35 @@ import { dirname, join, matchesGlob, posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import vitestConfig from "../vitest.config.ts";
 import { KINDS } from "./support/kinds.ts";
-import { ROOT, trackedFiles } from "./support/source-tree.ts";
+import { ARROWS, FOR_ALL, INNER_ARROWS, isForTests, ONLOOKERS, roomOf } from "./support/rooms.ts";
+import { circles, ROOT, sourceFiles, trackedFiles, unusedExports } from "./support/source-tree.ts";
 import workerConfig from "./worker/vitest.config.ts";
 
 const TRACKED = trackedFiles();
+const SOURCES = sourceFiles(TRACKED);
+
+/** What stands out of order on purpose, with the reason. A line that is no longer needed fails. */
+const ALLOWED_IMPORTS: Readonly<Record<string, string>> = {
+  "deploy/cloudflare/preview-check.ts -> deploy/testing/fake-cloudflare.ts":
+    "`make deploy-check` is a test without a runner",
+};
+const ALLOWED_CIRCLES: Readonly<Record<string, string>> = {
+  "compute-node/agent": "what jobs need of the store stands with the jobs, which fetch through what needs it too",
+  "test/simulation": "the world and its parts know each other by type",
+};
+/** Folders whose exports wait for their new rooms. */
+const UNTIDY_EXPORTS: readonly string[] = [
+  "cli/commands/",
+  "cli/report/",
+  "compute-node/agent/",
+  "compute-node/backtest/",
+  "compute-node/indicators/",
+  "compute-node/models/",
+  "compute-node/portfolio/",
+  "compute-node/strategy/",
+  "compute-node/training-job/",
+];
+const MOST_EXCEPTIONS = 15;
 
 /** AssemblyScript: another language in the same spelling, checked by its own compiler in compute-node/training/kernels/build.ts. */
 const ASSEMBLY = "compute-node/training/kernels/assembly/";
@@ -30,17 +55,23 @@ function collectedBy(): Map<string, string[]> {
   return collected;
 }
 
+interface CompilerConfig {
+  readonly files?: readonly string[];
+  readonly include: readonly string[];
+  readonly exclude?: readonly string[];
+  readonly references?: readonly { readonly path: string }[];
+}
+
+const CONFIGS = TRACKED.filter((path) => /(^|\/)tsconfig[\w.]*\.json$/.test(path));
+
+/** Comments on lines of their own are the only ones. */
+function compilerConfig(path: string): CompilerConfig {
+  return JSON.parse(readFileSync(join(ROOT, path), "utf8").replace(/^\s*\/\/.*$/gm, "")) as CompilerConfig;
+}
+
 /** The files that a tsconfig names, without those that come in by an import. */
 function checkedBy(config: string): string[] {
-  const {
-    files = [],
-    include,
-    exclude = [],
-  } = JSON.parse(readFileSync(join(ROOT, config), "utf8")) as {
-    files?: string[];
-    include: string[];
-    exclude?: string[];
-  };
+  const { files = [], include, exclude = [] } = compilerConfig(config);
   const globOf = (entry: string): string => {
     const path = posix.join(dirname(config), entry);
     return /[*.]/.test(posix.basename(path)) ? path : `${path}/**`;
@@ -68,8 +99,7 @@ describe("what is tested and checked", () => {
   });
 
   it("checks the types of every TypeScript file", () => {
-    const configs = TRACKED.filter((path) => /(^|\/)tsconfig[\w.]*\.json$/.test(path));
-    const checked = new Set(configs.flatMap(checkedBy));
+    const checked = new Set(CONFIGS.flatMap(checkedBy));
     const unchecked = TRACKED.filter((path) => path.endsWith(".ts") && !checked.has(path));
     expect(unchecked.filter((path) => !path.startsWith(ASSEMBLY))).toEqual([]);
     expect(unchecked.filter((path) => path.startsWith(ASSEMBLY))).not.toEqual([]);
@@ -77,9 +107,107 @@ describe("what is tested and checked", () => {
 
   it("runs every tsconfig in `make quality`", () => {
     const makefile = readFileSync(join(ROOT, "Makefile"), "utf8");
-    const configs = TRACKED.filter((path) => /(^|\/)tsconfig[\w.]*\.json$/.test(path));
-    const isRun = (path: string) =>
-      [path, dirname(path)].some((name) => makefile.split(/\s+/).includes(name) && makefile.includes(`tsc -p ${name}`));
-    expect(configs.filter((path) => !isRun(path))).toEqual([]);
+    const named = [...makefile.matchAll(/\btsc -[pb] (\S+)/g)].map(([, name]) =>
+      name.endsWith(".json") ? name : `${name}/tsconfig.json`,
+    );
+    const withReferences = (path: string): string[] => [
+      path,
+      ...(compilerConfig(path).references ?? []).flatMap((other) =>
+        withReferences(posix.join(dirname(path), other.path)),
+      ),
+    ];
+    const run = named.flatMap(withReferences);
+    expect(CONFIGS.filter((path) => !run.includes(path))).toEqual([]);
+  });
+});
+
+/** `from -> to`, for what an import may not do. */
+function forbidden(isAllowed: (from: string, to: string) => boolean): string[] {
+  return [...SOURCES.values()].flatMap(({ path, imports }) =>
+    imports
+      .filter(({ file }) => !FOR_ALL.includes(file) && !isAllowed(path, file))
+      .map(({ file }) => `${path} -> ${file}`),
+  );
+}
+
+const without = (list: readonly string[], allowed: Readonly<Record<string, string>>): string[] =>
+  [...new Set(list)].filter((line) => !Object.hasOwn(allowed, line));
+
+describe("who imports whom", () => {
+  it("gives every folder with code a room in the table of arrows", () => {
+    const rooms = new Set([...SOURCES.keys()].filter((path) => !isForTests(path)).map(roomOf));
+    const unknown = [...rooms].filter((room) => !Object.hasOwn(ARROWS, room) && !ONLOOKERS.includes(room));
+    // Programs for users to copy.
+    expect(unknown.filter((room) => room !== "examples")).toEqual([]);
+  });
+
+  it("imports along the arrows between rooms", () => {
+    const found = forbidden((from, to) => {
+      const [room, other] = [roomOf(from), roomOf(to)];
+      return isForTests(from) || ONLOOKERS.includes(room) || room === other || (ARROWS[room] ?? []).includes(other);
+    });
+    expect(without(found, ALLOWED_IMPORTS)).toEqual([]);
+  });
+
+  it("draws arrows between rooms in one direction", () => {
+    const below = (room: string, seen: readonly string[] = []): string[] =>
+      (ARROWS[room] ?? []).flatMap((next) => (seen.includes(next) ? [next] : [next, ...below(next, [...seen, next])]));
+    expect(Object.keys(ARROWS).filter((room) => below(room).includes(room))).toEqual([]);
+  });
+
+  it("imports along the arrows within rooms", () => {
+    const folderOf = (path: string) => Object.keys(INNER_ARROWS).find((folder) => path.startsWith(`${folder}/`));
+    const found = forbidden((from, to) => {
+      const folder = folderOf(from);
+      if (folder === undefined || isForTests(from) || roomOf(from) !== roomOf(to)) return true;
+      return [folder, ...INNER_ARROWS[folder]].some((allowed) => to === allowed || to.startsWith(`${allowed}/`));
+    });
+    expect(without(found, ALLOWED_IMPORTS)).toEqual([]);
+  });
+
+  it("keeps what is for tests out of products", () => {
+    const found = forbidden((from, to) => isForTests(from) || ONLOOKERS.includes(roomOf(from)) || !isForTests(to));
+    expect(without(found, ALLOWED_IMPORTS)).toEqual([]);
+    expect(Object.keys(ALLOWED_IMPORTS).filter((line) => !found.includes(line))).toEqual([]);
+  });
+
+  it("has no circles, types and lazy imports included", () => {
+    const folders = circles(SOURCES).map((circle) => {
+      const folder = dirname(circle[0]);
+      return circle.every((path) => path.startsWith(folder)) ? folder : circle.join(" ");
+    });
+    expect(without(folders, ALLOWED_CIRCLES)).toEqual([]);
+    expect(Object.keys(ALLOWED_CIRCLES).filter((folder) => !folders.includes(folder))).toEqual([]);
+  });
+});
+
+describe("what is written once, and used", () => {
+  it("exports nothing that nobody imports", () => {
+    const unused = unusedExports(SOURCES);
+    const isTidy = ({ path }: { path: string }) => !UNTIDY_EXPORTS.some((folder) => path.startsWith(folder));
+    expect(unused.filter(isTidy).map(({ path, line, name }) => `${path}:${line} ${name}`)).toEqual([]);
+    expect(UNTIDY_EXPORTS.filter((folder) => !unused.some(({ path }) => path.startsWith(folder)))).toEqual([]);
+  });
+});
+
+describe("exceptions", () => {
+  const ignoring = [...SOURCES.values()].flatMap(({ path, text }) =>
+    [...text.matchAll(/biome-ignore(?:-all)? lint\/[\w/]*(noExcessiveLines\w+|noImportCycles): .+/g)].map(
+      ([, rule]) => ({
+        path,
+        rule,
+        lines: text.trimEnd().split("\n").length,
+      }),
+    ),
+  );
+
+  it("are at most fifteen", () => {
+    const exceptions = [...Object.keys(ALLOWED_IMPORTS), ...Object.keys(ALLOWED_CIRCLES), ...ignoring];
+    expect(exceptions.length).toBeLessThanOrEqual(MOST_EXCEPTIONS);
+  });
+
+  it("from the length of a file are for files that are too long", () => {
+    const short = ignoring.filter(({ rule, lines }) => rule === "noExcessiveLinesPerFile" && lines <= 500);
+    expect(short.map(({ path }) => path)).toEqual([]);
   });
 });

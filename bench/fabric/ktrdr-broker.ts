@@ -1,7 +1,7 @@
 /** ktrdr's self-hosted plane with nodes that enrol as any other; a queue is a control plane of its own. */
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
-import { API_PREFIX, type SubmitRequest, submitRequest, wire } from "../../protocol/index.ts";
+import { pathOf, ROUTES, type SubmitRequest, submitRequest, wire } from "../../protocol/index.ts";
 import { Fleet } from "../../test/support/fleet.ts";
 import { HttpLine } from "./http-line.ts";
 import type { Broker, Job, Queue, QueueWorker, Submitter, WorkerOptions } from "./queue.ts";
@@ -41,10 +41,11 @@ async function lineSubmitter({ client }: Fleet): Promise<Submitter> {
 
 async function requestSubmitter({ url, token }: Fleet): Promise<Submitter> {
   const line = new HttpLine(url, token);
-  const post = (path: string, body: unknown): Promise<void> => line.post(`${API_PREFIX}${path}`, body);
+  const post = (path: string, body: unknown): Promise<void> => line.post(path, body);
   return {
-    one: (job) => post("/operations", submitWire.encode(operationOf(job))),
-    bulk: (jobs) => post("/operations:batch", { operations: jobs.map((job) => submitWire.encode(operationOf(job))) }),
+    one: (job) => post(pathOf(ROUTES.submit), submitWire.encode(operationOf(job))),
+    bulk: (jobs) =>
+      post(pathOf(ROUTES.submitBatch), { operations: jobs.map((job) => submitWire.encode(operationOf(job))) }),
     close: async () => line.close(),
   };
 }

@@ -10,7 +10,7 @@ const SETTLE_MS = 1_000;
 const HOLD: Job = { durationMs: HOUR_MS, busy: false };
 const WARM_UP_JOBS = 200;
 
-export interface Latency {
+interface Latency {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly submitP50Ms: number;
@@ -39,7 +39,7 @@ export function latency(broker: Broker, jobs: number): Promise<Latency> {
   });
 }
 
-export interface Throughput {
+interface Throughput {
   readonly jobsPerSecond: number;
   readonly submittedPerSecond: number;
   /** Fewer than were asked for when the time was over. */

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import type { Job } from "./queue.ts";
 
-export interface PeerClient {
+interface PeerClient {
   /** Connects, and makes what the queue needs. */
   prepare(): Promise<void>;
   one(job: Job): Promise<void>;

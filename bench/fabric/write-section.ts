@@ -11,7 +11,7 @@ export function writeSection(title: string, measured: string): void {
   writeFileSync(PAGE, withSection(page, title, measured));
 }
 
-export function withSection(page: string, title: string, measured: string): string {
+function withSection(page: string, title: string, measured: string): string {
   const begin = `<!-- ${title}: measured, begin -->`;
   const end = `<!-- ${title}: measured, end -->`;
   const block = `${begin}\n${measured}\n${end}`;

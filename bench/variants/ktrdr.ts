@@ -1,7 +1,7 @@
 /** ktrdr's own engine: `node ktrdr.ts ROWS SEED ROUNDS [parts]`; prints one JSON line. `parts` times each step apart. */
+
 import {
   computeStatistics,
-  encodeBacktestResult,
   executeBacktest,
   prepareMarket,
   runBacktest,
@@ -12,6 +12,7 @@ import {
 import type { BarColumns } from "../../compute-node/market-data/bars.ts";
 import { compileRules, SignalScratch } from "../../compute-node/strategy/index.ts";
 import { backtestSpec, ruleStrategy } from "../../protocol/index.ts";
+import { encodeBacktestResult } from "../../results/index.ts";
 import { leastAndMedianSeconds, medianSeconds } from "../measure.ts";
 import { randomWalk } from "../random-walk.ts";
 

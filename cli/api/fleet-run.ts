@@ -31,7 +31,7 @@ export async function runOnFleet(...words: Parameters<typeof followOnFleet>): Pr
   const ended = await followOnFleet(...words);
   if (ended === null) return null;
   const [, client] = words;
-  return { bytes: await client.result(ended.operationId), operationId: ended.operationId };
+  return { bytes: await client.operationResult(ended.operationId), operationId: ended.operationId };
 }
 
 /**

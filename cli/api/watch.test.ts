@@ -9,7 +9,7 @@ const away = (): Promise<never> => Promise.reject(new Problem("unavailable", "No
 
 function clientThatAnswers(answers: (() => Promise<ReturnType<typeof sampleOperation>>)[]) {
   let calls = 0;
-  return { url: "http://127.0.0.1:1", operation: () => answers[Math.min(calls++, answers.length - 1)]() };
+  return { url: "http://127.0.0.1:1", showOperation: () => answers[Math.min(calls++, answers.length - 1)]() };
 }
 
 describe("watching an operation", () => {

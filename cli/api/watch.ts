@@ -15,7 +15,7 @@ const LIVE_POLL_MS = 5000;
 const PATIENCE_MS = 60_000;
 
 export interface WatchOptions {
-  client: Pick<Client, "operation" | "url"> & Partial<Pick<Client, "events">>;
+  client: Pick<Client, "showOperation" | "url"> & Partial<Pick<Client, "followOperation">>;
   operationId: string;
   view: ProgressView;
   /** Ends the watching, not the operation; the promise then rejects with the signal's reason. */
@@ -26,14 +26,14 @@ export interface WatchOptions {
 /** Resolves with the operation once it has reached a terminal status, whichever that is. */
 export async function watchOperation(options: WatchOptions): Promise<OperationDetail> {
   const { client, operationId, view, signal, patienceMs = PATIENCE_MS } = options;
-  const feed = openEventFeed({ events: client.events ?? noEvents }, operationId);
+  const feed = openEventFeed({ followOperation: client.followOperation ?? noEvents }, operationId);
   let pollMs = FIRST_POLL_MS;
   let awaySince: number | null = null;
   try {
     for (;;) {
       signal?.throwIfAborted();
       try {
-        const operation = await client.operation(operationId);
+        const operation = await client.showOperation(operationId);
         if (awaySince !== null) view.note(`The control plane is back.`);
         awaySince = null;
         view.update(operation);

@@ -34,10 +34,11 @@ export async function runDataShow(context: Context, symbol: string, timeframe: s
 async function onlyTimeframe(store: MarketDataStore, symbol: string): Promise<string> {
   const manifests = await store.list();
   const timeframes = manifests.filter((manifest) => manifest.symbol === symbol).map((manifest) => manifest.timeframe);
-  if (timeframes.length === 1) return timeframes[0];
-  if (timeframes.length > 1) {
+  const [first, ...others] = timeframes;
+  if (first !== undefined && others.length === 0) return first;
+  if (first !== undefined) {
     throw new Problem("invalid-request", `${symbol} is here as ${timeframes.join(", ")}.`, {
-      cure: `Say which, as in ktrdr data show ${symbol} ${timeframes[0]}.`,
+      cure: `Say which, as in ktrdr data show ${symbol} ${first}.`,
     });
   }
   throw new Problem("data-not-found", `There is no data of ${symbol} here.`, {
@@ -68,11 +69,11 @@ function barsText(bars: BarColumns, first: readonly number[], last: readonly num
   const price = (name: "open" | "high" | "low" | "close" | "volume"): TableColumn<number> => ({
     heading: name.toUpperCase(),
     align: "right",
-    text: (row) => String(bars[name][row]),
+    text: (row) => String(at(bars[name], row)),
   });
   const lines = tableText(
     [
-      { heading: "TIME (UTC)", text: (row) => momentText(bars.timeMs[row]) },
+      { heading: "TIME (UTC)", text: (row) => momentText(at(bars.timeMs, row)) },
       price("open"),
       price("high"),
       price("low"),
@@ -87,7 +88,13 @@ function barsText(bars: BarColumns, first: readonly number[], last: readonly num
 }
 
 function barDocument(bars: BarColumns, row: number): Record<string, number> {
-  return Object.fromEntries(BAR_COLUMN_NAMES.map((name) => [toSnakeCase(name), bars[name][row]]));
+  return Object.fromEntries(BAR_COLUMN_NAMES.map((name) => [toSnakeCase(name), at(bars[name], row)]));
+}
+
+function at(column: Float64Array, row: number): number {
+  const value = column[row];
+  if (value === undefined) throw new RangeError(`there is no bar ${row}`);
+  return value;
 }
 
 function range(from: number, to: number): number[] {

@@ -23,7 +23,7 @@ export interface ChildOptions {
   onLine?: (line: string) => void;
 }
 
-export interface ChildEnd {
+interface ChildEnd {
   code: number | null;
   signal: NodeJS.Signals | null;
 }

@@ -16,7 +16,7 @@ const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 const STOP_GRACE_MS = 5000;
 
-export interface ControlPlaneOptions {
+interface ControlPlaneOptions {
   home: HomePaths;
   /** 0 takes any free port. */
   port: number;

@@ -2,6 +2,7 @@
  * `make demo`: real prices, a control plane, three nodes; rules are backtested, a network is trained, and its model is
  * backtested on the years that it has not seen. Everything is stopped at the end.
  */
+
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { type HomePaths, homePaths } from "../../client/home.ts";
@@ -13,10 +14,10 @@ import {
   type SampleName,
 } from "../../compute-node/market-data/index.ts";
 import { decodeModel } from "../../compute-node/models/index.ts";
-import type { BacktestResult } from "../../protocol/backtest-result.ts";
 import type { OperationDetail } from "../../protocol/operation.ts";
 import { backtestSpec, modelBacktestSpec, type OperationSpec, trainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
+import type { BacktestResult } from "../../results/index.ts";
 import { problemOf, watchOperation } from "../api/watch.ts";
 import { parseResult, reportPath, writeReport } from "../commands/backtest/backtest-output.ts";
 import { renderStatisticsTable, renderTrainingReport, renderTrainingTable, terminalOptions } from "../report/index.ts";
@@ -176,7 +177,7 @@ async function train(home: HomePaths, system: LocalSystem, signal: AbortSignal):
   const data = [{ symbol: SYMBOL, timeframe: TIMEFRAME }];
   const spec = trainSpec.parse({ kind: "train", model: MODEL, strategy, data });
   const { operationId } = await run(system, spec, signal);
-  const { manifest } = decodeModel(await system.client.result(operationId));
+  const { manifest } = decodeModel(await system.client.operationResult(operationId));
   say(renderTrainingTable(manifest, process.stdout.columns ?? 80).trimEnd());
   const file = reportPath(home, operationId);
   await mkdir(dirname(file), { recursive: true });
@@ -185,7 +186,7 @@ async function train(home: HomePaths, system: LocalSystem, signal: AbortSignal):
 }
 
 async function backtestModel(home: HomePaths, system: LocalSystem, signal: AbortSignal): Promise<string> {
-  const { name, version, sha256 } = await system.client.model(MODEL);
+  const { name, version, sha256 } = await system.client.showModel(MODEL);
   const data = [{ symbol: SYMBOL, timeframe: TIMEFRAME, startMs: Date.parse(UNSEEN_FROM) }];
   const spec = modelBacktestSpec.parse({ kind: "model_backtest", model: { name, version, sha256 }, data });
   return showBacktest(home, system, await run(system, spec, signal));
@@ -196,7 +197,7 @@ async function showBacktest(
   { client }: LocalSystem,
   { operationId }: OperationDetail,
 ): Promise<string> {
-  const result = parseResult(await client.result(operationId), operationId);
+  const result = parseResult(await client.operationResult(operationId), operationId);
   say(renderStatisticsTable(result, terminalOptions(process.stdout, process.env)).trimEnd());
   const moral = verdict(result);
   if (moral !== null) say(`\n${moral}`);

@@ -21,9 +21,9 @@ export function addressText(number: number): string {
 
 /** Null when the text is no network, or has bits set beyond its prefix (`192.168.1.7/24`). */
 export function parseNetwork(text: string): Network | null {
-  const [address, length, ...rest] = text.split("/");
+  const [address = "", length = "", ...rest] = text.split("/");
   const base = addressNumber(address);
-  if (base === null || rest.length > 0 || !/^\d{1,2}$/.test(length ?? "")) return null;
+  if (base === null || rest.length > 0 || !/^\d{1,2}$/.test(length)) return null;
   const prefixLength = Number(length);
   if (prefixLength < 1 || prefixLength > 30 || base % 2 ** (32 - prefixLength) !== 0) return null;
   return { base, prefixLength };
@@ -36,7 +36,7 @@ export function isHostOf({ base, prefixLength }: Network, address: number): bool
 
 /** Every address of `192.168.1.201-205`, or of a single address; null when the text is no range. */
 export function parseAddressRange(text: string): number[] | null {
-  const [first, last, ...rest] = text.split("-");
+  const [first = "", last, ...rest] = text.split("-");
   const start = addressNumber(first);
   if (start === null || rest.length > 0) return null;
   if (last === undefined) return [start];

@@ -47,7 +47,7 @@ export async function judgeGpu(isWanted: boolean): Promise<Judgement> {
   }
 }
 
-export interface Versions {
+interface Versions {
   readonly software: string;
   readonly protocol: number;
   readonly oldestProtocol: number;

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { EXIT_TOO_OLD, type NodeSettings, storedCredential } from "../../compute-node/agent/index.ts";
-import { API_PREFIX, SUBPROTOCOL, type WorkerType, wire } from "../../protocol/index.ts";
+import { pathOf, ROUTES, SUBPROTOCOL, type WorkerType, wire } from "../../protocol/index.ts";
 import { softwareVersion } from "../software-version.ts";
 import {
   askHealth,
@@ -59,7 +59,7 @@ async function judgeServiceOf(machine: Machine, type: WorkerType): Promise<Judge
 }
 
 /** What systemd says of the unit, and what the node says of itself. */
-export function judgeService({ workerType, state, restarts, health }: ServiceStatus): Judgement {
+function judgeService({ workerType, state, restarts, health }: ServiceStatus): Judgement {
   const unit = unitName(workerType);
   if (state === "active" && health?.connected === true) {
     return { status: "ok", detail: `${unit} runs version ${health.version}, connected, restarts: ${restarts}` };
@@ -114,7 +114,7 @@ async function judgeCredential({ url, workerId, home, token }: NodeSettings): Pr
     return { status: "failed", detail: `The credential is for ${stored.url}, and the settings name ${url}.`, cure };
   }
   return judgeSocket({
-    url: `${url}${API_PREFIX}/workers/${encodeURIComponent(workerId)}/socket`,
+    url: `${url}${pathOf(ROUTES.openWorkerSocket, { id: workerId })}`,
     bearer: stored.credential,
     subprotocols: [SUBPROTOCOL],
     refused: {

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type Connection, findConnection } from "../../client/credentials.ts";
 import { resolveSettings } from "../../compute-node/agent/index.ts";
-import { API_PREFIX, type Worker, wire, workerList } from "../../protocol/index.ts";
+import { pathOf, ROUTES, type Worker, wire, workerList } from "../../protocol/index.ts";
 import { PROJECT_FOLDER } from "../local/control-plane.ts";
 import { softwareVersion } from "../software-version.ts";
 import type { Context } from "../terminal/context.ts";
@@ -28,7 +28,7 @@ import { installedTypes } from "./node-service.ts";
 const REQUIRED_NODE_MAJOR = 24;
 const KERNELS = ["exact.wasm", "fast.wasm", "exact-shared.wasm", "fast-shared.wasm"];
 
-export interface Examination {
+interface Examination {
   /** Look for a GPU where no node needs one, too. */
   readonly asGpuHost: boolean;
   /** Ask for newer releases, where machines of this fleet get theirs. */
@@ -128,7 +128,7 @@ async function examineControlPlane(context: Context): Promise<Finding[]> {
 
 async function askWorkers(connection: Connection): Promise<{ judgement: Judgement; workers: Worker[] | null }> {
   try {
-    const response = await fetch(`${connection.url}${API_PREFIX}/workers`, {
+    const response = await fetch(`${connection.url}${pathOf(ROUTES.listWorkers)}`, {
       headers: { authorization: `Bearer ${connection.token}` },
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
@@ -143,7 +143,7 @@ async function askWorkers(connection: Connection): Promise<{ judgement: Judgemen
 /** The stream of events, which needs of the way there what a node's connection needs. */
 function eventsOf({ url, token }: Connection): JudgedSocket {
   const refused: Judgement = { status: "ok", detail: "the way is open; the token is refused" };
-  return { url: `${url}${API_PREFIX}/events`, bearer: token, subprotocols: [], refused };
+  return { url: `${url}${pathOf(ROUTES.followOperations)}`, bearer: token, subprotocols: [], refused };
 }
 
 function judgeRefusal(status: number, tokenSource: string): Judgement {
@@ -155,7 +155,7 @@ function judgeRefusal(status: number, tokenSource: string): Judgement {
   };
 }
 
-export function judgeFleet(workers: readonly Worker[], planeVersion: string): Judgement {
+function judgeFleet(workers: readonly Worker[], planeVersion: string): Judgement {
   const away = workers.filter((worker) => worker.status === "temporarily_unavailable").map((worker) => worker.workerId);
   const other = workers.filter((worker) => worker.softwareVersion !== planeVersion);
   if (workers.length === 0) {

@@ -22,7 +22,7 @@ export interface FleetConfigRequest {
   readonly environment: NodeJS.ProcessEnv;
 }
 
-export interface FleetField {
+interface FleetField {
   /** Such as `workers.backtesting.count`. */
   readonly path: string;
   readonly value: unknown;
@@ -171,7 +171,7 @@ function fromFlags(assignments: readonly string[]): FleetField[] {
 }
 
 function unknownKeys(message: string, issues: ProblemIssue[]): Problem {
-  return new Problem("invalid-request", `${message}: ${issues[0].path}`, {
+  return new Problem("invalid-request", `${message}: ${issues[0]?.path}`, {
     issues,
     cure: "Correct or remove it; nothing unknown is passed over.",
   });
@@ -196,6 +196,7 @@ function checked(json: unknown, sources: ReadonlyMap<string, string>, file: stri
 
 /** Sets what stands at `names`, making the objects on the way; what is no object there is left for the schema to refuse. */
 function put(object: Record<string, unknown>, [name, ...rest]: string[], value: unknown): void {
+  if (name === undefined) return;
   if (rest.length === 0) {
     object[name] = value;
     return;

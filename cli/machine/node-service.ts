@@ -127,7 +127,7 @@ export async function install(machine: Machine, plan: InstallPlan, request: Inst
   rmSync(`${machine.prefix}${dropInFolder(type)}`, { recursive: true, force: true });
   for (const file of plan.files) write(machine, file);
   for (const link of plan.links) makeLink(machine.prefix, link);
-  for (const [program, ...words] of plan.commands) {
+  for (const [program = "", ...words] of plan.commands) {
     run(machine, program, words);
     if (program === "systemd-sysusers") shareSettings(machine, type);
   }

@@ -29,7 +29,7 @@ import { compareVersions } from "./version-order.ts";
 /** What a machine may run of ktrdr. */
 export type UpdateType = WorkerType | "control_plane";
 
-export interface UpdateWish {
+interface UpdateWish {
   /** A version, from wherever versions come. */
   readonly to?: string | undefined;
   /** A file, a folder or a URL. */
@@ -50,7 +50,7 @@ export interface InstalledRelease {
 /** How what was found stands to what is there: `other` is another build of the same version. */
 export type Verdict = "current" | "newer" | "other" | "older";
 
-export interface Found {
+interface Found {
   readonly release: Release;
   /** Null while only the file itself says it: see `fetchRelease`. */
   readonly verdict: Verdict | null;
@@ -198,7 +198,7 @@ export interface SwitchOptions {
   readonly waitsItsTurn: boolean;
 }
 
-export interface Switched {
+interface Switched {
   /** `updated`, `unchanged`, `rolled-back`, `busy`, `down` or `interrupted`. */
   readonly result: string;
   readonly release: string;
@@ -228,8 +228,8 @@ export async function switchRelease(
     ...(options.waitsItsTurn ? ["--wait"] : []),
   ];
   const { code, out, faults } = await runScript(words, machine.environment, note);
-  const line = /^result=(\S+) release=(.*) previous=(.*)$/m.exec(out);
-  if (line !== null) return { result: line[1], release: line[2], previous: line[3], exitCode: code };
+  const [, result, release = "", previous = ""] = /^result=(\S+) release=(.*) previous=(.*)$/m.exec(out) ?? [];
+  if (result !== undefined) return { result, release, previous, exitCode: code };
   throw new Problem("unavailable", faults.message || `update-code.sh ended with ${code}`, {
     cure: faults.cure || "Nothing was switched; the lines above say more.",
   });
@@ -262,7 +262,7 @@ async function runScript(
     });
     const faults = { message: "", cure: "" };
     for await (const line of createInterface({ input: child.stderr })) {
-      const [, kind, text] = /^(error| {2}cure): (.*)$/.exec(line) ?? [];
+      const [, kind, text = ""] = /^(error| {2}cure): (.*)$/.exec(line) ?? [];
       if (kind === "error") faults.message = text;
       else if (kind === "  cure" && faults.message !== "") faults.cure = text;
       else note(line);

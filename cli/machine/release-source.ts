@@ -231,7 +231,7 @@ const LISTED = /^([0-9a-f]{64}) [ *](ktrdr-([A-Za-z0-9.+-]+?)(-[0-9a-f]{12})?\.t
 
 function parseList(text: string): Listed[] {
   return text.split("\n").flatMap((line) => {
-    const [, sha256, fileName, version, build = ""] = LISTED.exec(line.trim()) ?? [];
+    const [, sha256, fileName = "", version = "", build = ""] = LISTED.exec(line.trim()) ?? [];
     return sha256 === undefined ? [] : [{ sha256, fileName, version, build }];
   });
 }

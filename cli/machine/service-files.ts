@@ -36,7 +36,7 @@ export interface ServiceLimits {
   readonly cpuQuota?: string | undefined;
 }
 
-export interface ServiceDescription {
+interface ServiceDescription {
   readonly resolved: ResolvedSettings;
   readonly limits: ServiceLimits;
   /** The Node that runs it, and the folder of the code: those of the committed unit are links. */

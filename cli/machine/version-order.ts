@@ -7,7 +7,7 @@ export function compareVersions(left: string, right: string): number {
 }
 
 function parts(version: string): { numbers: string[]; preRelease: string[] } {
-  const [text] = version.split("+", 1);
+  const [text = ""] = version.split("+", 1);
   const dash = text.indexOf("-");
   const preRelease = dash < 0 ? [] : text.slice(dash + 1).split(".");
   return { numbers: (dash < 0 ? text : text.slice(0, dash)).split("."), preRelease };

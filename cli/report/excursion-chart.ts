@@ -1,7 +1,6 @@
 /** Each trade as a dot: how far it went against and with the trade, over what it returned. Plain SVG, without a script. */
-import type { Trade } from "../../protocol/index.ts";
+import { formatNumber, type Trade } from "../../results/index.ts";
 import { html, type Markup } from "./markup.ts";
-import { formatNumber } from "./number-format.ts";
 
 const WIDTH = 520;
 const HEIGHT = 300;

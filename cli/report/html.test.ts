@@ -1,20 +1,22 @@
 import { Script } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { backtestSettings } from "../../protocol/index.ts";
 import {
   type BacktestResult,
   backtestResult,
-  backtestSettings,
   backtestStatistics,
+  figureGroups,
+  GROUPED_STATISTICS,
+  HEADLINE_STATISTICS,
+  SIDE_ROWS,
   sideStatistics,
-} from "../../protocol/index.ts";
+} from "../../results/index.ts";
 import { excursionChart, ticksOf } from "./excursion-chart.ts";
-import { figureGroups, SIDE_ROWS } from "./figures.ts";
 import { renderBacktestReport } from "./index.ts";
 import { compoundPercent, monthlyTable, yearsOfReturns } from "./monthly-table.ts";
 import { pageAssets } from "./page-assets.ts";
 import { priceDigits, reportData } from "./report-data.ts";
-import { HEADLINE_STATISTICS, STATISTIC_GROUPS } from "./statistics-groups.ts";
 import { resultFixture } from "./testing/result-fixture.ts";
 
 /** What is left is read by people, and short enough to be printed when a test fails. */
@@ -29,7 +31,7 @@ describe("the report's text", () => {
   });
 
   test("every statistic stands in exactly one group", () => {
-    const shown = STATISTIC_GROUPS.flatMap((group) => group.rows.map((row) => row.key));
+    const shown = GROUPED_STATISTICS.flatMap((group) => group.rows.map((row) => row.key));
     expect(shown.toSorted()).toEqual(Object.keys(backtestStatistics.shape).toSorted());
     expect(HEADLINE_STATISTICS).toHaveLength(8);
   });

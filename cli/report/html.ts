@@ -1,24 +1,30 @@
 /** The report of a backtest as one HTML file that needs nothing else: no server, no network, no second file. */
+
 import { createHash } from "node:crypto";
-import type { BacktestResult, BacktestSettings, ResultWarning } from "../../protocol/index.ts";
-import { reportDocument, section } from "./document.ts";
-import { excursionChart } from "./excursion-chart.ts";
-import { type Figure, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
-import { embeddedJson, html, type Insertable, inlineScript, type Markup } from "./markup.ts";
-import { monthlyTable } from "./monthly-table.ts";
-import type { FigureForm } from "./number-format.ts";
+import type { BacktestSettings, ResultWarning } from "../../protocol/index.ts";
 import {
+  type BacktestResult,
+  type FigureForm,
+  type FigureGroup,
+  type FigureRow,
+  figureGroups,
   formatExact,
   formatFigure,
   formatNumber,
   formatTime,
+  HEADLINE_STATISTICS,
+  SIDE_ROWS,
+  SIDES,
   type StatisticValue,
   UNDEFINED_FIGURE,
-  unitOf,
-} from "./number-format.ts";
+  unitText,
+} from "../../results/index.ts";
+import { reportDocument, section } from "./document.ts";
+import { excursionChart } from "./excursion-chart.ts";
+import { embeddedJson, html, type Insertable, inlineScript, type Markup } from "./markup.ts";
+import { monthlyTable } from "./monthly-table.ts";
 import { pageAssets } from "./page-assets.ts";
 import { reportData } from "./report-data.ts";
-import { HEADLINE_STATISTICS } from "./statistics-groups.ts";
 
 export interface ReportOptions {
   /** The heading; the strategy's name when it is not given. */
@@ -88,14 +94,14 @@ function headlines(result: BacktestResult): Markup {
 }
 
 function figure(row: FigureForm, value: StatisticValue): Markup {
-  const text = formatFigure(value, row.measure);
+  const text = formatFigure(value, row.unit);
   return value === null
     ? html`<span title="Not defined for this result" aria-label="not defined">${UNDEFINED_FIGURE}</span>`
     : html`<data value="${value}">${text}</data>`;
 }
 
 function withUnit(row: FigureForm, value: StatisticValue): Markup {
-  const unit = unitOf(row.measure);
+  const unit = unitText(row.unit);
   const hasNumber = typeof value === "number";
   return unit === "" || !hasNumber ? html`` : html`<span class="unit"> ${unit}</span>`;
 }
@@ -140,9 +146,9 @@ function hintOf(row: FigureForm): Insertable {
 }
 
 function statisticsTable(group: FigureGroup): Markup {
-  const rows = group.rows.map((row: Figure) => {
-    const { value, key } = row;
-    const name = key === undefined ? "" : html` data-statistic="${key}"`;
+  const rows = group.rows.map((row: FigureRow) => {
+    const { value, statistic } = row;
+    const name = statistic === undefined ? "" : html` data-statistic="${statistic}"`;
     return html`<tr${name}><th scope="row">${row.label}${hintOf(row)}</th><td class="${signClass(row, value)}">${figure(row, value)}</td><td class="unit">${withUnit(row, value)}</td></tr>`;
   });
   return html`<table class="figures"><caption>${group.title}</caption><tbody>${rows}</tbody></table>

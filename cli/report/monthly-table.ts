@@ -1,7 +1,6 @@
 /** Monthly returns as a table of years and months, each cell tinted by its size, each year with its total. */
-import type { BacktestResult } from "../../protocol/index.ts";
+import { type BacktestResult, formatNumber } from "../../results/index.ts";
 import { html, type Markup } from "./markup.ts";
-import { formatNumber } from "./number-format.ts";
 
 type MonthlyReturn = BacktestResult["monthlyReturns"][number];
 

@@ -17,12 +17,15 @@ export interface PageAssets {
 /** In the order in which one uses the other. */
 const PAGE_MODULES = ["figures.js", "trade-lines.js", "chart.js", "trade-table.js", "main.js"];
 
+/** In the order in which the later ones refine the earlier. */
+const STYLE_SHEETS = ["page.css", "tables.css"];
+
 let loaded: PageAssets | undefined;
 
 /** Read once a process. Throws Problem `internal` when the chart library is not installed. */
 export function pageAssets(): PageAssets {
   loaded ??= {
-    style: readFileSync(new URL("page/page.css", import.meta.url), "utf8"),
+    style: STYLE_SHEETS.map((name) => readFileSync(new URL(`page/${name}`, import.meta.url), "utf8")).join(""),
     script: joinedModules(PAGE_MODULES.map((name) => readFileSync(new URL(`page/${name}`, import.meta.url), "utf8"))),
     ...chartLibrary(),
   };

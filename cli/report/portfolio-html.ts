@@ -1,11 +1,20 @@
 /** The report of a portfolio as one HTML file that needs nothing else, not even a script. */
-import type { PortfolioResult, PortfolioTrade } from "../../protocol/index.ts";
+import {
+  formatExact,
+  formatFigure,
+  formatNumber,
+  formatTime,
+  GROUPED_STATISTICS,
+  HEADLINE_STATISTICS,
+  type PortfolioResult,
+  type PortfolioTrade,
+  SIDE_ROWS,
+  SIDES,
+  unitText,
+} from "../../results/index.ts";
 import { reportDocument, section } from "./document.ts";
-import { SIDE_ROWS, SIDES } from "./figures.ts";
 import { html, type Markup } from "./markup.ts";
 import { monthlyTable } from "./monthly-table.ts";
-import { formatExact, formatFigure, formatNumber, formatTime, unitOf } from "./number-format.ts";
-import { HEADLINE_STATISTICS, STATISTIC_GROUPS } from "./statistics-groups.ts";
 
 /** A page with more would be slow to open; `trades.parquet` has all of them. */
 const SHOWN_TRADES = 2000;
@@ -46,10 +55,10 @@ function warnings({ warnings: list }: PortfolioResult): Markup {
 }
 
 function headlines({ statistics }: PortfolioResult): Markup {
-  const tiles = HEADLINE_STATISTICS.map(({ key, label, measure }) => {
+  const tiles = HEADLINE_STATISTICS.map(({ key, label, unit }) => {
     const value = statistics[key];
-    const unit = typeof value === "number" ? html`<span class="unit"> ${unitOf(measure)}</span>` : html``;
-    return html`<div><dt>${label}</dt><dd>${formatFigure(value, measure)}${unit}</dd></div>`;
+    const behind = typeof value === "number" ? html`<span class="unit"> ${unitText(unit)}</span>` : html``;
+    return html`<div><dt>${label}</dt><dd>${formatFigure(value, unit)}${behind}</dd></div>`;
   });
   return html`<section id="headlines" aria-label="At a glance"><dl>${tiles}</dl></section>`;
 }
@@ -111,11 +120,11 @@ function columnHead(name: string): Markup {
 }
 
 function statisticTables({ statistics }: PortfolioResult): Markup {
-  const tables = STATISTIC_GROUPS.map(({ title, rows }) => {
-    const lines = rows.map(({ key, label, measure }) => {
+  const tables = GROUPED_STATISTICS.map(({ title, rows }) => {
+    const lines = rows.map(({ key, label, unit }) => {
       const value = statistics[key];
-      const unit = typeof value === "number" ? unitOf(measure) : "";
-      return html`<tr data-statistic="${key}"><th scope="row">${label}</th><td>${formatFigure(value, measure)}</td><td class="unit">${unit}</td></tr>`;
+      const behind = typeof value === "number" ? unitText(unit) : "";
+      return html`<tr data-statistic="${key}"><th scope="row">${label}</th><td>${formatFigure(value, unit)}</td><td class="unit">${behind}</td></tr>`;
     });
     return html`<table class="figures"><caption>${title}</caption><tbody>${lines}</tbody></table>
 `;
@@ -125,10 +134,10 @@ function statisticTables({ statistics }: PortfolioResult): Markup {
 
 function sides({ tradeSides, trades }: PortfolioResult): Markup {
   if (trades.length === 0) return html`<p class="empty">The strategy made no trade.</p>`;
-  const rows = SIDE_ROWS.map(({ key: figure, label, measure }) => {
+  const rows = SIDE_ROWS.map(({ key: figure, label, unit }) => {
     const cells = SIDES.map(({ key }) => {
       const value = tradeSides[key][figure];
-      return html`<td>${formatFigure(value, measure)}${typeof value === "number" ? unitOf(measure) : ""}</td>`;
+      return html`<td>${formatFigure(value, unit)}${typeof value === "number" ? unitText(unit) : ""}</td>`;
     });
     return html`<tr><th scope="row">${label}</th>${cells}</tr>`;
   });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { randomBars } from "../../compute-node/backtest/testing/random-cases.ts";
 import { executePortfolio } from "../../compute-node/portfolio/index.ts";
-import { type PortfolioResult, portfolioSpec } from "../../protocol/index.ts";
+import { portfolioSpec } from "../../protocol/index.ts";
+import type { PortfolioResult } from "../../results/index.ts";
 import { renderPortfolioReport, renderPortfolioTable } from "./index.ts";
 
 function resultOf(count: number, name = "two <b>sides</b>"): PortfolioResult {

@@ -1,7 +1,12 @@
 /** A portfolio's result on a terminal: the figures, the equity in one line, and what each symbol gave. */
-import type { PortfolioResult } from "../../protocol/index.ts";
-import { formatFigure, formatNumber, formatTime, unitOf } from "./number-format.ts";
-import { STATISTIC_GROUPS } from "./statistics-groups.ts";
+import {
+  formatFigure,
+  formatNumber,
+  formatTime,
+  GROUPED_STATISTICS,
+  type PortfolioResult,
+  unitText,
+} from "../../results/index.ts";
 import { sparkline } from "./terminal.ts";
 
 const LEAST_WIDTH = 60;
@@ -33,18 +38,18 @@ export function renderPortfolioTable(result: PortfolioResult, terminalWidth: num
 
 /** Two figures a line, the period apart, which stands in the heading. */
 function figureLines({ statistics, grossExposure }: PortfolioResult, width: number): string[] {
-  const figures = STATISTIC_GROUPS.filter(({ title }) => title !== "Period").flatMap(({ rows }) =>
-    rows.map(({ key, label, measure }) => ({ label, measure, value: statistics[key] })),
+  const figures = GROUPED_STATISTICS.filter(({ title }) => title !== "Period").flatMap(({ rows }) =>
+    rows.map(({ key, label, unit }) => ({ label, unit, value: statistics[key] })),
   );
   const all = [
     ...figures,
-    { label: "Average gross exposure", measure: "percent" as const, value: grossExposure.averagePercent },
-    { label: "Highest gross exposure", measure: "percent" as const, value: grossExposure.maxPercent },
+    { label: "Average gross exposure", unit: "percent" as const, value: grossExposure.averagePercent },
+    { label: "Highest gross exposure", unit: "percent" as const, value: grossExposure.maxPercent },
   ];
   const cellWidth = Math.floor((width - 4) / 2);
-  const cells = all.map(({ label, measure, value }) => {
-    const unit = typeof value === "number" ? unitOf(measure) : "";
-    return `${label.padEnd(LABEL_WIDTH)}${`${formatFigure(value, measure)} ${unit}`.padStart(cellWidth - LABEL_WIDTH)}`;
+  const cells = all.map(({ label, unit, value }) => {
+    const behind = typeof value === "number" ? unitText(unit) : "";
+    return `${label.padEnd(LABEL_WIDTH)}${`${formatFigure(value, unit)} ${behind}`.padStart(cellWidth - LABEL_WIDTH)}`;
   });
   const half = Math.ceil(cells.length / 2);
   return [...cells.slice(0, half).map((left, row) => `${left}    ${cells[half + row] ?? ""}`), ""];

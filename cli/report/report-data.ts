@@ -1,6 +1,8 @@
 /** What the report's script reads: the chart and the trades as compact columns. */
+
 import { DAY_MS } from "../../protocol/durations.ts";
-import { type BacktestResult, EXIT_REASONS } from "../../protocol/index.ts";
+import { EXIT_REASONS } from "../../protocol/index.ts";
+import type { BacktestResult } from "../../results/index.ts";
 
 /** Columns of equal length. Times are whole seconds since 1970 (UTC), as lightweight-charts counts them. */
 export interface ReportData {

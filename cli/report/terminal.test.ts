@@ -1,14 +1,14 @@
 import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { STATISTIC_GROUPS } from "./statistics-groups.ts";
+import { GROUPED_STATISTICS } from "../../results/index.ts";
 import { renderStatisticsTable, sparkline, terminalOptions } from "./terminal.ts";
 import { resultFixture } from "./testing/result-fixture.ts";
 
 describe("the table on the terminal", () => {
   test("shows every statistic but the period, which the heading has", () => {
     const text = renderStatisticsTable(resultFixture(), { width: 100, color: false });
-    for (const group of STATISTIC_GROUPS.filter((candidate) => candidate.title !== "Period")) {
+    for (const group of GROUPED_STATISTICS.filter((candidate) => candidate.title !== "Period")) {
       for (const row of group.rows) expect(text).toContain(row.label);
     }
     expect(text).toContain("WALK 1d, 2012-01-02 to 2016-02-09, 1,500 bars");

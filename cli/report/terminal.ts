@@ -1,8 +1,19 @@
 /** The table of results on a terminal: the same groups as in the HTML report, and the equity in one line. */
-import type { BacktestResult } from "../../protocol/index.ts";
-import { type Figure, type FigureGroup, figureGroups, SIDE_ROWS, SIDES } from "./figures.ts";
-import type { FigureForm } from "./number-format.ts";
-import { formatFigure, formatNumber, formatTime, type StatisticValue, unitOf } from "./number-format.ts";
+
+import {
+  type BacktestResult,
+  type FigureForm,
+  type FigureGroup,
+  type FigureRow,
+  figureGroups,
+  formatFigure,
+  formatNumber,
+  formatTime,
+  SIDE_ROWS,
+  SIDES,
+  type StatisticValue,
+  unitText,
+} from "../../results/index.ts";
 
 export interface TerminalOptions {
   /** Columns of the terminal. From 72 on, two groups stand beside each other. */
@@ -114,10 +125,10 @@ function groupLines(group: FigureGroup, width: number, paint: Painter): string[]
 
 const UNIT_WIDTH = 2;
 
-function rowLine(row: Figure, width: number, paint: Painter): string {
+function rowLine(row: FigureRow, width: number, paint: Painter): string {
   const { value } = row;
-  const text = formatFigure(value, row.measure);
-  const unit = typeof value === "number" ? unitOf(row.measure) : "";
+  const text = formatFigure(value, row.unit);
+  const unit = typeof value === "number" ? unitText(row.unit) : "";
   const space = " ".repeat(Math.max(1, width - UNIT_WIDTH - row.label.length - text.length));
   return row.label + space + paint(text, ...figureStyle(row, value)) + ` ${unit}`.padEnd(UNIT_WIDTH);
 }
@@ -134,8 +145,8 @@ function sideLines({ tradeSides, trades }: BacktestResult, width: number, paint:
   const rows = SIDE_ROWS.map((row) => {
     const cells = sides.map(({ key }) => {
       const value = tradeSides[key][row.key];
-      const unit = typeof value === "number" ? unitOf(row.measure) : "";
-      return cell(shortened(formatFigure(value, row.measure) + unit, cellWidth - 1), figureStyle(row, value));
+      const unit = typeof value === "number" ? unitText(row.unit) : "";
+      return cell(shortened(formatFigure(value, row.unit) + unit, cellWidth - 1), figureStyle(row, value));
     });
     return shortened(row.label, labelWidth).padEnd(labelWidth) + cells.join("");
   });

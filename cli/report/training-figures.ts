@@ -1,4 +1,5 @@
 /** What a training run's reports show, on paper and on a terminal: the same tables, as text. */
+
 import type { ModelManifest } from "../../compute-node/models/index.ts";
 import { type NetworkSpec, parameterLayout } from "../../compute-node/training/index.ts";
 import type {
@@ -6,7 +7,7 @@ import type {
   PartMetrics,
   RegressionMetrics,
 } from "../../compute-node/training/pipeline/index.ts";
-import { formatNumber, formatTime, UNDEFINED_FIGURE } from "./number-format.ts";
+import { formatNumber, formatTime, UNDEFINED_FIGURE } from "../../results/index.ts";
 
 /** The first column names the row; the others are figures. */
 export interface FigureTable {

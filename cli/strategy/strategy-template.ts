@@ -6,7 +6,7 @@ import { Problem } from "../../protocol/problem.ts";
 import { isScriptFile } from "./strategy-bundle.ts";
 import { compilerOptions } from "./strategy-types.ts";
 
-export const TEMPLATE_KINDS = ["rules", "neural"] as const;
+const TEMPLATE_KINDS = ["rules", "neural"] as const;
 export type TemplateKind = (typeof TEMPLATE_KINDS)[number];
 
 const EXAMPLES = join(import.meta.dirname, "..", "..", "examples", "strategies");

@@ -8,7 +8,7 @@ import process from "node:process";
 import type { ProblemIssue } from "../../protocol/problem.ts";
 
 /** What `import … from "ktrdr/strategy"` means to a compiler: the source in a checkout, its declarations in the package. */
-export const STRATEGY_MODULE = join(
+const STRATEGY_MODULE = join(
   ...[import.meta.dirname, "..", "..", "compute-node", "backtest", "script"],
   `api${extname(import.meta.filename) === ".ts" ? ".ts" : ".d.ts"}`,
 );

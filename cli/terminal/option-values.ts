@@ -67,6 +67,6 @@ export function parseSymbols(text: string): string[] {
 /** Collects `SAP=EUR`; the last of a name counts. */
 export function parsePair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const [, name, value] = /^([^=]+)=([^=]+)$/.exec(text.trim()) ?? [];
-  if (name === undefined) throw new InvalidArgumentError("It is two names, such as SAP=EUR.");
+  if (name === undefined || value === undefined) throw new InvalidArgumentError("It is two names, such as SAP=EUR.");
   return { ...before, [name]: value };
 }

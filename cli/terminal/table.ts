@@ -8,18 +8,17 @@ export interface TableColumn<Row> {
 
 /** The table as text without a trailing newline; the last column is not padded. */
 export function tableText<Row>(columns: readonly TableColumn<Row>[], rows: readonly Row[]): string {
-  const cells = rows.map((row) => columns.map((column) => column.text(row)));
-  const widths = columns.map((column, index) =>
-    Math.max(column.heading.length, ...cells.map((row) => row[index].length)),
-  );
-  const line = (texts: readonly string[]): string =>
-    texts
-      .map((text, index) =>
-        columns[index].align === "right" ? text.padStart(widths[index]) : text.padEnd(widths[index]),
-      )
+  const padded = columns.map((column) => {
+    const cells = [column.heading, ...rows.map((row) => column.text(row))];
+    const width = Math.max(...cells.map((cell) => cell.length));
+    return cells.map((cell) => (column.align === "right" ? cell.padStart(width) : cell.padEnd(width)));
+  });
+  const line = (index: number): string =>
+    padded
+      .map((cells) => cells[index])
       .join("  ")
       .trimEnd();
-  return [line(columns.map((column) => column.heading)), ...cells.map(line)].join("\n");
+  return Array.from({ length: rows.length + 1 }, (_, index) => line(index)).join("\n");
 }
 
 /** `name  value` lines, the names padded to one width. */

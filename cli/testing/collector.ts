@@ -1,7 +1,7 @@
 /** Streams and surroundings for tests: what a command wrote, as text. */
 import type { Surroundings, TextStream } from "../terminal/context.ts";
 
-export interface Collector extends TextStream {
+interface Collector extends TextStream {
   text(): string;
   lines(): string[];
 }

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import WebSocket, { WebSocketServer } from "ws";
 
-export interface SubmitFrame {
+interface SubmitFrame {
   type: "submit";
   request_id: string;
   operations: Record<string, unknown>[];
@@ -12,7 +12,7 @@ export interface SubmitFrame {
 }
 
 /** `cut` resets the connection, `nothing` is no answer; anything else is sent as JSON, a text as it is. */
-export type FrameAnswer = Record<string, unknown> | string | "cut" | "nothing";
+type FrameAnswer = Record<string, unknown> | string | "cut" | "nothing";
 
 export interface FakeSubmissionServer {
   url: string;

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CLOSE_CODES, portfolioSpec, type SleepSpec } from "../../protocol/index.ts";
-import { decodeBacktestResult } from "../backtest/index.ts";
+import { decodeBacktestResult } from "../../results/index.ts";
 import { BAR_COLUMN_NAMES, contentHash, loadSample, MarketDataStore } from "../market-data/index.ts";
 import type { Agent } from "./agent.ts";
 import type { NodeSettings } from "./settings-table.ts";

@@ -5,7 +5,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BackoffRange, fullJitterMs, RECONNECT_BACKOFF } from "../../client/backoff.ts";
-import { API_PREFIX, DATASET_BYTES_PER_BAR, LIMITS, Problem } from "../../protocol/index.ts";
+import { DATASET_BYTES_PER_BAR, LIMITS, Problem, pathOf, ROUTES } from "../../protocol/index.ts";
 import { type BarColumns, barsOn } from "../market-data/index.ts";
 import { causeText } from "./enrolment.ts";
 
@@ -100,7 +100,7 @@ async function fetchRest(
   const timer = setTimeout(() => silence.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`)), SILENCE_MS);
   let arrived = before;
   try {
-    const response = await fetch(`${url}${API_PREFIX}/artefacts/${sha256}`, {
+    const response = await fetch(`${url}${pathOf(ROUTES.downloadArtefact, { sha256 })}`, {
       headers: {
         authorization: `Bearer ${credential}`,
         ...(before === null ? {} : { range: `bytes=${before.bytes}-` }),

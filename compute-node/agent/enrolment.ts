@@ -3,10 +3,11 @@ import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "n
 import { dirname } from "node:path";
 import { z } from "zod";
 import {
-  API_PREFIX,
   Problem,
+  pathOf,
   problemDetails,
   type RegisterRequest,
+  ROUTES,
   registerRequest,
   registerResponse,
   wire,
@@ -80,7 +81,7 @@ export async function enrol(options: EnrolmentOptions, fresh: boolean, signal: A
 
 async function register(options: EnrolmentOptions, bearer: string, signal: AbortSignal): Promise<Enrolled> {
   const { url } = options;
-  const address = `${url}${API_PREFIX}/workers/register`;
+  const address = `${url}${pathOf(ROUTES.registerWorker)}`;
   let response: Response;
   let text: string;
   try {

@@ -2,6 +2,7 @@
  * A job thread: takes one job at a time from the agent, runs it, and hands back what came out. It is loaded as a worker
  * thread, so that an engine that is busy for minutes never delays a heartbeat.
  */
+
 import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 import { Problem, type ProblemDetails } from "../../protocol/index.ts";

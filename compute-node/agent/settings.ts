@@ -110,9 +110,10 @@ function settingsOf(text: string, fileName: string): Record<string, unknown> {
   }
   const keys: string[] = Object.values(SETTINGS).map(({ key }) => key);
   const unknown = Object.keys(value).filter((key) => !keys.includes(key));
-  if (unknown.length > 0) {
-    throw new Problem("invalid-request", `The settings file ${fileName} has an unknown setting: ${unknown[0]}.`, {
-      cure: suggestion(unknown[0], keys, "settings"),
+  const [first] = unknown;
+  if (first !== undefined) {
+    throw new Problem("invalid-request", `The settings file ${fileName} has an unknown setting: ${first}.`, {
+      cure: suggestion(first, keys, "settings"),
       issues: unknown.map((key) => ({ file: fileName, path: key, message: "unknown setting" })),
     });
   }
@@ -120,8 +121,8 @@ function settingsOf(text: string, fileName: string): Record<string, unknown> {
 }
 
 function invalidSettings(issues: readonly ProblemIssue[]): Problem {
-  const [first] = issues;
-  return new Problem("invalid-request", `A setting does not fit: ${first.path}: ${first.message}`, {
+  const [first = ""] = issues.map(({ path, message }) => `: ${path}: ${message}`);
+  return new Problem("invalid-request", `A setting does not fit${first}`, {
     issues: [...issues],
     cure: "Correct it there; --help lists every setting.",
   });

@@ -93,6 +93,7 @@ export function wakeAt(state: AgentState): number {
   return Math.min(connectionWakeAt({ state }), leasesWakeAt(state), state.leaveAt ?? Number.POSITIVE_INFINITY);
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one switch over all that happens to a node
 function handle(turn: Turn, event: AgentEvent): void {
   switch (event.type) {
     case "start":

@@ -3,13 +3,14 @@
  * them. Parts that have arrived are not sent again, so an attempt goes on where the one before was cut.
  */
 import {
-  API_PREFIX,
   type Lease,
   LIMITS,
   openUploadRequest,
   openUploadResponse,
   Problem,
+  pathOf,
   problemDetails,
+  ROUTES,
   sha256Hex,
   wire,
 } from "../../protocol/index.ts";
@@ -50,8 +51,7 @@ interface Answer {
 
 interface Question {
   readonly method: "PUT" | "POST";
-  /** After the artefact's own path. */
-  readonly path?: string;
+  readonly path: string;
   readonly headers?: Record<string, string>;
   readonly body?: Uint8Array<ArrayBuffer> | string;
 }
@@ -64,7 +64,8 @@ export async function uploadArtefact(request: UploadRequest, signal: AbortSignal
   try {
     if (request.bytes.byteLength > LIMITS.uploadPartBytes) return await sendInParts(request, signal);
     const headers = { "content-type": request.mediaType };
-    return outcomeOf(await ask(request, { method: "PUT", headers, body: ownCopy(request.bytes) }, signal));
+    const path = pathOf(ROUTES.uploadArtefact, request);
+    return outcomeOf(await ask(request, { method: "PUT", path, headers, body: ownCopy(request.bytes) }, signal));
   } catch (error) {
     const isSlow = error instanceof Error && error.name === "TimeoutError";
     return { type: "unreachable", cause: isSlow ? `no answer in ${UPLOAD_TIMEOUT_MS / 1000} s` : causeText(error) };
@@ -83,7 +84,7 @@ async function sendInParts(request: UploadRequest, signal: AbortSignal): Promise
 async function sendRound(request: UploadRequest, signal: AbortSignal): Promise<Round> {
   const { bytes, mediaType, onProgress } = request;
   const body = JSON.stringify(openWire.encode({ bytes: bytes.byteLength, mediaType }));
-  const opened = await ask(request, { method: "POST", path: "/uploads", body }, signal);
+  const opened = await ask(request, { method: "POST", path: pathOf(ROUTES.openUpload, request), body }, signal);
   if (!isGood(opened)) return outcomeOf(opened);
   const { stored, partBytes, parts } = openedWire.parseAnswer(
     JSON.parse(opened.text),
@@ -98,7 +99,7 @@ async function sendRound(request: UploadRequest, signal: AbortSignal): Promise<R
     }
     onProgress?.(offset + part.byteLength);
   }
-  const joined = await ask(request, { method: "POST", path: "/uploads/complete" }, signal);
+  const joined = await ask(request, { method: "POST", path: pathOf(ROUTES.completeUpload, request) }, signal);
   // 400: damaged in the store. 404, 409: not all of it is there any more, or another node has joined the same bytes.
   return [400, 404, 409].includes(joined.status) ? { type: "start over", answer: joined } : outcomeOf(joined);
 }
@@ -110,9 +111,10 @@ async function sendPart(
   part: Uint8Array<ArrayBuffer>,
   signal: AbortSignal,
 ): Promise<Round | null> {
+  const path = pathOf(ROUTES.uploadPart, { sha256: request.sha256, part: partNumber });
   const headers = { "x-ktrdr-part-sha256": await sha256Hex(part) };
   for (let trial = 1; trial <= PART_TRIES; trial++) {
-    const answer = await ask(request, { method: "PUT", path: `/uploads/${partNumber}`, headers, body: part }, signal);
+    const answer = await ask(request, { method: "PUT", path, headers, body: part }, signal);
     if (isGood(answer)) return null;
     if (answer.status === 404) return { type: "start over", answer };
     if (answer.status !== 400) return outcomeOf(answer);
@@ -121,12 +123,12 @@ async function sendPart(
 }
 
 async function ask(request: UploadRequest, question: Question, signal: AbortSignal): Promise<Answer> {
-  const { url, credential, lease, sha256, traceparent } = request;
-  const { method, path = "", headers = {}, body = null } = question;
+  const { url, credential, lease, traceparent } = request;
+  const { method, path, headers = {}, body = null } = question;
   const claim =
     lease === null ? {} : { "x-ktrdr-operation": lease.operationId, "x-ktrdr-attempt": String(lease.attempt) };
   const trace = traceparent === undefined ? {} : { traceparent };
-  const response = await fetch(`${url}${API_PREFIX}/artefacts/${sha256}${path}`, {
+  const response = await fetch(`${url}${path}`, {
     method,
     headers: { authorization: `Bearer ${credential}`, ...claim, ...trace, ...headers },
     body,

@@ -1,13 +1,14 @@
 /** Strategies, prices and settings that went wrong at random: a result without a silent NaN, or a Problem with a cure. */
+
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import { type BacktestResult, backtestResult, backtestSpec, Problem, wire } from "../../protocol/index.ts";
+import { backtestSpec, Problem, wire } from "../../protocol/index.ts";
+import { type BacktestResult, backtestResult, decodeBacktestResult } from "../../results/index.ts";
 import { allocateBars, type BarColumns } from "../market-data/bars.ts";
 import { parseCsv } from "../market-data/index.ts";
 import { parseRuleStrategyFile, validateStrategy } from "../strategy/index.ts";
-import { decodeBacktestResult } from "./artefact.ts";
 import { executeBacktest } from "./execute.ts";
 import { randomBars } from "./testing/random-cases.ts";
 

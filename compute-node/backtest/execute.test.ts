@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type BacktestSpec, backtestSpec, backtestStatistics, Problem, wire } from "../../protocol/index.ts";
+import { canonicalJson } from "../../protocol/canonical-json.ts";
+import { type BacktestSpec, backtestSpec, Problem, wire } from "../../protocol/index.ts";
+import { backtestStatistics, decodeBacktestResult, readZip } from "../../results/index.ts";
 import { allocateBars } from "../market-data/bars.ts";
-import { decodeBacktestResult } from "./artefact.ts";
-import { canonicalJson } from "./canonical-json.ts";
-import { executeBacktest, specificationHash } from "./execute.ts";
-import { readZip } from "./stored-zip.ts";
+import { specificationHash } from "../provenance/index.ts";
+import { executeBacktest } from "./execute.ts";
 import { randomBars } from "./testing/random-cases.ts";
 
 const dataSha256 = "d".repeat(64);

@@ -1,22 +1,14 @@
 /** From a backtest's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
-import { createHash } from "node:crypto";
-import {
-  BACKTEST_RESULT_FORMAT,
-  type BacktestResult,
-  type BacktestSpec,
-  backtestSpec,
-  Problem,
-  wire,
-} from "../../protocol/index.ts";
+import { crc32 } from "node:zlib";
+import { BACKTEST_RESULT_FORMAT, type BacktestSpec, Problem } from "../../protocol/index.ts";
+import { type BacktestResult, encodeBacktestResult, listOf } from "../../results/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
-import { encodeBacktestResult } from "./artefact.ts";
-import { canonicalJson } from "./canonical-json.ts";
+import { sha256Of, specificationHash } from "../provenance/index.ts";
 import type { RunCheckpoints } from "./engine/checkpoint.ts";
 import { requireFiniteResult, requireSoundBars } from "./engine/sound-bars.ts";
 import { prepareStrategy } from "./prepare-strategy.ts";
 import type { FinishedRun } from "./statistics/finished-run.ts";
 import { runDetails } from "./statistics/run-details.ts";
-import { listOf } from "./statistics/series.ts";
 import { computeStatistics } from "./statistics/statistics.ts";
 import { undefinedFigures } from "./statistics/undefined-statistics.ts";
 
@@ -48,7 +40,7 @@ export interface BacktestProgress {
 
 export interface BacktestArtefact {
   readonly result: BacktestResult;
-  /** A ZIP archive (`artefact.ts`); `decodeBacktestResult` reads it. */
+  /** A ZIP archive; `decodeBacktestResult` reads it. */
   readonly bytes: Uint8Array;
   /** Of `bytes`. */
   readonly sha256: string;
@@ -116,26 +108,10 @@ export function artefactOf({ asked, bars, run, parameters, hashes, onProgress }:
   const result = assemble(asked, bars, run, { parameters, statistics, hashes });
   requireFiniteResult(result);
   report("encoding", PHASE_START.encoding);
-  const bytes = encodeBacktestResult(result, bars.timeMs);
+  const bytes = encodeBacktestResult(result, bars.timeMs, crc32);
   const artefact = { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
   report("encoding", 1);
   return artefact;
-}
-
-/** SHA-256 of what was asked: strategy, parameter overrides, data range and settings, as canonical JSON on the wire. */
-export function specificationHash(spec: BacktestSpec): string {
-  const { sha256: _pinned, ...data } = spec.data;
-  const { parameters, settings } = spec;
-  const strategy = withoutSourceMap(spec.strategy);
-  const asked = wire(backtestSpec).encode({ kind: "backtest", strategy, parameters, data, settings });
-  return sha256Of(canonicalJson(asked));
-}
-
-/** Comments and blank lines move the lines that errors name, and change nothing else. */
-function withoutSourceMap(strategy: BacktestSpec["strategy"]): BacktestSpec["strategy"] {
-  if (strategy.kind !== "script") return strategy;
-  const { sourceMap: _lines, ...code } = strategy;
-  return code;
 }
 
 /** SHA-256 of `ENGINE_VERSION`. */
@@ -198,8 +174,4 @@ function summaryOf({ statistics, bars, hashes }: BacktestResult): Record<string,
     data_sha256: hashes.data,
     engine_sha256: hashes.engine,
   };
-}
-
-function sha256Of(content: string | Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
 }

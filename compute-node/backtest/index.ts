@@ -1,5 +1,4 @@
 /** The backtest engine: signals and bars in, an artefact out. */
-export { decodeBacktestResult, encodeBacktestResult } from "./artefact.ts";
 export {
   type AuditedColumn,
   type AuditFinding,
@@ -20,7 +19,8 @@ export {
 export { Broker, type BrokerOptions } from "./engine/broker.ts";
 export { CHECKPOINT_VERSION, type RunCheckpoints } from "./engine/checkpoint.ts";
 export { ColumnScratch } from "./engine/column-scratch.ts";
-export { type BarsDone, type EngineResult, type OpenPosition, runBacktest } from "./engine/engine.ts";
+export { runBacktest } from "./engine/engine.ts";
+export type { BarsDone, EngineResult, OpenPosition } from "./engine/engine-result.ts";
 export { type PreparedMarket, prepareMarket } from "./engine/market.ts";
 export type { Lot, Order, OrderKind, OrderRequest } from "./engine/order.ts";
 export { ResumableBacktest } from "./engine/resumable-backtest.ts";
@@ -34,7 +34,6 @@ export {
   ENGINE_VERSION,
   engineHash,
   executeBacktest,
-  specificationHash,
   testedBars,
 } from "./execute.ts";
 export {
@@ -50,6 +49,6 @@ export { loadScript, withPlaces } from "./script/source.ts";
 export { runScript, ScriptRun } from "./script/strategy.ts";
 export type { FinishedRun } from "./statistics/finished-run.ts";
 export { type RunContext, type RunDetails, runDetails } from "./statistics/run-details.ts";
-export { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./statistics/series.ts";
+export { chartSeries, MAX_CHART_POINTS, monthlyReturns } from "./statistics/series.ts";
 export { computeStatistics } from "./statistics/statistics.ts";
 export { type BacktestSummary, summarizeBacktest } from "./statistics/summary.ts";

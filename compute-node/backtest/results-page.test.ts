@@ -1,20 +1,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import {
-  backtestResult,
-  backtestSpec,
-  EXIT_REASONS,
-  ORDER_KINDS,
-  ORDER_REASONS,
-  ORDER_STATUSES,
-  wire,
-} from "../../protocol/index.ts";
+import { backtestSpec, EXIT_REASONS, ORDER_KINDS, ORDER_REASONS, ORDER_STATUSES, wire } from "../../protocol/index.ts";
+import { backtestResult, readParquet, readZip } from "../../results/index.ts";
+import { withPrintedTables } from "../../results/reference-tables.ts";
 import { executeBacktest } from "./execute.ts";
-import { readParquet } from "./parquet-table.ts";
-import { readZip } from "./stored-zip.ts";
+import { RESULTS_PAGE, STATISTICS_DOOR, statisticFiles, statisticsDoor } from "./results-page.ts";
 import { randomBars } from "./testing/random-cases.ts";
 
-const page = readFileSync(new URL("../../docs/reference/results.md", import.meta.url), "utf8");
+const page = readFileSync(RESULTS_PAGE, "utf8");
 const told = new Set([...page.matchAll(/`([a-z_.]+)`/g)].map(([, name]) => name));
 
 const spec = backtestSpec.parse({
@@ -25,6 +18,10 @@ const spec = backtestSpec.parse({
 const { result, bytes } = executeBacktest({ spec, bars: randomBars(100, 1, 0.02), dataSha256: "0".repeat(64) });
 
 describe("the page about results", () => {
+  it("has the tables that are declared (run node compute-node/backtest/results-page.ts)", () => {
+    expect(page).toBe(withPrintedTables(page));
+  });
+
   it("names every file of the archive and every column of its tables", () => {
     const files = readZip(bytes);
     const columns = [...files].flatMap(([name, content]) =>
@@ -42,4 +39,11 @@ describe("the page about results", () => {
     for (const name of [...EXIT_REASONS, ...ORDER_REASONS, ...ORDER_KINDS, ...ORDER_STATUSES])
       expect(told, name).toContain(name);
   });
+});
+
+it("the list of statistics has every file of results/statistics (run node compute-node/backtest/results-page.ts)", () => {
+  const door = readFileSync(STATISTICS_DOOR, "utf8");
+  const missing = statisticFiles().filter((file) => !door.includes(`"./${file}.ts"`));
+  expect(missing.map((file) => `results/statistics/index.ts does not list ${file}.ts`)).toEqual([]);
+  expect(door).toBe(statisticsDoor());
 });

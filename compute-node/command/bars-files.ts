@@ -1,5 +1,5 @@
 /** Bars as files for programs of any language. */
-import { writeParquet } from "../backtest/parquet-table.ts";
+import { writeParquet } from "../../results/index.ts";
 import type { BarColumns } from "../market-data/index.ts";
 
 const MAGIC = "\x93NUMPY\x01\x00";

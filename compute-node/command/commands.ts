@@ -40,14 +40,15 @@ export class Commands {
   run(input: CommandInput, listener: CommandListener): RunningCommand {
     const { programs, folder, timeLimitMs, graceMs } = this.#options;
     const { program } = input.spec;
-    if (!Object.hasOwn(programs, program)) {
+    const words = Object.hasOwn(programs, program) ? programs[program] : undefined;
+    if (words === undefined) {
       throw new Problem("forbidden", `This node's operator did not approve the program ${program}.`, {
         cure: `Start the node with --command ${program}=/path/to/program.`,
       });
     }
     if (!this.#isSwept) rmSync(folder, { recursive: true, force: true });
     this.#isSwept = true;
-    const run = new ProgramRun({ input, listener, words: programs[program], folder, timeLimitMs, graceMs });
+    const run = new ProgramRun({ input, listener, words, folder, timeLimitMs, graceMs });
     this.#running.add(run);
     void run.ended.then(() => this.#running.delete(run));
     return run;

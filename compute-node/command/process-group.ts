@@ -18,7 +18,7 @@ export interface ProgramExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-export interface ProcessGroupOptions {
+interface ProcessGroupOptions {
   readonly words: readonly string[];
   readonly folder: string;
   readonly environment: NodeJS.ProcessEnv;

@@ -19,7 +19,7 @@ export interface CommandListener {
   readonly onCheckpoint?: (bytes: Uint8Array) => void;
 }
 
-export interface ProgramRunOptions {
+interface ProgramRunOptions {
   readonly input: CommandInput;
   readonly listener: CommandListener;
   /** The executable and its first arguments. */

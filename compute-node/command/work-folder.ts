@@ -51,7 +51,9 @@ export class WorkFolder {
     if (datasets.length > 0) mkdirSync(this.dataPath);
     const described: Record<string, unknown>[] = [];
     for (const [index, { bars, sha256 }] of datasets.entries()) {
-      const { symbol, timeframe, startMs, endMs } = spec.data[index];
+      const request = spec.data[index];
+      if (request === undefined) throw new Error(`there are bars for dataset ${index}, which was not asked for`);
+      const { symbol, timeframe, startMs, endMs } = request;
       const asked = sliceBars(bars, startMs, endMs);
       const file = join("data", `${index}.${spec.dataFormat}`);
       await writeFile(join(this.path, file), spec.dataFormat === "npy" ? npyOfBars(asked) : parquetOfBars(asked));

@@ -5,8 +5,5 @@ export {
   fillDegrees,
   findMembership,
   MEMBERSHIP_TYPES,
-  MEMBERSHIPS,
-  type MembershipDeclaration,
   type MembershipFunction,
-  type MembershipType,
 } from "./membership.ts";

@@ -5,7 +5,7 @@ export interface MembershipFunction {
   readonly parameters: readonly number[];
 }
 
-export interface MembershipDeclaration {
+interface MembershipDeclaration {
   readonly name: string;
   /** Other spellings; case never matters. */
   readonly aliases: readonly string[];
@@ -23,7 +23,7 @@ const ascending = (parameters: readonly number[]) =>
     ? null
     : `its points ${parameters.join(", ")} do not ascend`;
 
-export const MEMBERSHIPS = {
+const MEMBERSHIPS = {
   triangular: {
     name: "triangular",
     aliases: ["triangularmf"],
@@ -62,7 +62,7 @@ export const MEMBERSHIPS = {
   },
 } as const satisfies Record<string, MembershipDeclaration>;
 
-export type MembershipType = keyof typeof MEMBERSHIPS;
+type MembershipType = keyof typeof MEMBERSHIPS;
 export const MEMBERSHIP_TYPES = Object.keys(MEMBERSHIPS) as MembershipType[];
 
 /** By name or alias, in any case. */

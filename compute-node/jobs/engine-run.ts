@@ -1,5 +1,5 @@
 /** What the jobs of all backtest engines have in common: progress in bars, and a log of how long each phase took. */
-import type { BacktestResult } from "../../protocol/index.ts";
+import type { BacktestResult } from "../../results/index.ts";
 import type { BacktestArtefact, BacktestProgress } from "../backtest/index.ts";
 import type { JobResult, JobTurn } from "./job.ts";
 

@@ -17,7 +17,6 @@ export interface BarColumns {
 
 /** The columns in their canonical order: on disk, in a content hash, and for a thread that rebuilds them. */
 export const BAR_COLUMN_NAMES = ["timeMs", "open", "high", "low", "close", "volume"] as const;
-export type BarColumnName = (typeof BAR_COLUMN_NAMES)[number];
 
 /** Bytes that one bar takes in memory and on disk. */
 export const BYTES_PER_BAR = BAR_COLUMN_NAMES.length * Float64Array.BYTES_PER_ELEMENT;

@@ -3,7 +3,7 @@ import { Problem, type ResultWarning } from "../../protocol/index.ts";
 
 /** What a column can be asked to be, in the order of `BAR_COLUMN_NAMES`. */
 export const COLUMN_ROLES = ["timestamp", "open", "high", "low", "close", "volume"] as const;
-export type ColumnRole = (typeof COLUMN_ROLES)[number];
+type ColumnRole = (typeof COLUMN_ROLES)[number];
 /** Such as `{ close: "Last" }`: the file's own name for a column. */
 export type ColumnChoice = Readonly<Partial<Record<ColumnRole, string>>>;
 

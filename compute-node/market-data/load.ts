@@ -44,7 +44,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
   }
 }
 
-export interface DatasetName {
+interface DatasetName {
   readonly symbol?: string;
   readonly timeframe?: string;
 }
@@ -63,7 +63,7 @@ export function datasetNameOf(path: string): DatasetName {
   return isClear ? { symbol: stem } : {};
 }
 
-export interface ChosenTimeframe {
+interface ChosenTimeframe {
   readonly timeframe: string;
   readonly warnings: readonly ResultWarning[];
 }

@@ -38,7 +38,7 @@ export const SAMPLES = {
 
 export type SampleName = keyof typeof SAMPLES;
 
-export interface LoadedSample extends LoadedBars {
+interface LoadedSample extends LoadedBars {
   readonly symbol: string;
   readonly timeframe: string;
   readonly source: string;

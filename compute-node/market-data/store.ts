@@ -34,7 +34,7 @@ const IMPORTED = "the store of ";
 /** No write takes this long. */
 const ABANDONED_MS = HOUR_MS;
 
-export interface DatasetDetails {
+interface DatasetDetails {
   readonly symbol: string;
   readonly timeframe: string;
   /** Where the bars came from, for people. */
@@ -55,13 +55,13 @@ export interface ImportDetails {
   readonly replaces: "all" | "imported";
 }
 
-export interface StoredBars {
+interface StoredBars {
   readonly manifest: DatasetManifest;
   /** The asked-for range, on one SharedArrayBuffer with the whole dataset. */
   readonly bars: BarColumns;
 }
 
-export interface WatchOptions {
+interface WatchOptions {
   /** How often the catalogue is compared with what it was; file events make it quicker where they work. */
   readonly pollMs?: number;
 }

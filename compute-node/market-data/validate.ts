@@ -95,7 +95,7 @@ function outside(name: string, price: number, low: number, high: number): string
 }
 
 /** ISO 8601 without needless milliseconds; the number itself when it is outside what a date can be. */
-export function isoTime(ms: number): string {
+function isoTime(ms: number): string {
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString().replace(".000Z", "Z") : String(ms);
 }
 

@@ -1,9 +1,8 @@
 /** A backtest of a model: what a job thread and `--local` call. */
-import { createHash } from "node:crypto";
-import type { BacktestResult, ResultWarning } from "../../protocol/backtest-result.ts";
+import type { ResultWarning } from "../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
-import { canonicalJson } from "../backtest/canonical-json.ts";
+import type { BacktestResult } from "../../results/index.ts";
 import {
   artefactOf,
   type BacktestArtefact,
@@ -13,6 +12,7 @@ import {
   testedBars,
 } from "../backtest/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
+import { hashOfSeries, modelBacktestHash } from "../provenance/index.ts";
 import { type BarsByTimeframe, type NeuralSignals, resolveNeural } from "../strategy/index.ts";
 import type { Model } from "./model-file.ts";
 import { type ModelSignalOptions, modelSignals } from "./model-signals.ts";
@@ -86,14 +86,7 @@ export async function executeModelBacktest(request: ModelBacktestRequest): Promi
 }
 
 function hashesOf(request: ModelBacktestRequest): BacktestResult["hashes"] {
-  const { modelSha256, symbol, dataSha256, startMs, endMs, settings, sizeFraction } = request;
-  const asked = { kind: "model_backtest", modelSha256, symbol, startMs, endMs, settings, sizeFraction };
-  const series = Object.values(dataSha256);
-  return {
-    spec: sha256Of(canonicalJson(asked)),
-    data: series.length === 1 ? series[0] : sha256Of(canonicalJson(dataSha256)),
-    engine: engineHash(),
-  };
+  return { spec: modelBacktestHash(request), data: hashOfSeries(request.dataSha256), engine: engineHash() };
 }
 
 /** Bars at which the network had nothing to go by. */
@@ -116,8 +109,4 @@ function inSample({ manifest }: Model, symbol: string, { timeMs, rows }: BarColu
   const until = new Date(lastMs).toISOString().slice(0, 10);
   const message = `${count} of ${rows} bars are before ${until}, which the model was trained or chosen on.`;
   return [{ code: "in-sample-bars", message, count }];
-}
-
-function sha256Of(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

@@ -2,8 +2,8 @@
  * @file A model as one file, the same bytes on every machine: safetensors with the manifest in its metadata, so that
  * every tool for that format opens the weights. Its name is the SHA-256 of the bytes.
  */
-import { createHash } from "node:crypto";
 import { Problem } from "../../protocol/problem.ts";
+import { sha256Of } from "../provenance/index.ts";
 import { type NetworkSpec, parameterLayout } from "../training/network.ts";
 import { MODEL_FORMAT, type ModelManifest, modelManifestWire } from "./manifest.ts";
 import { readSafetensors, type Tensor, type TensorFile, writeSafetensors } from "./safetensors.ts";
@@ -29,7 +29,7 @@ export function encodeModel(model: Model): EncodedModel {
   const manifest = JSON.stringify(modelManifestWire.encode(model.manifest));
   const tensors = tensorsOf(model.manifest.network, model.parameters);
   const bytes = writeSafetensors({ tensors, metadata: { [MANIFEST]: manifest } });
-  return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
+  return { bytes, sha256: sha256Of(bytes) };
 }
 
 /** Throws a `Problem` (`invalid-request`): damaged, of another version, or with weights that do not fit its network. */

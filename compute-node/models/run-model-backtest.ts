@@ -1,9 +1,9 @@
 /** A model's backtest as it is asked for: the model's file and whole datasets in, a backtest's artefact out. */
-import { createHash } from "node:crypto";
 import type { ModelBacktestSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BacktestArtefact, BacktestProgress } from "../backtest/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
+import { sha256Of } from "../provenance/index.ts";
 import { contextDatasets, contextSeries, resolveNeural } from "../strategy/index.ts";
 import { executeModelBacktest } from "./model-backtest.ts";
 import { decodeModel } from "./model-file.ts";
@@ -70,7 +70,7 @@ export async function runModelBacktest({
 }
 
 function requireBytes(bytes: Uint8Array, sha256: string): void {
-  const found = createHash("sha256").update(bytes).digest("hex");
+  const found = sha256Of(bytes);
   if (found === sha256) return;
   throw new Problem("invalid-data", `The model's file has the SHA-256 ${found}, and ${sha256} was asked for.`, {
     cure: "Fetch the model again.",

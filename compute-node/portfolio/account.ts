@@ -4,14 +4,30 @@
  * `cash` is what is left when every position is closed without a profit: capital, plus what closed trades made, minus
  * commissions, plus dividends; equity is cash + Σ units · (mark − cost). What a position's value takes of it is margin:
  * free equity is equity − margin · Σ |units| · mark, and entries use no more than that. Costs, marks and profits are
- * account money; prices are in the symbol's own currency, times the rate of the moment. Formulas of fills and sizes are
- * those of the engine for one symbol (`../backtest/engine.ts`), to the bit.
+ * account money; prices are in the symbol's own currency, times the rate of the moment. Fills, sizes, costs and closings
+ * are those of every account (`../ledger`).
  */
 
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { PortfolioExitReason, PortfolioRefusal } from "../../protocol/portfolio-result.ts";
-import type { Side } from "../backtest/engine/fill-price.ts";
-import { FULL_FRACTION, orderCommission, unitsByRules } from "../backtest/engine/position-size.ts";
+import {
+  type AccountModels,
+  accountModels,
+  addableUnits,
+  buyingPower,
+  freeEquity,
+  Ledger,
+  levelOrNaN,
+  levelPrice,
+  lotUnits,
+  mostUnits,
+  priceWithSpread,
+  type Side,
+  slippedPrice,
+  tradedPrice,
+  unitCost,
+  wholeFraction,
+} from "../ledger/index.ts";
 import type { ProtectiveLevel } from "../strategy/signals.ts";
 import type { PortfolioPlan, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
 
@@ -26,7 +42,6 @@ export interface Quote {
 }
 
 export class PortfolioAccount {
-  cash: number;
   readonly trades: PortfolioTrade[] = [];
   /** Slots with a position, ascending. */
   readonly held: number[] = [];
@@ -47,16 +62,15 @@ export class PortfolioAccount {
   readonly target: Float64Array;
 
   private readonly symbols: readonly PortfolioSymbol[];
-  private readonly settings: BacktestSettings;
   private readonly plan: PortfolioPlan;
-  private readonly leverage: number;
+  private readonly models: AccountModels;
+  private readonly ledger: Ledger;
 
   constructor(symbols: readonly PortfolioSymbol[], settings: BacktestSettings, plan: PortfolioPlan) {
     this.symbols = symbols;
-    this.settings = settings;
     this.plan = plan;
-    this.leverage = 1 / settings.margin;
-    this.cash = settings.initialCapital;
+    this.models = accountModels(settings);
+    this.ledger = new Ledger(settings.initialCapital, this.models.costs);
     const column = () => new Float64Array(symbols.length);
     this.size = column();
     this.entryMoment = new Int32Array(symbols.length);
@@ -69,8 +83,12 @@ export class PortfolioAccount {
     this.target = column();
   }
 
+  get cash(): number {
+    return this.ledger.cash;
+  }
+
   equity(): number {
-    let value = this.cash;
+    let value = this.ledger.cash;
     for (const slot of this.held) value += this.size[slot] * (this.mark[slot] - this.cost[slot]);
     return value;
   }
@@ -83,7 +101,7 @@ export class PortfolioAccount {
   }
 
   free(): number {
-    return this.equity() - this.settings.margin * this.gross();
+    return freeEquity(this.models.margins, this.equity(), this.gross());
   }
 
   side(slot: number): Side {
@@ -107,9 +125,10 @@ export class PortfolioAccount {
     signalClose: number,
   ): PortfolioRefusal | null {
     const { signals } = this.symbols[slot];
-    const entryPrice = this.entryPriceOf(side, quote.price);
+    const fillPrice = slippedPrice(this.models.fills, side, quote.price);
+    const entryPrice = priceWithSpread(this.models.fills, side, fillPrice);
     const cost = entryPrice * quote.rate;
-    const units = this.unitsToOpen(slot, cost, this.slipped(side, quote.price) * quote.rate, share, equity);
+    const units = this.unitsToOpen(slot, cost, fillPrice * quote.rate, share, equity);
     if (typeof units === "string") return units;
     this.size[slot] = side * units;
     this.entryMoment[slot] = quote.moment;
@@ -117,9 +136,9 @@ export class PortfolioAccount {
     this.cost[slot] = cost;
     this.mark[slot] = quote.price * quote.rate;
     this.dividends[slot] = 0;
-    this.stop[slot] = levelPrice(signals.stopLoss, -side as Side, signalClose, entryPrice);
-    this.target[slot] = levelPrice(signals.takeProfit, side, signalClose, entryPrice);
-    this.payEntry(slot, units, cost, 0);
+    this.stop[slot] = this.levelOf(signals.stopLoss, -side as Side, signalClose, entryPrice);
+    this.target[slot] = this.levelOf(signals.takeProfit, side, signalClose, entryPrice);
+    this.entryFee[slot] = this.payEntry(units, cost);
     insert(this.held, slot);
     return null;
   }
@@ -131,20 +150,20 @@ export class PortfolioAccount {
     share: number,
     equity: number,
   ): number | PortfolioRefusal {
-    const { commissionFixed, commissionRate, commissionPerUnit } = this.settings;
-    const fraction = this.fractionOf(slot);
-    // The fixed part is spread over the fraction, as in the engine for one symbol.
-    const unitCost = cost + ((commissionFixed + fraction * fillValue * commissionRate) / fraction + commissionPerUnit);
-    const whole = Math.max(0, equity) * this.leverage;
-    const wanted = whole * fraction * Math.min(share, this.plan.maxWeight);
-    const free = Math.max(0, this.free()) * this.leverage * Math.max(FULL_FRACTION, fraction);
-    const units = unitsByRules(Math.min(wanted, free), unitCost, this.settings);
-    const unitsWanted = free < wanted ? unitsByRules(wanted, unitCost, this.settings) : units;
+    const { models, plan } = this;
+    const fraction = wholeFraction(this.symbols[slot].signals.sizeFraction);
+    const prices = { fill: fillValue, entry: cost, rate: models.costs.takerRate };
+    const perUnit = unitCost(fraction, prices, models.costs);
+    const whole = buyingPower(models.margins, equity);
+    const wanted = whole * fraction * Math.min(share, plan.maxWeight);
+    const free = buyingPower(models.margins, this.free()) * Math.max(wholeFraction(1), fraction);
+    const units = mostUnits(Math.min(wanted, free), perUnit, models);
+    const unitsWanted = free < wanted ? mostUnits(wanted, perUnit, models) : units;
     if (units > 0) {
       if (units < unitsWanted) this.reducedEntries++;
       return units;
     }
-    return unitsWanted === 0 && unitsByRules(whole, unitCost, this.settings) > 0 ? "below_lot" : "no_cash";
+    return unitsWanted === 0 && mostUnits(whole, perUnit, models) > 0 ? "below_lot" : "no_cash";
   }
 
   /** Closes the position, or `units` of it. */
@@ -152,29 +171,23 @@ export class PortfolioAccount {
     const side = this.side(slot);
     const held = Math.abs(this.size[slot]);
     const isWhole = units === held;
-    const cost = this.cost[slot];
-    const exitPrice = this.slipped(-side as Side, quote.price);
-    const proceeds = exitPrice * quote.rate;
-    const exitFee = orderCommission(this.settings, units, proceeds);
-    const entryFee = isWhole ? this.entryFee[slot] : this.entryFee[slot] * (units / held);
-    const dividends = isWhole ? this.dividends[slot] : this.dividends[slot] * (units / held);
-    const commission = exitFee + entryFee;
-    const gross = side * units * (proceeds - cost);
-    const basis = units * cost;
-    this.cash += gross - exitFee;
+    const share = isWhole ? 1 : units / held;
+    const exitPrice = tradedPrice(this.models.fills, -side as Side, quote.price);
+    const entryFee = this.entryFee[slot] * share;
+    const dividends = this.dividends[slot] * share;
+    const part = { size: side * units, entryPrice: this.cost[slot], entryFee, holdingCost: 0 };
+    const settled = this.ledger.close(part, exitPrice * quote.rate, this.models.costs.takerRate, dividends);
     this.trades.push({
       slot,
-      size: side * units,
+      size: part.size,
       entryMoment: this.entryMoment[slot],
       exitMoment: quote.moment,
       entryPrice: this.entryPrice[slot],
       exitPrice,
-      pnl: dividends === 0 ? gross - commission : gross - commission + dividends,
-      commission,
+      ...settled,
       dividends,
-      returnFraction: side * (proceeds / cost - 1) - (commission - dividends) / basis,
-      stopLoss: finiteOrNaN(this.stop[slot]),
-      takeProfit: finiteOrNaN(this.target[slot]),
+      stopLoss: levelOrNaN(this.stop[slot]),
+      takeProfit: levelOrNaN(this.target[slot]),
       exitReason,
     });
     this.entryFee[slot] -= entryFee;
@@ -187,24 +200,20 @@ export class PortfolioAccount {
   resize(slot: number, quote: Quote, share: number, equity: number, isIncrease: boolean): void {
     const held = Math.abs(this.size[slot]);
     const price = quote.price * quote.rate;
-    const wanted = Math.max(0, equity) * this.leverage * this.fractionOf(slot) * Math.min(share, this.plan.maxWeight);
-    const band = (this.plan.rebalance?.band ?? 0) * Math.max(0, equity) * this.leverage;
-    const change = unitsByRules(wanted, price, { ...this.settings, commissionMinimum: 0 }) - held;
+    const { fills, margins, lots } = this.models;
+    const fraction = wholeFraction(this.symbols[slot].signals.sizeFraction);
+    const wanted = buyingPower(margins, equity) * fraction * Math.min(share, this.plan.maxWeight);
+    const band = (this.plan.rebalance?.band ?? 0) * Math.max(0, equity) * margins.leverage;
+    const change = lotUnits(wanted, price, lots) - held;
     if (Math.abs(change) * price < band || change > 0 !== isIncrease) return;
     if (!isIncrease) {
       if (change < 0) this.close(slot, quote, "rebalance", Math.min(held, -change));
       return;
     }
     const side = this.side(slot);
-    const entryPrice = this.entryPriceOf(side, quote.price);
-    const units = Math.min(change, this.affordableUnits(entryPrice * quote.rate));
+    const entryPrice = priceWithSpread(fills, side, slippedPrice(fills, side, quote.price));
+    const units = Math.min(change, addableUnits(this.free(), entryPrice * quote.rate, this.models));
     if (units > 0) this.grow(slot, side, units, entryPrice, entryPrice * quote.rate);
-  }
-
-  private affordableUnits(cost: number): number {
-    const { commissionFixed, commissionRate, commissionPerUnit } = this.settings;
-    const power = Math.max(0, this.free()) * this.leverage * FULL_FRACTION - commissionFixed;
-    return unitsByRules(power, cost * (1 + commissionRate) + commissionPerUnit, this.settings);
   }
 
   private grow(slot: number, side: Side, units: number, entryPrice: number, cost: number): void {
@@ -213,13 +222,16 @@ export class PortfolioAccount {
     this.entryPrice[slot] = average(this.entryPrice[slot], entryPrice);
     this.cost[slot] = average(this.cost[slot], cost);
     this.size[slot] += side * units;
-    this.payEntry(slot, units, cost, this.entryFee[slot]);
+    this.entryFee[slot] += this.payEntry(units, cost);
   }
 
-  private payEntry(slot: number, units: number, cost: number, before: number): void {
-    const fee = orderCommission(this.settings, units, cost);
-    this.cash -= fee;
-    this.entryFee[slot] = before + fee;
+  private payEntry(units: number, cost: number): number {
+    return this.ledger.payEntry(units, cost, this.models.costs.takerRate);
+  }
+
+  /** Takes all that is left. */
+  ruin(): void {
+    this.ledger.cash = 0;
   }
 
   /** A position in `ratio` times as many units at that part of the price. */
@@ -231,33 +243,16 @@ export class PortfolioAccount {
   /** Account money for a unit: a long position gets it, a short one pays it. */
   payDividend(slot: number, perUnit: number): void {
     const money = this.size[slot] * perUnit;
-    this.cash += money;
+    this.ledger.cash += money;
     this.dividends[slot] += money;
   }
 
-  /** The strategy's `size`, which shares are fractions of. */
-  private fractionOf(slot: number): number {
-    const { sizeFraction } = this.symbols[slot].signals;
-    return sizeFraction === 1 ? FULL_FRACTION : sizeFraction;
+  /** `direction` 1 above the reference, -1 below it; its infinite end without a level. */
+  private levelOf(level: ProtectiveLevel | null, direction: Side, signalClose: number, entryPrice: number): number {
+    if (level === null) return direction * Number.POSITIVE_INFINITY;
+    const reference = level.from === "fill" ? entryPrice : signalClose;
+    return levelPrice(reference, direction, level.fraction, this.models.fills.tickSize);
   }
-
-  private slipped(side: Side, price: number): number {
-    return price * (1 + side * this.settings.slippageRate);
-  }
-
-  private entryPriceOf(side: Side, price: number): number {
-    return this.slipped(side, price) * (1 + side * this.settings.spreadRate);
-  }
-}
-
-/** `direction` 1 above the reference, -1 below it; its infinite end without a level. */
-function levelPrice(level: ProtectiveLevel | null, direction: Side, signalClose: number, entryPrice: number): number {
-  if (level === null) return direction * Number.POSITIVE_INFINITY;
-  return (level.from === "fill" ? entryPrice : signalClose) * (1 + direction * level.fraction);
-}
-
-function finiteOrNaN(value: number): number {
-  return Number.isFinite(value) ? value : Number.NaN;
 }
 
 function insert(ascending: number[], value: number): void {

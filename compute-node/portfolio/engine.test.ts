@@ -7,7 +7,7 @@ import { tradeExcursions } from "../backtest/statistics/excursions.ts";
 import { runPortfolio } from "./engine.ts";
 import { portfolioExcursions } from "./excursions.ts";
 import type { PortfolioPlan, PortfolioRun } from "./portfolio-model.ts";
-import { ReferencePortfolio } from "./reference-engine.ts";
+import { ReferencePortfolio } from "./reference/engine.ts";
 import { randomPortfolio, supportedCase } from "./testing/random-portfolios.ts";
 
 const ALONE: PortfolioPlan = { maxPositions: 1, weight: 1, maxWeight: 1, rankOrder: "descending", rebalance: null };

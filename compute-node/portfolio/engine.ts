@@ -12,20 +12,21 @@
  * With fills at the close step 2 comes first and fills what the moment before has decided, at that moment's closes.
  *
  * At the end the last bars are processed once more, as in the engine for one symbol; a position whose symbol has no more
- * bars by then closes at its mark. `reference-engine.ts` says the same slowly, and the tests hold the two equal; a
+ * bars by then closes at its mark. `reference/engine.ts` says the same slowly, and the tests hold the two equal; a
  * portfolio of one is the engine for one symbol, bit for bit.
  */
 import { DAY_MS } from "../../protocol/durations.ts";
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
-import { PORTFOLIO_REFUSALS, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
-import type { BarsDone } from "../backtest/engine/engine.ts";
-import { type Side, stopFillPrice, targetFillPrice } from "../backtest/engine/fill-price.ts";
+import type { BarsDone } from "../backtest/engine/engine-result.ts";
+import { type Side, stopFillPrice, targetFillPrice } from "../ledger/index.ts";
 import { PortfolioAccount, type Quote } from "./account.ts";
 import { clockOf } from "./clock.ts";
-import type { OpenHolding, PortfolioCounts, PortfolioPlan, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
+import { PortfolioMarks } from "./marks.ts";
+import type { OpenHolding, PortfolioPlan, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
 import { byRank, type Candidate, rebalanceMoments, type Weighted, weigh } from "./rebalance.ts";
 import { checkPortfolioSettings } from "./settings.ts";
 import { SlotBars } from "./slot-bars.ts";
+import { PortfolioTally } from "./tally.ts";
 import { LEAVES, NOTHING, type Waiting } from "./waiting-order.ts";
 
 /** Bars, of all symbols together, between two calls of `onProgress`, at least. */
@@ -73,18 +74,8 @@ class PortfolioLoop {
   private readonly rebalances: readonly number[];
   private nextRebalance = 0;
 
-  private readonly equity: Float64Array;
-  private readonly exposure: Float64Array;
-  private readonly positions: Uint16Array;
-  private readonly refusals = Object.fromEntries(PORTFOLIO_REFUSALS.map((reason) => [reason, 0])) as Record<
-    PortfolioRefusal,
-    number
-  >;
-  private conflictingEntries = 0;
-  private ambiguousBars = 0;
-  private neverDecided = 0;
-  private endedEarly = 0;
-  private isRuined = false;
+  private readonly marks: PortfolioMarks;
+  private readonly tally = new PortfolioTally();
 
   constructor(symbols: readonly PortfolioSymbol[], plan: PortfolioPlan, settings: BacktestSettings) {
     const { timeMs, momentsOf } = clockOf(symbols.map(({ bars }) => bars.timeMs));
@@ -100,24 +91,22 @@ class PortfolioLoop {
     this.isWaiting = new Uint8Array(symbols.length);
     this.nextEntry = new Int32Array(symbols.length).fill(NEVER);
     this.rebalances = plan.rebalance === null ? [] : rebalanceMoments(plan.rebalance.every, timeMs);
-    this.equity = new Float64Array(timeMs.length);
-    this.exposure = new Float64Array(timeMs.length);
-    this.positions = new Uint16Array(timeMs.length);
+    this.marks = new PortfolioMarks(timeMs.length);
   }
 
   run(onProgress: BarsDone | undefined): PortfolioRun {
     const moments = this.clock.length;
     const width = this.symbols.length;
     for (const [slot, { bars, signals }] of this.symbols.entries()) {
-      if (signals.warmupBars + 1 >= bars.rows) this.neverDecided++;
+      if (signals.warmupBars + 1 >= bars.rows) this.tally.neverDecided++;
       this.findEntry(slot, 0);
     }
     let nextReport = PROGRESS_BARS;
     let moment = 0;
-    while (moment < moments && !this.isRuined) {
+    while (moment < moments && !this.tally.isRuined) {
       const quiet = this.quietUntil(moment);
       if (quiet > moment) {
-        this.equity.fill(this.account.cash, moment, quiet);
+        this.marks.flat(moment, quiet, this.account.cash);
         moment = quiet;
       } else {
         moment = this.coast(moment);
@@ -128,18 +117,12 @@ class PortfolioLoop {
         nextReport = moment * width + PROGRESS_BARS;
       }
     }
-    if (!this.isRuined && moments > 0) this.finish();
+    if (!this.tally.isRuined && moments > 0) this.finish();
     onProgress?.(moments * width);
-    return {
-      clock: this.clock,
-      equity: this.equity,
-      exposure: this.exposure,
-      positions: this.positions,
-      trades: this.account.trades,
-      open: this.openHoldings(),
-      cash: this.account.cash,
-      counts: this.counts(),
-    };
+    const { equity, exposure, positions } = this.marks;
+    const { trades, cash, reducedEntries } = this.account;
+    const counts = this.tally.counts(reducedEntries);
+    return { clock: this.clock, equity, exposure, positions, trades, open: this.openHoldings(), cash, counts };
   }
 
   /** Nothing can happen before it: no position, no order, no signal. */
@@ -154,7 +137,7 @@ class PortfolioLoop {
    * action, a touched level or an exit. Returns the first moment at which something may.
    */
   private coast(from: number): number {
-    const { account, bars, equity, exposure, positions } = this;
+    const { account, bars, marks } = this;
     const { held, size, cost, mark, cash } = account;
     if (this.waiting.length > 0 || held.length === 0) return from;
     while (this.rebalances[this.nextRebalance] < from) this.nextRebalance++;
@@ -171,9 +154,7 @@ class PortfolioLoop {
         gross += Math.abs(size[slot]) * mark[slot];
       }
       if (value <= 0) return moment;
-      equity[moment] = value;
-      exposure[moment] = gross / value;
-      positions[moment] = held.length;
+      marks.held(moment, value, gross, held.length);
     }
     return Math.max(from, until);
   }
@@ -269,13 +250,13 @@ class PortfolioLoop {
   private enter({ slot, bar, enters, share }: Waiting, quote: Quote, equity: number): void {
     if (enters === 0) return;
     if (this.account.held.length >= this.plan.maxPositions) {
-      this.refusals.max_positions++;
+      this.tally.refusals.max_positions++;
       return;
     }
     const { close } = this.symbols[slot].bars;
     const signalClose = this.fillsAtClose ? close[bar] : this.bars.closeInNextUnits(slot, bar);
     const refusal = this.account.open(slot, enters, quote, share, equity, signalClose);
-    if (refusal !== null) this.refusals[refusal]++;
+    if (refusal !== null) this.tally.refusals[refusal]++;
   }
 
   /** What has a bar at the moment gets its price as the mark. */
@@ -307,17 +288,16 @@ class PortfolioLoop {
     const won = targetFillPrice(side, open[bar], high[bar], low[bar], account.target[slot]);
     const isStopped = !Number.isNaN(stopped);
     if (!isStopped && Number.isNaN(won)) return false;
-    if (isStopped && !Number.isNaN(won)) this.ambiguousBars++;
+    if (isStopped && !Number.isNaN(won)) this.tally.ambiguousBars++;
     const quote = { price: isStopped ? stopped : won, rate: this.bars.openRate(slot), moment };
     account.close(slot, quote, isStopped ? "stop_loss" : "take_profit");
     return true;
   }
 
   private record(moment: number): number {
-    const equity = this.account.equity();
-    this.equity[moment] = equity;
-    this.positions[moment] = this.account.held.length;
-    this.exposure[moment] = this.account.held.length === 0 ? 0 : this.account.gross() / equity;
+    const { account } = this;
+    const equity = account.equity();
+    this.marks.held(moment, equity, account.gross(), account.held.length);
     return equity;
   }
 
@@ -328,11 +308,9 @@ class PortfolioLoop {
       const quote = { price: this.symbols[slot].bars.close[bar], rate: this.bars.closeRate(slot, bar), moment };
       this.account.close(slot, quote, "ruin");
     }
-    this.account.cash = 0;
-    this.equity.fill(0, moment);
-    this.exposure.fill(0, moment);
-    this.positions.fill(0, moment);
-    this.isRuined = true;
+    this.account.ruin();
+    this.marks.ruin(moment);
+    this.tally.isRuined = true;
   }
 
   private place(order: Waiting): void {
@@ -355,7 +333,7 @@ class PortfolioLoop {
       if (!turns && (isLong ? signals.exitLong : signals.exitShort)[bar] === 0) continue;
       const rank = turns ? this.rankAt(slot, bar) : 0;
       const isRanked = !Number.isNaN(rank);
-      if (turns && !isRanked) this.refusals.no_rank++;
+      if (turns && !isRanked) this.tally.refusals.no_rank++;
       const enters = turns && isRanked ? (isLong ? -1 : 1) : 0;
       this.place({ ...NOTHING, slot, bar, exits: true, enters, share: this.plan.weight, rank });
     }
@@ -374,10 +352,10 @@ class PortfolioLoop {
     this.bars.advance(slot, moment);
     const bar = this.bars.current(slot);
     const { entryLong, entryShort } = this.symbols[slot].signals;
-    if (entryLong[bar] !== 0 && entryShort[bar] !== 0) this.conflictingEntries++;
+    if (entryLong[bar] !== 0 && entryShort[bar] !== 0) this.tally.conflictingEntries++;
     const rank = this.rankAt(slot, bar);
     if (Number.isNaN(rank)) {
-      this.refusals.no_rank++;
+      this.tally.refusals.no_rank++;
       this.findEntry(slot, moment + 1);
       return;
     }
@@ -441,9 +419,9 @@ class PortfolioLoop {
       const isFresh = this.bars.momentOf(slot, bar) > previous || this.clock[moment] - bars.timeMs[bar] <= STALE_MS;
       const [long, short] = [signals.entryLong[bar] !== 0, signals.entryShort[bar] !== 0];
       if (!isFresh || !(long || short)) continue;
-      if (long && short) this.conflictingEntries++;
+      if (long && short) this.tally.conflictingEntries++;
       const candidate = this.candidate(slot, long ? 1 : -1);
-      if (Number.isNaN(candidate.rank)) this.refusals.no_rank++;
+      if (Number.isNaN(candidate.rank)) this.tally.refusals.no_rank++;
       else found.push(candidate);
     }
     return found;
@@ -452,7 +430,7 @@ class PortfolioLoop {
   private weigh(candidates: readonly Candidate[], places: number): Weighted[] {
     const weighted = weigh(candidates, this.symbols, this.plan, places);
     const most = Math.min(candidates.length, Math.max(0, places));
-    this.refusals.no_weight += most - weighted.length;
+    this.tally.refusals.no_weight += most - weighted.length;
     return weighted;
   }
 
@@ -477,8 +455,8 @@ class PortfolioLoop {
     const { account } = this;
     for (let slot = 0; slot < this.symbols.length; slot++) this.bars.advance(slot, last);
     const isOver = (slot: number) => !this.bars.isAt(slot, last);
-    for (const { slot, enters } of this.waiting) if (enters !== 0 && isOver(slot)) this.refusals.no_bar++;
-    this.endedEarly = account.held.filter(isOver).length;
+    for (const { slot, enters } of this.waiting) if (enters !== 0 && isOver(slot)) this.tally.refusals.no_bar++;
+    this.tally.endedEarly = account.held.filter(isOver).length;
     if (!this.settings.finalizeTrades) return;
     const leaving = new Set(this.waiting.filter(({ exits }) => exits).map(({ slot }) => slot));
     for (const slot of [...account.held]) {
@@ -514,11 +492,5 @@ class PortfolioLoop {
       commission: entryFee[slot],
       dividends: dividends[slot],
     }));
-  }
-
-  private counts(): PortfolioCounts {
-    const { refusals, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined } = this;
-    const { reducedEntries } = this.account;
-    return { refusals, reducedEntries, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined };
   }
 }

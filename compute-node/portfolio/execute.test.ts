@@ -2,14 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DAY_MS } from "../../protocol/durations.ts";
 import { type PortfolioSpec, portfolioSpec } from "../../protocol/operations/index.ts";
-import { portfolioResult } from "../../protocol/portfolio-result.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { wire } from "../../protocol/wire.ts";
+import { decodePortfolioResult, isPortfolioResult, portfolioResult } from "../../results/index.ts";
 import { executeBacktest } from "../backtest/index.ts";
 import { randomBars } from "../backtest/testing/random-cases.ts";
 import { type BarColumns, barsBetween } from "../market-data/index.ts";
 import { ratesFor } from "./conversion.ts";
-import { decodePortfolioResult, executePortfolio, isPortfolioResult } from "./index.ts";
+import { executePortfolio } from "./index.ts";
 
 const STRATEGY = {
   kind: "rules",

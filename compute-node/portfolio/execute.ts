@@ -1,17 +1,15 @@
 /** From a portfolio's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
-import { createHash } from "node:crypto";
-import { type DataRequest, datasetsOf, type PortfolioSpec, portfolioSpec } from "../../protocol/operations/index.ts";
-import type { PortfolioResult } from "../../protocol/portfolio-result.ts";
+import { crc32 } from "node:zlib";
+import { type DataRequest, datasetsOf, type PortfolioSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
-import { wire } from "../../protocol/wire.ts";
-import { canonicalJson } from "../backtest/canonical-json.ts";
+import { encodePortfolioResult, type PortfolioResult } from "../../results/index.ts";
 import { requireSoundBars } from "../backtest/engine/sound-bars.ts";
 import { type BacktestProgress, testedBars } from "../backtest/execute.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { timeframeMs } from "../market-data/timeframe.ts";
+import { hashOfDatasets, sha256Of, specificationHash } from "../provenance/index.ts";
 import { type CompiledRules, compileRules } from "../strategy/index.ts";
 import { signalsOver } from "./adjusted-signals.ts";
-import { encodePortfolioResult } from "./artefact.ts";
 import { ratesFor } from "./conversion.ts";
 import { placeActions } from "./corporate-actions.ts";
 import { runPortfolio } from "./engine.ts";
@@ -81,13 +79,13 @@ export function executePortfolio({ spec, datasets, onProgress }: PortfolioReques
   requireFinite(run.equity);
   report("statistics", total);
   const hashes = {
-    spec: portfolioSpecHash(spec),
-    data: dataHash(spec, datasets),
+    spec: specificationHash(spec),
+    data: hashOfDatasets(datasetsOf(spec).map((data, index) => ({ ...data, sha256: datasets[index].sha256 }))),
     engine: sha256Of(PORTFOLIO_ENGINE_VERSION),
   };
   const result = portfolioResultOf(run, { spec, symbols, parameters: rules.parameters, hashes, actionsOutside });
   report("encoding", total);
-  const bytes = encodePortfolioResult(result);
+  const bytes = encodePortfolioResult(result, crc32);
   return { result, bytes, sha256: sha256Of(bytes), summary: summaryOf(result) };
 }
 
@@ -176,29 +174,6 @@ function planOf({ strategy, data }: PortfolioSpec, rules: CompiledRules): Portfo
   };
 }
 
-/** SHA-256 of what was asked, as canonical JSON on the wire: without pinned hashes, symbols by name. */
-export function portfolioSpecHash(spec: PortfolioSpec): string {
-  const unpinned = ({ sha256: _pinned, ...data }: DataRequest) => data;
-  const byName = <Named extends { symbol: string }>(list: readonly Named[]) =>
-    list.toSorted((a, b) => (a.symbol < b.symbol ? -1 : a.symbol > b.symbol ? 1 : 0));
-  const asked = {
-    ...spec,
-    data: byName(spec.data.map(unpinned)),
-    actions: byName(spec.actions),
-    currencies: byName(spec.currencies),
-    conversions: spec.conversions.map((conversion) => ({ ...conversion, data: unpinned(conversion.data) })),
-  };
-  return sha256Of(canonicalJson(wire(portfolioSpec).encode(asked)));
-}
-
-/** SHA-256 of the datasets' names and hashes, by name. */
-function dataHash(spec: PortfolioSpec, datasets: readonly PortfolioDataset[]): string {
-  const named = datasetsOf(spec).map(({ symbol, timeframe }, index) =>
-    [symbol, timeframe, datasets[index].sha256].join(" "),
-  );
-  return sha256Of(canonicalJson(named.sort()));
-}
-
 function summaryOf({ statistics, bars, symbols, hashes }: PortfolioResult): Record<string, unknown> {
   return {
     return_percent: statistics.returnPercent,
@@ -212,8 +187,4 @@ function summaryOf({ statistics, bars, symbols, hashes }: PortfolioResult): Reco
     data_sha256: hashes.data,
     engine_sha256: hashes.engine,
   };
-}
-
-function sha256Of(content: string | Uint8Array): string {
-  return createHash("sha256").update(content).digest("hex");
 }

@@ -4,7 +4,7 @@ import { backtestSettings } from "../../protocol/operations/index.ts";
 import { randomBars } from "../backtest/testing/random-cases.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { runPortfolio } from "./engine.ts";
-import { ReferencePortfolio } from "./reference-engine.ts";
+import { ReferencePortfolio } from "./reference/engine.ts";
 import { type RandomPortfolio, randomPortfolio } from "./testing/random-portfolios.ts";
 
 vi.setConfig({ testTimeout: 60_000 });

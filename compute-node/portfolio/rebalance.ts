@@ -1,6 +1,6 @@
 /** When a portfolio is rebalanced, and to which weights. */
 import { nextPeriodStart, type Period } from "../backtest/engine/calendar.ts";
-import type { Side } from "../backtest/engine/fill-price.ts";
+import type { Side } from "../ledger/index.ts";
 import type { PortfolioPlan, PortfolioSymbol } from "./portfolio-model.ts";
 
 const PERIODS: Readonly<Record<"daily" | "weekly" | "monthly", Period>> = {

@@ -1,20 +1,23 @@
 /** From a portfolio's run to its result: statistics, contributions, benchmark, warnings. */
+
 import type { ResultWarning } from "../../protocol/backtest-result.ts";
 import type { PortfolioSpec } from "../../protocol/operations/index.ts";
+import { PORTFOLIO_RESULT_FORMAT } from "../../protocol/portfolio-result.ts";
 import {
-  PORTFOLIO_RESULT_FORMAT,
+  jsonNumber,
+  listOf,
   type PortfolioChart,
   type PortfolioContribution,
   type PortfolioResult,
-} from "../../protocol/portfolio-result.ts";
+} from "../../results/index.ts";
 import { prepareMarket } from "../backtest/engine/market.ts";
 import { TradeLog } from "../backtest/engine/trade-log.ts";
 import { barStatistics } from "../backtest/statistics/bar-statistics.ts";
 import { compareToBenchmark } from "../backtest/statistics/benchmark.ts";
 import type { Excursions } from "../backtest/statistics/excursions.ts";
-import { chartSeries, listOf, monthlyReturns } from "../backtest/statistics/series.ts";
+import { chartSeries, monthlyReturns } from "../backtest/statistics/series.ts";
 import { tradeSides } from "../backtest/statistics/side-statistics.ts";
-import { computeStatistics, statisticOf } from "../backtest/statistics/statistics.ts";
+import { computeStatistics } from "../backtest/statistics/statistics.ts";
 import { undefinedFigures } from "../backtest/statistics/undefined-statistics.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { portfolioExcursions } from "./excursions.ts";
@@ -44,7 +47,7 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
   const excursions = portfolioExcursions(run, symbols, spec.settings.fillAt);
   const statistics = {
     ...computeStatistics(clock, { trades: log, equity: run.equity }, 0),
-    exposurePercent: statisticOf((run.positions.filter((count) => count > 0).length / clock.rows) * 100),
+    exposurePercent: jsonNumber((run.positions.filter((count) => count > 0).length / clock.rows) * 100),
   };
   const { symbol: _none, ...benchmark } = compareToBenchmark("benchmark", held, run.equity, prepareMarket(clock));
   const figures = { statistics, barStatistics: barStatistics(run.clock, run.equity) };
@@ -63,8 +66,8 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
     benchmark,
     tradeSides: tradeSides(log, excursions, run.clock),
     grossExposure: {
-      averagePercent: statisticOf((run.exposure.reduce((sum, value) => sum + value, 0) / clock.rows) * 100),
-      maxPercent: statisticOf(run.exposure.reduce((most, value) => Math.max(most, value), 0) * 100),
+      averagePercent: jsonNumber((run.exposure.reduce((sum, value) => sum + value, 0) / clock.rows) * 100),
+      maxPercent: jsonNumber(run.exposure.reduce((most, value) => Math.max(most, value), 0) * 100),
     },
     refusals: {
       maxPositions: run.counts.refusals.max_positions,
@@ -148,12 +151,12 @@ function contributionOf(slot: number, run: PortfolioRun, { spec, symbols }: Resu
     sha256,
     bars: bars.rows,
     tradeCount: trades.length,
-    winRatePercent: statisticOf((wins / trades.length) * 100),
+    winRatePercent: jsonNumber((wins / trades.length) * 100),
     profit,
     contributionPercent: (profit / spec.settings.initialCapital) * 100,
     commission: sum(trades.map(({ commission }) => commission)) + (open?.commission ?? 0),
     dividends: sum(trades.map(({ dividends }) => dividends)) + (open?.dividends ?? 0),
-    heldPercent: statisticOf((heldMoments(slot, run) / run.clock.length) * 100),
+    heldPercent: jsonNumber((heldMoments(slot, run) / run.clock.length) * 100),
     openSize: open?.size ?? 0,
   };
 }

@@ -1,4 +1,4 @@
-import type { Side } from "../backtest/engine/fill-price.ts";
+import type { Side } from "../ledger/index.ts";
 
 /** What waits for a symbol's next bar. */
 export interface Waiting {

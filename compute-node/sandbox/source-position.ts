@@ -2,7 +2,7 @@
 import { SourceMap, type SourceMapPayload } from "node:module";
 import { SCRIPT_FILE } from "./sandbox.ts";
 
-export interface SourcePosition {
+interface SourcePosition {
   /** As the source map names it; `ktrdr-strategy.js` without one. */
   readonly file: string;
   /** Counted from 1. */

@@ -76,7 +76,6 @@ function sourceOf(codes: readonly string[], means: readonly DeferredMean[]): str
   const sources = [...new Set(means.map(({ source }) => source))];
   const scalar = writer.bar("", 0);
   const four = [0, 1, 2, 3].map((ahead) => writer.bar(`_${ahead}`, ahead));
-  const isShort = codes.join("").length <= LONGEST_UNROLLED;
   const columns = [...new Set(`${codes.join(" ")} ${sources.map((id) => `c${id}`).join(" ")}`.match(/\b[cp]\d+\b/g))];
   return [
     '"use strict";',
@@ -106,23 +105,7 @@ function sourceOf(codes: readonly string[], means: readonly DeferredMean[]): str
       `let a${column} = (i - w${column}) | 0;`,
     ]),
     "while (i < end) {",
-    ...(isShort
-      ? [
-          "if ((i & 3) === 0) for (const last = (end - 3) | 0; i < last; ) {",
-          ...four.flatMap(({ lines }) => lines),
-          ...writer.steady(),
-          ...outputs.map((k) =>
-            storeFour(
-              k,
-              four.map(({ values }) => values[k]),
-            ),
-          ),
-          ...writer.endSteady(),
-          ...writer.advance(["_0", "_1", "_2", "_3"]),
-          "}",
-          "if (i === end) break;",
-        ]
-      : []),
+    ...(codes.join("").length <= LONGEST_UNROLLED ? unrolled(writer, four, outputs) : []),
     ...scalar.lines,
     ...outputs.map((k) => `o${k}[i] = ${scalar.values[k]} ? 1 : 0;`),
     ...writer.advance([""]),
@@ -136,6 +119,25 @@ function sourceOf(codes: readonly string[], means: readonly DeferredMean[]): str
   ].join("\n");
 }
 
+/** Four bars a turn, as long as four are left. */
+function unrolled(writer: LoopWriter, four: readonly BarCode[], outputs: readonly number[]): string[] {
+  return [
+    "if ((i & 3) === 0) for (const last = (end - 3) | 0; i < last; ) {",
+    ...four.flatMap(({ lines }) => lines),
+    ...writer.steady(),
+    ...outputs.map((k) =>
+      storeFour(
+        k,
+        four.map(({ values }) => values[k]),
+      ),
+    ),
+    ...writer.endSteady(),
+    ...writer.advance(["_0", "_1", "_2", "_3"]),
+    "}",
+    "if (i === end) break;",
+  ];
+}
+
 /** Four bars' flags at once: mostly they are equal, and one store of a word takes them. */
 function storeFour(output: number, values: readonly string[]): string {
   const each = values.map((value, ahead) => `o${output}[i + ${ahead}] = ${value} ? 1 : 0;`);
@@ -143,6 +145,12 @@ function storeFour(output: number, values: readonly string[]): string {
     `if (${values.join(" && ")}) q${output}[i >> 2] = 0x01010101; ` +
     `else if (!(${values.join(" || ")})) q${output}[i >> 2] = 0; else { ${each.join(" ")} }`
   );
+}
+
+interface BarCode {
+  readonly lines: readonly string[];
+  /** Of each output. */
+  readonly values: readonly string[];
 }
 
 /** The code of one bar: running sums, differences, conditions; names end in `suffix`, and it lies `ahead` of `i`. */
@@ -162,7 +170,7 @@ class LoopWriter {
     this.comparison = comparisonsOf(new Set(this.sourceOf.keys()));
   }
 
-  bar(suffix: string, ahead: number): { lines: string[]; values: string[] } {
+  bar(suffix: string, ahead: number): BarCode {
     const before = ahead === 0 ? "" : `_${ahead - 1}`;
     const differences = new Map<string, string>();
     const values = this.codes.map((code) => shifted(this.filteredCode(code, suffix, before, differences), ahead));

@@ -2,11 +2,11 @@
  * @file A training run from its specification to the model's bytes: what a job thread and `--local` call. It has no
  * clock and does no I/O; who calls it decides between batches whether to save, to report or to stop.
  */
-import { createHash } from "node:crypto";
-import { type TrainSpec, trainSpec } from "../../protocol/operations/index.ts";
+import type { TrainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
 import { encodeModel, type Model, measureParts, trainedModel } from "../models/index.ts";
+import { sha256Of, specificationHash } from "../provenance/index.ts";
 import { resolveNeural } from "../strategy/index.ts";
 import {
   type Member,
@@ -109,7 +109,7 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
       metrics: await measureParts(prepared, run.session),
       data: data.learnt,
       contextData: data.contextLearnt,
-      specSha256: sha256Of(JSON.stringify(trainSpec.parse(spec))),
+      specSha256: specificationHash(spec),
       codeVersion: TRAINING_VERSION,
       backend: backend.name,
     });
@@ -241,8 +241,4 @@ function preflightLines({ set, report, classNames }: PreparedTraining): string[]
     `training labels: ${shares}`,
     ...report.findings.map(({ message, cure }) => `warning: ${message} ${cure}`),
   ];
-}
-
-function sha256Of(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

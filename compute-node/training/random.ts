@@ -8,7 +8,7 @@
 import { type NetworkSpec, parameterLayout } from "./network.ts";
 
 /** A bijection of 32-bit integers whose output bits depend evenly on all input bits. */
-export function mix32(value: number): number {
+function mix32(value: number): number {
   let bits = value >>> 0;
   bits = Math.imul(bits ^ (bits >>> 16), 0x7feb352d);
   bits = Math.imul(bits ^ (bits >>> 15), 0x846ca68b);

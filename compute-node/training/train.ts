@@ -33,7 +33,7 @@ export interface TrainedNetwork {
  * Names what is trained: two runs of one identity end alike. `dataHash` names the set's content, and whatever else the
  * caller wants to tell apart.
  */
-export function runIdentity({ network, options }: Member, dataHash: string): string {
+function runIdentity({ network, options }: Member, dataHash: string): string {
   return createHash("sha256").update(JSON.stringify({ network, options, dataHash })).digest("hex");
 }
 

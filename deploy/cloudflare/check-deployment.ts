@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeAdminToken } from "../../client/admin-token.ts";
-import { API_PREFIX } from "../../protocol/index.ts";
+import { pathOf, ROUTES } from "../../protocol/index.ts";
 
-export interface CheckOptions {
+interface CheckOptions {
   /** What `/health` has to say; anything when it is left out. */
   readonly version?: string;
   /** A new deployment, and a new name, take a while to be known everywhere. */
@@ -32,7 +32,7 @@ async function faultNow(url: string, version: string | undefined): Promise<strin
   if (!health.ok) return `${url}/health answers with status ${health.status}.`;
   const found = (await health.json()) as { version?: unknown };
   if (version !== undefined && found.version !== version) return `${url} is version ${found.version}, not ${version}.`;
-  const refused = await fetch(`${url}${API_PREFIX}/workers`, {
+  const refused = await fetch(`${url}${pathOf(ROUTES.listWorkers)}`, {
     headers: { authorization: `Bearer ${makeAdminToken()}` },
     signal: AbortSignal.timeout(REQUEST_MS),
   });

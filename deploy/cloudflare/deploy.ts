@@ -37,7 +37,7 @@ interface Options {
 }
 
 /** Throws a `Problem` for whatever stands in the way; what was deployed by then is said in it. */
-export async function deploy(options: Options): Promise<void> {
+async function deploy(options: Options): Promise<void> {
   const secrets = storedSecrets();
   const admin = secrets?.includes(ADMIN_SECRET) && !options.isTokenRenewed ? null : newAdminToken(options);
   const bucket = bucketName("production");

@@ -17,7 +17,7 @@ import { bucketName, ensureBucket, reasonIn, requireWrangler, withSecretsFile, w
 const KEPT_DAYS = 30;
 
 /** Makes it or brings it up to date, and answers its address. Throws a `Problem` when it does not serve. */
-export async function createPreview(name: string, adminSha256: string, patienceMs: number): Promise<string> {
+async function createPreview(name: string, adminSha256: string, patienceMs: number): Promise<string> {
   const bucket = bucketName("previews");
   if (ensureBucket(bucket)) {
     requireWrangler(
@@ -48,7 +48,7 @@ export async function createPreview(name: string, adminSha256: string, patienceM
 }
 
 /** Removes it with its registry's storage. One that is not there is no fault, since a closed request may have had none. */
-export function deletePreview(name: string): void {
+function deletePreview(name: string): void {
   const { ok, stdout, stderr } = wrangler(["preview", "delete", "--name", name, "--skip-confirmation"]);
   const reason = reasonIn(stdout + stderr);
   if (ok || /not found|does not exist/i.test(reason)) return;

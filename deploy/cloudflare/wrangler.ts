@@ -7,7 +7,7 @@ import { Problem } from "../../protocol/problem.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
-export interface WranglerAnswer {
+interface WranglerAnswer {
   readonly ok: boolean;
   readonly stdout: string;
   readonly stderr: string;

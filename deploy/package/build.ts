@@ -25,7 +25,7 @@ import { withJavaScriptNames } from "./specifiers.ts";
 const ROOT = realpathSync(join(import.meta.dirname, "..", ".."));
 const KERNELS = "compute-node/training/kernels";
 
-export interface BuiltPackage {
+interface BuiltPackage {
   /** The tarball. */
   readonly path: string;
   readonly version: string;
@@ -36,14 +36,19 @@ export interface BuiltPackage {
   readonly sha256: string;
 }
 
+interface PackageName {
+  readonly name: string;
+  readonly version: string;
+}
+
 /**
  * Writes the tarball into `folder`, renamed when whole.
  *
  * @throws Error with a line for each reference that leads out of the package
  */
-export async function buildPackage(folder: string): Promise<BuiltPackage> {
+async function buildPackage(folder: string): Promise<BuiltPackage> {
   const files = await packageFiles();
-  const { name, version } = JSON.parse(Buffer.from(files.get("package.json")!).toString()) as Record<string, string>;
+  const { name, version } = JSON.parse(Buffer.from(files.get("package.json")!).toString()) as PackageName;
   const archive = await packArchive(files);
   const path = join(resolve(folder), `${name}-${version}.tgz`);
   mkdirSync(folder, { recursive: true });
@@ -109,7 +114,7 @@ function javaScriptOf(path: string, modules: ReadonlySet<string>): Uint8Array {
 /** Of the packages that are part of a bundle: esbuild says of each file where it is from. */
 function licencesOf(bundle: string): string {
   const places = bundle.matchAll(/^\/\/ (?:.*\/)?node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gm);
-  const names = [...new Set([...places].map(([, name]) => name))].sort();
+  const names = [...new Set([...places].map(([, name = ""]) => name))].sort();
   return names
     .map((name) => `${name}\n\n${readFileSync(join(ROOT, "node_modules", name, "LICENSE"), "utf8").trim()}\n`)
     .join("\n");

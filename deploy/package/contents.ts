@@ -36,7 +36,7 @@ const ENTRY = "programs";
 /** For the editor and the compiler alone. */
 const LEFT_OUT = /(^|\/)(tsconfig\.json|[^/]*\.test\.ts)$/;
 
-export interface ModuleGraph {
+interface ModuleGraph {
   /** Relative to the root, sorted. */
   readonly modules: readonly string[];
   /** The npm packages that they import. */

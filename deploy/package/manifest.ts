@@ -2,13 +2,13 @@
 import { BUNDLED, type Lock, lockFor, type Manifest } from "../packages-for.ts";
 
 /** Too large for everyone; whoever needs one installs it beside ktrdr. */
-export const OPTIONAL_PACKAGES = ["miniflare", "vega-datasets", "webgpu"] as const;
+const OPTIONAL_PACKAGES = ["miniflare", "vega-datasets", "webgpu"] as const;
 
 /**
  * Before 24.2, `import.meta.main` is not there and a node's program would end without a word; before 24, `Math.pow` of V8
  * rounds otherwise, and a result would depend on the node that made it.
  */
-export const NODE_VERSIONS = ">=24.2.0";
+const NODE_VERSIONS = ">=24.2.0";
 
 interface CheckoutManifest extends Manifest {
   readonly description: string;
@@ -20,7 +20,13 @@ interface CheckoutManifest extends Manifest {
   readonly devDependencies: Record<string, string>;
 }
 
-export type PackageManifest = Omit<CheckoutManifest, "devDependencies">;
+type PackageManifest = Omit<CheckoutManifest, "devDependencies">;
+
+function requiredVersion(versions: Readonly<Record<string, string>>, name: string): string {
+  const version = versions[name];
+  if (version === undefined) throw new Error(`package.json names no version of ${name}`);
+  return version;
+}
 
 export function packageManifest(checkout: CheckoutManifest): PackageManifest {
   const versions = { ...checkout.devDependencies, ...checkout.dependencies };
@@ -39,7 +45,7 @@ export function packageManifest(checkout: CheckoutManifest): PackageManifest {
     },
     engines: { node: NODE_VERSIONS },
     dependencies: Object.fromEntries(Object.entries(checkout.dependencies).filter(([name]) => !isLeftOut(name))),
-    peerDependencies: Object.fromEntries(OPTIONAL_PACKAGES.map((name) => [name, versions[name]])),
+    peerDependencies: Object.fromEntries(OPTIONAL_PACKAGES.map((name) => [name, requiredVersion(versions, name)])),
     peerDependenciesMeta: Object.fromEntries(OPTIONAL_PACKAGES.map((name) => [name, { optional: true }])),
   };
 }

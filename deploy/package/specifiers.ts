@@ -26,10 +26,10 @@ export function withJavaScriptNames(code: string, modules: ReadonlySet<string>):
 
 /** Files that a module opens at run time, as paths relative to it; one that ends in a slash is a folder, and none of them. */
 export function openedFiles(code: string): string[] {
-  return [...code.matchAll(/\bnew URL\("([^"\n]*[^"\n/])", import\.meta\.url\)/g)].map(([, path]) => path);
+  return [...code.matchAll(/\bnew URL\("([^"\n]*[^"\n/])", import\.meta\.url\)/g)].map(([, path = ""]) => path);
 }
 
-export interface NamedFile {
+interface NamedFile {
   readonly name: string;
   /** From 1. */
   readonly line: number;
@@ -39,6 +39,8 @@ export interface NamedFile {
 export async function typescriptNames(code: string): Promise<NamedFile[]> {
   // esbuild reads the language as Node does and leaves comments out, which a search in the text could not.
   const { code: bare } = await transform(code, { minifyWhitespace: true, charset: "utf8", legalComments: "none" });
-  const names = new Set([...bare.matchAll(/["'`]((?!\.\w)[^"'`\s]+(?<!\.d)\.[cm]?ts)["'`]/g)].map(([, name]) => name));
+  const names = new Set(
+    [...bare.matchAll(/["'`]((?!\.\w)[^"'`\s]+(?<!\.d)\.[cm]?ts)["'`]/g)].map(([, name = ""]) => name),
+  );
   return [...names].map((name) => ({ name, line: code.slice(0, code.indexOf(name)).split("\n").length }));
 }

@@ -14,7 +14,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { patience } from "../../test/support/patience.ts";
-import { manifestFor, ROLES } from "../packages-for.ts";
 import { findProgram, type StandIns, standIns } from "../testing/stand-ins.ts";
 
 const SCRIPTS = import.meta.dirname;
@@ -508,35 +507,3 @@ it.skipIf(!COMPILER || !GIT)(
   },
   patience(120_000),
 );
-
-describe("the packages of each role", () => {
-  const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-
-  it.each(Object.entries(ROLES))("%s has them in package.json, at its versions", (_role, names) => {
-    const { dependencies, devDependencies } = manifestFor(names, manifest);
-    expect(Object.keys(dependencies)).toEqual(names);
-    expect(devDependencies).toEqual({});
-  });
-
-  it("refuses a package that is not there", () => {
-    expect(() => manifestFor(["left-pad"], manifest)).toThrow("package.json has no left-pad");
-  });
-
-  it.each([
-    ["worker", ["compute-node", "protocol", "telemetry"]],
-    ["control-plane", ["src", "durable-objects", "protocol", "telemetry", "client", "control-plane"]],
-  ])("of %s are all that its code imports", (role, folders) => {
-    const imported = new Set<string>();
-    for (const each of folders) {
-      for (const name of readdirSync(join(ROOT, each), { recursive: true, encoding: "utf8" })) {
-        if (!/\.ts$/.test(name) || /test|golden|assembly|oracle|random/.test(name)) continue;
-        const text = readFileSync(join(ROOT, each, name), "utf8");
-        for (const [, found] of text.matchAll(/^(?:import|export) (?!type)[^;]*?from "((?:@[\w-]+\/)?[\w-]+)/gm))
-          imported.add(found);
-        for (const [, found] of text.matchAll(/\bimport\("((?:@[\w-]+\/)?[\w-]+)/g)) imported.add(found);
-      }
-    }
-    const known = new Set([...ROLES[role], "node", "cloudflare", "webgpu"]);
-    expect([...imported].filter((name) => !known.has(name))).toEqual([]);
-  });
-});

@@ -3,7 +3,7 @@
  * passed over.
  */
 
-export type Step =
+type Step =
   | { readonly does: "run"; readonly command: string }
   | {
       readonly does: "copy";

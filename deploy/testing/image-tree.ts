@@ -73,7 +73,7 @@ export function baseTree(folder: string): string {
   return tree;
 }
 
-export interface RunOptions {
+interface RunOptions {
   /** Beside the image's own. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Folders of this machine by where they are seen inside. */

@@ -14,7 +14,7 @@ import {
 } from "../scheduler/index.ts";
 
 export const artefactCalls = {
-  /** Whether the caller may upload now (see `requireUploader`), and whether the bytes are stored already. */
+  /** Checks that the caller may upload now (see `requireUploader`), and tells whether the bytes are stored already. */
   async authorizeUpload(
     registry: Registry,
     tokenHash: string,

@@ -1,6 +1,6 @@
 /**
  * Every call that the edge may make to a registry, a file for each resource. The first argument of a call is the token's hash;
- * each checks the caller itself, runs one step and answers.
+ * each checks that the caller has the role of its route, runs one step and answers.
  */
 import type { Registry } from "../registry.ts";
 import { artefactCalls } from "./artefacts.ts";

@@ -1,5 +1,11 @@
 /** Calls about operations. */
-import type { Operation, OperationDetail, OperationEvent, SubmitRequest } from "../../protocol/index.ts";
+import {
+  type Operation,
+  type OperationDetail,
+  type OperationEvent,
+  ROUTES,
+  type SubmitRequest,
+} from "../../protocol/index.ts";
 import type { Answer } from "../answer.ts";
 import type { Caller } from "../caller.ts";
 import type { Registry } from "../registry.ts";
@@ -24,21 +30,23 @@ export const operationCalls = {
     cursor: number | null,
     limit: number,
   ): Promise<Answer<{ total: number; operations: Operation[]; nextCursor: number | null }>> {
-    return registry.answer(tokenHash, "viewer", () => registry.scheduler.operations.list(filter, cursor, limit));
+    return registry.answer(tokenHash, ROUTES.listOperations.role, () =>
+      registry.scheduler.operations.list(filter, cursor, limit),
+    );
   },
 
   async showOperation(registry: Registry, tokenHash: string, operationId: string): Promise<Answer<OperationDetail>> {
-    return registry.answer(tokenHash, "viewer", () => registry.scheduler.operations.get(operationId));
+    return registry.answer(tokenHash, ROUTES.showOperation.role, () => registry.scheduler.operations.get(operationId));
   },
 
   async cancelOperation(registry: Registry, tokenHash: string, operationId: string): Promise<Answer<Operation>> {
-    return registry.answer(tokenHash, "researcher", (now) =>
+    return registry.answer(tokenHash, ROUTES.cancelOperation.role, (now) =>
       registry.commit(registry.scheduler.operations.cancel(operationId, now)),
     );
   },
 
   async retryOperation(registry: Registry, tokenHash: string, operationId: string): Promise<Answer<Operation>> {
-    return registry.answer(tokenHash, "researcher", (now) =>
+    return registry.answer(tokenHash, ROUTES.retryOperation.role, (now) =>
       registry.commit(registry.scheduler.operations.retry(operationId, now)),
     );
   },
@@ -49,7 +57,9 @@ export const operationCalls = {
     operationId: string,
     after: number,
   ): Promise<Answer<OperationEvent[]>> {
-    return registry.answer(tokenHash, "viewer", () => registry.scheduler.operations.events(operationId, after));
+    return registry.answer(tokenHash, ROUTES.operationEvents.role, () =>
+      registry.scheduler.operations.events(operationId, after),
+    );
   },
 
   async operationLogs(
@@ -58,6 +68,8 @@ export const operationCalls = {
     operationId: string,
     after: number,
   ): Promise<Answer<ReturnType<Operations["logs"]>>> {
-    return registry.answer(tokenHash, "viewer", () => registry.scheduler.operations.logs(operationId, after));
+    return registry.answer(tokenHash, ROUTES.operationLogs.role, () =>
+      registry.scheduler.operations.logs(operationId, after),
+    );
   },
 };

@@ -1,5 +1,5 @@
 /** Calls about API and enrolment tokens. */
-import { type CreatedToken, makeToken, sha256Hex } from "../../protocol/index.ts";
+import { type CreatedToken, makeToken, ROUTES, sha256Hex } from "../../protocol/index.ts";
 import type { Answer } from "../answer.ts";
 import { fillRandom } from "../random-bytes.ts";
 import type { Registry } from "../registry.ts";
@@ -12,7 +12,7 @@ export const tokenCalls = {
     request: { role: TokenRecord["role"]; name: string; expiresAtMs: number | null; usesLeft: number | null },
   ): Promise<Answer<CreatedToken>> {
     return registry.catching(async (now) => {
-      registry.authorization.requireRole(tokenHash, "admin", now);
+      registry.authorization.requireRole(tokenHash, ROUTES.createToken.role, now);
       const token = makeToken(registry.workspace, fillRandom);
       const tokenId = makeTokenId();
       registry.tokens.insert({ tokenId, createdAt: now, ...request }, await sha256Hex(token));
@@ -31,13 +31,13 @@ export const tokenCalls = {
     registry: Registry,
     tokenHash: string,
   ): Promise<Answer<{ workspace: string; tokens: TokenRecord[] }>> {
-    return registry.answer(tokenHash, "admin", () => ({
+    return registry.answer(tokenHash, ROUTES.listTokens.role, () => ({
       workspace: registry.workspace,
       tokens: registry.tokens.list(),
     }));
   },
 
   async revokeToken(registry: Registry, tokenHash: string, tokenId: string): Promise<Answer<void>> {
-    return registry.answer(tokenHash, "admin", () => registry.tokens.revoke(tokenId));
+    return registry.answer(tokenHash, ROUTES.revokeToken.role, () => registry.tokens.revoke(tokenId));
   },
 };

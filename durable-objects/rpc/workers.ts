@@ -1,8 +1,10 @@
 /** Calls about workers. */
 import {
   makeToken,
+  pathOf,
   type RegisterRequest,
   type RegisterResponse,
+  ROUTES,
   sha256Hex,
   type Worker,
   type WorkerHistoryEntry,
@@ -29,7 +31,7 @@ export const workerCalls = {
         workerType: worker.workerType,
         status: worker.status,
         message: `Worker ${worker.workerId} is registered`,
-        socketPath: `/api/v1/workers/${worker.workerId}/socket`,
+        socketPath: pathOf(ROUTES.openWorkerSocket, { id: worker.workerId }),
         epoch: worker.epoch,
         ...(credential === undefined ? {} : { credential }),
       };
@@ -37,21 +39,21 @@ export const workerCalls = {
   },
 
   async listWorkers(registry: Registry, tokenHash: string): Promise<Answer<Worker[]>> {
-    return registry.answer(tokenHash, "viewer", (now) => {
+    return registry.answer(tokenHash, ROUTES.listWorkers.role, (now) => {
       registry.lookAtHeartbeats(now);
       return registry.scheduler.workers.list();
     });
   },
 
   async showWorker(registry: Registry, tokenHash: string, workerId: string): Promise<Answer<Worker>> {
-    return registry.answer(tokenHash, "viewer", (now) => {
+    return registry.answer(tokenHash, ROUTES.showWorker.role, (now) => {
       registry.lookAtHeartbeats(now);
       return registry.scheduler.workers.get(workerId);
     });
   },
 
   async removeWorker(registry: Registry, tokenHash: string, workerId: string): Promise<Answer<void>> {
-    return registry.answer(tokenHash, "admin", (now) =>
+    return registry.answer(tokenHash, ROUTES.removeWorker.role, (now) =>
       registry.commit(registry.scheduler.workers.deregister(workerId, now)),
     );
   },
@@ -62,12 +64,12 @@ export const workerCalls = {
     workerId: string,
     draining: boolean,
   ): Promise<Answer<Worker>> {
-    return registry.answer(tokenHash, "admin", (now) =>
+    return registry.answer(tokenHash, ROUTES.drainWorker.role, (now) =>
       registry.commit(registry.scheduler.workers.drain(workerId, draining, now)),
     );
   },
 
   async workerHistory(registry: Registry, tokenHash: string, workerId: string): Promise<Answer<WorkerHistoryEntry[]>> {
-    return registry.answer(tokenHash, "viewer", () => registry.scheduler.workers.history(workerId));
+    return registry.answer(tokenHash, ROUTES.workerHistory.role, () => registry.scheduler.workers.history(workerId));
   },
 };

@@ -1,5 +1,5 @@
 /**
- * Which artefacts the store holds, what refers to them, and which are on their way in parts. The bytes never come here.
+ * Keeps the list of stored artefacts, of references to them, and of uploads in parts. The bytes never come here.
  *
  * The life of an artefact: absent → (uploading in parts) → stored, unreferenced → referenced by a finished operation or by
  * the checkpoint of a running one → unreferenced again when retention removes the last of them → collected, once nobody has
@@ -31,7 +31,7 @@ export interface Upload {
   readonly parts: readonly StoredPart[];
 }
 
-/** Whether it is stored, and stays so for now. */
+/** Tells whether it is stored, and stays so for now. */
 export function hasArtefact(sql: Sql, sha256: string, now: number): boolean {
   return artefactBytes(sql, sha256, now) !== undefined;
 }
@@ -47,8 +47,8 @@ export function artefactBytes(sql: Sql, sha256: string, now: number): number | u
 }
 
 /**
- * Whether it is due for collection. Its bytes may be gone already: a registry that died between the deletion and the note of
- * it leaves the row behind, and the store may still be at the deletion that it was asked for.
+ * Tells whether it is due for collection. Its bytes may be gone already: a registry that died between the deletion and the
+ * note of it leaves the row behind, and the store may still be at the deletion that it was asked for.
  */
 export function isCollectable(sql: Sql, sha256: string, now: number): boolean {
   const row = first<{ touched_at: number }>(
@@ -63,7 +63,7 @@ export function storedBytes(sql: Sql): number {
   return first<{ bytes: number }>(sql, "SELECT COALESCE(SUM(bytes), 0) AS bytes FROM artefacts")!.bytes;
 }
 
-/** Whether it is stored; if so, it stays for at least the next hour. */
+/** Tells whether it is stored; if so, it stays for at least the next hour. */
 export function touchArtefact(sql: Sql, sha256: string, now: number): boolean {
   if (!hasArtefact(sql, sha256, now)) return false;
   write(sql, "UPDATE artefacts SET touched_at = ? WHERE sha256 = ?", now, sha256);
@@ -122,7 +122,7 @@ export function forgetArtefacts(sql: Sql, names: readonly string[]): void {
   if (names.length > 0) count(sql, "artefacts_removed", names.length);
 }
 
-/** When the next of all this is due, by the storage that it was read from; asked for after every step. */
+/** Keeps the moment at which the next of all this is due, by the storage that it was read from; asked for after every step. */
 const nextCollections = new WeakMap<Sql, number | null>();
 
 /** Every write to these tables: the next collection may be another one after it. */

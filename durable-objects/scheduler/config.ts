@@ -34,7 +34,7 @@ export const registryConfig = z.strictObject({
   retentionCount: z.int().min(1).default(200_000),
   /** Rows that one alarm may remove; the next alarm follows at once when there are more. */
   retentionStep: z.int().min(1).default(500),
-  /** What operations ask of workers is remembered for the next that ask the same; at most this many that nothing asks now. */
+  /** Classes of requirements are remembered for later operations that ask the same; at most this many that nothing asks now. */
   classesKept: z.int().min(1).default(256),
   /** Nodes of an older protocol version are told to update. */
   oldestProtocolVersion: z.int().min(OLDEST_PROTOCOL_VERSION).max(PROTOCOL_VERSION).default(OLDEST_PROTOCOL_VERSION),

@@ -1,4 +1,4 @@
-/** What nodes say and what the registry answers: each message changes state and may ask for messages back. */
+/** Handles the messages of nodes: each changes state and may ask for messages back. */
 import {
   type Capabilities,
   CLOSE_CODES,
@@ -24,7 +24,7 @@ import type { WorkerRecord } from "./worker-record.ts";
 
 export type Hello = Extract<NodeMessage, { type: "hello" }>;
 
-/** What a node may say after its `hello`. */
+/** A message that a node may send after its `hello`. */
 export type LaterMessage = Exclude<NodeMessage, { type: "hello" }>;
 
 /** Makes the connection the worker's own and agrees on its leases, or answers why not. A repeated `hello` changes nothing. */

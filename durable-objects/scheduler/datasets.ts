@@ -3,6 +3,8 @@ import {
   DATASET_BYTES_PER_BAR,
   Problem,
   type PublishDatasetRequest,
+  pathOf,
+  ROUTES,
   type StoredDataset,
 } from "../../protocol/index.ts";
 import { artefactBytes, keepArtefact, releaseArtefact } from "./artefact-index.ts";
@@ -48,7 +50,7 @@ function publishDataset(state: State, sha256: string, details: PublishDatasetReq
   const bytes = artefactBytes(state.sql, sha256, now);
   if (bytes === undefined) {
     throw new Problem("conflict", `The bytes of dataset ${sha256} are not stored.`, {
-      cure: `Upload them to /api/v1/artefacts/${sha256} first, as \`ktrdr data push\` does.`,
+      cure: `Upload them to ${pathOf(ROUTES.uploadArtefact, { sha256 })} first, as \`ktrdr data push\` does.`,
     });
   }
   const expected = details.rows * DATASET_BYTES_PER_BAR;

@@ -19,7 +19,7 @@ import { canTakeWork, freeSlots, type WorkerRecord } from "./worker-record.ts";
 
 const specWire = wire(operationSpec);
 
-/** Where an operation stands in its queue; lower is earlier. */
+/** Computes the place of an operation in its queue; lower is earlier. */
 export function rankOf(createdAt: number, priority: number, agingMs: number): number {
   return createdAt - priority * agingMs;
 }
@@ -28,7 +28,7 @@ export function rankOf(createdAt: number, priority: number, agingMs: number): nu
 interface Lane {
   readonly classId: number;
   readonly requirement: Requirement;
-  /** What the store has of the datasets that the class asks for. */
+  /** Versions in the store of the datasets that the class asks for. */
   readonly stored: StoredDatasets;
   workers: WorkerRecord[];
   heads: QueuedHead[];
@@ -170,7 +170,7 @@ export function assign(
   });
 }
 
-/** What the store has of the datasets that are asked for. */
+/** Finds the store's versions of the datasets that are asked for. */
 export function storedDatasets(state: State, { datasets }: Requirement): StoredDatasets {
   return datasets.map((dataset) => state.datasets.find(dataset));
 }

@@ -1,5 +1,5 @@
 /**
- * What happens to a lease: it is kept, it ends with a result, or it is lost.
+ * Ends leases: with a result, with a failure, by a rejection, or because they are lost.
  *
  * Each function checks the fencing token first: an attempt that is not the operation's present one changes nothing.
  */
@@ -16,8 +16,8 @@ import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
 
 const specWire = wire(operationSpec);
 
-/** How an attempt ended without a result, as its node says. */
-export type Ending =
+/** The end of an attempt without a result, as its node reports it. */
+type Ending =
   | { readonly type: "fail"; readonly error: ProblemDetails; readonly retryable: boolean }
   | { readonly type: "stopped"; readonly reason: "cancelled" | "shutdown" };
 

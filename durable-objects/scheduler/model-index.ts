@@ -4,7 +4,7 @@
  * A finished training run's model becomes the next version of its name in the same step that completes the run, so there is
  * no model without its run and no run without its model. Versions count up and are never used twice, also after removal.
  */
-import { type ModelVersion, Problem } from "../../protocol/index.ts";
+import { type ModelVersion, Problem, pathOf, ROUTES } from "../../protocol/index.ts";
 import { artefactBytes, keepArtefact, releaseArtefact } from "./artefact-index.ts";
 import { first, type Sql } from "./sql.ts";
 
@@ -34,7 +34,7 @@ export function publishModel(sql: Sql, model: NewModel, now: number): ModelVersi
   const bytes = artefactBytes(sql, sha256, now);
   if (bytes === undefined) {
     throw new Problem("conflict", `The bytes of model ${sha256} are not stored.`, {
-      cure: `Upload them to /api/v1/artefacts/${sha256} first, as \`ktrdr models import\` does.`,
+      cure: `Upload them to ${pathOf(ROUTES.uploadArtefact, { sha256 })} first, as \`ktrdr models import\` does.`,
     });
   }
   const present = first<ModelRow>(sql, "SELECT * FROM models WHERE name = ? AND sha256 = ?", name, sha256);

@@ -12,10 +12,10 @@ import type {
 } from "../../protocol/index.ts";
 import { sampledTraceId } from "../../telemetry/index.ts";
 
-/** Why a running operation is to stop. */
+/** The reason for which a running operation is to stop. */
 export type StopReason = "cancel" | "deadline";
 
-/** One loss of an operation: what a person needs to tell a bad machine from a bad operation. */
+/** Records one loss of an operation, so that people can tell a bad machine from a bad operation. */
 export interface Evidence {
   readonly attempt: number;
   readonly workerId: string;
@@ -89,7 +89,7 @@ export interface OperationRecord {
   readonly result: OperationResult | null;
   readonly error: ProblemDetails | null;
   readonly idempotencyHash: string | null;
-  /** Of the span that submitted it; null where it is not traced. */
+  /** Names the span that submitted it; null where it is not traced. */
   readonly traceparent: string | null;
 }
 

@@ -18,7 +18,7 @@ import {
 } from "./operation-record.ts";
 import { first, type Sql, type SqlValue } from "./sql.ts";
 
-export interface NewOperation {
+interface NewOperation {
   operationId: string;
   classId: number;
   kind: OperationKind;
@@ -36,7 +36,7 @@ export interface NewOperation {
   traceparent: string | null;
 }
 
-/** What dispatch needs of a queued operation, and no more. */
+/** The columns of a queued operation that dispatch needs. */
 export interface QueuedHead {
   readonly sequence: number;
   readonly operationId: string;
@@ -47,8 +47,8 @@ export interface QueuedHead {
   readonly rejectedBy: readonly string[];
 }
 
-/** What a hand-out needs of the operation. */
-export type HandedOut = Pick<
+/** The fields of an operation that a hand-out needs. */
+type HandedOut = Pick<
   OperationRecord,
   "operationId" | "status" | "attempt" | "createdAt" | "startedAt" | "specText" | "checkpoint" | "traceparent"
 >;
@@ -60,7 +60,7 @@ export interface OperationFilter {
 }
 
 /** Columns that a step may change, in code's names. */
-export interface OperationChange {
+interface OperationChange {
   status?: OperationStatus;
   attempt?: number;
   failures?: number;
@@ -124,11 +124,11 @@ export class OperationStore {
   readonly #sql: Sql;
   /** As last read; each may have become later since, and none earlier. Null: to be read again. */
   #moments: Moments | null = null;
-  /** What was over then is to come again for a clock that was set back. */
+  /** Moments that were over then are to come again for a clock that was set back. */
   #momentsReadAt = 0;
   /** The newest of running operations, where it is not written yet: there may be one a second of each. */
   readonly #progress = new Map<string, Progress>();
-  /** How many are finished and kept; null: to be counted. Counting reads a row for each, and every tick asks. */
+  /** Number of finished operations that are kept; null: to be counted. Counting reads a row for each, and every tick asks. */
   #finishedCount: number | null = null;
 
   constructor(sql: Sql) {

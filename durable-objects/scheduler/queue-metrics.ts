@@ -9,12 +9,12 @@ import { isReachable } from "./worker-record.ts";
 /** Queued operations that prefer the same type of worker and ask for the same kind of work. */
 export interface QueueMetrics {
   readonly workerType: WorkerType;
-  /** What a worker must allow: one of its `capabilities.kinds`. */
+  /** The kind of work that a worker must allow: one of its `capabilities.kinds`. */
   readonly kind: string;
   readonly depth: number;
-  /** How many of them no connected worker could run, however free it were. */
+  /** Number of them that no connected worker could run, however free it were. */
   readonly unplaceable: number;
-  /** How long the oldest has waited since its submission. */
+  /** The time since the submission of the oldest. */
   readonly oldestWaitMs: number;
 }
 

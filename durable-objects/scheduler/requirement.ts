@@ -1,6 +1,6 @@
 /**
- * What an operation asks of a worker. Operations that ask the same share a class; whether a worker fits is decided once
- * a class, not once an operation.
+ * Describes the demands of an operation on its worker. Operations that ask the same share a class, so that the question
+ * whether a worker fits is asked once a class, not once an operation.
  */
 import {
   allowanceOf,
@@ -17,20 +17,20 @@ import {
 import type { WorkerRecord } from "./worker-record.ts";
 
 export interface Requirement {
-  /** What a worker must allow: one of its `capabilities.kinds`. */
+  /** The kind of work that a worker must allow: one of its `capabilities.kinds`. */
   readonly kind: string;
   /** In order of preference. */
   readonly workerTypes: readonly WorkerType[];
   readonly labels: Readonly<Record<string, string>>;
   readonly memoryBytes: number;
-  /** How long to hold out for the first of `workerTypes`. */
+  /** The time to hold out for the first of `workerTypes`. */
   readonly preferWaitMs: number;
   readonly datasets: readonly DatasetName[];
 }
 
-export type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
+type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
 
-/** What the store has of each of a requirement's datasets. */
+/** The store's version of each of a requirement's datasets; undefined for those that it lacks. */
 export type StoredDatasets = readonly (DatasetRef | undefined)[];
 
 /** The caller's requirements with the defaults of the operation's kind. */
@@ -83,7 +83,7 @@ export function parseRequirementKey(key: string): Requirement {
   };
 }
 
-/** Whether the worker, when free, could run operations of this class. `stored` is what the store has of its datasets. */
+/** Tells whether the worker, when free, could run operations of this class. `stored` has the store's versions of its datasets. */
 export function fits(requirement: Requirement, worker: WorkerRecord, stored: StoredDatasets): boolean {
   const { capabilities } = worker;
   if (!requirement.workerTypes.includes(worker.workerType)) return false;
@@ -97,12 +97,12 @@ export function fits(requirement: Requirement, worker: WorkerRecord, stored: Sto
   );
 }
 
-/** Whether the worker could start without a download. */
+/** Tells whether the worker could start without a download. */
 export function holdsData({ datasets }: Requirement, worker: WorkerRecord, stored: StoredDatasets): boolean {
   return datasets.every((dataset, index) => holds(worker, dataset, stored[index]));
 }
 
-/** Where the store has the dataset, only that version counts. */
+/** Only the store's version counts for a dataset that the store has. */
 function holds(worker: WorkerRecord, dataset: DatasetName, stored: DatasetRef | undefined): boolean {
   const held = heldKeys(worker.capabilities.datasets);
   if (stored !== undefined) return held.has(stored.sha256);
@@ -112,7 +112,7 @@ function holds(worker: WorkerRecord, dataset: DatasetName, stored: DatasetRef | 
 
 const keysOfLists = new WeakMap<readonly DatasetRef[], ReadonlySet<string>>();
 
-/** What is asked of a list of datasets, made once a list: by name, by name and version, by version. */
+/** Indexes a list of datasets, once a list: by name, by name and version, by version. */
 function heldKeys(datasets: readonly DatasetRef[]): ReadonlySet<string> {
   let keys = keysOfLists.get(datasets);
   if (keys === undefined) {
@@ -158,8 +158,8 @@ export function waitingReason(
   }
   const withData = ofKind.filter((worker) => unstored.every((dataset) => holds(worker, dataset, undefined)));
   if (withData.length === 0) {
-    const [{ symbol, timeframe }] = unstored;
-    return `no connected worker has all of the ${unstored.length} datasets; give them to all with \`ktrdr data push\`, such as ${symbol} ${timeframe}`;
+    const example = unstored.slice(0, 1).map(({ symbol, timeframe }) => `${symbol} ${timeframe}`);
+    return `no connected worker has all of the ${unstored.length} datasets; give them to all with \`ktrdr data push\`, such as ${example}`;
   }
   const fitting = withData.filter((worker) => fits(requirement, worker, stored));
   if (fitting.length === 0) {

@@ -169,7 +169,7 @@ const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** What `migrate` brings storage to. */
+/** The version that `migrate` brings storage to. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /**

@@ -18,7 +18,7 @@ export interface LatencyHistogram {
   readonly sumMs: number;
 }
 
-/** What one step counts: a name, and how much it rises by. */
+/** One count of a step: a name, and the amount that it rises by. */
 export type Observation = readonly [
   name: Counter | typeof LATENCY_SUM | `${typeof LATENCY_BUCKET}${number}`,
   by: number,
@@ -41,12 +41,12 @@ export class Tally {
     this.#sql = sql;
   }
 
-  /** Takes over what a committed step counted. */
+  /** Takes over the counts of a committed step. */
   add(observations: readonly Observation[]): void {
     for (const [name, by] of observations) this.#pending.set(name, (this.#pending.get(name) ?? 0) + by);
   }
 
-  /** Writes what has come together, in one statement. */
+  /** Writes the sums so far, in one statement. */
   flush(): void {
     if (this.#pending.size === 0) return;
     addToCounters(this.#sql, this.#pending);

@@ -1,4 +1,4 @@
-/** What happened to workers, kept for people who ask why a machine was not used. Bounded per worker. */
+/** Keeps the moments of workers for people who ask why a machine was not used. Bounded per worker. */
 import { LIMITS, type WorkerHistoryEntry } from "../../protocol/index.ts";
 import type { Sql } from "./sql.ts";
 

@@ -21,7 +21,7 @@ export interface WorkerRecord {
   workerType: WorkerType;
   endpointUrl: string;
   softwareVersion: string;
-  /** Of its newest `hello`, and so of what it understands; null before the first. */
+  /** The version of its newest `hello`, which it understands; null before the first. */
   protocolVersion: number | null;
   /** Why its newest connection was refused; null when it was not. */
   refusal: string | null;
@@ -47,7 +47,7 @@ export function freeSlots(worker: WorkerRecord): number {
   return Math.max(0, worker.capabilities.slots - worker.leases.size);
 }
 
-/** Whether operations may be handed to it now. */
+/** Tells whether operations may be handed to it now. */
 export function canTakeWork(worker: WorkerRecord, config: RegistryConfig): boolean {
   return isReachable(worker, config) && !worker.draining && freeSlots(worker) > 0;
 }
@@ -57,12 +57,12 @@ export function isReachable(worker: WorkerRecord, config: RegistryConfig): boole
 }
 
 /** Derived, never stored: see `workerStatus` in the protocol for what each means. */
-export function statusOf(worker: WorkerRecord, config: RegistryConfig): WorkerStatus {
+function statusOf(worker: WorkerRecord, config: RegistryConfig): WorkerStatus {
   if (!isReachable(worker, config)) return "temporarily_unavailable";
   return canTakeWork(worker, config) ? "available" : "busy";
 }
 
-/** What the API shows. */
+/** Describes a worker as the API shows it. */
 export function describeWorker(worker: WorkerRecord, config: RegistryConfig): Worker {
   const operationIds = [...worker.leases.keys()];
   return {

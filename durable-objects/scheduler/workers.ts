@@ -100,7 +100,7 @@ export class Workers {
     });
   }
 
-  /** What happened to a worker, also to one that was removed. */
+  /** Lists the moments of a worker, also of one that was removed. */
   history(workerId: string): WorkerHistoryEntry[] {
     const moments = workerMoments(this.#steps.sql, workerId);
     if (moments.length === 0) this.#requireWorker(workerId);
@@ -128,7 +128,7 @@ export class Workers {
     return this.#steps.state.workers.all().find((worker) => worker.credentialHash === credentialHash)?.workerId ?? null;
   }
 
-  /** Whether the worker holds the lease of this attempt now; what an upload must show. */
+  /** Tells whether the worker holds the lease of this attempt now, which an upload must show. */
   holdsLease(workerId: string, claim: Lease): boolean {
     const worker = this.#steps.state.workers.get(workerId);
     return worker !== undefined && heldLease(worker, claim) !== undefined;

@@ -1,16 +1,14 @@
-/** `GET /health`: open to everyone, tells nothing but that the edge answers, and which nodes it serves. */
-import { Hono } from "hono";
+/** Open to everyone: tells nothing but that the edge answers, and which nodes it serves. */
 import { parseRegistryConfig } from "../../durable-objects/index.ts";
 import packageJson from "../../package.json" with { type: "json" };
-import { health as healthSchema, PROTOCOL_VERSION, wire } from "../../protocol/index.ts";
-import type { Edge } from "../edge.ts";
+import { type healthRoutes, PROTOCOL_VERSION } from "../../protocol/index.ts";
+import type { Handlers } from "../handler.ts";
 
-const healthWire = wire(healthSchema);
-
-/** The time is in the header, as HTTP has it; `ktrdr doctor` compares its clock. */
-export const health = new Hono<Edge>().get("/", (context) => {
-  const { oldestProtocolVersion } = parseRegistryConfig(context.env.REGISTRY_CONFIG);
-  const versions = { version: packageJson.version, protocolVersion: PROTOCOL_VERSION, oldestProtocolVersion };
-  const answer = healthWire.encode({ status: "ok", ...versions }) as object;
-  return context.json(answer, 200, { date: new Date().toUTCString() });
-});
+export const healthHandlers: Handlers<typeof healthRoutes> = {
+  /** The time is in the header, as HTTP has it; `ktrdr doctor` compares its clock. */
+  health(context) {
+    const { oldestProtocolVersion } = parseRegistryConfig(context.env.REGISTRY_CONFIG);
+    context.header("date", new Date().toUTCString());
+    return { status: "ok", version: packageJson.version, protocolVersion: PROTOCOL_VERSION, oldestProtocolVersion };
+  },
+};

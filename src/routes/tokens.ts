@@ -1,41 +1,36 @@
-/** `/api/v1/tokens` and `/api/v1/enrolments`: who may come in. Admins only. */
-import { Hono } from "hono";
-import { createdToken, createEnrolmentRequest, createTokenRequest, tokenList, wire } from "../../protocol/index.ts";
-import { body, opened } from "../answers.ts";
-import { authenticate } from "../authentication.ts";
-import type { Edge } from "../edge.ts";
+/** Who may come in: tokens, enrolments and workspaces. Each workspace is a registry of its own; nothing is visible across. */
+import type { RegistryClient } from "../../durable-objects/index.ts";
+import { makeToken, sha256Hex, type tokenRoutes } from "../../protocol/index.ts";
+import { opened } from "../answers.ts";
+import type { Handlers } from "../handler.ts";
 
-const tokenWire = wire(createTokenRequest);
-const enrolmentWire = wire(createEnrolmentRequest);
-const createdWire = wire(createdToken);
-const listWire = wire(tokenList);
+export const tokenHandlers: Handlers<typeof tokenRoutes> = {
+  createToken({ var: { registry, tokenHash } }, { body: { role, name, expiresAtMs } }) {
+    return opened(registry.createToken(tokenHash, { role, name, expiresAtMs: expiresAtMs ?? null, usesLeft: null }));
+  },
+  async listTokens({ var: { registry, tokenHash } }) {
+    const { workspace, tokens } = await opened(registry.listTokens(tokenHash));
+    return { tokens: tokens.map((token) => ({ ...token, workspace })) };
+  },
+  revokeToken({ var: { registry, tokenHash } }, { parameters }) {
+    return opened(registry.revokeToken(tokenHash, parameters.id));
+  },
+  createEnrolment({ var: { registry, tokenHash } }, { body: { name, maxUses, ttlMs } }) {
+    const request = { role: "enrolment" as const, name, expiresAtMs: Date.now() + ttlMs, usesLeft: maxUses };
+    return opened(registry.createToken(tokenHash, request));
+  },
 
-export const tokens = new Hono<Edge>();
-tokens.use(authenticate);
-
-tokens.post("/", async (context) => {
-  const { role, name, expiresAtMs } = await body(context, tokenWire);
-  const request = { role, name, expiresAtMs: expiresAtMs ?? null, usesLeft: null };
-  const created = await opened(context.var.registry.createToken(context.var.tokenHash, request));
-  return context.json(createdWire.encode(created) as object, 201);
-});
-
-tokens.get("/", async (context) => {
-  const { workspace, tokens: found } = await opened(context.var.registry.listTokens(context.var.tokenHash));
-  return context.json(listWire.encode({ tokens: found.map((token) => ({ ...token, workspace })) }) as object);
-});
-
-tokens.delete("/:id", async (context) => {
-  await opened(context.var.registry.revokeToken(context.var.tokenHash, context.req.param("id")));
-  return context.body(null, 204);
-});
-
-export const enrolments = new Hono<Edge>();
-enrolments.use(authenticate);
-
-enrolments.post("/", async (context) => {
-  const { name, maxUses, ttlMs } = await body(context, enrolmentWire);
-  const request = { role: "enrolment" as const, name, expiresAtMs: Date.now() + ttlMs, usesLeft: maxUses };
-  const created = await opened(context.var.registry.createToken(context.var.tokenHash, request));
-  return context.json(createdWire.encode(created) as object, 201);
-});
+  /** Answers with the workspace's first admin token, shown this once. Doing it again adds another admin. */
+  async createWorkspace(context, { body: { name: workspace } }) {
+    await opened(context.var.registry.createWorkspace(context.var.tokenHash, workspace));
+    const { REGISTRY } = context.env;
+    const target = REGISTRY.get(REGISTRY.idFromName(workspace)) as unknown as RegistryClient;
+    const token = makeToken(workspace, (bytes) => crypto.getRandomValues(bytes));
+    const name = "first admin";
+    const tokenId = await target.addAdmin(await sha256Hex(token), name);
+    return { tokenId, token, name, role: "admin", workspace, expiresAtMs: null };
+  },
+  async listWorkspaces({ var: { registry, tokenHash } }) {
+    return { workspaces: await opened(registry.listWorkspaces(tokenHash)) };
+  },
+};

@@ -2,10 +2,10 @@
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 
-export const PANES = ["price", "equity", "drawdown"] as const;
-export type Pane = (typeof PANES)[number];
+const PANES = ["price", "equity", "drawdown"] as const;
+type Pane = (typeof PANES)[number];
 
-export interface DrawnPixels<Name extends string> {
+interface DrawnPixels<Name extends string> {
   panes: number;
   /** Pixels of the colour in the pane. */
   count(pane: Pane, name: Name): number;

@@ -6,7 +6,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { renderBacktestReport } from "../../cli/report/index.ts";
 import { resultFixture } from "../../cli/report/testing/result-fixture.ts";
-import type { BacktestResult } from "../../protocol/index.ts";
+import type { BacktestResult } from "../../results/index.ts";
 import { CHROMIUM_ARGUMENTS, findChromium, NO_CHROMIUM } from "./chromium.ts";
 import { drawnPixels } from "./drawn-pixels.ts";
 import { sampleRun } from "./sample-run.ts";

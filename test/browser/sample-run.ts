@@ -1,9 +1,11 @@
 /** A real backtest on prices that npm packages ship, for what draws results. */
+
 import { readFileSync } from "node:fs";
 import { executeBacktest } from "../../compute-node/backtest/index.ts";
 import { contentHash, loadSample } from "../../compute-node/market-data/index.ts";
 import { parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
-import { type BacktestResult, backtestSpec } from "../../protocol/index.ts";
+import { backtestSpec } from "../../protocol/index.ts";
+import type { BacktestResult } from "../../results/index.ts";
 
 /** Runs a strategy of `examples/strategies` with a commission of 0.1 %. */
 export async function sampleRun(

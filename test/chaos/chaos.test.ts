@@ -116,7 +116,7 @@ describe("a fleet under attack", () => {
     let lost = 0;
     const wrong: string[] = [];
     for (const [operationId, { spec, bytes }] of accepted) {
-      const operation = await fleet.client.operation(operationId);
+      const operation = await fleet.client.showOperation(operationId);
       const { events } = await fleet.client.operationEvents(operationId);
       attempts += operation.attempt;
       lost += events.filter(({ type }) => type === "requeued").length;
@@ -125,7 +125,8 @@ describe("a fleet under attack", () => {
         wrong.push(`${operationId} is ${operation.status}: ${operation.error?.detail ?? "no error"}`);
       else if (ends.length !== 1) wrong.push(`${operationId} ended ${ends.length} times`);
       else if (bytes === null) expect(operation.result!.summary).toMatchObject({ duration_ms: durationOf(spec) });
-      else if (Buffer.compare(await fleet.client.result(operationId), bytes) !== 0) wrong.push(`${operationId}: bytes`);
+      else if (Buffer.compare(await fleet.client.operationResult(operationId), bytes) !== 0)
+        wrong.push(`${operationId}: bytes`);
     }
     const executed = [...starts.values()].reduce((sum, count) => sum + count, 0);
     console.log(

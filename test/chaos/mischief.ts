@@ -10,7 +10,7 @@ export const NODE_FLAGS = ["--slots", "2"] as const;
 const OVERSLEEP_MS = 37_000;
 const COME_BACK_WITHIN_MS = 90_000;
 
-export type Deed =
+type Deed =
   | "node killed"
   | "node frozen"
   | "node frozen past its leases"

@@ -49,9 +49,9 @@ async function runBacktest(): Promise<string> {
 it("operations, results, models and nodes are there after a restore, and what ran is finished once", async () => {
   await publishModel();
   const backtest = await runBacktest();
-  const result = await fleet.client.result(backtest);
+  const result = await fleet.client.operationResult(backtest);
   const { operationId: running } = await fleet.client.submit({ spec: { kind: "sleep", durationMs: 4000 } });
-  await until(10_000, "it runs", async () => (await fleet.client.operation(running)).status === "running");
+  await until(10_000, "it runs", async () => (await fleet.client.showOperation(running)).status === "running");
 
   const file = join(fleet.home.root, "backup.tar.gz");
   const backup = await run("backup", "--output", file, "--json");
@@ -65,12 +65,12 @@ it("operations, results, models and nodes are there after a restore, and what ra
   expect(await run("restore", file)).toMatchObject({ code: 0 });
   await fleet.startPlane();
 
-  expect(Buffer.from(await fleet.client.result(backtest)).equals(Buffer.from(result))).toBe(true);
-  expect(await fleet.client.model("trend")).toMatchObject({ version: 1, sha256: MODEL_SHA256 });
-  expect(Buffer.from(await fleet.client.artefact(MODEL_SHA256)).equals(MODEL_BYTES)).toBe(true);
+  expect(Buffer.from(await fleet.client.operationResult(backtest)).equals(Buffer.from(result))).toBe(true);
+  expect(await fleet.client.showModel("trend")).toMatchObject({ version: 1, sha256: MODEL_SHA256 });
+  expect(Buffer.from(await fleet.client.downloadArtefact(MODEL_SHA256)).equals(MODEL_BYTES)).toBe(true);
   await fleet.connected(["node-1"]);
   await until(30_000, "what ran has ended", async () => {
-    const { status, attempt } = await fleet.client.operation(running);
+    const { status, attempt } = await fleet.client.showOperation(running);
     expect(attempt).toBe(1);
     return status === "completed";
   });
@@ -88,11 +88,15 @@ it("the doctor finds nothing wrong with it", async () => {
 
 it("a stop says goodbye to the nodes, whose work goes on and ends as the same attempt", async () => {
   const { operationId } = await fleet.client.submit({ spec: { kind: "sleep", durationMs: 3000 } });
-  await until(10_000, "it runs", async () => (await fleet.client.operation(operationId)).status === "running");
+  await until(10_000, "it runs", async () => (await fleet.client.showOperation(operationId)).status === "running");
   await fleet.stopPlane();
   expect(readFileSync(join(fleet.home.nodes, "node-1", "node.log"), "utf8")).toContain("the control plane stops");
   expect(existsSync(join(fleet.home.controlPlane, "running.pid"))).toBe(false);
   await fleet.startPlane();
-  await until(30_000, "it has ended", async () => (await fleet.client.operation(operationId)).status === "completed");
-  expect(await fleet.client.operation(operationId)).toMatchObject({ attempt: 1, workerId: "node-1" });
+  await until(
+    30_000,
+    "it has ended",
+    async () => (await fleet.client.showOperation(operationId)).status === "completed",
+  );
+  expect(await fleet.client.showOperation(operationId)).toMatchObject({ attempt: 1, workerId: "node-1" });
 });

@@ -56,15 +56,15 @@ async function submit(spec: CommandSpec, change: { deadlineMs?: number } = {}): 
 }
 
 async function reached(id: string, isThere: (operation: OperationDetail) => boolean): Promise<OperationDetail> {
-  await until(60_000, `operation ${id} is there`, async () => isThere(await fleet.client.operation(id)));
-  return fleet.client.operation(id);
+  await until(60_000, `operation ${id} is there`, async () => isThere(await fleet.client.showOperation(id)));
+  return fleet.client.showOperation(id);
 }
 
 const isOver = ({ status }: OperationDetail): boolean => TERMINAL_STATUSES.includes(status);
 const hasProgress = ({ status, progress }: OperationDetail): boolean => status === "running" && progress !== null;
 
 async function logOf(id: string): Promise<string> {
-  return (await fleet.client.logs(id)).lines.map(({ text }) => text).join("\n");
+  return (await fleet.client.operationLogs(id)).lines.map(({ text }) => text).join("\n");
 }
 
 async function savedIn(id: string): Promise<OperationDetail> {
@@ -72,7 +72,7 @@ async function savedIn(id: string): Promise<OperationDetail> {
     const { events } = await fleet.client.operationEvents(id);
     return events.some(({ type }) => type === "checkpoint");
   });
-  return fleet.client.operation(id);
+  return fleet.client.showOperation(id);
 }
 
 const isLinux = process.platform === "linux";
@@ -104,7 +104,7 @@ it("waits where no node allows the program, says what to do, and runs where one 
   await fleet.startNodes(["open"], flags);
   const operation = await reached(id, isOver);
   expect(operation).toMatchObject({ status: "completed", workerId: "open", result: { summary: { epochs: 20 } } });
-  expect(JSON.parse(Buffer.from(await fleet.client.result(id)).toString())).toMatchObject({ epoch: 20 });
+  expect(JSON.parse(Buffer.from(await fleet.client.operationResult(id)).toString())).toMatchObject({ epoch: 20 });
   expect(workFolders("open")).toEqual([]);
 });
 
@@ -124,7 +124,7 @@ it.skipIf(!isLinux)(
     const id = await submit(fake("ignoreSigterm"));
     await reached(id, hasProgress);
     expect(programsAlive().length).toBeGreaterThan(1);
-    await fleet.client.cancel(id);
+    await fleet.client.cancelOperation(id);
     expect((await reached(id, isOver)).status).toBe("cancelled");
     expect(programsAlive()).toEqual([]);
     const late = await submit(fake("ignoreSigterm"), { deadlineMs: Date.now() + 2_000 });
@@ -166,5 +166,5 @@ it.skipIf(!isLinux)("saves where it is when the node leaves (skipped without /pr
   const { events } = await fleet.client.operationEvents(id);
   expect(events.some(({ type }) => type === "checkpoint")).toBe(true);
   expect(workFolders("other")).toEqual([]);
-  await fleet.client.cancel(id);
+  await fleet.client.cancelOperation(id);
 });

@@ -45,9 +45,9 @@ async function submit(spec: BacktestSpec): Promise<string> {
 async function ended(operationId: string, withinMs = 60_000): Promise<OperationDetail> {
   const isOver = ({ status }: OperationDetail): boolean => TERMINAL_STATUSES.includes(status);
   await until(withinMs, `operation ${operationId} ended`, async () =>
-    isOver(await fleet.client.operation(operationId)),
+    isOver(await fleet.client.showOperation(operationId)),
   );
-  return fleet.client.operation(operationId);
+  return fleet.client.showOperation(operationId);
 }
 
 describe("a fleet of real processes", () => {
@@ -56,7 +56,7 @@ describe("a fleet of real processes", () => {
     const operation = await ended(await submit(spec));
     expect(operation).toMatchObject({ status: "completed", attempt: 1 });
     expect(["first", "second"]).toContain(operation.workerId);
-    const bytes = await fleet.client.result(operation.operationId);
+    const bytes = await fleet.client.operationResult(operation.operationId);
     const store = new MarketDataStore(fleet.home.data);
     const { sha256 } = (await store.find("SP500", "1d"))!;
     const local = executeBacktest({ spec, bars: await store.open(sha256), dataSha256: sha256 });
@@ -68,7 +68,7 @@ describe("a fleet of real processes", () => {
     const id = await submit(smaCross("WALK", "1m"));
     let victim = "";
     await until(20_000, "the backtest runs", async () => {
-      const operation = await fleet.client.operation(id);
+      const operation = await fleet.client.showOperation(id);
       victim = operation.workerId ?? "";
       return operation.status === "running" && operation.progress !== null;
     });
@@ -87,9 +87,9 @@ describe("a fleet of real processes", () => {
     await fleet.killPlane();
     await fleet.startPlane();
     await fleet.connected(["first", "second"]);
-    const after = await fleet.client.operation(before.operationId);
+    const after = await fleet.client.showOperation(before.operationId);
     expect(after).toEqual(before);
-    expect((await fleet.client.result(before.operationId)).byteLength).toBe(before.result!.bytes);
+    expect((await fleet.client.operationResult(before.operationId)).byteLength).toBe(before.result!.bytes);
     expect(await ended(await submit(smaCross("SP500", "1d")))).toMatchObject({ status: "completed" });
   });
 
@@ -97,7 +97,7 @@ describe("a fleet of real processes", () => {
     const { operationId } = await fleet.client.submit(
       submitRequest.parse({ spec: { kind: "sleep", durationMs: 4000 } }),
     );
-    await until(10_000, "it runs", async () => (await fleet.client.operation(operationId)).status === "running");
+    await until(10_000, "it runs", async () => (await fleet.client.showOperation(operationId)).status === "running");
     await fleet.killPlane();
     await fleet.startPlane();
     expect(await ended(operationId)).toMatchObject({ status: "completed", attempt: 1 });
@@ -107,19 +107,19 @@ describe("a fleet of real processes", () => {
     const { operationId } = await fleet.client.submit(
       submitRequest.parse({ spec: { kind: "sleep", durationMs: 60_000 } }),
     );
-    await until(10_000, "it runs", async () => (await fleet.client.operation(operationId)).status === "running");
-    await fleet.client.cancel(operationId);
+    await until(10_000, "it runs", async () => (await fleet.client.showOperation(operationId)).status === "running");
+    await fleet.client.cancelOperation(operationId);
     expect((await ended(operationId, 10_000)).status).toBe("cancelled");
   });
 
   it("keeps an operation for a symbol that no node has, and says so with the cure", async () => {
     const id = await submit(smaCross("TYPO", "1d"));
-    const operation = await fleet.client.operation(id);
+    const operation = await fleet.client.showOperation(id);
     expect(operation.status).toBe("queued");
     expect(operation.waitingReason).toContain(
       "no connected worker has TYPO 1d; load it with `ktrdr data load` on a node",
     );
-    await fleet.client.cancel(id);
+    await fleet.client.cancelOperation(id);
   });
 
   it("fails a backtest over an empty date range, naming the range that there is", async () => {

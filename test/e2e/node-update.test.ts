@@ -86,14 +86,14 @@ async function sleepJob(durationMs: number): Promise<string> {
 
 async function runningJob(durationMs: number): Promise<string> {
   const id = await sleepJob(durationMs);
-  await until(10_000, "it runs", async () => (await fleet.client.operation(id)).status === "running");
+  await until(10_000, "it runs", async () => (await fleet.client.showOperation(id)).status === "running");
   return id;
 }
 
 async function completedOnce(...ids: string[]): Promise<void> {
   for (const id of ids) {
-    await until(20_000, "it is done", async () => (await fleet.client.operation(id)).status === "completed");
-    expect((await fleet.client.operation(id)).attempt, "run once").toBe(1);
+    await until(20_000, "it is done", async () => (await fleet.client.showOperation(id)).status === "completed");
+    expect((await fleet.client.showOperation(id)).attempt, "run once").toBe(1);
   }
 }
 
@@ -112,7 +112,7 @@ describe.skipIf(findProgram("curl") === null || findProgram("flock") === null)(
         { worker_type: "backtesting", result: "updated", version: "1.1.0", version_before: "1.0.0", verdict: "newer" },
       ]);
       expect(err).toContain(`waits for what runs (1 of 2 slots, ${job}) since `);
-      expect((await fleet.client.operation(job)).status, "the job ended before the node did").toBe("completed");
+      expect((await fleet.client.showOperation(job)).status, "the job ended before the node did").toBe("completed");
       await completedOnce(job);
       expect((await worker())?.softwareVersion).toBe("1.1.0");
     });
@@ -155,7 +155,7 @@ describe.skipIf(findProgram("curl") === null || findProgram("flock") === null)(
       expect(code, out).toBe(4);
       const second = await sleepJob(10);
       await completedOnce(second);
-      expect((await fleet.client.operation(first)).status, "all the while").toBe("running");
+      expect((await fleet.client.showOperation(first)).status, "all the while").toBe("running");
       await completedOnce(first);
       expect(machine.pid).toBe(pid);
     });

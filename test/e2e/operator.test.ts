@@ -41,7 +41,7 @@ async function sleepFor(durationMs: number): Promise<string> {
 }
 
 async function running(operationId: string): Promise<void> {
-  await until(20_000, "it runs", async () => (await fleet.client.operation(operationId)).status === "running");
+  await until(20_000, "it runs", async () => (await fleet.client.showOperation(operationId)).status === "running");
 }
 
 /** Resolves when as many of its attempts were accepted. */
@@ -59,18 +59,18 @@ describe("data in the workspace's store", () => {
 
   it("lets a node that has none run a backtest, with the bytes of a local run", async () => {
     const { operationId } = await fleet.client.submit(submitRequest.parse({ spec }));
-    expect((await fleet.client.operation(operationId)).waitingReason).toContain("`ktrdr data push SP500 1d`");
+    expect((await fleet.client.showOperation(operationId)).waitingReason).toContain("`ktrdr data push SP500 1d`");
     const pushed = await ktrdr("data", "push", "SP500", "1d");
     expect(pushed).toMatchObject({ code: 0, out: expect.stringContaining("SP500 1d is in the store: 5,105 bars") });
     expect((await ktrdr("ops", "watch", operationId)).code).toBe(0);
     const store = new MarketDataStore(fleet.home.data);
     const { sha256 } = (await store.find("SP500", "1d"))!;
     const local = executeBacktest({ spec, bars: await store.open(sha256), dataSha256: sha256 });
-    expect(Buffer.compare(await fleet.client.result(operationId), local.bytes)).toBe(0);
+    expect(Buffer.compare(await fleet.client.operationResult(operationId), local.bytes)).toBe(0);
     const { lines } = (await json("ops", "logs", operationId)) as { lines: { text: string }[] };
     expect(lines.map(({ text }) => text).join("\n")).toMatch(/not on this node.*5105 bars of SP500 1d.*done in/s);
     await until(10_000, "the node announces it", async () => {
-      const { capabilities } = await fleet.client.worker("worker");
+      const { capabilities } = await fleet.client.showWorker("worker");
       return capabilities.datasets.some((dataset) => dataset.sha256 === sha256);
     });
   });
@@ -101,7 +101,7 @@ describe("an operation", () => {
     const operationId = await sleepFor(3000);
     const following = ktrdr("ops", "logs", "-f", operationId);
     await running(operationId);
-    await until(10_000, "its first line", async () => (await fleet.client.logs(operationId)).lines.length > 0);
+    await until(10_000, "its first line", async () => (await fleet.client.operationLogs(operationId)).lines.length > 0);
     await fleet.killPlane();
     await fleet.startPlane();
     const { code, out, err } = await following;
@@ -126,7 +126,11 @@ describe("an operation", () => {
     const operationId = await sleepFor(60_000);
     await accepted(operationId, 1);
     killGroup(fleet.nodes.get("worker")!.pid, "SIGKILL");
-    await until(20_000, "it waits again", async () => (await fleet.client.operation(operationId)).status === "queued");
+    await until(
+      20_000,
+      "it waits again",
+      async () => (await fleet.client.showOperation(operationId)).status === "queued",
+    );
     await fleet.startNodes(["worker"], ["--home", join(fleet.home.root, "elsewhere")]);
     await accepted(operationId, 2);
     expect((await ktrdr("ops", "cancel", operationId)).code).toBe(0);
@@ -142,7 +146,7 @@ describe("an operation", () => {
     expect((await ktrdr("ops", "retry", operationId)).out).toMatch(/is (queued|running) again/);
     const { events } = (await json("ops", "events", operationId)) as { events: { type: string }[] };
     expect(events.map(({ type }) => type)).toContain("requeued");
-    await fleet.client.cancel(operationId);
+    await fleet.client.cancelOperation(operationId);
   });
 });
 

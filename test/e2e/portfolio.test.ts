@@ -42,13 +42,13 @@ it("a portfolio of two symbols comes back with the bytes that a local run makes"
   });
   const { operationId } = await fleet.client.submit(submitRequest.parse({ spec }));
   const isOver = ({ status }: OperationDetail): boolean => TERMINAL_STATUSES.includes(status);
-  await until(60_000, "the portfolio ended", async () => isOver(await fleet.client.operation(operationId)));
-  const operation = await fleet.client.operation(operationId);
+  await until(60_000, "the portfolio ended", async () => isOver(await fleet.client.showOperation(operationId)));
+  const operation = await fleet.client.showOperation(operationId);
   expect(operation).toMatchObject({ status: "completed", result: { mediaType: PORTFOLIO_RESULT_MEDIA_TYPE } });
   const store = new MarketDataStore(fleet.home.data);
   const stored = await Promise.all(spec.data.map((data) => store.read(data)));
   const datasets = stored.map(({ manifest, bars }) => ({ bars, sha256: manifest.sha256 }));
   const local = executePortfolio({ spec, datasets });
-  expect(Buffer.compare(await fleet.client.result(operationId), local.bytes)).toBe(0);
+  expect(Buffer.compare(await fleet.client.operationResult(operationId), local.bytes)).toBe(0);
   expect(local.result.symbols.find(({ symbol }) => symbol === "AAPL")?.dividends).toBeGreaterThan(0);
 });

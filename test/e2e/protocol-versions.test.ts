@@ -34,7 +34,7 @@ afterAll(async () => {
 function treeWith(name: string, socket: string): string {
   const tree = join(folder, name);
   mkdirSync(tree);
-  for (const part of ["protocol", "telemetry", "compute-node", "package.json"]) {
+  for (const part of ["protocol", "results", "telemetry", "compute-node", "package.json"]) {
     cpSync(join(PROJECT_FOLDER, part), join(tree, part), { recursive: true });
   }
   symlinkSync(join(PROJECT_FOLDER, "node_modules"), join(tree, "node_modules"));
@@ -64,7 +64,7 @@ async function backtest(version: string): Promise<string> {
 
 async function completed(operationId: string): Promise<void> {
   await until(30_000, "it is completed", async () => {
-    const { status, attempt } = await fleet.client.operation(operationId);
+    const { status, attempt } = await fleet.client.showOperation(operationId);
     return status === "completed" && attempt === 1;
   });
 }
@@ -82,7 +82,7 @@ it("serves a node of the previous version, and turns it away with the cure once 
 
   const operations = await Promise.all(["old", "old", "new", "old"].map(backtest));
   for (const id of operations) await completed(id);
-  const [ofOld, , ofNew] = await Promise.all(operations.map((id) => fleet.client.operation(id)));
+  const [ofOld, , ofNew] = await Promise.all(operations.map((id) => fleet.client.showOperation(id)));
   expect([ofOld.workerId, ofNew.workerId]).toEqual(["old", "new"]);
   expect(ofOld.result?.sha256).toBe(ofNew.result?.sha256);
   expect(readFileSync(old.logFile, "utf8")).not.toContain("not understood");

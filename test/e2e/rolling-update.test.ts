@@ -86,7 +86,11 @@ it.skipIf(findProgram("curl") === null || findProgram("flock") === null)(
       return (await fleet.client.submit(request)).operationId;
     };
     const operations = await Promise.all(Array.from({ length: 8 }, submit));
-    await until(20_000, "work runs", async () => (await fleet.client.operation(operations[0])).status === "running");
+    await until(
+      20_000,
+      "work runs",
+      async () => (await fleet.client.showOperation(operations[0])).status === "running",
+    );
     const second = await deploy(shelf.make("1.1.0").path);
     expect(second.code, second.out).toBe(0);
     expect(await versions()).toEqual(["1.1.0", "1.1.0"]);
@@ -104,8 +108,8 @@ it.skipIf(findProgram("curl") === null || findProgram("flock") === null)(
     expect(await versions()).toEqual(["1.1.0", "1.1.0"]);
 
     for (const id of operations) {
-      await until(60_000, "it is done", async () => (await fleet.client.operation(id)).status === "completed");
-      expect((await fleet.client.operation(id)).attempt, "run once").toBe(1);
+      await until(60_000, "it is done", async () => (await fleet.client.showOperation(id)).status === "completed");
+      expect((await fleet.client.showOperation(id)).attempt, "run once").toBe(1);
     }
   },
 );

@@ -51,8 +51,8 @@ async function submit(spec: BacktestSpec): Promise<string> {
 }
 
 async function reached(id: string, isThere: (operation: OperationDetail) => boolean): Promise<OperationDetail> {
-  await until(30_000, `operation ${id} is there`, async () => isThere(await fleet.client.operation(id)));
-  return fleet.client.operation(id);
+  await until(30_000, `operation ${id} is there`, async () => isThere(await fleet.client.showOperation(id)));
+  return fleet.client.showOperation(id);
 }
 
 const isOver = ({ status }: OperationDetail): boolean => TERMINAL_STATUSES.includes(status);
@@ -72,7 +72,7 @@ it("waits where no node allows scripts, says what to do, and runs once one does,
   const { sha256 } = (await store.find("SP500", "1d"))!;
   const local = executeBacktest({ spec, bars: await store.open(sha256), dataSha256: sha256 });
   expect(local.result.trades.length).toBeGreaterThan(20);
-  expect(Buffer.compare(await fleet.client.result(id), local.bytes)).toBe(0);
+  expect(Buffer.compare(await fleet.client.operationResult(id), local.bytes)).toBe(0);
 });
 
 it("goes from the command line to a report, and gives the same bytes with --local", async () => {
@@ -93,7 +93,7 @@ it("ends a script that never ends when it is cancelled or past its deadline, and
   const endless = await specOf(written("endless.ts", "export default { onBar() { for (;;) {} } };"));
   const id = await submit(endless);
   await reached(id, ({ status }) => status === "running");
-  await fleet.client.cancel(id);
+  await fleet.client.cancelOperation(id);
   expect((await reached(id, isOver)).status).toBe("cancelled");
   const { operationId } = await fleet.client.submit(
     submitRequest.parse({ spec: endless, deadlineMs: Date.now() + 2_000 }),

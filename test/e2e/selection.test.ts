@@ -45,17 +45,17 @@ async function submit(change: Partial<Pick<TrainSpec, "epochs" | "backend">> = {
 
 async function ended(operationId: string): Promise<OperationDetail> {
   await until(60_000, `${operationId} ended`, async () =>
-    TERMINAL_STATUSES.includes((await fleet.client.operation(operationId)).status),
+    TERMINAL_STATUSES.includes((await fleet.client.showOperation(operationId)).status),
   );
-  return fleet.client.operation(operationId);
+  return fleet.client.showOperation(operationId);
 }
 
 async function running(operationId: string): Promise<OperationDetail> {
   await until(30_000, `${operationId} trains`, async () => {
-    const { status, progress } = await fleet.client.operation(operationId);
+    const { status, progress } = await fleet.client.showOperation(operationId);
     return status === "running" && progress?.phase === "training";
   });
-  return fleet.client.operation(operationId);
+  return fleet.client.showOperation(operationId);
 }
 
 /** Keeps a node busy until it is cancelled; on the processor, whose runs stop at once. */
@@ -64,7 +64,7 @@ const endless = { epochs: 1_000_000, backend: "cpu" } as const;
 describe.skipIf(!hasAdapter)(`training runs (skipped where ${CHROMIUM} has no software GPU)`, () => {
   it("wait where no node trains, which they say, and go to a CPU node as soon as there is one", async () => {
     const id = await submit();
-    const { status, waitingReason } = await fleet.client.operation(id);
+    const { status, waitingReason } = await fleet.client.showOperation(id);
     expect(status).toBe("queued");
     expect(waitingReason).toContain("no worker of type gpu_host or cpu_training is registered");
     await fleet.startNodes(["cpu-1"], ["--type", "cpu_training"]);
@@ -73,7 +73,7 @@ describe.skipIf(!hasAdapter)(`training runs (skipped where ${CHROMIUM} has no so
 
   it("go to the GPU node first, and compute there on its GPU", async () => {
     await startGpuNode();
-    const worker = await fleet.client.worker("gpu-1");
+    const worker = await fleet.client.showWorker("gpu-1");
     expect(worker.capabilities.gpu).toMatch(/SwiftShader/);
     expect(worker.slots).toBe(1);
     const operation = await ended(await submit());
@@ -87,8 +87,8 @@ describe.skipIf(!hasAdapter)(`training runs (skipped where ${CHROMIUM} has no so
     const second = await submit(endless);
     expect((await running(second)).workerId).toBe("cpu-1");
     const third = await submit();
-    expect((await fleet.client.operation(third)).waitingReason).toContain("all busy");
-    for (const id of [first, second]) await fleet.client.cancel(id);
+    expect((await fleet.client.showOperation(third)).waitingReason).toContain("all busy");
+    for (const id of [first, second]) await fleet.client.cancelOperation(id);
     expect((await ended(third)).status).toBe("completed");
   });
 

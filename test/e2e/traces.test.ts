@@ -43,8 +43,8 @@ async function submit(spec: OperationSpec): Promise<string> {
 }
 
 async function completed(id: string): Promise<OperationDetail> {
-  await until(30_000, "it is completed", async () => (await fleet.client.operation(id)).status === "completed");
-  return fleet.client.operation(id);
+  await until(30_000, "it is completed", async () => (await fleet.client.showOperation(id)).status === "completed");
+  return fleet.client.showOperation(id);
 }
 
 /** Resolves when as many spans of the trace have come. */
@@ -113,7 +113,7 @@ describe("a trace", () => {
       const { events } = await fleet.client.operationEvents(id);
       return events.some(({ type }) => type === "accepted");
     });
-    const { workerId: lost } = await fleet.client.operation(id);
+    const { workerId: lost } = await fleet.client.showOperation(id);
     killGroup(fleet.nodes.get(lost ?? "")?.pid ?? 0, "SIGKILL");
     const operation = await completed(id);
     expect(operation.attempt).toBe(2);
@@ -170,7 +170,7 @@ describe("a collector that is dead", () => {
         await until(
           5_000,
           "it is done",
-          async () => (await other.client.operation(operationId)).status === "completed",
+          async () => (await other.client.showOperation(operationId)).status === "completed",
         );
       }
       await until(30_000, "drops are counted", async () => {

@@ -40,9 +40,9 @@ async function submit(spec: OperationSpec): Promise<string> {
 
 async function ended(operationId: string): Promise<OperationDetail> {
   await until(90_000, `${operationId} ended`, async () =>
-    TERMINAL_STATUSES.includes((await fleet.client.operation(operationId)).status),
+    TERMINAL_STATUSES.includes((await fleet.client.showOperation(operationId)).status),
   );
-  return fleet.client.operation(operationId);
+  return fleet.client.showOperation(operationId);
 }
 
 /** Resolves with the operation once its first checkpoint is known. */
@@ -51,7 +51,7 @@ async function saved(operationId: string): Promise<OperationDetail> {
     const { events } = await fleet.client.operationEvents(operationId);
     return events.some(({ type }) => type === "checkpoint");
   });
-  return fleet.client.operation(operationId);
+  return fleet.client.showOperation(operationId);
 }
 
 async function trainedHere(spec: TrainSpec) {
@@ -60,7 +60,7 @@ async function trainedHere(spec: TrainSpec) {
 }
 
 async function logOf(operationId: string): Promise<string> {
-  return (await fleet.client.logs(operationId)).lines.map(({ text }) => text).join("\n");
+  return (await fleet.client.operationLogs(operationId)).lines.map(({ text }) => text).join("\n");
 }
 
 describe("training on a fleet", () => {
@@ -79,7 +79,7 @@ describe("training on a fleet", () => {
 
   it("leaves a model with a name, that a backtesting node tests", async () => {
     const operation = await ended(await submit(smallSpec()));
-    const model = await fleet.client.model("small");
+    const model = await fleet.client.showModel("small");
     expect(model).toMatchObject({ sha256: operation.result?.sha256, operationId: operation.operationId, version: 2 });
     await fleet.startNodes(["tester"], ["--slots", "1"]);
     const spec = modelBacktestSpec.parse({
@@ -96,8 +96,8 @@ describe("training on a fleet", () => {
   it("is given to the other node, saved, when its node is told to leave", async () => {
     const spec = smallSpec({ ...LONG, seed: 11 });
     const id = await submit(spec);
-    await until(30_000, "it trains", async () => (await fleet.client.operation(id)).progress?.phase === "training");
-    const { workerId } = await fleet.client.operation(id);
+    await until(30_000, "it trains", async () => (await fleet.client.showOperation(id)).progress?.phase === "training");
+    const { workerId } = await fleet.client.showOperation(id);
     const node = fleet.nodes.get(workerId ?? "");
     await node?.stop(8_000);
     expect(await node?.ended, "it left by itself, and was not killed").toEqual({ code: 0, signal: null });
@@ -109,8 +109,8 @@ describe("training on a fleet", () => {
 
   it("stops when it is cancelled in the middle, and its node takes the next run", async () => {
     const id = await submit(smallSpec({ epochs: 1_000_000 }));
-    await until(30_000, "it trains", async () => (await fleet.client.operation(id)).progress?.phase === "training");
-    await fleet.client.cancel(id);
+    await until(30_000, "it trains", async () => (await fleet.client.showOperation(id)).progress?.phase === "training");
+    await fleet.client.cancelOperation(id);
     expect((await ended(id)).status).toBe("cancelled");
     expect((await ended(await submit(smallSpec({ seed: 12 })))).status).toBe("completed");
   });

@@ -97,8 +97,8 @@ it("an artefact of 40 MiB arrives whole, and no part twice, though the control p
   await until(
     10_000,
     "it is completed",
-    async () => (await fleet.client.operation(operationId)).status === "completed",
+    async () => (await fleet.client.showOperation(operationId)).status === "completed",
   );
-  const got = await fleet.client.result(operationId);
+  const got = await fleet.client.operationResult(operationId);
   expect(createHash("sha256").update(got).digest("hex")).toBe(sha256);
 });

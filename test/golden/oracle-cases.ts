@@ -2,13 +2,15 @@
  * Cases of an independent engine (backtesting.py 0.6.6; origin and conventions stand in the JSON file) as this project
  * runs and compares them: the strategy from YAML, through the strategy compiler, the engine and its statistics.
  */
+
 import { readFileSync } from "node:fs";
 import { runBacktest } from "../../compute-node/backtest/engine/engine.ts";
 import { tradeRecords } from "../../compute-node/backtest/engine/trade-log.ts";
 import { computeStatistics } from "../../compute-node/backtest/statistics/statistics.ts";
 import type { BarColumns } from "../../compute-node/market-data/bars.ts";
 import { compileRules, parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
-import { type BacktestSettings, type BacktestStatistics, backtestSettings } from "../../protocol/index.ts";
+import { type BacktestSettings, backtestSettings } from "../../protocol/index.ts";
+import type { BacktestStatistics } from "../../results/index.ts";
 
 type Figure = number | string | null;
 
@@ -38,7 +40,7 @@ export interface OracleCase {
 /** Prices and money agree to this relative difference: some units in the last place of a double. */
 export const MONEY_TOLERANCE = 1e-14;
 /** Statistics sum in another order than NumPy does; the worst one is a mean near zero. */
-export const STATISTIC_TOLERANCE = 5e-11;
+const STATISTIC_TOLERANCE = 5e-11;
 
 export function oracleCases(file: URL): OracleCase[] {
   return (JSON.parse(readFileSync(file, "utf8")) as { cases: OracleCase[] }).cases;

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { runCommand } from "../../cli/program.ts";
 import { HOUR_MS } from "../../protocol/durations.ts";
 
-export interface HouseCase {
+interface HouseCase {
   readonly name: string;
   /**
    * `artefact`: the archive of `backtest --local -o`; `model`: the file of `train --local --out`; `document`: what `--json`

@@ -1,12 +1,13 @@
 /** A worker that is only its socket: it takes what it is handed and ends it when told. A thousand fit into one process. */
 import { type OutboundSocket, openOutboundSocket } from "../../client/outbound-socket.ts";
 import {
-  API_PREFIX,
   type Lease,
   type NodeMessage,
   nodeMessage,
   PROTOCOL_VERSION,
+  pathOf,
   type RegistryMessage,
+  ROUTES,
   registerRequest,
   registerResponse,
   registryMessage,
@@ -36,7 +37,7 @@ export class StandIn {
   static async connect(url: string, enrolmentToken: string, workerId: string): Promise<StandIn> {
     const capabilities = { slots: 1, kinds: ["sleep"], labels: {}, datasets: [] };
     const body = requestWire.encode(registerRequest.parse({ workerId, workerType: "backtesting", capabilities }));
-    const response = await fetch(`${url}${API_PREFIX}/workers/register`, {
+    const response = await fetch(`${url}${pathOf(ROUTES.registerWorker)}`, {
       method: "POST",
       headers: { authorization: `Bearer ${enrolmentToken}`, "content-type": "application/json" },
       body: JSON.stringify(body),

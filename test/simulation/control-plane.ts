@@ -7,15 +7,13 @@ import {
   type Capabilities,
   CLOSE_CODES,
   type NodeMessage,
-  nodeMessage,
   Problem,
   type RegistryMessage,
-  registryMessage,
-  wire,
 } from "../../protocol/index.ts";
 import { type NodeSql, nodeSql } from "../support/node-sql.ts";
 import { ArtefactCollector } from "./artefact-collector.ts";
 import { type Canary, inSavepoints } from "./canary.ts";
+import { describeMessage, Frames } from "./frames.ts";
 import type { Line } from "./network.ts";
 import { ObjectStore } from "./object-store.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
@@ -24,10 +22,6 @@ import type { World } from "./world.ts";
 
 const WORLD_BEGAN_AT = Date.UTC(2026, 0, 5);
 const FAULTS_ALLOWED = 20;
-/** Every so many frames goes through JSON and the schemas; the rest are handed over as they are. */
-const ENCODED_FRAMES = 16;
-const nodeWire = wire(nodeMessage);
-const registryWire = wire(registryMessage);
 
 /** Nobody answers: the process is not there, or died between a commit and its effects. */
 export class RegistryIsDown extends Error {}
@@ -42,6 +36,7 @@ export class ControlPlane {
   /** The same database as the registry sees it. */
   readonly storage: Sql;
   readonly #canary: Canary | null;
+  readonly #frames = new Frames();
   readonly #byWorker = new Map<string, Line>();
   #scheduler: Scheduler | null = null;
   #wallOffset = 0;
@@ -49,7 +44,6 @@ export class ControlPlane {
   #alarmTicket = 0;
   #checkedAt = 0;
   #credentials = 0;
-  #frames = 0;
   #diesAtNextCommit = false;
   /** For a canary: heartbeats before it count for nothing. */
   #heartbeatsKnownFrom = Number.NEGATIVE_INFINITY;
@@ -201,9 +195,9 @@ export class ControlPlane {
   }
 
   frameSent(line: Line, messages: readonly NodeMessage[]): void {
-    const frame = this.#passing(() => messages.map((message) => nodeWire.parse(asJson(nodeWire.encode(message)))));
+    const frame = this.#frames.fromNode(messages);
     const label = messages.map(describeMessage).join(", ");
-    this.#world.network.carry(line, label, () => this.#frameArrived(line, frame ?? messages));
+    this.#world.network.carry(line, label, () => this.#frameArrived(line, frame));
   }
 
   #frameArrived(line: Line, messages: readonly NodeMessage[]): void {
@@ -479,29 +473,13 @@ export class ControlPlane {
 
   #send(line: Line, messages: readonly RegistryMessage[]): void {
     if (line.registryEnd !== "open") return;
-    const frame = this.#passing(() =>
-      messages.map((message) => registryWire.parse(asJson(registryWire.encode(message)))),
-    );
+    const frame = this.#frames.fromRegistry(messages);
     const label = messages.map(describeMessage).join(", ");
     this.#world.network.carry(line, label, () => {
       const { trace, queue, judge } = this.#world;
       trace.note(queue.now, line.workerId, line.id, "←", label);
       for (const message of messages) judge.assigned(line.workerId, message);
-      line.process.receive(line, frame ?? messages);
+      line.process.receive(line, frame);
     });
   }
-
-  #passing<T>(encode: () => T): T | null {
-    return this.#frames++ % ENCODED_FRAMES === 0 ? encode() : null;
-  }
-}
-
-function asJson(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value));
-}
-
-function describeMessage(message: NodeMessage | RegistryMessage): string {
-  if ("operationId" in message) return `${message.type} ${message.operationId.slice(-5)}#${message.attempt}`;
-  if (message.type === "hello") return `hello epoch ${message.epoch} with ${message.leases.length} leases`;
-  return message.type;
 }

@@ -29,7 +29,7 @@ export type Noticing = "both" | "node" | "registry" | "nobody";
 export type HttpAnswer<T> = { readonly arrived: true; readonly value: T } | { readonly arrived: false };
 
 /** A problem document's status. */
-export interface Refused {
+interface Refused {
   readonly status: number;
 }
 

@@ -20,7 +20,7 @@ import type { World } from "./world.ts";
  * `result`: a summary alone. `artefact`: with bytes; `parts`: with as many as go up in parts. `final`: fails for good. `flaky`: fails at half of its attempts.
  * `never`: runs until it is stopped. `poison`: kills the process that runs it.
  */
-export type Fate = "result" | "artefact" | "parts" | "final" | "flaky" | "never" | "poison";
+type Fate = "result" | "artefact" | "parts" | "final" | "flaky" | "never" | "poison";
 
 export interface Task {
   readonly operationId: string;
@@ -190,7 +190,7 @@ function requirementsFor(chance: Chance, node: SimulatedNode): Requirements {
   };
 }
 
-export function resultOf({ operationId, attempt }: Lease, workerId: string, withBytes: boolean): OperationResult {
+function resultOf({ operationId, attempt }: Lease, workerId: string, withBytes: boolean): OperationResult {
   const sha256 = withBytes ? hashFor(operationId) : null;
   const summary = { operation: operationId, attempt, worker: workerId };
   const bytes = sha256 === null ? 0 : contentOf(sha256).length;

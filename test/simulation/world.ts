@@ -21,7 +21,7 @@ import { Trace } from "./trace.ts";
 import { Violation } from "./violation.ts";
 import { Workload } from "./workload.ts";
 
-export interface WorldOptions {
+interface WorldOptions {
   readonly seed: number;
   /** Events before the healing. */
   readonly events: number;

@@ -15,7 +15,7 @@ import { writeCredentials } from "../../client/credentials.ts";
 import { type HomePaths, homePaths } from "../../client/home.ts";
 import { patience } from "./patience.ts";
 
-export interface FleetOptions {
+interface FleetOptions {
   /** `wrangler dev` instead of the self-hosted server. */
   wrangler?: boolean;
   /** Numbers that differ from the registry's defaults, for tests that cannot wait. */
@@ -24,7 +24,7 @@ export interface FleetOptions {
   environment?: Record<string, string>;
 }
 
-export interface NodeOptions {
+interface NodeOptions {
   /** The folder whose code it runs; this project's without it. */
   tree?: string;
   /** Beside this process's own. */

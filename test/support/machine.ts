@@ -89,7 +89,7 @@ done < /proc/self/cgroup
 exec unshare --mount --propagation private --pid --fork --kill-child --uts --ipc --cgroup bash -c "$BOOT" boot "$@"
 `;
 
-export interface MachineOptions {
+interface MachineOptions {
   /** Its host name: lower-case letters, digits and dashes. */
   readonly name: string;
   /** Absolute; the machine's files go below it. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
-export interface User {
+interface User {
   readonly uid: number;
   readonly gid: number;
 }

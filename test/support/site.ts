@@ -17,7 +17,7 @@ export const PLANE_UNIT = "ktrdr-control-plane";
 /** The control plane's own ktrdr home: its admin token, and its state in a folder of the same name. */
 export const PLANE_HOME = "/var/lib/ktrdr/control-plane";
 /** Where machines find releases. */
-export const SHELF = "/srv/releases";
+const SHELF = "/srv/releases";
 const PLANE_SETTINGS = "/etc/ktrdr/control-plane.env";
 const FIRST_USER_ID = 20_000;
 

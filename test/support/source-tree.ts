@@ -6,7 +6,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
-export interface Import {
+interface Import {
   /** The imported file, from the project's root; packages are left out. */
   readonly file: string;
   /** As the exporting file names them; `*` for all of them. */
@@ -20,7 +20,7 @@ export interface Import {
   readonly isReExport: boolean;
 }
 
-export interface Export {
+interface Export {
   readonly name: string;
   readonly line: number;
   readonly isType: boolean;
@@ -28,7 +28,7 @@ export interface Export {
   readonly from: { readonly file: string; readonly name: string } | null;
 }
 
-export interface SourceFile {
+interface SourceFile {
   readonly path: string;
   readonly text: string;
   readonly imports: readonly Import[];
@@ -53,7 +53,7 @@ export function sourceFiles(paths: readonly string[] = trackedFiles()): Map<stri
   return new Map(sources.map((path) => [path, readSource(path, readFileSync(join(ROOT, path), "utf8"))]));
 }
 
-export function readSource(path: string, text: string): SourceFile {
+function readSource(path: string, text: string): SourceFile {
   const code = withoutComments(text);
   return { path, text, imports: importsOf(path, code), exports: exportsOf(path, code) };
 }
@@ -154,4 +154,75 @@ function lineAt(code: string, index: number): number {
   let line = 1;
   for (let at = code.indexOf("\n"); at !== -1 && at < index; at = code.indexOf("\n", at + 1)) line++;
   return line;
+}
+
+/** A name that no file imports. */
+interface UnusedExport extends Export {
+  readonly path: string;
+}
+
+/** What a runtime or a user takes: nobody in the project imports it. */
+const TAKEN_BY_NAME = [
+  // wrangler.toml names it, and its classes.
+  "src/index.ts",
+  // package.json exports it.
+  "compute-node/backtest/script/api.ts",
+  // Read as text, for the browser.
+  "test/browser/count-pixels.js",
+  // WebAssembly's exports.
+  "compute-node/training/kernels/assembly/",
+];
+
+/** By path; default exports are left out, since tools take them: of a configuration, of a strategy. */
+export function unusedExports(files: ReadonlyMap<string, SourceFile>): UnusedExport[] {
+  const used = new Map<string, Set<string>>();
+  const use = (path: string, name: string): void => {
+    const names = used.get(path) ?? new Set();
+    used.set(path, names);
+    if (names.has(name)) return;
+    names.add(name);
+    for (const { name: exported, from } of files.get(path)?.exports ?? []) {
+      if (from !== null && exported === "*") use(from.file, name);
+      else if (from !== null && (name === "*" || exported === name)) use(from.file, from.name);
+    }
+  };
+  for (const { imports } of files.values()) {
+    for (const { file, names, isReExport } of imports) if (!isReExport) for (const name of names) use(file, name);
+  }
+  const isTaken = (path: string) => TAKEN_BY_NAME.some((taken) => path.startsWith(taken));
+  for (const path of files.keys()) if (isTaken(path)) use(path, "*");
+  return [...files.values()].flatMap(({ path, exports }) =>
+    exports
+      .filter(
+        ({ name }) => name !== "*" && name !== "default" && !used.get(path)?.has(name) && !used.get(path)?.has("*"),
+      )
+      .map((each) => ({ ...each, path })),
+  );
+}
+
+/** The groups of files that reach themselves by imports (Tarjan, 1972); the paths of each in order. */
+export function circles(files: ReadonlyMap<string, SourceFile>): string[][] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const found: string[][] = [];
+  const visit = (path: string): number => {
+    const number = order.size;
+    order.set(path, number);
+    lowest.set(path, number);
+    open.push(path);
+    for (const { file } of files.get(path)?.imports ?? []) {
+      if (!files.has(file) || file === path) continue;
+      const reached = order.has(file) ? (open.includes(file) ? order.get(file) : undefined) : visit(file);
+      lowest.set(path, Math.min(lowest.get(path) ?? number, reached ?? number));
+    }
+    const low = lowest.get(path) ?? number;
+    if (low === number) {
+      const circle = open.splice(open.indexOf(path));
+      if (circle.length > 1) found.push(circle.sort());
+    }
+    return low;
+  };
+  for (const path of files.keys()) if (!order.has(path)) visit(path);
+  return found;
 }

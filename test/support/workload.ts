@@ -141,13 +141,13 @@ export class Workload {
 
   async #faultOf(operationId: string, { bytes }: Job): Promise<string | null> {
     const client = this.#client();
-    const operation = await client.operation(operationId).catch(() => null);
+    const operation = await client.showOperation(operationId).catch(() => null);
     if (operation === null) return `${operationId} is lost`;
     const { events } = await client.operationEvents(operationId);
     const ends = events.filter(({ type }) => (TERMINAL_STATUSES as readonly string[]).includes(type));
     if (operation.status !== "completed") return `${operationId} is ${operation.status}: ${operation.error?.detail}`;
     if (ends.length !== 1) return `${operationId} ended ${ends.length} times`;
-    if (bytes === null || Buffer.compare(await client.result(operationId), bytes) === 0) return null;
+    if (bytes === null || Buffer.compare(await client.operationResult(operationId), bytes) === 0) return null;
     return `${operationId} has other bytes than a local run`;
   }
 

@@ -14,7 +14,7 @@ export function registry(): DurableObjectStub<WorkerRegistry> {
   return REGISTRIES.get(REGISTRIES.idFromName("default"));
 }
 
-export interface ApiAnswer {
+interface ApiAnswer {
   status: number;
   body: Record<string, unknown>;
 }
@@ -168,5 +168,3 @@ export class NodeStandIn {
     this.#socket.close(1000, "done");
   }
 }
-
-export { env };

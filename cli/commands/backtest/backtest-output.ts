@@ -1,20 +1,22 @@
 /** What a finished backtest leaves for people: the result read back, the report in a file. */
+
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
+import { crc32 } from "node:zlib";
 import type { HomePaths } from "../../../client/home.ts";
-import { decodeBacktestResult } from "../../../compute-node/backtest/index.ts";
-import { decodePortfolioResult, isPortfolioResult } from "../../../compute-node/portfolio/index.ts";
+import { PORTFOLIO_RESULT_FORMAT, Problem } from "../../../protocol/index.ts";
 import {
   type BacktestResult,
-  PORTFOLIO_RESULT_FORMAT,
+  decodeBacktestResult,
+  decodePortfolioResult,
+  isPortfolioResult,
   type PortfolioResult,
-  Problem,
-} from "../../../protocol/index.ts";
+} from "../../../results/index.ts";
 
 /** Throws a `Problem` (`invalid-data`) when the bytes are not a backtest's result. `source` names them. */
 export function parseResult(bytes: Uint8Array, source: string): BacktestResult {
   try {
-    return decodeBacktestResult(bytes);
+    return decodeBacktestResult(bytes, crc32);
   } catch (error) {
     const inner = error instanceof Problem && error.cure !== undefined ? `${error.cure} ` : "";
     throw new Problem("invalid-data", `${source} is not the result of a backtest: ${(error as Error).message}`, {
@@ -53,5 +55,5 @@ export async function writeReport(result: BacktestResult | PortfolioResult, file
 
 /** Of one symbol or many, as the bytes say. Throws as `parseResult`. */
 export function parseAnyResult(bytes: Uint8Array, source: string): BacktestResult | PortfolioResult {
-  return isPortfolioResult(bytes) ? decodePortfolioResult(bytes) : parseResult(bytes, source);
+  return isPortfolioResult(bytes, crc32) ? decodePortfolioResult(bytes, crc32) : parseResult(bytes, source);
 }

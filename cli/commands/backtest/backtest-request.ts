@@ -86,8 +86,9 @@ export function chooseData(options: RequestOptions, known: readonly KnownDataset
   if (options.symbol !== undefined && (options.timeframe !== undefined || matching.length === 0)) {
     return { kind: "chosen", symbol: options.symbol, timeframe: options.timeframe ?? DEFAULT_TIMEFRAME, note: null };
   }
-  if (matching.length === 1) {
-    const [{ symbol, timeframe }] = matching;
+  const [only, ...others] = matching;
+  if (only !== undefined && others.length === 0) {
+    const { symbol, timeframe } = only;
     const isObvious = options.symbol !== undefined && timeframe === DEFAULT_TIMEFRAME;
     const note = isObvious ? null : `Using ${symbol} ${timeframe}, the only dataset that fits.`;
     return { kind: "chosen", symbol, timeframe, note };

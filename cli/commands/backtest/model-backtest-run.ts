@@ -50,7 +50,7 @@ export async function runModelCommand(command: ModelCommand): Promise<void> {
         model: model.bytes,
         told: ({ result }) => `Ran in this process on ${result.summary.bars} bars`,
       })
-    : await runOnFleet(context, client, spec, options, `${model.title} on ${spec.data[0].symbol}`);
+    : await runOnFleet(context, client, spec, options, `${model.title} on ${spec.data[0]?.symbol}`);
   if (finished !== null) await showBacktest(context, finished, options);
 }
 
@@ -86,8 +86,8 @@ async function readModel(file: string): Promise<NamedModel> {
 
 async function fetchModel(client: Client, text: string): Promise<NamedModel> {
   const asked = parseModelName(text);
-  const { name, version, sha256 } = await client.model(asked.name, asked.version);
-  const bytes = await client.artefact(sha256);
+  const { name, version, sha256 } = await client.showModel(asked.name, { version: asked.version });
+  const bytes = await client.downloadArtefact(sha256);
   return {
     bytes,
     manifest: decodeModel(bytes).manifest,

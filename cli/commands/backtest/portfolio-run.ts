@@ -1,19 +1,21 @@
 /** What `ktrdr backtest` does with several symbols, or with corporate actions: one account for all. */
+
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
+import { crc32 } from "node:zlib";
 import { checkedInput } from "../../../client/checked-input.ts";
 import type { Client } from "../../../client/client.ts";
-import { decodePortfolioResult, parseCorporateActions } from "../../../compute-node/portfolio/index.ts";
+import { parseCorporateActions } from "../../../compute-node/portfolio/index.ts";
 import {
   type CorporateAction,
   type PortfolioSpec,
-  portfolioResult,
   portfolioSpec,
   type RuleStrategy,
   type ScriptSource,
   wire,
 } from "../../../protocol/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
+import { decodePortfolioResult, portfolioResult } from "../../../results/index.ts";
 import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
 import { runHere } from "../../local/run-here.ts";
 import type { Context } from "../../terminal/context.ts";
@@ -43,7 +45,8 @@ export async function runPortfolioCommand(command: PortfolioCommand): Promise<vo
   const { context, client, options, refuseUsage } = command;
   if (options.audit === true) return refuseUsage("--audit takes one symbol", "Leave out --symbols and --actions.");
   const spec = await specificationOf(command);
-  const subject = spec.data.length === 1 ? spec.data[0].symbol : `${spec.data.length} symbols`;
+  const [first, ...others] = spec.data.map(({ symbol }) => symbol);
+  const subject = others.length === 0 ? first : `${spec.data.length} symbols`;
   const finished =
     client === null
       ? await runHere(context, spec, { told: ({ bytes }) => told(spec, bytes) })
@@ -74,7 +77,7 @@ async function specificationOf({ strategy, options, refuseUsage }: PortfolioComm
       accountCurrency: account,
       currencies: Object.entries(options.currency ?? {}).map(([symbol, currency]) => ({ symbol, currency })),
       conversions: Object.entries(options.convert ?? {}).map(([currency, pair]) => {
-        const [symbol, rateTimeframe = timeframe] = pair.split("@");
+        const [symbol = "", rateTimeframe = timeframe] = pair.split("@");
         // USDEUR tells euros for a dollar; an account in dollars needs the other way round.
         return { currency, data: { symbol, timeframe: rateTimeframe }, isInverse: symbol.startsWith(account) };
       }),
@@ -86,7 +89,8 @@ async function specificationOf({ strategy, options, refuseUsage }: PortfolioComm
 async function readActions(file: string, symbols: readonly string[]): Promise<CorporateAction[]> {
   try {
     const text = await readFile(file, "utf8");
-    return parseCorporateActions(text, basename(file), symbols.length === 1 ? symbols[0] : null);
+    const [first, ...others] = symbols;
+    return parseCorporateActions(text, basename(file), first !== undefined && others.length === 0 ? first : null);
   } catch (error) {
     if (error instanceof Problem) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
@@ -104,7 +108,7 @@ function told({ data }: PortfolioSpec, bytes: Uint8Array | null): string {
 }
 
 async function show(context: Context, { bytes, operationId }: Finished, options: BacktestOptions): Promise<void> {
-  const result = decodePortfolioResult(bytes);
+  const result = decodePortfolioResult(bytes, crc32);
   if (options.output !== undefined) await writeFile(options.output, bytes);
   let report: string | null = null;
   if (options.report !== undefined) {

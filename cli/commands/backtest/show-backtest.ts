@@ -1,6 +1,7 @@
 /** Shows what a backtest left, whatever ran: a table, a report, the bytes in a file, one JSON document. */
 import { writeFile } from "node:fs/promises";
-import { backtestResult, wire } from "../../../protocol/index.ts";
+import { wire } from "../../../protocol/index.ts";
+import { backtestResult } from "../../../results/index.ts";
 import type { Finished } from "../../api/fleet-run.ts";
 import type { Context } from "../../terminal/context.ts";
 import { parseResult, reportPath, writeReport } from "./backtest-output.ts";

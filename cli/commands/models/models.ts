@@ -41,7 +41,7 @@ export function parseModelName(text: string): { name: string; version: number | 
 }
 
 export async function listModels(context: Context, name?: string): Promise<void> {
-  const answer = await (await context.client()).listModels(name);
+  const answer = await (await context.client()).listModels({ name });
   context.answer(wire(modelList).encode(answer), () =>
     answer.models.length === 0
       ? "There are no models yet. Train one: ktrdr train STRATEGY.yaml."
@@ -78,7 +78,7 @@ export async function exportModel(
   }
   const client = await context.client();
   const found = await find(client, text);
-  const bytes = await client.artefact(found.sha256);
+  const bytes = await client.downloadArtefact(found.sha256);
   const file = options.output ?? `${found.name}-${found.version}.${format}`;
   await writeFile(file, format === "onnx" ? exportOnnx(decodeModel(bytes)) : bytes);
   context.answer(
@@ -113,7 +113,7 @@ export async function deleteModel(context: Context, text: string, all: boolean):
       cure: `Write ${name}@VERSION, or add --all to delete every version.`,
     });
   }
-  await (await context.client()).deleteModel(name, all ? undefined : version);
+  await (await context.client()).removeModel(name, all ? {} : { version });
   context.answer({ deleted: name, version: all ? null : version }, () =>
     all ? `Every version of ${name} is gone.` : `${name}@${version} is gone.`,
   );
@@ -121,11 +121,11 @@ export async function deleteModel(context: Context, text: string, all: boolean):
 
 async function find(client: Client, text: string): Promise<ModelVersion> {
   const { name, version } = parseModelName(text);
-  return client.model(name, version);
+  return client.showModel(name, { version });
 }
 
 async function download(client: Client, { sha256 }: ModelVersion): Promise<Model> {
-  const bytes = await client.artefact(sha256);
+  const bytes = await client.downloadArtefact(sha256);
   const found = createHash("sha256").update(bytes).digest("hex");
   if (found !== sha256) {
     throw new Problem("internal", `The model's bytes have the hash ${found}, not ${sha256}.`, {

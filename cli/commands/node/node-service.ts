@@ -241,10 +241,11 @@ async function chosenTypes(machine: Machine, type: WorkerType | undefined): Prom
 
 async function oneType(machine: Machine, type: WorkerType | undefined): Promise<WorkerType> {
   const types = await chosenTypes(machine, type);
-  if (types.length === 1) return types[0];
+  const [first, ...others] = types;
+  if (first !== undefined && others.length === 0) return first;
   const { Problem } = await import("../../../protocol/problem.ts");
   throw new Problem("invalid-request", `Several nodes are installed: ${types.join(", ")}`, {
-    cure: `Say which, such as --type ${types[0]}.`,
+    cure: `Say which, such as --type ${first}.`,
   });
 }
 

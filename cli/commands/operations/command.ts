@@ -138,13 +138,13 @@ async function list(context: Context, options: ListOptions): Promise<void> {
 
 async function show(context: Context, operationId: string): Promise<void> {
   const client = await context.client();
-  const found = await client.operation(operationId);
+  const found = await client.showOperation(operationId);
   await answerOperation(context, found);
 }
 
 async function answerOperation(
   context: Context,
-  found: Awaited<ReturnType<Awaited<ReturnType<Context["client"]>>["operation"]>>,
+  found: Awaited<ReturnType<Awaited<ReturnType<Context["client"]>>["showOperation"]>>,
 ): Promise<void> {
   const [{ operationFacts }, { operationDetail, wire }] = await Promise.all([
     import("./operation-text.ts"),
@@ -170,7 +170,7 @@ async function watch(context: Context, operationId: string): Promise<void> {
 
 async function cancel(context: Context, operationId: string): Promise<void> {
   const client = await context.client();
-  const answer = await client.cancel(operationId);
+  const answer = await client.cancelOperation(operationId);
   const { operation, wire } = await import("../../../protocol/index.ts");
   context.answer(wire(operation).encode(answer), () =>
     answer.status === "cancelled"
@@ -181,14 +181,14 @@ async function cancel(context: Context, operationId: string): Promise<void> {
 
 async function retry(context: Context, operationId: string): Promise<void> {
   const client = await context.client();
-  const answer = await client.retry(operationId);
+  const answer = await client.retryOperation(operationId);
   const { operation, wire } = await import("../../../protocol/index.ts");
   context.answer(wire(operation).encode(answer), () => `${operationId} is ${answer.status} again.`);
 }
 
 async function result(context: Context, operationId: string, output: string | undefined): Promise<void> {
   const client = await context.client();
-  const bytes = await client.result(operationId);
+  const bytes = await client.operationResult(operationId);
   if (output === undefined) {
     context.stdout.write(new TextDecoder().decode(bytes));
     return;

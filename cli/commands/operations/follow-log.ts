@@ -26,7 +26,7 @@ export async function showLogs(context: Context, operationId: string, follow: bo
   const lines: LogLine[] = [];
   let dropped = 0;
   const read = async (): Promise<void> => {
-    const page = await client.logs(operationId, lines.at(-1)?.lineId ?? 0);
+    const page = await client.operationLogs(operationId, { after: lines.at(-1)?.lineId ?? 0 });
     if (page.dropped > dropped) context.note(`${page.dropped - dropped} older lines are not kept any more`);
     dropped = page.dropped;
     for (const line of page.lines) {
@@ -47,7 +47,7 @@ export async function showEvents(context: Context, operationId: string, follow: 
   const events: OperationEvent[] = [];
   const read = async (): Promise<void> => {
     for (;;) {
-      const page = await client.operationEvents(operationId, events.at(-1)?.eventId ?? 0);
+      const page = await client.operationEvents(operationId, { after: events.at(-1)?.eventId ?? 0 });
       for (const event of page.events) context.say(eventText(event));
       events.push(...page.events);
       if (page.events.length < LIMITS.pageEvents) return;
@@ -76,7 +76,7 @@ async function readAll(
       for (;;) {
         try {
           // Asked first: what is read after the end was seen is complete.
-          const { status } = await client.operation(operationId);
+          const { status } = await client.showOperation(operationId);
           await read();
           if (TERMINAL_STATUSES.includes(status)) return true;
           away.over();

@@ -27,7 +27,7 @@ export const KIND_TEXTS: { readonly [Kind in OperationKind]: KindText<SpecOf<Kin
     command: "backtest",
     asksFor({ model, data }) {
       const version = model.version === undefined ? "" : `@${model.version}`;
-      return [["asks for", `model ${model.name ?? model.sha256}${version} on ${data[0].symbol}`]];
+      return [["asks for", `model ${model.name ?? model.sha256}${version} on ${data[0]?.symbol}`]];
     },
   },
   command: {

@@ -22,7 +22,7 @@ async function report(context: Context, source: string, output: string | undefin
     import("../backtest/backtest-output.ts"),
   ]);
   const isOperation = operationId.safeParse(source).success;
-  const bytes = isOperation ? await (await context.client()).result(source) : await readResultFile(source);
+  const bytes = isOperation ? await (await context.client()).operationResult(source) : await readResultFile(source);
   const file = output ?? reportPath(context.home, source);
   const { isModelFile, writeTrainingReport } = await import("../train/training-output.ts");
   if (isModelFile(bytes)) {

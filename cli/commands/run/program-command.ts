@@ -30,7 +30,7 @@ export async function runProgramCommand(context: Context, program: string, optio
   if (ended === null || ended.result === null) return;
   const { operationId, result } = ended;
   const file = output !== undefined && result.sha256 !== null ? output : null;
-  if (file !== null) await writeFile(file, await client.result(operationId));
+  if (file !== null) await writeFile(file, await client.operationResult(operationId));
   else if (output !== undefined) context.note(`${output} is not written: the program left a summary alone.`);
   context.answer({ operation_id: operationId, file, result: wire(operationResult).encode(result) }, () =>
     resultText(operationId, result, file),

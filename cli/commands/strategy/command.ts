@@ -116,7 +116,7 @@ async function features(context: Context, file: string): Promise<void> {
     fuzzy_set: feature.fuzzySet,
     membership: feature.membership,
     indicator_id: feature.indicator.id,
-    indicator_output: feature.indicator.declaration.outputs[feature.output].name,
+    indicator_output: feature.indicator.declaration.outputs[feature.output]?.name ?? "",
   }));
   const column = (key: keyof (typeof rows)[number], heading: string) => ({
     heading,

@@ -113,7 +113,8 @@ async function show(
 }
 
 /** The symbol, from the first day that the network has not seen. */
-function unseen({ data: [{ symbol }], split }: ModelManifest): string {
+function unseen({ data, split }: ModelManifest): string {
+  const symbol = data[0]?.symbol;
   if (split?.testMs == null) return `--symbol ${symbol}`;
   return `--symbol ${symbol} --from ${new Date(split.testMs).toISOString().slice(0, 10)}`;
 }
@@ -121,6 +122,6 @@ function unseen({ data: [{ symbol }], split }: ModelManifest): string {
 /** The same bytes keep the version that they had; null where it was deleted meanwhile. */
 async function versionOf(client: Client, name: string, bytes: Uint8Array): Promise<number | null> {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const { models } = await client.listModels(name);
+  const { models } = await client.listModels({ name });
   return models.find((model) => model.sha256 === sha256)?.version ?? null;
 }

@@ -97,7 +97,7 @@ function statusText({ status, draining, refusal }: Worker): string {
 
 async function show(context: Context, workerId: string): Promise<void> {
   const client = await context.client();
-  const found = await client.worker(workerId);
+  const found = await client.showWorker(workerId);
   const [{ factsText }, { momentText }, { wire, worker }] = await Promise.all([
     import("../../terminal/table.ts"),
     import("../../terminal/duration.ts"),
@@ -149,7 +149,7 @@ async function history(context: Context, workerId: string): Promise<void> {
 
 async function drain(context: Context, workerId: string, draining: boolean): Promise<void> {
   const client = await context.client();
-  await client.drainWorker(workerId, draining);
+  await client.drainWorker(workerId, { draining });
   context.answer({ worker_id: workerId, draining }, () =>
     draining ? `${workerId} gets nothing more; what it runs goes on.` : `${workerId} is in service again.`,
   );

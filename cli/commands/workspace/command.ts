@@ -25,7 +25,7 @@ export const workspaceCommands: DeclaredGroup = {
 
 async function create(context: Context, name: string): Promise<void> {
   const client = await context.client();
-  const created = await client.createWorkspace(name);
+  const created = await client.createWorkspace({ name });
   const { createdToken, wire } = await import("../../../protocol/index.ts");
   context.answer(wire(createdToken).encode(created), () => {
     context.note(`An admin token of the workspace ${created.workspace}, shown this once:`);

@@ -18,6 +18,7 @@ const PAPER_HEIGHT = 560;
  * @param {HTMLElement} container
  * @param {ReportData} data
  */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one chart and what can be done with it, as closures
 export function drawChart(container, data) {
   /** @type {typeof import("lightweight-charts")} */
   const library = Reflect.get(window, "LightweightCharts");

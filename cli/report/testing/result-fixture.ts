@@ -1,14 +1,8 @@
 /** A result out of a seeded random walk, for the tests of what draws results. Its figures fit one another only roughly. */
+
 import { DAY_MS } from "../../../protocol/durations.ts";
-import {
-  BACKTEST_RESULT_FORMAT,
-  type BacktestResult,
-  backtestSettings,
-  EXIT_REASONS,
-  type OrderRecord,
-  type SideStatistics,
-  type Trade,
-} from "../../../protocol/index.ts";
+import { BACKTEST_RESULT_FORMAT, backtestSettings, EXIT_REASONS } from "../../../protocol/index.ts";
+import type { BacktestResult, OrderRecord, SideStatistics, Trade } from "../../../results/index.ts";
 
 const FIRST_DAY_MS = Date.UTC(2012, 0, 2);
 
@@ -31,11 +25,6 @@ export function resultFixture(options: FixtureOptions = {}): BacktestResult {
   const trades = barsPerTrade === 0 ? [] : alternatingTrades(prices, barsPerTrade, random);
   const equity = equityOf(prices, trades, settings.initialCapital);
   const drawdowns = drawdownsOf(equity);
-  const final = equity[bars - 1];
-  const wins = trades.filter((trade) => trade.pnl > 0).length;
-  const returns = trades.map((trade) => trade.returnPercent);
-  const average = returns.length === 0 ? null : returns.reduce((sum, value) => sum + value, 0) / returns.length;
-  const durations = trades.map((trade) => trade.exitTimeMs - trade.entryTimeMs);
   return {
     format: BACKTEST_RESULT_FORMAT,
     strategyName: options.strategyName ?? "Random walk",
@@ -45,43 +34,10 @@ export function resultFixture(options: FixtureOptions = {}): BacktestResult {
     parameters: { fast: 10, slow: 40, threshold: 0.25 },
     settings,
     hashes: { spec: "1a".repeat(32), data: "2b".repeat(32), engine: "3c".repeat(32) },
-    statistics: {
-      startMs: prices[0].timeMs,
-      endMs: prices[bars - 1].timeMs,
-      durationMs: prices[bars - 1].timeMs - prices[0].timeMs,
-      exposurePercent: trades.length === 0 ? 0 : 60.5,
-      equityFinal: final,
-      equityPeak: Math.max(...equity),
-      returnPercent: (final / settings.initialCapital - 1) * 100,
-      buyAndHoldReturnPercent: (prices[bars - 1].close / prices[0].close - 1) * 100,
-      annualReturnPercent: 6.214,
-      annualVolatilityPercent: 14.51,
-      cagrPercent: 4.3,
-      sharpeRatio: trades.length === 0 ? null : 0.428,
-      sortinoRatio: trades.length === 0 ? null : 0.691,
-      calmarRatio: trades.length === 0 ? null : 0.21,
-      alphaPercent: 1.75,
-      beta: 0.313,
-      maxDrawdownPercent: Math.min(...drawdowns),
-      averageDrawdownPercent: -3.1,
-      maxDrawdownDurationMs: trades.length === 0 ? null : 411 * barMs,
-      averageDrawdownDurationMs: trades.length === 0 ? null : 31.4 * barMs,
-      tradeCount: trades.length,
-      winRatePercent: trades.length === 0 ? null : (wins / trades.length) * 100,
-      bestTradePercent: returns.length === 0 ? null : Math.max(...returns),
-      worstTradePercent: returns.length === 0 ? null : Math.min(...returns),
-      averageTradePercent: average,
-      maxTradeDurationMs: durations.length === 0 ? null : Math.max(...durations),
-      averageTradeDurationMs:
-        durations.length === 0 ? null : durations.reduce((sum, ms) => sum + ms, 0) / durations.length,
-      profitFactor: trades.length === 0 ? null : wins === trades.length ? "Infinity" : 1.42,
-      expectancyPercent: average,
-      sqn: trades.length === 0 ? null : 1.1,
-      kellyCriterion: trades.length === 0 ? null : 0.12,
-    },
+    statistics: statisticsOf({ prices, trades, equity, drawdowns, barMs, initialCapital: settings.initialCapital }),
     barStatistics: {
       barsPerYear: 365.25,
-      totalReturn: final - settings.initialCapital,
+      totalReturn: equity[bars - 1] - settings.initialCapital,
       volatilityPercent: 13.9,
       sharpeRatio: trades.length === 0 ? null : 0.41,
       sortinoRatio: trades.length === 0 ? null : 0.52,
@@ -115,6 +71,64 @@ export function resultFixture(options: FixtureOptions = {}): BacktestResult {
     exposure: exposureOf(prices, trades, equity),
     chart: chartOf(prices, equity, drawdowns, barsPerPoint),
     warnings: [],
+  };
+}
+
+interface Course {
+  prices: readonly Bar[];
+  trades: readonly Trade[];
+  equity: readonly number[];
+  drawdowns: readonly number[];
+  barMs: number;
+  initialCapital: number;
+}
+
+function statisticsOf({
+  prices,
+  trades,
+  equity,
+  drawdowns,
+  barMs,
+  initialCapital,
+}: Course): BacktestResult["statistics"] {
+  const final = equity[prices.length - 1];
+  const wins = trades.filter((trade) => trade.pnl > 0).length;
+  const returns = trades.map((trade) => trade.returnPercent);
+  const average = returns.length === 0 ? null : returns.reduce((sum, value) => sum + value, 0) / returns.length;
+  const durations = trades.map((trade) => trade.exitTimeMs - trade.entryTimeMs);
+  return {
+    startMs: prices[0].timeMs,
+    endMs: prices[prices.length - 1].timeMs,
+    durationMs: prices[prices.length - 1].timeMs - prices[0].timeMs,
+    exposurePercent: trades.length === 0 ? 0 : 60.5,
+    equityFinal: final,
+    equityPeak: Math.max(...equity),
+    returnPercent: (final / initialCapital - 1) * 100,
+    buyAndHoldReturnPercent: (prices[prices.length - 1].close / prices[0].close - 1) * 100,
+    annualReturnPercent: 6.214,
+    annualVolatilityPercent: 14.51,
+    cagrPercent: 4.3,
+    sharpeRatio: trades.length === 0 ? null : 0.428,
+    sortinoRatio: trades.length === 0 ? null : 0.691,
+    calmarRatio: trades.length === 0 ? null : 0.21,
+    alphaPercent: 1.75,
+    beta: 0.313,
+    maxDrawdownPercent: Math.min(...drawdowns),
+    averageDrawdownPercent: -3.1,
+    maxDrawdownDurationMs: trades.length === 0 ? null : 411 * barMs,
+    averageDrawdownDurationMs: trades.length === 0 ? null : 31.4 * barMs,
+    tradeCount: trades.length,
+    winRatePercent: trades.length === 0 ? null : (wins / trades.length) * 100,
+    bestTradePercent: returns.length === 0 ? null : Math.max(...returns),
+    worstTradePercent: returns.length === 0 ? null : Math.min(...returns),
+    averageTradePercent: average,
+    maxTradeDurationMs: durations.length === 0 ? null : Math.max(...durations),
+    averageTradeDurationMs:
+      durations.length === 0 ? null : durations.reduce((sum, ms) => sum + ms, 0) / durations.length,
+    profitFactor: trades.length === 0 ? null : wins === trades.length ? "Infinity" : 1.42,
+    expectancyPercent: average,
+    sqn: trades.length === 0 ? null : 1.1,
+    kellyCriterion: trades.length === 0 ? null : 0.12,
   };
 }
 

@@ -11,6 +11,7 @@ import {
   nodeMessage,
   Problem,
   type RegistryMessage,
+  ROUTES,
   registerRequest,
   registryMessage,
   SUBPROTOCOL,
@@ -141,9 +142,14 @@ export class FakeRegistry {
 
   #receive(message: NodeMessage): void {
     if (message.type === "hello" && this.welcomes) this.welcome(message.leases);
-    const waiter = this.#waiters.findIndex(({ isIt }) => isIt(message));
-    if (waiter >= 0) this.#waiters.splice(waiter, 1)[0].take(message);
-    else this.#unclaimed.push(message);
+    const at = this.#waiters.findIndex(({ isIt }) => isIt(message));
+    const waiter = this.#waiters[at];
+    if (waiter === undefined) {
+      this.#unclaimed.push(message);
+      return;
+    }
+    this.#waiters.splice(at, 1);
+    waiter.take(message);
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -151,7 +157,7 @@ export class FakeRegistry {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
     const bearer = request.headers.authorization?.replace("Bearer ", "") ?? "";
-    if (request.method === "POST" && request.url === "/api/v1/workers/register") {
+    if (request.method === "POST" && request.url === ROUTES.registerWorker.path) {
       this.#register(bearer, body, response);
     } else if (!this.store.handle(request, body, response)) {
       response.writeHead(404).end();

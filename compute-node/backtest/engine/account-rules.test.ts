@@ -1,33 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DAY_MS } from "../../../protocol/durations.ts";
-import { type BacktestSettings, backtestSettings, Problem } from "../../../protocol/index.ts";
+import { type BacktestSettings, backtestSettings } from "../../../protocol/index.ts";
 import { ruleStrategy } from "../../../protocol/strategy-rules.ts";
 import { allocateBars, type BarColumns } from "../../market-data/bars.ts";
 import { compileRules } from "../../strategy/index.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { randomBars } from "../testing/random-cases.ts";
-import { accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
 import { runBacktest } from "./engine.ts";
 import { annualVolatility } from "./volatility.ts";
 
-const rulesOf = (settings: Partial<BacktestSettings>) => accountRules(backtestSettings.parse(settings));
-
 describe("holding", () => {
-  it("costs a short the borrowing of its value, by the time that passed", () => {
-    const rules = rulesOf({ shortBorrowRate: 0.0365 });
-    // 100 units at 20 for 10 days at 3.65 % of 365: 2000 · 0.0001 · 10.
-    expect(holdingCost(rules, -100, -9000, 20, 10 * DAY_MS)).toBeCloseTo(2, 12);
-    expect(holdingCost(rules, 100, 1000, 20, 10 * DAY_MS)).toBe(0);
-  });
-
-  it("costs a long the interest on what it borrows alone", () => {
-    const rules = rulesOf({ financingRate: 0.073 });
-    expect(holdingCost(rules, 100, 5000, 20, DAY_MS)).toBeCloseTo(1, 12);
-    expect(holdingCost(rules, 100, -1, 20, DAY_MS)).toBe(0);
-    expect(holdingCost(rules, -100, -9000, 20, DAY_MS)).toBe(0);
-  });
-
   it("is charged to the cash at every bar and to the trade at its end, weekends included", () => {
     const bars = barsOf([100, 100, 100, 100, 100, 100], [0, 1, 2, 5, 6, 7]);
     const signals = signalsOf(6, { entryShort: [0, 1, 0, 0, 0, 0], exitShort: [0, 0, 0, 1, 0, 0] });
@@ -45,24 +28,6 @@ describe("liquidation", () => {
   const settings = backtestSettings.parse({ initialCapital: 1000, margin: 0.2, maintenanceMargin: 0.1 });
   const long = { entryLong: [0, 1, 0, 0] };
 
-  it("happens where equity is the maintenance margin of the value", () => {
-    fc.assert(
-      fc.property(
-        fc.double({ min: 0.01, max: 0.9, noNaN: true }),
-        fc.double({ min: 1, max: 1e4, noNaN: true }),
-        fc.constantFrom(1, -1),
-        fc.double({ min: 0.05, max: 0.9, noNaN: true }),
-        (maintenanceMargin, entry, side, equityShare) => {
-          const size = side * 7;
-          const borrowed = size * entry - 7 * entry * equityShare;
-          const price = liquidationPrice({ ...rulesOf({}), maintenanceMargin }, size, borrowed);
-          const equity = size * price - borrowed;
-          expect(equity / (Math.abs(size) * price)).toBeCloseTo(maintenanceMargin, 9);
-        },
-      ),
-    );
-  });
-
   it("closes at its price, is counted, and comes before a target on the same bar", () => {
     // 49 units at 100 on 1000 of equity: 3900 borrowed, liquidated at 3900 / (49 · 0.9) = 88.44.
     const bars = barsOf([100, 100, 100, 100]);
@@ -78,40 +43,6 @@ describe("liquidation", () => {
   it("behind a gap closes at the open", () => {
     const bars = barsOf([100, 100, 100, 85]);
     expect(runBacktest(bars, signalsOf(4, long), settings).trades.exitPrice[0]).toBe(85);
-  });
-
-  it("never reaches a long that borrows nothing", () => {
-    expect(liquidationPrice(rulesOf({ maintenanceMargin: 0.5 }), 10, -1)).toBe(Number.NEGATIVE_INFINITY);
-  });
-
-  it("at or above the margin is an error that names both", () => {
-    expect(() => rulesOf({ margin: 0.2, maintenanceMargin: 0.2 })).toThrow(Problem);
-    expect(() => rulesOf({ margin: 0.2, maintenanceMargin: 0.3 })).toThrow("0.3 is not below the margin of 0.2");
-  });
-});
-
-describe("a tick", () => {
-  it("rounds towards the side that is asked for, and leaves what is on the grid", () => {
-    expect(roundToTick(100.013, 0.01, 1)).toBe(100.02);
-    expect(roundToTick(100.013, 0.01, -1)).toBe(100.01);
-    expect(roundToTick(100.1, 0.01, 1)).toBe(100.1);
-    expect(roundToTick(17.3, 2.5, -1)).toBe(15);
-    expect(roundToTick(0.004, 0.01, -1)).toBe(0.01);
-    expect(roundToTick(1.23, 0, 1)).toBe(1.23);
-  });
-
-  it("is never in favour of the trader, nor further than one step", () => {
-    const price = fc.double({ min: 1, max: 1e5, noNaN: true });
-    fc.assert(
-      fc.property(price, fc.constantFrom(0.01, 0.05, 0.25, 0.3, 1, 5), (value, tick) => {
-        const [up, down] = [roundToTick(value, tick, 1), roundToTick(value, tick, -1)];
-        const slack = value * 1e-8;
-        expect(up).toBeGreaterThanOrEqual(value - slack);
-        expect(down).toBeLessThanOrEqual(Math.max(tick, value + slack));
-        expect(up - down).toBeLessThanOrEqual(tick + slack);
-        expect(roundToTick(up, tick, -1)).toBe(up);
-      }),
-    );
   });
 });
 

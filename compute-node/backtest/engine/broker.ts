@@ -1,3 +1,4 @@
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: orders, fills and costs of one account; goes when they are parts
 /**
  * @file The event engine: orders of every kind, bar by bar, for strategies that the fast engine's signals cannot say.
  *
@@ -10,19 +11,30 @@
  * margin, its price is one more stop, of everything that is held; liquidation also withdraws what waits. A limit order
  * pays the maker's commission unless it fills at the open of the first bar on which it could.
  */
-import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
 import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
+import {
+  type AccountModels,
+  accountModels,
+  entryRefusal,
+  entryUnits,
+  priceWithSpread,
+  roundToTick,
+  type Side,
+  slippedPrice,
+  stopFillPrice,
+  targetFillPrice,
+  tradableUnits,
+  tradedPrice,
+} from "../../ledger/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import { type AccountRules, accountRules, holdingCost, liquidationPrice, roundToTick } from "./account-rules.ts";
 import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
-import { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
-import { followPrice, isGuarded, openedLot } from "./lot.ts";
+import { openedLot } from "./lot.ts";
+import { Lots } from "./lots.ts";
 import type { Lot, Order, OrderRequest } from "./order.ts";
 import { checkRequest, kindOf, WHOLE_MARKET_ORDER } from "./order-checks.ts";
 import { OrderLog, type OrderReason, type OrderStatus } from "./order-log.ts";
-import { entryRefusal, entryUnits, orderCommission, tradableUnits } from "./position-size.ts";
 import { type ExitReason, TradeLog, type TradeLogSnapshot } from "./trade-log.ts";
 
 export interface BrokerOptions {
@@ -56,33 +68,25 @@ export class Broker {
   readonly log: OrderLog;
   /** Waiting orders, oldest first. */
   readonly orders: Order[] = [];
-  /** What is held, oldest first; all on one side. */
-  readonly lots: Lot[] = [];
   readonly equity: Float64Array;
-  cash: number;
   isRuined = false;
   private bar = 0;
-  /** How many lots a price or the time may end. */
-  private guardedLots = 0;
-  /** Of `lots`: every bar asks for it. */
-  private heldSize = 0;
-  /** Of the oldest lot; mostly it is the only one. */
-  private oldestPrice = Number.NaN;
+  private readonly held: Lots;
   /** Why the order that was executed last was refused; null when it was not. */
   private refusal: RefusalReason | null = null;
   private readonly bars: BarColumns;
   private readonly settings: BacktestSettings;
-  private readonly rules: AccountRules;
+  private readonly models: AccountModels;
   private readonly reversal: boolean;
   private readonly pyramiding: number;
 
   constructor(bars: BarColumns, settings: BacktestSettings, options: BrokerOptions = {}) {
     this.bars = bars;
     this.settings = settings;
-    this.rules = accountRules(settings);
-    this.cash = settings.initialCapital;
+    this.models = accountModels(settings);
     this.equity = new Float64Array(bars.rows);
     this.trades = new TradeLog(Math.ceil(bars.rows / BARS_PER_TRADE));
+    this.held = new Lots(settings.initialCapital, this.models, this.trades);
     this.log = new OrderLog(Math.ceil((2 * bars.rows) / BARS_PER_TRADE));
     this.reversal = options.reversal ?? true;
     this.pyramiding = options.pyramiding ?? Number.POSITIVE_INFINITY;
@@ -90,7 +94,21 @@ export class Broker {
 
   /** Units held; negative for a short, 0 while flat. */
   get size(): number {
-    return this.heldSize;
+    return this.held.size;
+  }
+
+  /** What is held, oldest first; all on one side. */
+  get lots(): readonly Lot[] {
+    return this.held.list;
+  }
+
+  get cash(): number {
+    return this.held.ledger.cash;
+  }
+
+  /** Cash and the profit of what is held, money. */
+  valueAt(price: number): number {
+    return this.held.valueAt(price);
   }
 
   /**
@@ -99,7 +117,7 @@ export class Broker {
   place(side: Side, request: OrderRequest, closes = 0): Order {
     checkRequest(request);
     const kind = kindOf(request);
-    const { tickSize } = this.rules;
+    const { tickSize } = this.models.fills;
     const { units = Number.NaN } = request;
     const limit = roundToTick(request.limit ?? Number.NaN, tickSize, side === 1 ? -1 : 1);
     const stop = roundToTick(request.stop ?? Number.NaN, tickSize, side);
@@ -116,7 +134,7 @@ export class Broker {
         cure: "Give a fraction above 0 and at most 1.",
       });
     }
-    if (this.lots.length > 0) this.place(this.lots[0].size > 0 ? -1 : 1, WHOLE_MARKET_ORDER, portion);
+    if (this.held.list.length > 0) this.place(this.held.side === 1 ? -1 : 1, WHOLE_MARKET_ORDER, portion);
   }
 
   /** True when it was still waiting. */
@@ -146,13 +164,9 @@ export class Broker {
   /** Executes what waits against the bar, and marks the account at its close. */
   process(bar: number): void {
     this.bar = bar;
-    if (this.orders.length > 0 || this.guardedLots > 0 || this.rules.watchesHoldings) this.executeBar(bar);
-    if (this.lots.length === 0) this.mark(bar, this.cash);
-    else if (this.lots.length > 1) this.mark(bar, this.valueAt(this.bars.close[bar]));
-    else this.mark(bar, this.cash + this.heldSize * (this.bars.close[bar] - this.oldestPrice));
-  }
-
-  private mark(bar: number, value: number): void {
+    const { held } = this;
+    if (this.orders.length > 0 || held.guarded > 0 || this.models.margins.watchesHoldings) this.executeBar(bar);
+    const value = held.valueAt(this.bars.close[bar]);
     this.equity[bar] = value;
     if (value <= 0) this.ruin(bar);
   }
@@ -178,17 +192,6 @@ export class Broker {
     if (this.lots.length > 0) this.warnings.openAtEnd = 1;
   }
 
-  /** Cash and the profit of what is held, money. */
-  valueAt(price: number): number {
-    if (this.lots.length === 1) return this.cash + this.heldSize * (price - this.oldestPrice);
-    let value = this.cash;
-    for (let index = 0; index < this.lots.length; index++) {
-      const lot = this.lots[index];
-      value += lot.size * (price - lot.entryPrice);
-    }
-    return value;
-  }
-
   state(): BrokerState {
     const { bar, cash, isRuined, orders, lots } = this;
     return {
@@ -203,12 +206,9 @@ export class Broker {
   /** Goes on from what `state` gave, on the same bars and settings; nothing may have happened here before. */
   restore(state: BrokerState): void {
     this.bar = state.bar;
-    this.cash = state.cash;
     this.isRuined = state.isRuined;
     this.orders.push(...state.orders);
-    this.lots.push(...state.lots);
-    this.lotsChanged();
-    this.guardedLots = state.lots.filter(isGuarded).length;
+    this.held.restore(state.cash, state.lots);
     this.log.restore(state.log);
     this.trades.restore(state.trades);
     this.warnings.restore(state.warnings);
@@ -216,41 +216,24 @@ export class Broker {
   }
 
   private executeBar(bar: number): void {
-    if (this.rules.chargesHoldings && this.lots.length > 0) this.chargeHoldings(bar);
-    if (this.guardedLots > 0) this.endTimedLots(bar);
+    const { held } = this;
+    if (this.models.margins.chargesHoldings && held.list.length > 0) held.charge(this.bars, bar);
+    if (held.guarded > 0) this.endTimedLots(bar);
     if (this.orders.length > 0) {
       this.executeMarketOrders(bar);
       if (this.orders.length > 0) this.endDayOrders(bar);
     }
     this.checkLosses(bar);
     if (this.orders.length > 0) this.executeWaiting(bar);
-    if (this.guardedLots === 0) return;
+    if (held.guarded === 0) return;
     this.checkTargets(bar);
-    this.trail(bar);
-  }
-
-  /** What was held over the time since the bar before is paid, at its close; each lot carries its share. */
-  private chargeHoldings(bar: number): void {
-    const { timeMs, close } = this.bars;
-    const { size } = this;
-    const cost = holdingCost(this.rules, size, this.borrowed(), close[bar - 1], timeMs[bar] - timeMs[bar - 1]);
-    this.cash -= cost;
-    for (let index = 0; index < this.lots.length; index++) {
-      const lot = this.lots[index];
-      lot.holdingCost += cost * (lot.size / size);
-    }
-  }
-
-  /** Signed; see `account-rules.ts`. */
-  private borrowed(): number {
-    let value = 0;
-    for (let index = 0; index < this.lots.length; index++) value += this.lots[index].size * this.lots[index].entryPrice;
-    return value - this.cash;
+    held.trail(this.bars, bar);
   }
 
   private endTimedLots(bar: number): void {
-    for (let index = 0; index < this.lots.length; ) {
-      const lot = this.lots[index];
+    const { list } = this.held;
+    for (let index = 0; index < list.length; ) {
+      const lot = list[index];
       if (bar < lot.lastBar) index++;
       else this.closeLot(lot, this.bars.open[bar], bar, "time_stop");
     }
@@ -270,7 +253,7 @@ export class Broker {
         continue;
       }
       this.takeOrder(index);
-      this.fill(order, price, fillBar, this.rules.takerRate);
+      this.fill(order, price, fillBar, this.models.costs.takerRate);
       // The fill may have cancelled others before it.
       index = 0;
     }
@@ -304,7 +287,7 @@ export class Broker {
       }
       this.remove(order);
       const stoodInBook = order.kind === "limit" && (price !== open || order.placedBar < bar - 1);
-      this.fill(order, price, bar, stoodInBook ? this.rules.makerRate : this.rules.takerRate);
+      this.fill(order, price, bar, stoodInBook ? this.models.costs.makerRate : this.models.costs.takerRate);
     }
   }
 
@@ -318,9 +301,7 @@ export class Broker {
     this.refusal = null;
     const units = this.execute(order, price, bar, rate);
     const row = order.id - 1;
-    const slipped = price * (1 + order.side * this.settings.slippageRate);
-    if (units > 0)
-      this.log.end(row, "filled", "signal", bar, units, roundToTick(slipped, this.rules.tickSize, order.side));
+    if (units > 0) this.log.end(row, "filled", "signal", bar, units, tradedPrice(this.models.fills, order.side, price));
     else if (this.refusal !== null) this.log.end(row, "refused", this.refusal, bar);
     else this.log.end(row, "cancelled", "position_closed", bar);
   }
@@ -345,32 +326,29 @@ export class Broker {
   /** Answers the units that were taken. */
   private enter(order: Order, price: number, bar: number, units: number | null, rate: number): number {
     const { side, request } = order;
-    const { slippageRate, spreadRate } = this.settings;
-    const { tickSize } = this.rules;
-    const fillPrice = price * (1 + side * slippageRate);
-    const entryPrice = roundToTick(fillPrice * (1 + side * spreadRate), tickSize, side);
+    const { held, models } = this;
+    const fillPrice = slippedPrice(models.fills, side, price);
+    const entryPrice = priceWithSpread(models.fills, side, fillPrice);
     const demand = { fraction: request.size ?? 1, units, money: request.money ?? null };
     const prices = { fill: fillPrice, entry: entryPrice, rate };
-    const freeEquity = this.freeEquity(price);
-    const taken = entryUnits(demand, freeEquity, prices, this.settings);
+    const free = held.freeAt(price);
+    const taken = entryUnits(demand, free, prices, models);
     if (!(taken > 0)) {
-      const reason = entryRefusal(demand, freeEquity, prices, this.settings);
-      this.refuse(reason === "no_cash" && this.lots.length > 0 ? "margin" : reason);
+      const reason = entryRefusal(demand, free, prices, models);
+      this.refuse(reason === "no_cash" && held.list.length > 0 ? "margin" : reason);
       return 0;
     }
-    if (this.lots.length >= this.pyramiding) {
+    if (held.list.length >= this.pyramiding) {
       this.refuse("pyramiding");
       return 0;
     }
-    const entryFee = this.commission(taken, entryPrice, rate);
-    this.cash -= entryFee;
+    const entryFee = held.ledger.payEntry(taken, entryPrice, rate);
     const isInside = order.kind !== "market" && price !== this.bars.open[bar];
-    const lot = openedLot(request, { size: side * taken, entryPrice, entryBar: bar, entryFee }, tickSize);
+    const entry = { size: side * taken, entryPrice, entryBar: bar, entryFee };
+    const lot = openedLot(request, entry, models.fills.tickSize);
     lot.openedBar = this.bar;
     lot.openedInside = isInside;
-    this.lots.push(lot);
-    this.lotsChanged();
-    if (isGuarded(lot)) this.guardedLots++;
+    held.add(lot);
     if (order.kind !== "market") this.loseInside(lot, price, bar, isInside);
     return taken;
   }
@@ -387,7 +365,7 @@ export class Broker {
   private loseInside(lot: Lot, price: number, bar: number, isInside: boolean): void {
     const side: Side = lot.size > 0 ? 1 : -1;
     const [high, low] = [this.bars.high[bar], this.bars.low[bar]];
-    const liquidation = this.liquidationPrice();
+    const liquidation = this.held.liquidationPrice();
     const isLiquidation = side * (liquidation - lot.stop) > 0;
     const lost = stopFillPrice(side, price, high, low, isLiquidation ? liquidation : lot.stop);
     if (Number.isNaN(lost)) return;
@@ -397,28 +375,24 @@ export class Broker {
     else this.closeStopped(lot, lost, bar);
   }
 
-  /** What no position binds, money. */
-  private freeEquity(price: number): number {
-    if (this.lots.length === 0) return this.cash;
-    return this.valueAt(price) - Math.abs(this.size) * price * this.settings.margin;
-  }
-
   private checkLevels(bar: number): void {
     this.checkLosses(bar);
     this.checkTargets(bar);
   }
 
   private checkLosses(bar: number): void {
-    if (this.lots.length === 0) return;
-    for (let index = this.lots.length - 1; index >= 0; index--) this.lots[index].openedInside = false;
-    if (this.rules.maintenanceMargin > 0) this.loseInTurn(bar);
-    else if (this.guardedLots > 0) this.checkStops(bar);
+    const { list, guarded } = this.held;
+    if (list.length === 0) return;
+    for (let index = list.length - 1; index >= 0; index--) list[index].openedInside = false;
+    if (this.models.margins.maintenanceMargin > 0) this.loseInTurn(bar);
+    else if (guarded > 0) this.checkStops(bar);
   }
 
   private checkStops(bar: number): void {
     const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
-    for (let index = 0; index < this.lots.length; ) {
-      const lot = this.lots[index];
+    const { list } = this.held;
+    for (let index = 0; index < list.length; ) {
+      const lot = list[index];
       const side: Side = lot.size > 0 ? 1 : -1;
       const price = stopFillPrice(side, open, high, low, lot.stop);
       if (Number.isNaN(price)) {
@@ -433,14 +407,15 @@ export class Broker {
   /** Stops and liquidation as the price meets them, the nearest first: each exit moves the price of liquidation. */
   private loseInTurn(bar: number): void {
     const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
-    while (this.lots.length > 0) {
-      const side: Side = this.lots[0].size > 0 ? 1 : -1;
-      const nearest = this.lots.reduce((near, lot) => (side * (lot.stop - near.stop) > 0 ? lot : near));
-      const liquidation = this.liquidationPrice();
+    const { held } = this;
+    while (held.list.length > 0) {
+      const { side } = held;
+      const nearest = held.list.reduce((near, lot) => (side * (lot.stop - near.stop) > 0 ? lot : near));
+      const liquidation = this.held.liquidationPrice();
       const isLiquidation = side * (liquidation - nearest.stop) > 0;
       const price = stopFillPrice(side, open, high, low, isLiquidation ? liquidation : nearest.stop);
       if (Number.isNaN(price)) return;
-      if (isLiquidation ? this.lots.some((lot) => this.reachesTarget(lot, bar)) : this.reachesTarget(nearest, bar))
+      if (isLiquidation ? held.list.some((lot) => this.reachesTarget(lot, bar)) : this.reachesTarget(nearest, bar))
         this.warnings.ambiguousBars++;
       if (isLiquidation) this.liquidate(price, bar);
       else this.closeStopped(nearest, price, bar);
@@ -449,10 +424,6 @@ export class Broker {
 
   private reachesTarget({ size, target }: Lot, bar: number): boolean {
     return size > 0 ? this.bars.high[bar] >= target : this.bars.low[bar] <= target;
-  }
-
-  private liquidationPrice(): number {
-    return liquidationPrice(this.rules, this.size, this.borrowed());
   }
 
   private liquidate(price: number, bar: number): void {
@@ -471,32 +442,33 @@ export class Broker {
   }
 
   private checkTargets(bar: number): void {
-    if (this.lots.length === 0) return;
+    const { list } = this.held;
+    if (list.length === 0) return;
     const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
-    for (let index = 0; index < this.lots.length; ) {
-      const lot = this.lots[index];
+    for (let index = 0; index < list.length; ) {
+      const lot = list[index];
       const price = targetFillPrice(lot.size > 0 ? 1 : -1, open, high, low, lot.target);
       if (lot.openedInside || Number.isNaN(price)) {
         index++;
         continue;
       }
       const stoodInBook = price !== open || bar > lot.openedBar;
-      this.closeLot(lot, price, bar, "take_profit", stoodInBook ? this.rules.makerRate : this.rules.takerRate);
+      this.closeLot(
+        lot,
+        price,
+        bar,
+        "take_profit",
+        stoodInBook ? this.models.costs.makerRate : this.models.costs.takerRate,
+      );
     }
   }
 
-  private trail(bar: number): void {
-    for (let index = 0; index < this.lots.length; index++) {
-      const lot = this.lots[index];
-      // Of the bar that it was opened in, nobody knows which part came after.
-      if (lot.trailingFraction === 0 || lot.openedInside) continue;
-      lot.best = lot.size > 0 ? Math.max(lot.best, this.bars.high[bar]) : Math.min(lot.best, this.bars.low[bar]);
-      followPrice(lot, this.rules.tickSize);
-    }
+  private closeAll(price: number, bar: number, reason: ExitReason, rate = this.models.costs.takerRate): void {
+    this.held.closeAll(price, bar, reason, rate);
   }
 
-  private closeAll(price: number, bar: number, reason: ExitReason, rate = this.rules.takerRate): void {
-    while (this.lots.length > 0) this.closeLot(this.lots[0], price, bar, reason, rate);
+  private closeLot(lot: Lot, price: number, bar: number, reason: ExitReason, rate = this.models.costs.takerRate): void {
+    this.held.close(lot, price, bar, reason, rate);
   }
 
   /** Takes `units` off, oldest lots first; `all` leaves nothing to rounding. */
@@ -505,79 +477,17 @@ export class Broker {
       this.closeAll(price, bar, "signal", rate);
       return;
     }
-    let left = tradableUnits(units, this.settings);
-    if (left === 0) this.refuse("below_lot");
-    while (left > 0 && this.lots.length > 0) {
-      const lot = this.lots[0];
-      const part = Math.min(left, Math.abs(lot.size));
-      left -= part;
-      if (part === Math.abs(lot.size)) this.closeLot(lot, price, bar, "signal", rate);
-      else this.closePart(lot, part, price, bar, rate);
-    }
-  }
-
-  private closePart(lot: Lot, units: number, price: number, bar: number, rate: number): void {
-    const side = lot.size > 0 ? 1 : -1;
-    const share = units / Math.abs(lot.size);
-    const [entryFee, holding] = [lot.entryFee * share, lot.holdingCost * share];
-    this.record({ ...lot, size: side * units, entryFee, holdingCost: holding }, price, bar, "signal", rate);
-    lot.size -= side * units;
-    lot.entryFee -= entryFee;
-    lot.holdingCost -= holding;
-    this.lotsChanged();
-  }
-
-  private closeLot(lot: Lot, price: number, bar: number, reason: ExitReason, rate = this.rules.takerRate): void {
-    if (this.lots.length === 1) this.lots.pop();
-    else this.lots.splice(this.lots.indexOf(lot), 1);
-    this.lotsChanged();
-    if (isGuarded(lot)) this.guardedLots--;
-    this.record(lot, price, bar, reason, rate);
-  }
-
-  private record(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
-    const { size, entryPrice } = lot;
-    const side = size > 0 ? 1 : -1;
-    const slipped = price * (1 - side * this.settings.slippageRate);
-    const exitPrice = roundToTick(slipped, this.rules.tickSize, side === 1 ? -1 : 1);
-    const exitFee = this.commission(Math.abs(size), exitPrice, rate);
-    const commission = exitFee + lot.entryFee;
-    const costs = commission + lot.holdingCost;
-    const gross = size * (exitPrice - entryPrice);
-    this.cash += gross - exitFee;
-    const { trades } = this;
-    const row = trades.append();
-    trades.size[row] = size;
-    trades.entryBar[row] = lot.entryBar;
-    trades.exitBar[row] = bar;
-    trades.entryPrice[row] = entryPrice;
-    trades.exitPrice[row] = exitPrice;
-    trades.pnl[row] = gross - costs;
-    trades.commission[row] = commission;
-    trades.holdingCost[row] = lot.holdingCost;
-    trades.returnFraction[row] = side * (exitPrice / entryPrice - 1) - costs / (Math.abs(size) * entryPrice);
-    trades.stopLoss[row] = Number.isFinite(lot.stop) ? lot.stop : Number.NaN;
-    trades.takeProfit[row] = Number.isFinite(lot.target) ? lot.target : Number.NaN;
-    trades.exitReason[row] = EXIT_REASONS.indexOf(reason);
-  }
-
-  private lotsChanged(): void {
-    let size = 0;
-    for (let index = 0; index < this.lots.length; index++) size += this.lots[index].size;
-    this.heldSize = size;
-    this.oldestPrice = this.lots.length === 0 ? Number.NaN : this.lots[0].entryPrice;
+    const whole = tradableUnits(units, this.models.lots);
+    if (whole === 0) this.refuse("below_lot");
+    this.held.reduce(whole, price, bar, rate);
   }
 
   private ruin(bar: number): void {
     this.closeAll(this.bars.close[bar], bar, "ruin");
     this.cancelAll("ruin", bar);
-    this.cash = 0;
+    this.held.ledger.cash = 0;
     this.equity.fill(0, bar);
     this.isRuined = true;
     this.warnings.ruined = true;
-  }
-
-  private commission(units: number, price: number, rate: number): number {
-    return orderCommission(this.settings, units, price, rate);
   }
 }

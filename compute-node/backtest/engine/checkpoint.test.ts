@@ -7,7 +7,8 @@ import { runScript, ScriptRun } from "../script/strategy.ts";
 import { randomBars, randomCase, randomSettings } from "../testing/random-cases.ts";
 import { type OrderScript, randomScript, SCRIPT_BARS } from "../testing/random-orders.ts";
 import { CHECKPOINT_VERSION, decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
-import { type EngineResult, runBacktest } from "./engine.ts";
+import { runBacktest } from "./engine.ts";
+import type { EngineResult } from "./engine-result.ts";
 import { ResumableBacktest } from "./resumable-backtest.ts";
 import { tradeRecords } from "./trade-log.ts";
 

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 import { backtestSettings, Problem } from "../../../protocol/index.ts";
 import { allocateBars, type BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
+import { commissionOf } from "../reference/arithmetic.ts";
 import { ReferenceEngine } from "../reference/engine.ts";
 import { randomBars, randomCase, truncated } from "../testing/random-cases.ts";
 import { runBacktest } from "./engine.ts";
-import { orderCommission } from "./position-size.ts";
 import { tradeRecords } from "./trade-log.ts";
 
 const noTimes = new Float64Array(0);
@@ -51,7 +51,7 @@ describe("money", () => {
         if (openPosition !== null) {
           const { size, entryPrice } = openPosition;
           expected += size * (close - entryPrice);
-          expected -= orderCommission(settings, Math.abs(size), entryPrice);
+          expected -= commissionOf(settings, Math.abs(size), entryPrice, false);
         }
         const scale = Math.max(settings.initialCapital, ...run.equity);
         expect(Math.abs(run.equity[bars.rows - 1] - expected)).toBeLessThanOrEqual(1e-10 * scale);
@@ -69,7 +69,7 @@ describe("money", () => {
         const run = runBacktest(bars, signals, settings);
         const ruined = run.equity.indexOf(0);
         const end = ruined < 0 ? bars.rows : ruined;
-        const fee = (size: number, price: number) => orderCommission(settings, Math.abs(size), price);
+        const fee = (size: number, price: number) => commissionOf(settings, Math.abs(size), price, false);
         const { trades, openPosition } = run;
         for (let bar = 0; bar < end; bar++) {
           let expected = settings.initialCapital;

@@ -1,6 +1,5 @@
 /** Lots as they open, and how their stops follow the price. */
-import { roundToTick } from "./account-rules.ts";
-import type { Side } from "./fill-price.ts";
+import { levelPrice, roundToTick, type Side } from "../../ledger/index.ts";
 import type { Lot, OrderRequest } from "./order.ts";
 
 /** A lot with the levels that its order asked for; whoever opens it says on which bar. */
@@ -33,8 +32,8 @@ export function openedLot(
 /** `direction` 1 above the entry, -1 below it; on the tick grid away from the entry. */
 function levelOf(level: OrderRequest["stopLoss"], direction: Side, entryPrice: number, tickSize: number): number {
   if (level === undefined) return direction * Number.POSITIVE_INFINITY;
-  const price = typeof level === "number" ? level : entryPrice * (1 + direction * level.fraction);
-  return roundToTick(price, tickSize, direction);
+  if (typeof level === "number") return roundToTick(level, tickSize, direction);
+  return levelPrice(entryPrice, direction, level.fraction, tickSize);
 }
 
 /** Whether a price or the time may end it. */

@@ -1,6 +1,6 @@
 /** What became of each order, as growing columns: no object an order, so that a run with many of them stays cheap. */
 import { ORDER_KINDS, ORDER_REASONS, ORDER_STATUSES } from "../../../protocol/backtest-result.ts";
-import type { Side } from "./fill-price.ts";
+import type { Side } from "../../ledger/index.ts";
 import type { OrderKind } from "./order.ts";
 
 export type OrderStatus = (typeof ORDER_STATUSES)[number];

@@ -5,7 +5,6 @@
  * cancelled, out of its day, or refused because the account cannot carry it. A stop-limit order that was triggered goes
  * on as a limit order.
  */
-import type { Side } from "./fill-price.ts";
 
 export type OrderKind = "market" | "limit" | "stop" | "stop_limit";
 
@@ -36,7 +35,8 @@ export interface OrderRequest {
 /** A waiting order. */
 export interface Order {
   readonly id: number;
-  readonly side: Side;
+  /** 1 buys, -1 sells. */
+  readonly side: 1 | -1;
   readonly kind: OrderKind;
   readonly request: OrderRequest;
   /** On the tick grid, away from the market; NaN without one. */

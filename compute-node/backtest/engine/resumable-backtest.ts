@@ -3,9 +3,10 @@ import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";
-import { type BarsDone, type EngineResult, SignalRun, type SignalState } from "./engine.ts";
+import type { BarsDone, EngineResult } from "./engine-result.ts";
 import { EquityCurve } from "./equity-recorder.ts";
 import { OrderLog } from "./order-log.ts";
+import { SignalRun, type SignalState } from "./signal-run.ts";
 import { TradeLog, type TradeLogSnapshot } from "./trade-log.ts";
 
 interface KeptRun {

@@ -1,7 +1,7 @@
 /** What the engine asks of bars, and what a result must hold. The store checks all of it on loading; bars from elsewhere come unchecked. */
 
-import type { BacktestResult, Trade } from "../../../protocol/backtest-result.ts";
 import { Problem } from "../../../protocol/problem.ts";
+import type { BacktestResult, Trade } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 
 /** Above it a product of a price and a number of units may overflow. */

@@ -1,5 +1,7 @@
 /** Closed trades as growing columns: no object a trade, so that a run with many trades stays cheap. */
-import { EXIT_REASONS, type Trade } from "../../../protocol/backtest-result.ts";
+import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
+import type { Trade } from "../../../results/index.ts";
+import { type Holding, levelOrNaN, type Settlement } from "../../ledger/index.ts";
 
 /** What the engine itself says of a trade; excursions come from the bars. */
 export type TradeRecord = Omit<
@@ -13,6 +15,11 @@ export type TradeRecord = Omit<
 >;
 
 export type ExitReason = (typeof EXIT_REASONS)[number];
+
+const REASON_CODE = Object.fromEntries(EXIT_REASONS.map((reason, code) => [reason, code])) as Record<
+  ExitReason,
+  number
+>;
 
 /** Float64 columns of a log; they share one buffer. */
 const NUMBER_COLUMNS = 11;
@@ -59,6 +66,23 @@ export class TradeLog {
   append(): number {
     if (this.count === this.capacity) this.resize(this.capacity * 2);
     return this.count++;
+  }
+
+  /** Appends what `held` came to when it closed on `bar` at `exitPrice`. */
+  record(held: Readonly<Holding>, bar: number, exitPrice: number, settled: Settlement, reason: ExitReason): void {
+    const row = this.append();
+    this.size[row] = held.size;
+    this.entryBar[row] = held.entryBar;
+    this.exitBar[row] = bar;
+    this.entryPrice[row] = held.entryPrice;
+    this.exitPrice[row] = exitPrice;
+    this.pnl[row] = settled.pnl;
+    this.commission[row] = settled.commission;
+    this.holdingCost[row] = held.holdingCost;
+    this.returnFraction[row] = settled.returnFraction;
+    this.stopLoss[row] = levelOrNaN(held.stop);
+    this.takeProfit[row] = levelOrNaN(held.target);
+    this.exitReason[row] = REASON_CODE[reason];
   }
 
   /** Forgets the rows and keeps the memory. */

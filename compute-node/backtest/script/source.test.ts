@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { backtestSpec, LIMITS, Problem, wire } from "../../../protocol/index.ts";
+import { specificationHash } from "../../provenance/index.ts";
 import { auditBacktest } from "../audit/audit-strategy.ts";
-import { executeBacktest, specificationHash } from "../execute.ts";
+import { executeBacktest } from "../execute.ts";
 import { randomBars } from "../testing/random-cases.ts";
 import { loadScript } from "./source.ts";
 

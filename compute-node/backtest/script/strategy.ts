@@ -5,7 +5,7 @@ import type { BarColumns } from "../../market-data/bars.ts";
 import { Broker, type BrokerState } from "../engine/broker.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../engine/checkpoint.ts";
 import type { ColumnScratch } from "../engine/column-scratch.ts";
-import type { BarsDone } from "../engine/engine.ts";
+import type { BarsDone } from "../engine/engine-result.ts";
 import type { FinishedRun } from "../statistics/finished-run.ts";
 import type { AnyScript, ParameterDeclarations, ScriptContext, ScriptStrategy } from "./api.ts";
 import { Clock, RunContext } from "./context.ts";

@@ -3,10 +3,9 @@
  * timeframe was annualised by 252 and the drawdown in money was taken of the final peak; here the data's own bars per year
  * count, and the peak is the one before the drawdown. What is not defined is NaN, not 0 or 999999.
  */
-import type { BarStatistics } from "../../../protocol/backtest-result.ts";
+
 import { DAY_MS } from "../../../protocol/durations.ts";
-import { statisticOf } from "./statistics.ts";
-import { nonZero } from "./trade-statistics.ts";
+import { type BarStatistics, jsonNumber, nonZero } from "../../../results/index.ts";
 
 const YEAR_MS = 365.25 * DAY_MS;
 
@@ -24,14 +23,14 @@ export function barStatistics(timeMs: Float64Array, equity: Float64Array): BarSt
   const growth = (equity[rows - 1] / equity[0]) ** (1 / nonZero(years)) - 1;
   const perYear = Math.sqrt(barsPerYear);
   return {
-    barsPerYear: statisticOf(barsPerYear),
-    totalReturn: statisticOf(totalReturn),
-    volatilityPercent: statisticOf(deviation * perYear * 100),
-    sharpeRatio: statisticOf((mean / varying(deviation)) * perYear),
-    sortinoRatio: statisticOf((mean / varying(lossDeviation)) * perYear),
-    calmarRatio: statisticOf(growth / nonZero(drawdown.fraction)),
-    maxDrawdown: statisticOf(drawdown.money),
-    recoveryFactor: statisticOf(totalReturn / nonZero(drawdown.money)),
+    barsPerYear: jsonNumber(barsPerYear),
+    totalReturn: jsonNumber(totalReturn),
+    volatilityPercent: jsonNumber(deviation * perYear * 100),
+    sharpeRatio: jsonNumber((mean / varying(deviation)) * perYear),
+    sortinoRatio: jsonNumber((mean / varying(lossDeviation)) * perYear),
+    calmarRatio: jsonNumber(growth / nonZero(drawdown.fraction)),
+    maxDrawdown: jsonNumber(drawdown.money),
+    recoveryFactor: jsonNumber(totalReturn / nonZero(drawdown.money)),
   };
 }
 

@@ -8,10 +8,9 @@
  *   Information Ratio", Financial Analysts Journal 54(4), 1998.
  * - deviations and covariances with n − 1.
  */
-import type { BenchmarkComparison } from "../../../protocol/backtest-result.ts";
+import { type BenchmarkComparison, jsonNumber, nonZero } from "../../../results/index.ts";
 import type { PreparedMarket } from "../engine/market.ts";
-import { annualizedReturns, statisticOf } from "./statistics.ts";
-import { nonZero } from "./trade-statistics.ts";
+import { annualizedReturns } from "./statistics.ts";
 
 /**
  * Equity of one who puts `capital` in at the close of `heldBar` and holds: a value a bar. Null where a price is not above
@@ -53,19 +52,19 @@ export function compareToBenchmark(
   const tracking = Math.sqrt(variance(sums.differenceSquares, sums.own - sums.held));
   const geometricMean = Math.expm1(sums.heldLogs / count);
   const annual = annualizedReturns({ geometricMean, variance: heldVariance }, market.calendar);
-  const percent = (fraction: number) => statisticOf(fraction * 100);
+  const percent = (fraction: number) => jsonNumber(fraction * 100);
   return {
     symbol,
     returnPercent: percent(growth(held)),
     excessReturnPercent: percent(growth(equity) - growth(held)),
     annualVolatilityPercent: percent(annual.volatility),
-    sharpeRatio: statisticOf(annual.return / nonZero(annual.volatility)),
+    sharpeRatio: jsonNumber(annual.return / nonZero(annual.volatility)),
     maxDrawdownPercent: percent(deepest(held)),
     alphaPercent: percent((mean - beta * heldMean) * perYear),
-    beta: statisticOf(beta),
-    correlation: statisticOf(correlationOf(covariance, ownVariance, heldVariance)),
+    beta: jsonNumber(beta),
+    correlation: jsonNumber(correlationOf(covariance, ownVariance, heldVariance)),
     trackingErrorPercent: percent(tracking * Math.sqrt(perYear)),
-    informationRatio: statisticOf(((mean - heldMean) * perYear) / nonZero(tracking * Math.sqrt(perYear))),
+    informationRatio: jsonNumber(((mean - heldMean) * perYear) / nonZero(tracking * Math.sqrt(perYear))),
   };
 }
 

@@ -1,22 +1,11 @@
 /** Drawdowns of an equity curve: how far and for how long it stood below its last peak. */
-
-export interface DrawdownSummary {
-  /** Highest equity, money. */
-  readonly peak: number;
-  /** The deepest fall from a peak, as a fraction from 0 to 1. */
-  readonly maxFraction: number;
-  /** Mean depth of the episodes, as a fraction; NaN without any. */
-  readonly averageFraction: number;
-  /** From the last peak bar to the recovery bar (or the end of the data), milliseconds; NaN without any. */
-  readonly maxDurationMs: number;
-  readonly averageDurationMs: number;
-}
+import type { RunMeasures } from "../../../results/index.ts";
 
 /**
  * One pass. An episode is a stretch of bars below the peak before it, of at least one bar between two peak bars; an
  * unfinished one counts up to the last bar, when it has more than that bar.
  */
-export function summarizeDrawdowns(equity: Float64Array, timeMs: Float64Array): DrawdownSummary {
+export function summarizeDrawdowns(equity: Float64Array, timeMs: Float64Array): RunMeasures["drawdown"] {
   const rows = equity.length;
   let peak = rows > 0 ? equity[0] : Number.NaN;
   let peakBar = 0;

@@ -7,7 +7,7 @@
  */
 import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import type { EngineResult } from "../engine/engine.ts";
+import type { EngineResult } from "../engine/engine-result.ts";
 
 /** A value a trade, in the order of the log; fractions of the entry price. */
 export interface Excursions {

@@ -1,5 +1,5 @@
 import type { StrategySignals } from "../../strategy/signals.ts";
-import type { EngineResult, OpenPosition } from "../engine/engine.ts";
+import type { EngineResult, OpenPosition } from "../engine/engine-result.ts";
 
 /** A run over all its bars, whatever kind of strategy made it. */
 export interface FinishedRun extends EngineResult {

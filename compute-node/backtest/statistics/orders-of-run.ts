@@ -2,10 +2,12 @@
  * @file Every order of a run: those that a script placed, or those that signals stand for, and the stops, targets and
  * other ends of trades that nobody placed one by one.
  */
-import { EXIT_REASONS, type OrderRecord } from "../../../protocol/backtest-result.ts";
+
+import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
+import type { OrderRecord } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
-import type { OpenPosition } from "../engine/engine.ts";
+import type { OpenPosition } from "../engine/engine-result.ts";
 import type { LoggedOrder } from "../engine/order-log.ts";
 import type { ExitReason, TradeLog } from "../engine/trade-log.ts";
 import type { FinishedRun } from "./finished-run.ts";

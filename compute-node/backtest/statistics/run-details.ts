@@ -1,5 +1,5 @@
 /** Everything that a result tells of a run beyond `statistics`: trades, orders, sides, exposure, benchmark. */
-import type { BacktestResult, Trade } from "../../../protocol/backtest-result.ts";
+import { type BacktestResult, listOf, type Trade } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { prepareMarket } from "../engine/market.ts";
 import { type TradeLog, tradeRecords } from "../engine/trade-log.ts";
@@ -9,7 +9,7 @@ import { type Excursions, tradeExcursions } from "./excursions.ts";
 import { exposureOf } from "./exposure.ts";
 import type { FinishedRun } from "./finished-run.ts";
 import { ordersOfRun } from "./orders-of-run.ts";
-import { chartSeries, listOf, monthlyReturns } from "./series.ts";
+import { chartSeries, monthlyReturns } from "./series.ts";
 import { tradeSides } from "./side-statistics.ts";
 
 export interface RunContext {

@@ -1,7 +1,6 @@
 /** Summaries along time: monthly returns, the drawdown curve, and the series that a chart shows. */
 
-import type { z } from "zod";
-import type { ChartSeries, monthlyReturn } from "../../../protocol/backtest-result.ts";
+import type { ChartSeries, MonthlyReturn } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { nextPeriodStart } from "../engine/calendar.ts";
 
@@ -9,8 +8,8 @@ import { nextPeriodStart } from "../engine/calendar.ts";
 export const MAX_CHART_POINTS = 4000;
 
 /** The change of equity in each calendar month (UTC) that has bars; the first one from the first bar's equity. */
-export function monthlyReturns(timeMs: Float64Array, equity: Float64Array): z.infer<typeof monthlyReturn>[] {
-  const months: z.infer<typeof monthlyReturn>[] = [];
+export function monthlyReturns(timeMs: Float64Array, equity: Float64Array): MonthlyReturn[] {
+  const months: MonthlyReturn[] = [];
   let base = equity[0];
   let bar = 0;
   while (bar < timeMs.length) {
@@ -27,24 +26,6 @@ export function monthlyReturns(timeMs: Float64Array, equity: Float64Array): z.in
     base = last;
   }
   return months;
-}
-
-/** As a list; a plain loop takes a quarter of the time of `Array.from`. */
-export function listOf(values: Float64Array): number[] {
-  const list = new Array<number>(values.length);
-  for (let index = 0; index < values.length; index++) list[index] = values[index];
-  return list;
-}
-
-/** At each bar, how far equity stands below its highest value so far, as a percentage from -100 to 0. */
-export function drawdownPercent(equity: Float64Array): Float64Array {
-  const result = new Float64Array(equity.length);
-  let peak = -Infinity;
-  for (let bar = 0; bar < equity.length; bar++) {
-    if (equity[bar] > peak) peak = equity[bar];
-    result[bar] = (equity[bar] / peak - 1) * 100;
-  }
-  return result;
 }
 
 /**

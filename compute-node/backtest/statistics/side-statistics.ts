@@ -1,9 +1,7 @@
 /** The trades of one side, or all of them, in figures. */
-import type { SideStatistics } from "../../../protocol/backtest-result.ts";
+import { jsonNumber, nonZero, type SideStatistics } from "../../../results/index.ts";
 import type { TradeLog } from "../engine/trade-log.ts";
 import type { Excursions } from "./excursions.ts";
-import { statisticOf } from "./statistics.ts";
-import { nonZero } from "./trade-statistics.ts";
 
 export interface TradeSides {
   readonly all: SideStatistics;
@@ -46,26 +44,26 @@ function statisticsOf(
     commission += trades.commission[row];
   }
   const count = returns.count;
-  const percent = (fraction: number) => statisticOf(fraction * 100);
+  const percent = (fraction: number) => jsonNumber(fraction * 100);
   return {
     tradeCount: count,
     winningTrades: wins.count,
     losingTrades: losses.count,
     winRatePercent: percent(wins.count / count),
-    profit: statisticOf(profit),
-    commission: statisticOf(commission),
+    profit: jsonNumber(profit),
+    commission: jsonNumber(commission),
     expectancyPercent: percent(returns.mean),
     bestTradePercent: percent(returns.greatest),
     worstTradePercent: percent(returns.least),
-    profitFactor: statisticOf(wins.sum / nonZero(-losses.sum)),
-    averageWin: statisticOf(wins.mean),
-    averageLoss: statisticOf(losses.mean),
-    largestWin: statisticOf(wins.greatest),
-    largestLoss: statisticOf(losses.least),
-    averageBarsHeld: statisticOf(bars.mean),
-    averageDurationMs: statisticOf(durations.mean),
-    averageWinDurationMs: statisticOf(wins.meanDurationMs),
-    averageLossDurationMs: statisticOf(losses.meanDurationMs),
+    profitFactor: jsonNumber(wins.sum / nonZero(-losses.sum)),
+    averageWin: jsonNumber(wins.mean),
+    averageLoss: jsonNumber(losses.mean),
+    largestWin: jsonNumber(wins.greatest),
+    largestLoss: jsonNumber(losses.least),
+    averageBarsHeld: jsonNumber(bars.mean),
+    averageDurationMs: jsonNumber(durations.mean),
+    averageWinDurationMs: jsonNumber(wins.meanDurationMs),
+    averageLossDurationMs: jsonNumber(losses.meanDurationMs),
     averageAdverseExcursionPercent: percent(against.mean),
     worstAdverseExcursionPercent: percent(against.least),
     averageFavourableExcursionPercent: percent(along.mean),

@@ -1,12 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backtestSettings, backtestStatistics } from "../../../protocol/index.ts";
+import { backtestSettings } from "../../../protocol/index.ts";
+import { backtestStatistics, drawdownPercent } from "../../../results/index.ts";
 import { calendarOf, durationUnitMs, medianSpacingMs, nextPeriodStart } from "../engine/calendar.ts";
 import { runBacktest } from "../engine/engine.ts";
 import { randomBars } from "../testing/random-cases.ts";
 import { summarizeDrawdowns } from "./drawdown.ts";
 import { betaOf, logRatio, periodReturns } from "./returns.ts";
-import { chartSeries, drawdownPercent, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
+import { chartSeries, MAX_CHART_POINTS, monthlyReturns } from "./series.ts";
 import { computeStatistics } from "./statistics.ts";
 
 const DAY = 86_400_000;

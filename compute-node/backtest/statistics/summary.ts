@@ -3,15 +3,16 @@
  *
  * They are those of the whole result, bit for bit: the same engine runs, and only the marks are summed up as they come.
  */
-import type { BacktestStatistics, ResultWarning } from "../../../protocol/backtest-result.ts";
+
+import type { ResultWarning } from "../../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
+import { type BacktestStatistics, jsonNumber, nonZero } from "../../../results/index.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { runMarked } from "../engine/engine.ts";
 import type { EquityRecorder } from "../engine/equity-recorder.ts";
 import type { PreparedMarket } from "../engine/market.ts";
 import { TradeLog } from "../engine/trade-log.ts";
-import { annualizedReturns, statisticOf } from "./statistics.ts";
-import { nonZero } from "./trade-statistics.ts";
+import { annualizedReturns } from "./statistics.ts";
 
 export interface BacktestSummary
   extends Pick<
@@ -126,10 +127,10 @@ class SummaryMarks implements EquityRecorder {
       calendar,
     );
     return {
-      equityFinal: statisticOf(last),
-      returnPercent: statisticOf(((last - this.firstValue) / this.firstValue) * 100),
-      sharpeRatio: statisticOf(annual.return / nonZero(annual.volatility)),
-      maxDrawdownPercent: statisticOf((0 - (1 - this.deepest)) * 100),
+      equityFinal: jsonNumber(last),
+      returnPercent: jsonNumber(((last - this.firstValue) / this.firstValue) * 100),
+      sharpeRatio: jsonNumber(annual.return / nonZero(annual.volatility)),
+      maxDrawdownPercent: jsonNumber((0 - (1 - this.deepest)) * 100),
     };
   }
 

@@ -2,7 +2,7 @@
 import type { Batch, InputRows } from "./compiled-network.ts";
 
 /** Where the rows go. */
-export interface PanelRows {
+interface PanelRows {
   readonly panels: Float32Array;
   /** Rows of a panel. */
   readonly stride: number;

@@ -4,7 +4,7 @@ import type { Labels, LossSpec } from "../network.ts";
 import type { Batch, CompiledNetwork } from "./compiled-network.ts";
 import { roundUp } from "./packed-weights.ts";
 
-export interface LossSums {
+interface LossSums {
   /** Sum over the rows, weighted. */
   readonly loss: number;
   /** Divides the sum of one or of several batches into their mean. */

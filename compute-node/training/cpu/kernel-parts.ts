@@ -5,7 +5,7 @@
 import type { Kernels } from "../kernels/kernels.ts";
 
 /** Of what a call is cut by: panels of columns for matrices, cache lines for an optimiser. */
-export interface Part {
+interface Part {
   readonly first: number;
   readonly count: number;
 }

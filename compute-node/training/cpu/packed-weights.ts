@@ -10,7 +10,7 @@ export function roundUp(value: number, multiple: number): number {
 }
 
 /** A tensor's place, in floats from the start of the packed weights. */
-export interface PackedTensor {
+interface PackedTensor {
   readonly tensor: ParameterTensor;
   readonly offset: number;
   readonly length: number;

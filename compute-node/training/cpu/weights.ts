@@ -155,7 +155,7 @@ export class Weights {
 }
 
 /** base^exponent by multiplications alone: Math.pow's last bits are the machine's own. */
-export function integerPower(base: number, exponent: number): number {
+function integerPower(base: number, exponent: number): number {
   let result = 1;
   let square = base;
   for (let rest = exponent; rest > 0; rest = Math.floor(rest / 2)) {

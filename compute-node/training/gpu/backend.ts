@@ -21,13 +21,13 @@ import { RequestQueue } from "./request-queue.ts";
 import type { OutputsRequest, TrainRequest } from "./requests.ts";
 
 /** How the work is cut, where the usual choice is not wanted. */
-export interface Cut {
+interface Cut {
   readonly tiling?: Partial<Tiling>;
   /** How much of the rows' order goes to the GPU at once. */
   readonly sliceBytes?: number;
 }
 
-export interface GpuBackendRequest extends AdapterRequest, Cut {}
+interface GpuBackendRequest extends AdapterRequest, Cut {}
 
 export interface GpuBackend extends TrainingBackend {
   readonly description: AdapterDescription;

@@ -1,2 +1,2 @@
-export { type AdapterDescription, type AdapterRequest, adapterLine, findAdapter, requireGpu } from "./adapter.ts";
-export { type GpuBackend, type GpuBackendRequest, openGpuBackend } from "./backend.ts";
+export { adapterLine, findAdapter, requireGpu } from "./adapter.ts";
+export { type GpuBackend, openGpuBackend } from "./backend.ts";

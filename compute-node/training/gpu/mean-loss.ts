@@ -1,7 +1,7 @@
 /** The loss of raw outputs in float64: what an evaluation answers, since outputs come back to this machine anyway. */
 import type { Labels, LossSpec } from "../network.ts";
 
-export interface MeanLoss {
+interface MeanLoss {
   /** By the definitions of `LossSpec`. */
   readonly loss: number;
   /** Largest output at the class (the first of equal ones); for a regression, output and value both above 0 or neither. */

@@ -20,7 +20,7 @@ export function keepFactor(place: string): string {
   return `keep(dropout, ${place}, firstRow + quad * 4u, unit)`;
 }
 
-export interface Product {
+interface Product {
   /** How many numbers come out, one for each unit. */
   readonly units: number;
   /** How many products each is the sum of, in ascending order, and what it starts with. */

@@ -4,11 +4,12 @@
  * machine round a multiplication and an addition once; and of each the same code on memory that threads share. With `--where-possible`, an installation
  * without development packages is left as it is.
  */
-import { execFileSync } from "node:child_process";
 import { mkdirSync, renameSync } from "node:fs";
-import { createRequire } from "node:module";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+
+type Compiler = typeof import("assemblyscript/asc");
 
 /** The memory is then made outside; its most is all that 32 bits reach. */
 const SHARED = [
@@ -35,29 +36,32 @@ function at(path: string): string {
   return fileURLToPath(new URL(path, import.meta.url));
 }
 
-/** The compiler's program; `null` when the package is not installed. */
-function findCompiler(): string | null {
+/** `null` when the package is not installed. */
+async function loadCompiler(): Promise<Compiler | null> {
   try {
-    return createRequire(import.meta.url).resolve("assemblyscript/bin/asc.js");
-  } catch {
+    return await import("assemblyscript/asc");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
     return null;
   }
 }
 
-function compile(compiler: string, name: string, options: readonly string[]): void {
+/** In this process: four compilers of their own would start and warm up four times, which takes longer than the work. */
+async function compile(compiler: Compiler, name: string, options: readonly string[]): Promise<void> {
   const file = at(`build/${name}.wasm`);
   const settings = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--disableWarning", "112"];
   const values = [at("assembly/index.ts"), ...settings, ...options, "--outFile", `${file}.new`];
-  execFileSync(process.execPath, [compiler, ...values], { stdio: "inherit" });
+  const { error } = await compiler.main(values, { stdout: process.stdout, stderr: process.stderr });
+  if (error !== null) throw error;
   // Renamed when whole, so that nobody who reads meanwhile finds half a module.
   renameSync(`${file}.new`, file);
 }
 
 const { values } = parseArgs({ options: { "where-possible": { type: "boolean", default: false } } });
-const compiler = findCompiler();
+const compiler = await loadCompiler();
 if (compiler !== null) {
   mkdirSync(at("build"), { recursive: true });
-  for (const [name, options] of Object.entries(MODULES)) compile(compiler, name, options);
+  for (const [name, options] of Object.entries(MODULES)) await compile(compiler, name, options);
 } else if (values["where-possible"]) {
   console.warn("The training kernels are not built: the package assemblyscript is not installed.");
 } else {

@@ -30,7 +30,7 @@ export interface StaleTimeframe {
 }
 
 /** Bars that have features and a label that no later bar changes. */
-export interface Examples {
+interface Examples {
   /** Row of the set. */
   readonly rows: Uint32Array;
   readonly timeMs: Float64Array;

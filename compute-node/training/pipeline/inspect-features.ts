@@ -2,7 +2,7 @@
 import type { NeuralFeature } from "../../strategy/index.ts";
 import type { TrainingSet } from "../network.ts";
 
-export interface FeatureFacts {
+interface FeatureFacts {
   /** The value on every training row; null where it varies. */
   readonly constant: number | null;
   /** Mean magnitude, on evenly spread rows. */
@@ -25,7 +25,7 @@ function constantOf({ features, inputs, training }: TrainingSet, k: number): num
   return first;
 }
 
-export interface DeadZone {
+interface DeadZone {
   /** The timeframe and name of a fuzzy set, such as `1h_momentum`. */
   readonly set: string;
   /** Of the training rows: where none of its memberships is above zero. */

@@ -7,7 +7,7 @@ import { deadZones, findDuplicates, inspectFeatures } from "./inspect-features.t
 import type { FeatureScale } from "./scaling.ts";
 import { PARTS, type Part } from "./split.ts";
 
-export type FindingCode =
+type FindingCode =
   | "no-rows"
   | "few-rows"
   | "symbol-without-rows"
@@ -41,14 +41,14 @@ export interface Finding {
 }
 
 /** Of a regression's targets on one part. */
-export interface TargetSpread {
+interface TargetSpread {
   readonly mean: number;
   readonly deviation: number;
   readonly lowest: number;
   readonly highest: number;
 }
 
-export interface PartReport {
+interface PartReport {
   readonly rows: number;
   /** In the order of the class names; null for a regression. */
   readonly classCounts: readonly number[] | null;
@@ -64,14 +64,14 @@ export interface PreflightReport {
   readonly dropped: DroppedRows;
 }
 
-export interface DroppedRows extends ExampleCounts {
+interface DroppedRows extends ExampleCounts {
   readonly purged: number;
   readonly embargoed: number;
   /** Recurrent networks: examples without a complete window before them. */
   readonly shortWindows: number;
 }
 
-export interface Inspected {
+interface Inspected {
   readonly columns: readonly SymbolColumns[];
   readonly scales: readonly FeatureScale[];
   readonly set: TrainingSet;

@@ -27,7 +27,7 @@ import { inspect, type PreflightReport } from "./preflight.ts";
 import { type FeatureScale, fillRows, finiteRows, fitScale } from "./scaling.ts";
 import { splitExamples, splitFractionsOf } from "./split.ts";
 
-export interface PrepareRequest {
+interface PrepareRequest {
   readonly strategy: NeuralStrategy;
   /** Every symbol of the strategy, with all of its timeframes. */
   readonly bars: Readonly<Record<string, BarsByTimeframe>>;

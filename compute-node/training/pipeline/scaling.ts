@@ -13,7 +13,7 @@ export const featureScale = z.strictObject({
 export type FeatureScale = z.infer<typeof featureScale>;
 
 /** One column of each symbol, and which of its rows learn. */
-export interface ScaledColumn {
+interface ScaledColumn {
   readonly values: Float32Array;
   readonly trainingRows: Uint32Array;
 }

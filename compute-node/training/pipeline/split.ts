@@ -8,14 +8,14 @@
 import { Problem } from "../../../protocol/problem.ts";
 
 /** Rows that have features and a label, in any order of symbols; each symbol's own rows ascend. */
-export interface SplitInput {
+interface SplitInput {
   /** Time of each example's bar. */
   readonly timeMs: Float64Array;
   /** Time of the bar at whose close the example's label is known. */
   readonly settledMs: Float64Array;
 }
 
-export interface SplitFractions {
+interface SplitFractions {
   /** Above 0. */
   readonly train: number;
   readonly validation: number;
@@ -23,7 +23,7 @@ export interface SplitFractions {
   readonly test: number;
 }
 
-export interface SplitOptions {
+interface SplitOptions {
   readonly fractions: SplitFractions;
   /** Of all examples: how many before each boundary learn nothing. */
   readonly embargoFraction: number;

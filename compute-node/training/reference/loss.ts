@@ -27,7 +27,7 @@ export function measureLoss(spec: LossSpec, outputs: Matrix, targets: ArrayLike<
 }
 
 /** Probabilities of one row. */
-export function softmax(outputs: Matrix, row: number): Float64Array {
+function softmax(outputs: Matrix, row: number): Float64Array {
   const scores = outputs.values.subarray(row * outputs.columns, (row + 1) * outputs.columns);
   const largest = Math.max(...scores);
   const powers = scores.map((score) => Math.exp(score - largest));

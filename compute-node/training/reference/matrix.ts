@@ -36,10 +36,6 @@ export function transpose(from: Matrix): Matrix {
   return matrix(from.columns, from.rows, (row, column) => get(from, column, row));
 }
 
-export function add(left: Matrix, right: Matrix): Matrix {
-  return map(left, (value, row, column) => value + get(right, row, column));
-}
-
 /** The sum of each column. */
 export function columnSums(from: Matrix): Float64Array {
   const sums = new Float64Array(from.columns);

@@ -19,7 +19,7 @@ export interface ForwardPass {
   backward(gradient: Matrix): Parameters;
 }
 
-export function activationOf(activation: Activation): { value(z: number): number; slope(z: number): number } {
+function activationOf(activation: Activation): { value(z: number): number; slope(z: number): number } {
   const sigmoid = (z: number) => 1 / (1 + Math.exp(-z));
   switch (activation) {
     case "relu":

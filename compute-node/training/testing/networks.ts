@@ -23,13 +23,7 @@ export function uniform(length: number, seed: number): Float32Array {
 }
 
 /** Rows whose label depends on the row and on the one before; the first three fifths train. */
-export function exampleSet(
-  inputs: number,
-  outputs: number,
-  rowCount: number,
-  seed: number,
-  windowRows = 1,
-): TrainingSet {
+function exampleSet(inputs: number, outputs: number, rowCount: number, seed: number, windowRows = 1): TrainingSet {
   const features = uniform(rowCount * inputs, seed);
   const score = (row: number) =>
     features[row * inputs] + features[Math.max(0, row - 1) * inputs + (inputs > 1 ? 1 : 0)];

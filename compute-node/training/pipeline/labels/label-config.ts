@@ -57,7 +57,7 @@ const regime = z.strictObject({
 
 export const labelConfig = z.discriminatedUnion("source", [zigzag, forwardReturn, tripleBarrier, context, regime]);
 export type LabelConfig = z.infer<typeof labelConfig>;
-export type LabelSource = LabelConfig["source"];
+type LabelSource = LabelConfig["source"];
 export type ConfigOf<Source extends LabelSource> = Extract<LabelConfig, { source: Source }>;
 
 export const LABEL_SOURCES: readonly LabelSource[] = labelConfig.options.map(

@@ -12,7 +12,7 @@ const [TRENDING_UP, TRENDING_DOWN, RANGING, VOLATILE] = [0, 1, 2, 3];
 /** Fewer inner extremes have no two of one side. */
 const LEAST_INNER_EXTREMES = 4;
 
-export interface RegimeThresholds {
+interface RegimeThresholds {
   /** Fractions of the price. */
   readonly macro: number;
   readonly micro: number;

@@ -1,6 +1,6 @@
 /** How well a classifier does, next to answers that need no network. */
 
-export interface ClassMetrics {
+interface ClassMetrics {
   readonly name: string;
   /** Of what was called this class, the share that is. 0 where nothing was. */
   readonly precision: number;
@@ -13,7 +13,7 @@ export interface ClassMetrics {
   readonly predicted: number;
 }
 
-export interface CalibrationBin {
+interface CalibrationBin {
   /** Confidences from `from` (inclusive) up to the next bin's. */
   readonly from: number;
   readonly rows: number;
@@ -21,7 +21,7 @@ export interface CalibrationBin {
   readonly accuracy: number;
 }
 
-export interface Calibration {
+interface Calibration {
   readonly bins: readonly CalibrationBin[];
   /** Expected calibration error: Σ rows/n · |accuracy - confidence| (Guo et al. 2017, eq. 3). */
   readonly expectedError: number;
@@ -52,7 +52,7 @@ export interface ClassificationMetrics {
   readonly calibration: Calibration;
 }
 
-export interface ClassifiedRows {
+interface ClassifiedRows {
   /** [row, class]: raw logits. */
   readonly logits: Float32Array;
   readonly actual: Uint8Array;

@@ -21,7 +21,7 @@ export interface RegressionMetrics {
   };
 }
 
-export interface PredictedRows {
+interface PredictedRows {
   readonly predicted: Float32Array;
   readonly actual: Float32Array;
   /** Mean target of the training rows. */

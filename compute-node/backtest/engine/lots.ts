@@ -1,0 +1,157 @@
+/**
+ * @file What an account holds, lot by lot, and its money: the broker's books. All lots are on one side, the oldest first.
+ *
+ * Every bar asks for the size and the value, so both are kept beside the lots.
+ */
+import {
+  type AccountModels,
+  freeEquity,
+  holdingCost,
+  Ledger,
+  liquidationPrice,
+  type Side,
+  tradedPrice,
+} from "../../ledger/index.ts";
+import type { BarColumns } from "../../market-data/bars.ts";
+import { followPrice, isGuarded } from "./lot.ts";
+import type { Lot } from "./order.ts";
+import type { ExitReason, TradeLog } from "./trade-log.ts";
+
+export class Lots {
+  /** Oldest first; all on one side. */
+  readonly list: Lot[] = [];
+  readonly ledger: Ledger;
+  /** Units of all lots; negative for a short, 0 while flat. */
+  size = 0;
+  /** How many lots a price or the time may end. */
+  guarded = 0;
+  /** Entry price of the oldest lot; mostly it is the only one. */
+  private oldestPrice = Number.NaN;
+  private readonly models: AccountModels;
+  private readonly trades: TradeLog;
+
+  constructor(cash: number, models: AccountModels, trades: TradeLog) {
+    this.ledger = new Ledger(cash, models.costs);
+    this.models = models;
+    this.trades = trades;
+  }
+
+  /** 1 long, -1 short; while something is held. */
+  get side(): Side {
+    return this.size > 0 ? 1 : -1;
+  }
+
+  /** Cash and the profit of what is held, money. */
+  valueAt(price: number): number {
+    const { list, ledger } = this;
+    if (list.length === 1) return ledger.cash + this.size * (price - this.oldestPrice);
+    let value = ledger.cash;
+    for (let index = 0; index < list.length; index++) {
+      const lot = list[index];
+      value += lot.size * (price - lot.entryPrice);
+    }
+    return value;
+  }
+
+  /** What no position binds, money. */
+  freeAt(price: number): number {
+    if (this.list.length === 0) return this.ledger.cash;
+    return freeEquity(this.models.margins, this.valueAt(price), Math.abs(this.size) * price);
+  }
+
+  /** Infinite on the side of the loss without one. */
+  liquidationPrice(): number {
+    return liquidationPrice(this.models.margins, this.size, this.borrowed());
+  }
+
+  /** Signed; see `ledger/margin-model.ts`. */
+  private borrowed(): number {
+    let value = 0;
+    for (let index = 0; index < this.list.length; index++) value += this.list[index].size * this.list[index].entryPrice;
+    return value - this.ledger.cash;
+  }
+
+  /** What was held over the time since the bar before is paid, at its close; each lot carries its share. */
+  charge({ timeMs, close }: BarColumns, bar: number): void {
+    const { list, size } = this;
+    const elapsedMs = timeMs[bar] - timeMs[bar - 1];
+    const cost = holdingCost(this.models.margins, size, this.borrowed(), close[bar - 1], elapsedMs);
+    this.ledger.cash -= cost;
+    for (let index = 0; index < list.length; index++) {
+      const lot = list[index];
+      lot.holdingCost += cost * (lot.size / size);
+    }
+  }
+
+  add(lot: Lot): void {
+    this.list.push(lot);
+    this.changed();
+    if (isGuarded(lot)) this.guarded++;
+  }
+
+  /** As a checkpoint kept them; nothing may be held yet. */
+  restore(cash: number, lots: readonly Lot[]): void {
+    this.ledger.cash = cash;
+    this.list.push(...lots);
+    this.changed();
+    this.guarded = lots.filter(isGuarded).length;
+  }
+
+  closeAll(price: number, bar: number, reason: ExitReason, rate: number): void {
+    while (this.list.length > 0) this.close(this.list[0], price, bar, reason, rate);
+  }
+
+  close(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
+    if (this.list.length === 1) this.list.pop();
+    else this.list.splice(this.list.indexOf(lot), 1);
+    this.changed();
+    if (isGuarded(lot)) this.guarded--;
+    this.record(lot, price, bar, reason, rate);
+  }
+
+  /** Takes `units` off, oldest lots first. */
+  reduce(units: number, price: number, bar: number, rate: number): void {
+    let left = units;
+    while (left > 0 && this.list.length > 0) {
+      const lot = this.list[0];
+      const part = Math.min(left, Math.abs(lot.size));
+      left -= part;
+      if (part === Math.abs(lot.size)) this.close(lot, price, bar, "signal", rate);
+      else this.closePart(lot, part, price, bar, rate);
+    }
+  }
+
+  private closePart(lot: Lot, units: number, price: number, bar: number, rate: number): void {
+    const side = lot.size > 0 ? 1 : -1;
+    const share = units / Math.abs(lot.size);
+    const [entryFee, holding] = [lot.entryFee * share, lot.holdingCost * share];
+    this.record({ ...lot, size: side * units, entryFee, holdingCost: holding }, price, bar, "signal", rate);
+    lot.size -= side * units;
+    lot.entryFee -= entryFee;
+    lot.holdingCost -= holding;
+    this.changed();
+  }
+
+  private record(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
+    const exitPrice = tradedPrice(this.models.fills, lot.size > 0 ? -1 : 1, price);
+    this.trades.record(lot, bar, exitPrice, this.ledger.close(lot, exitPrice, rate), reason);
+  }
+
+  /** Trailing stops follow the bar. */
+  trail({ high, low }: BarColumns, bar: number): void {
+    for (let index = 0; index < this.list.length; index++) {
+      const lot = this.list[index];
+      // Nobody knows which part of the bar came after an entry within it.
+      if (lot.trailingFraction === 0 || lot.openedInside) continue;
+      lot.best = lot.size > 0 ? Math.max(lot.best, high[bar]) : Math.min(lot.best, low[bar]);
+      followPrice(lot, this.models.fills.tickSize);
+    }
+  }
+
+  private changed(): void {
+    let size = 0;
+    for (let index = 0; index < this.list.length; index++) size += this.list[index].size;
+    this.size = size;
+    this.oldestPrice = this.list.length === 0 ? Number.NaN : this.list[0].entryPrice;
+  }
+}

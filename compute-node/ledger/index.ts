@@ -1,0 +1,19 @@
+/** What trading does to an account: fills, costs, sizes, margin, and the money of entries and exits. */
+export { type AccountModels, accountModels } from "./account-models.ts";
+export { orderCommission } from "./cost-model.ts";
+export { levelPrice, priceWithSpread, roundToTick, slippedPrice, tradedPrice } from "./fill-model.ts";
+export { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
+export { type Holding, levelOrNaN } from "./holding.ts";
+export { Ledger, type Settlement } from "./ledger.ts";
+export { buyingPower, freeEquity, holdingCost, liquidationPrice } from "./margin-model.ts";
+export {
+  addableUnits,
+  type EntryDemand,
+  entryRefusal,
+  entryUnits,
+  lotUnits,
+  mostUnits,
+  tradableUnits,
+  unitCost,
+  wholeFraction,
+} from "./units.ts";

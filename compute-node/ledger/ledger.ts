@@ -1,0 +1,69 @@
+/**
+ * @file An account's cash, and what entries and exits do to it.
+ *
+ * `cash` is what is left when every position is closed without a profit: capital, plus what closed trades made, minus
+ * commissions and holding costs, plus dividends. Each order of the additions is fixed: results are compared by their bits.
+ */
+import { type CostModel, orderCommission } from "./cost-model.ts";
+
+/** A position, or the part of one that closes. Prices and fees are account money. */
+export interface HeldPart {
+  /** Units; negative for a short. */
+  readonly size: number;
+  /** What a unit cost, spread and slippage included. */
+  readonly entryPrice: number;
+  /** Commission of the entry that no exit has carried yet. */
+  readonly entryFee: number;
+  /** What holding it has cost so far; the cash has paid it. */
+  readonly holdingCost: number;
+}
+
+/** What a closing comes to, money. */
+export interface Settlement {
+  /** Entry and exit together. */
+  commission: number;
+  /** Net of commission and holding costs, with dividends. */
+  pnl: number;
+  /** `pnl` as a fraction of the entry's value. */
+  returnFraction: number;
+}
+
+export class Ledger {
+  cash: number;
+  private readonly costs: CostModel;
+  /** One for all closings: hot loops make no garbage. */
+  private readonly settlement: Settlement = { commission: Number.NaN, pnl: Number.NaN, returnFraction: Number.NaN };
+
+  constructor(cash: number, costs: CostModel) {
+    this.cash = cash;
+    this.costs = costs;
+  }
+
+  /** Pays the commission of an entry of `units` (positive) at `price`, and returns it. `rate` is the maker's or the taker's. */
+  payEntry(units: number, price: number, rate: number): number {
+    const fee = orderCommission(this.costs, units, price, rate);
+    this.cash -= fee;
+    return fee;
+  }
+
+  /**
+   * Closes `part` at `exitPrice`, what an exit gets for a unit; `dividends` are what the cash has had of it. The answer is
+   * good until the next call.
+   */
+  close(part: HeldPart, exitPrice: number, rate: number, dividends = 0): Readonly<Settlement> {
+    const { size, entryPrice, holdingCost } = part;
+    const { settlement } = this;
+    const units = Math.abs(size);
+    const side = size > 0 ? 1 : -1;
+    const exitFee = orderCommission(this.costs, units, exitPrice, rate);
+    const commission = exitFee + part.entryFee;
+    const costs = commission + holdingCost;
+    const gross = size * (exitPrice - entryPrice);
+    this.cash += gross - exitFee;
+    settlement.commission = commission;
+    // Adding a dividend of 0 would turn a profit of -0 into 0.
+    settlement.pnl = dividends === 0 ? gross - costs : gross - costs + dividends;
+    settlement.returnFraction = side * (exitPrice / entryPrice - 1) - (costs - dividends) / (units * entryPrice);
+    return settlement;
+  }
+}

@@ -1,0 +1,47 @@
+/** What the slow portfolio engine keeps. */
+import type { PortfolioSymbol } from "../portfolio-model.ts";
+
+export interface ReferenceTrade {
+  symbol: string;
+  size: number;
+  entryMoment: number;
+  exitMoment: number;
+  entryPrice: number;
+  exitPrice: number;
+  pnl: number;
+  commission: number;
+  dividends: number;
+  exitReason: string;
+}
+
+export interface Position {
+  size: number;
+  entryMoment: number;
+  entryPrice: number;
+  /** Account money for a unit. */
+  cost: number;
+  mark: number;
+  fee: number;
+  dividends: number;
+  stop: number | null;
+  target: number | null;
+}
+
+export interface Order {
+  name: string;
+  /** Of the symbol, whose close gave the order. */
+  bar: number;
+  kind: "exit" | "enter" | "resize";
+  reason: "signal" | "rebalance";
+  direction: number;
+  share: number;
+  rank: number;
+}
+
+export interface Market {
+  name: string;
+  of: PortfolioSymbol;
+  /** Bars by moment. */
+  barAt: Map<number, number>;
+  position: Position | null;
+}

@@ -1,0 +1,29 @@
+/** How columns, figures and statistics are declared. */
+export {
+  type Column,
+  type ColumnUnit,
+  double,
+  int,
+  type ListShape,
+  leftOutWhenEmpty,
+  listShape,
+  optionalDouble,
+  type RowShape,
+  rowShape,
+  text,
+  time,
+} from "./column.ts";
+export { EXAMPLE_RUN } from "./example-run.ts";
+export {
+  byRow,
+  count,
+  type Figure,
+  type FigureForm,
+  type FigureShape,
+  type FigureUnit,
+  figure,
+  figureShape,
+} from "./figure.ts";
+export { type DrawdownMeasures, nonZero, type RunMeasures, type TradeMeasures } from "./measures.ts";
+export * from "./reasons.ts";
+export { BACKTESTING_PY, declareStatistic, STATISTIC_GROUPS, type Statistic } from "./statistic.ts";

@@ -1,0 +1,25 @@
+/** Why a statistic has no value. A result tells the reasons in this order; those that a statistic has for itself follow. */
+
+export const NO_TRADE = "no trade was closed";
+export const NO_LOSS = "no trade lost";
+export const ONE_SIDED_TRADES = "it needs trades that won and trades that lost";
+export const EQUAL_PROFITS = "it needs two trades with different profits";
+export const NO_DRAWDOWN = "the equity was never below its peak for longer than a bar";
+export const NOTHING_TO_DIVIDE = "there was no drawdown, or no return of a period, to divide";
+export const STEADY_RETURNS = "the equity's returns did not vary, or there are fewer than three periods of them";
+export const STEADY_PRICES = "prices did not move, there are fewer than three bars, or the account was ruined";
+export const NO_TIME = "the bars span no time";
+/** For those that divide by a price or an equity, which hardly ever is 0. */
+export const ZERO_DIVISOR = "it divides by zero here";
+
+export const SHARED_REASONS: readonly string[] = [
+  NO_TRADE,
+  NO_LOSS,
+  ONE_SIDED_TRADES,
+  EQUAL_PROFITS,
+  NO_DRAWDOWN,
+  NOTHING_TO_DIVIDE,
+  STEADY_RETURNS,
+  STEADY_PRICES,
+  NO_TIME,
+];

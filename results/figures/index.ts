@@ -1,0 +1,27 @@
+/** Figures of a result: what there are, in which groups they are read, and how they are written. */
+export { BAR_FIGURES, type BarStatistics, barStatistics } from "./bar-figures.ts";
+export { BENCHMARK_FIGURES, type BenchmarkComparison, benchmarkComparison } from "./benchmark-figures.ts";
+export { type FigureGroup, type FigureRow, figureGroups, SIDE_ROWS } from "./figure-groups.ts";
+export {
+  formatDuration,
+  formatExact,
+  formatFigure,
+  formatNumber,
+  formatTime,
+  type StatisticValue,
+  UNDEFINED_FIGURE,
+  unitText,
+} from "./number-format.ts";
+export { REFUSAL_FIGURES, refusalCounts } from "./refusal-figures.ts";
+export { SIDE_FIGURES, SIDES, type SideStatistics, sideStatistics, tradeSides } from "./side-figures.ts";
+export {
+  type BacktestStatistics,
+  backtestStatistics,
+  GROUPED_STATISTICS,
+  HEADLINE_STATISTICS,
+  jsonNumber,
+  STATISTICS,
+  type StatisticRow,
+  statisticsOf,
+  undefinedByReason,
+} from "./statistics.ts";
