@@ -10,7 +10,7 @@ import { durationText } from "../terminal/duration.ts";
 import { type Interrupts, listenForInterrupts } from "../terminal/interrupt.ts";
 import { barText, CLEAR_LINE, ratesText } from "../terminal/progress.ts";
 
-export interface LocalRun {
+interface LocalRun {
   /** What was done, such as `Ran in this process on 1000 bars`. */
   readonly told: (result: JobResult) => string;
   /** The file of the model that the specification names. */

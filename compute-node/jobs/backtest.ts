@@ -3,7 +3,7 @@ import { BACKTEST_RESULT_MEDIA_TYPE, type BacktestSpec } from "../../protocol/in
 import { runEngine } from "./engine-run.ts";
 import type { JobDataset, ThreadJob } from "./job.ts";
 
-export interface BacktestInput {
+interface BacktestInput {
   readonly kind: "backtest";
   readonly spec: BacktestSpec;
   readonly dataset: JobDataset;

@@ -2,7 +2,7 @@
 import type { CommandSpec } from "../../protocol/index.ts";
 import type { JobDataset, ProcessJob } from "./job.ts";
 
-export interface CommandJobInput {
+interface CommandJobInput {
   readonly kind: "command";
   readonly spec: CommandSpec;
   readonly datasets: readonly JobDataset[];

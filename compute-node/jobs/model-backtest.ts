@@ -3,7 +3,7 @@ import { BACKTEST_RESULT_MEDIA_TYPE, type ModelBacktestSpec } from "../../protoc
 import { runEngine } from "./engine-run.ts";
 import type { JobDataset, ThreadJob } from "./job.ts";
 
-export interface ModelBacktestInput {
+interface ModelBacktestInput {
   readonly kind: "model_backtest";
   readonly spec: ModelBacktestSpec;
   readonly datasets: readonly JobDataset[];

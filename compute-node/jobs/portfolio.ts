@@ -3,7 +3,7 @@ import { PORTFOLIO_RESULT_MEDIA_TYPE, type PortfolioSpec } from "../../protocol/
 import { runEngine } from "./engine-run.ts";
 import type { JobDataset, ThreadJob } from "./job.ts";
 
-export interface PortfolioInput {
+interface PortfolioInput {
   readonly kind: "portfolio";
   readonly spec: PortfolioSpec;
   readonly datasets: readonly JobDataset[];

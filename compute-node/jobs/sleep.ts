@@ -2,7 +2,7 @@
 import type { SleepSpec } from "../../protocol/index.ts";
 import type { ThreadJob } from "./job.ts";
 
-export interface SleepInput {
+interface SleepInput {
   readonly kind: "sleep";
   readonly spec: SleepSpec;
 }

@@ -3,7 +3,7 @@ import { MODEL_MEDIA_TYPE, type TrainSpec } from "../../protocol/index.ts";
 import type { TrainingProgress } from "../training-job/index.ts";
 import type { JobDataset, JobTurn, ThreadJob, TrainingSurroundings } from "./job.ts";
 
-export interface TrainInput {
+interface TrainInput {
   readonly kind: "train";
   readonly spec: TrainSpec;
   readonly datasets: readonly JobDataset[];

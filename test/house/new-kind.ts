@@ -1,60 +1,11 @@
 /** A kind of operation that nobody knows yet: it counts the bars of one symbol. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Addition } from "./places.ts";
 
-const SPECIFICATION = `import { z } from "zod";
-import { dataRequest } from "./data-request.ts";
-import type { OperationDeclaration } from "./declaration.ts";
-
-const countSpec = z.strictObject({ kind: z.literal("count"), data: dataRequest });
-export type CountSpec = z.infer<typeof countSpec>;
-
-export const countOperation = {
-  spec: countSpec,
-  datasets: ({ data }) => [data],
-  allowance: ({ kind }) => kind,
-  isAllowedByName: true,
-  isCheckpointed: false,
-  workerTypes: ["backtesting"],
-} satisfies OperationDeclaration<CountSpec>;
-`;
-
-const JOB = `import type { CountSpec } from "../../protocol/operations/count.ts";
-import type { JobDataset, ThreadJob } from "./job.ts";
-
-interface CountInput {
-  readonly kind: "count";
-  readonly spec: CountSpec;
-  readonly dataset: JobDataset;
+function text(name: string): string {
+  return readFileSync(join(import.meta.dirname, "new-kind", `${name}.ts.txt`), "utf8");
 }
-
-export const countJob: ThreadJob<CountSpec, CountInput> = {
-  place: "thread",
-  input: (spec, { datasets: [dataset] }) => ({ kind: "count", spec, dataset }),
-  async run({ dataset }) {
-    const summary = { bars: dataset.bars.rows };
-    return { bytes: null, result: { sha256: null, bytes: 0, mediaType: "application/json", summary } };
-  },
-};
-`;
-
-const COMMAND = `import { SUBMISSION_OPTIONS } from "../../api/placement-options.ts";
-import type { SubmitOptions } from "../../api/fleet-run.ts";
-import { defineCommand } from "../declare.ts";
-
-export const countCommand = defineCommand<[symbol: string], SubmitOptions>({
-  name: "count",
-  description: "count the bars of a symbol",
-  arguments: [{ name: "<symbol>", description: "such as SP500" }],
-  options: SUBMISSION_OPTIONS,
-  examples: ["ktrdr count SP500"],
-  async handle(context, [symbol], options) {
-    const { followOnFleet } = await import("../../api/fleet-run.ts");
-    const spec = { kind: "count", data: { symbol, timeframe: "1d" } } as const;
-    const ended = await followOnFleet(context, await context.client(), spec, options, \`count \${symbol}\`);
-    context.say(JSON.stringify(ended?.result?.summary));
-  },
-});
-`;
 
 export const NEW_KIND: Addition = {
   what: "a kind of operation",
@@ -62,7 +13,7 @@ export const NEW_KIND: Addition = {
   parts: [
     {
       name: "its specification in protocol/operations",
-      add: (copy) => copy.create("protocol/operations/count.ts", SPECIFICATION),
+      add: (copy) => copy.create("protocol/operations/count.ts", text("specification")),
       missing: /protocol\/operations\/index\.ts.* Cannot find module '\.\/count\.ts'/,
     },
     {
@@ -76,7 +27,7 @@ export const NEW_KIND: Addition = {
     },
     {
       name: "its job in compute-node/jobs",
-      add: (copy) => copy.create("compute-node/jobs/count.ts", JOB),
+      add: (copy) => copy.create("compute-node/jobs/count.ts", text("job")),
       missing: /compute-node\/jobs\/index\.ts.* Cannot find module '\.\/count\.ts'/,
     },
     {
@@ -98,7 +49,7 @@ export const NEW_KIND: Addition = {
     },
     {
       name: "its command in cli/commands",
-      add: (copy) => copy.create("cli/commands/count/command.ts", COMMAND),
+      add: (copy) => copy.create("cli/commands/count/command.ts", text("command")),
       missing: /cli\/program\.ts.* Cannot find module '\.\/commands\/count\/command\.ts'/,
     },
     {

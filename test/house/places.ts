@@ -14,7 +14,7 @@ export interface Addition {
   readonly tests: readonly string[];
 }
 
-export interface Part {
+interface Part {
   /** Such as `its row in protocol/operations/index.ts`. */
   readonly name: string;
   add(copy: ProjectCopy): void;
