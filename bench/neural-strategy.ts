@@ -1,7 +1,7 @@
 /** The fuzzy-neural strategy of the benchmarks: 10 indicators, 8 fuzzy sets, 30 features. */
 
 import { parseStrategyFile } from "../compute-node/strategy/index.ts";
-import type { V3Strategy } from "../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../protocol/strategy-neural.ts";
 
 const STRATEGY = `name: bench
 training_data: { symbols: { mode: single, symbol: X }, timeframes: { mode: single, timeframe: 1m } }
@@ -47,7 +47,7 @@ training: { labels: LABELS, batch_size: 128, optimizer: adam }
 `;
 
 /** With labels as a YAML flow mapping, such as `{ source: zigzag }`. */
-export function neuralStrategy(labels = "{ source: zigzag }"): V3Strategy {
+export function neuralStrategy(labels = "{ source: zigzag }"): NeuralStrategy {
   const strategy = parseStrategyFile(STRATEGY.replace("LABELS", labels), "bench.yaml");
   if (strategy.kind !== "neural") throw new Error("the strategy was read as rules");
   return strategy;

@@ -6,7 +6,7 @@
 
 import { runBacktest } from "../compute-node/backtest/index.ts";
 import { MODEL_FORMAT, type Model, modelManifest, modelSignals } from "../compute-node/models/index.ts";
-import { computeFeatures, resolveV3 } from "../compute-node/strategy/index.ts";
+import { computeFeatures, resolveNeural } from "../compute-node/strategy/index.ts";
 import { CpuSession } from "../compute-node/training/cpu/session.ts";
 import type { NetworkSpec } from "../compute-node/training/network.ts";
 import {
@@ -17,7 +17,7 @@ import {
   trainingPlan,
 } from "../compute-node/training/pipeline/index.ts";
 import { initialParameters } from "../compute-node/training/random.ts";
-import { backtestSettings } from "../protocol/operations.ts";
+import { backtestSettings } from "../protocol/operations/index.ts";
 import { median } from "./measure.ts";
 import { neuralStrategy } from "./neural-strategy.ts";
 import { randomWalk } from "./random-walk.ts";
@@ -84,7 +84,7 @@ function untrainedModel(
   network: ReturnType<typeof trainingPlan>["network"],
   classNames: readonly string[],
 ): Model {
-  const features = resolveV3(strategy).features.map(({ name }) => ({ name, kind: "none", offset: 0, factor: 1 }));
+  const features = resolveNeural(strategy).features.map(({ name }) => ({ name, kind: "none", offset: 0, factor: 1 }));
   const labels = labelConfigOf(strategy);
   const rest = { data: [], split: null, training: null, metrics: {} };
   const manifest = { format: MODEL_FORMAT, name: "bench", strategy, network, features, classNames, labels, ...rest };

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { probePort } from "../cli/local/free-port.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { submitRequest } from "../protocol/operations.ts";
+import { submitRequest } from "../protocol/operation.ts";
 import { Problem, type ProblemKind } from "../protocol/problem.ts";
 import { SubmissionLine, type SubmissionLineOptions } from "./submission-line.ts";
 import { type FakeSubmissionServer, fakeSubmissionServer, KeepingRegistry } from "./testing/fake-submission-server.ts";

@@ -15,6 +15,7 @@ import {
   resolveSettings,
   SETTINGS,
   type Setting,
+  settingText,
 } from "./agent/index.ts";
 import { requirePrograms } from "./command/index.ts";
 import { MarketDataStore } from "./market-data/index.ts";
@@ -22,8 +23,9 @@ import { adapterLine, requireGpu } from "./training/gpu/index.ts";
 
 /** Adds every setting of a node to a command; its parsed options go into `resolveSettings` as `flags`. */
 export function addNodeOptions(command: Command): Command {
-  for (const [name, { flag, environment, description, isRepeatable }] of Object.entries<Setting>(SETTINGS)) {
-    const option = command.createOption(flag, `${description} [${environment}]`);
+  for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
+    const { flag, environment, isRepeatable } = setting;
+    const option = command.createOption(flag, `${settingText(setting)} [${environment}]`);
     if (isRepeatable) option.argParser((value: string, before: string[] = []) => [...before, value]);
     // commander would name it after the flag; the settings have names of their own.
     option.attributeName = () => name;

@@ -7,7 +7,8 @@
 import { z } from "zod";
 import { operationId, sha256 } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
-import { operationResult, operationSpec, progress } from "./operations.ts";
+import { operationResult, progress } from "./operation.ts";
+import { operationSpec } from "./operations/index.ts";
 import { problemDetails } from "./problem.ts";
 import { traceparent } from "./traceparent.ts";
 import { capabilities, datasetRef } from "./workers.ts";

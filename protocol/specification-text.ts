@@ -19,7 +19,7 @@ import {
   sleepSpec,
   type TrainSpec,
   trainSpec,
-} from "./operations.ts";
+} from "./operations/index.ts";
 import { wire } from "./wire.ts";
 
 type SpecOf<Kind extends OperationKind> = Extract<OperationSpec, { kind: Kind }>;

@@ -5,7 +5,7 @@
  */
 import { z } from "zod";
 import { LIMITS } from "./limits.ts";
-import { batchResponse, submitRequest } from "./operations.ts";
+import { batchResponse, submitRequest } from "./operation.ts";
 import { problemDetails } from "./problem.ts";
 
 /** The same key and the same operations, over whichever way, are the operations that are there. */

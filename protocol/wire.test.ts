@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { submitRequest } from "./operations.ts";
+import { submitRequest } from "./operation.ts";
 import { Problem } from "./problem.ts";
 import { nodeMessage, registryMessage } from "./socket.ts";
 import { toSnakeCase, wire } from "./wire.ts";

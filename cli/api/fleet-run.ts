@@ -1,7 +1,8 @@
 /** Submitting an operation to the fleet, and following it to its result. */
 
 import type { Client } from "../../client/client.ts";
-import type { OperationDetail, OperationSpec } from "../../protocol/operations.ts";
+import type { OperationDetail } from "../../protocol/operation.ts";
+import type { OperationSpec } from "../../protocol/operations/index.ts";
 import type { Context } from "../terminal/context.ts";
 import { durationText } from "../terminal/duration.ts";
 import { watchInterrupts } from "../terminal/interrupt.ts";

@@ -1,7 +1,7 @@
 /** The options that say where and by when an operation may run; every command that submits one has them. */
 import { InvalidArgumentError } from "commander";
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
-import type { SubmitRequest } from "../../protocol/operations.ts";
+import type { SubmitRequest } from "../../protocol/operation.ts";
 import type { WorkerType } from "../../protocol/workers.ts";
 import type { OptionDeclaration } from "../commands/declare.ts";
 import { parseAmount } from "../terminal/option-values.ts";

@@ -2,7 +2,7 @@
 
 import type { Client } from "../../client/client.ts";
 import { openEventFeed } from "../../client/event-feed.ts";
-import { type OperationDetail, TERMINAL_STATUSES } from "../../protocol/operations.ts";
+import { type OperationDetail, TERMINAL_STATUSES } from "../../protocol/operation.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { ProgressView } from "../terminal/progress.ts";
 

@@ -14,13 +14,8 @@ import {
   type SampleName,
 } from "../../compute-node/market-data/index.ts";
 import { decodeModel } from "../../compute-node/models/index.ts";
-import {
-  backtestSpec,
-  modelBacktestSpec,
-  type OperationDetail,
-  type OperationSpec,
-  trainSpec,
-} from "../../protocol/operations.ts";
+import type { OperationDetail } from "../../protocol/operation.ts";
+import { backtestSpec, modelBacktestSpec, type OperationSpec, trainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BacktestResult } from "../../results/index.ts";
 import { problemOf, watchOperation } from "../api/watch.ts";

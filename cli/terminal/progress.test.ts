@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sampleOperation } from "../../client/testing/sample-operation.ts";
-import type { OperationDetail } from "../../protocol/operations.ts";
+import type { OperationDetail } from "../../protocol/operation.ts";
 import { collector } from "../testing/collector.ts";
 import { barText, createProgressView, progressText, ratesText } from "./progress.ts";
 

@@ -2,7 +2,7 @@
  * How a running operation looks while one waits for it: one line that is redrawn on a terminal, and plain lines elsewhere,
  * each only when it says something new.
  */
-import type { Operation } from "../../protocol/operations.ts";
+import type { Operation } from "../../protocol/operation.ts";
 import type { TextStream } from "./context.ts";
 
 export interface ProgressView {

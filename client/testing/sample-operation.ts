@@ -1,5 +1,5 @@
 /** An operation in wire form and in code's form, as tests need it. */
-import { type OperationDetail, operationDetail } from "../../protocol/operations.ts";
+import { type OperationDetail, operationDetail } from "../../protocol/operation.ts";
 import { wire } from "../../protocol/wire.ts";
 
 export const OPERATION_ID = "op_01jd3x0c5k8m2q4r6t8v";

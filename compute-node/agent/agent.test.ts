@@ -7,7 +7,7 @@ import { CLOSE_CODES, portfolioSpec, type SleepSpec } from "../../protocol/index
 import { decodeBacktestResult } from "../../results/index.ts";
 import { BAR_COLUMN_NAMES, contentHash, loadSample, MarketDataStore } from "../market-data/index.ts";
 import type { Agent } from "./agent.ts";
-import type { NodeSettings } from "./settings.ts";
+import type { NodeSettings } from "./settings-table.ts";
 import { FakeRegistry, TOKEN } from "./testing/fake-registry.ts";
 import { type MemoryLog, temporaryFolder, testAgent, testSettings } from "./testing/nodes.ts";
 import { backtestOf, leaseFor } from "./testing/story.ts";

@@ -29,7 +29,7 @@ import { Jobs, type MarketData } from "./jobs.ts";
 import type { Log } from "./log.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { openRegistrySocket, type RegistrySocket } from "./registry-socket.ts";
-import type { NodeSettings } from "./settings.ts";
+import type { NodeSettings } from "./settings-table.ts";
 import {
   type AgentConfig,
   type AgentEffect,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { commandSpec, type OperationSpec, Problem } from "../../protocol/index.ts";
 import { smallSpec } from "../training-job/testing/small-spec.ts";
-import type { UploadOutcome } from "./model.ts";
+import type { UploadOutcome } from "./state-model.ts";
 import { effectTypes, leaseFor, Story, said } from "./testing/story.ts";
 
 const A = leaseFor(1);

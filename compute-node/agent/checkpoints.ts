@@ -3,7 +3,7 @@
  * they are stored. One that cannot be uploaded is forgotten: the next is due soon.
  */
 import type { Lease } from "../../protocol/index.ts";
-import { type AgentEvent, type Holding, leaseKey, leaseOf, type Turn } from "./model.ts";
+import { type AgentEvent, type Holding, leaseKey, leaseOf, type Turn } from "./state-model.ts";
 
 export function checkpointMade(turn: Turn, lease: Lease): void {
   const holding = turn.state.holdings.get(leaseKey(lease));

@@ -1,4 +1,4 @@
-/** What happens to the node's line to the registry: see `Connection` in model.ts for its life. */
+/** What happens to the node's line to the registry: see `Connection` in state-model.ts for its life. */
 
 import { fullJitterMs } from "../../client/backoff.ts";
 import {
@@ -13,7 +13,7 @@ import {
 } from "../../protocol/index.ts";
 import { EXIT_TOO_OLD } from "./exit-codes.ts";
 import { heldLeases, reconcile } from "./leases.ts";
-import { type AgentEvent, leaseKey, type NextTry, type Turn } from "./model.ts";
+import { type AgentEvent, leaseKey, type NextTry, type Turn } from "./state-model.ts";
 
 /** A tick that comes this late says that this process stood still, and nothing about the line. */
 const LATE_TICK_MS = 1_000;

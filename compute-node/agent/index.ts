@@ -3,12 +3,5 @@ export { Agent, type AgentEnd, type AgentOptions } from "./agent.ts";
 export { storedCredential } from "./enrolment.ts";
 export { EXIT_TOO_OLD } from "./exit-codes.ts";
 export { createLog, type Log } from "./log.ts";
-export {
-  type NodeSettings,
-  type ResolvedSettings,
-  resolveSettings,
-  SETTINGS,
-  type Setting,
-  type SettingName,
-  type SettingsInput,
-} from "./settings.ts";
+export { type ResolvedSettings, resolveSettings, type SettingsInput } from "./settings.ts";
+export { type NodeSettings, SETTINGS, type Setting, type SettingName, settingText } from "./settings-table.ts";

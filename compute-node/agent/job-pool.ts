@@ -8,7 +8,8 @@ import {
   type Progress,
   SCRIPT_KIND,
 } from "../../protocol/index.ts";
-import { GO_ON, type JobInput, SAVE_AND_STOP, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
+import { type JobInput, stopGraceMsOf } from "../jobs/index.ts";
+import { GO_ON, SAVE_AND_STOP, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
 import { watchMemory } from "./memory-watch.ts";
 
 /** How a job came to its end, with the bytes of its result. */
@@ -61,8 +62,6 @@ interface ThreadJob {
 }
 
 const STOP_GRACE_MS = 500;
-/** Dawn ends the whole process when a thread dies that waits for it, so a run on a GPU gets all the time to stop. */
-const GPU_STOP_GRACE_MS = 60_000;
 const MEGABYTE = 1024 * 1024;
 /** What Node says of a thread whose heap is full. */
 const OUT_OF_MEMORY = "ERR_WORKER_OUT_OF_MEMORY";
@@ -88,7 +87,7 @@ export class JobPool {
     const { promise, resolve } = Promise.withResolvers<JobEnd>();
     const job: ThreadJob = {
       ...{ flag, listener, end: resolve },
-      graceMs: input.training?.gpu == null ? this.#options.graceMs : GPU_STOP_GRACE_MS,
+      graceMs: stopGraceMsOf(input) ?? this.#options.graceMs,
       ...{ isAskedToSave: false, stopTimer: undefined, unwatch: undefined },
     };
     thread.job = job;

@@ -10,7 +10,7 @@ import { executePortfolio } from "../portfolio/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import { DatasetFetcher } from "./dataset-fetcher.ts";
 import { Jobs, type JobsOptions } from "./jobs.ts";
-import type { JobOutcome } from "./model.ts";
+import type { JobOutcome } from "./state-model.ts";
 import { temporaryFolder } from "./testing/nodes.ts";
 import { backtestOf, leaseFor } from "./testing/story.ts";
 

@@ -11,14 +11,14 @@ import {
   type Progress,
 } from "../../protocol/index.ts";
 import { type CommandOptions, Commands } from "../command/index.ts";
+import { inputOf, type JobDataset, type JobSources, startProcess, type TrainingSurroundings } from "../jobs/index.ts";
 import type { BarColumns, DatasetManifest, ImportDetails } from "../market-data/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import type { DatasetFetcher } from "./dataset-fetcher.ts";
 import { downloadArtefact, type Source } from "./download.ts";
-import type { JobDataset, JobInput, TrainingSurroundings } from "./job-messages.ts";
 import { type JobEnd, type JobListener, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
-import { type JobOutcome, leaseKey } from "./model.ts";
 import { ModelCache } from "./model-cache.ts";
+import { type JobOutcome, leaseKey } from "./state-model.ts";
 
 /** What jobs need of the market data store. */
 export interface MarketData {
@@ -36,7 +36,7 @@ export interface JobsOptions extends JobPoolOptions {
   readonly dataCacheBytes: number;
   /** Where models and checkpoints are; the store answers with the node's credential. */
   readonly source: () => Source;
-  readonly training: Omit<TrainingSurroundings, "checkpoint">;
+  readonly training: TrainingSurroundings;
   readonly commands: CommandOptions;
   readonly onProgress: (lease: Lease, progress: Progress) => void;
   readonly onLog: (lease: Lease, lines: readonly string[]) => void;
@@ -133,10 +133,10 @@ export class Jobs {
       },
     };
     try {
-      const input = await this.#inputOf(given, listener, preparation);
+      const input = await inputOf(given.spec, await this.#sourcesOf(given, listener, preparation));
       if (preparation.aborted) return { type: "stopped" };
       this.#options.onPrepared?.(lease);
-      const job = this.#start(lease, input, listener);
+      const job = startProcess(input, lease, listener, this.#commands) ?? this.#pool.run(input, listener);
       this.#running.set(leaseKey(lease), job);
       return await job.ended;
     } catch (thrown) {
@@ -146,33 +146,20 @@ export class Jobs {
     }
   }
 
-  #start(lease: Lease, input: JobInput, listener: JobListener): RunningJob {
-    const { spec, datasets = [], checkpoint = null } = input;
-    if (spec.kind !== "command") return this.#pool.run(input, listener);
-    return this.#commands.run({ lease, spec, datasets, checkpoint }, listener);
-  }
-
-  async #inputOf({ spec, stored, checkpoint }: Given, listener: JobListener, signal: AbortSignal): Promise<JobInput> {
-    const asked = datasetsOf(spec);
+  async #sourcesOf(
+    { spec, stored, checkpoint }: Given,
+    listener: JobListener,
+    signal: AbortSignal,
+  ): Promise<JobSources> {
     const datasets = await Promise.all(
-      asked.map((data, index) => this.#dataset(data, stored[index] ?? null, listener, signal)),
+      datasetsOf(spec).map((data, index) => this.#dataset(data, stored[index] ?? null, listener, signal)),
     );
-    const several = { spec, bars: null, dataSha256: null, datasets };
-    const before = async () => (checkpoint === null ? null : this.#checkpoint(checkpoint, listener, signal));
-    switch (spec.kind) {
-      case "portfolio":
-        return several;
-      case "train":
-        return { ...several, training: { ...this.#options.training, checkpoint: await before() } };
-      case "command":
-        return { ...several, checkpoint: await before() };
-      case "model_backtest":
-        return { ...several, model: await this.#models.open(spec.model.sha256, signal) };
-      default: {
-        const [{ bars, sha256 } = { bars: null, sha256: null }] = datasets;
-        return { spec, bars, dataSha256: sha256 };
-      }
-    }
+    return {
+      datasets,
+      model: (sha256) => this.#models.open(sha256, signal),
+      checkpoint: async () => (checkpoint === null ? null : this.#checkpoint(checkpoint, listener, signal)),
+      training: this.#options.training,
+    };
   }
 
   /** Null, with a log line, for one that is not there any more: the run begins anew. */

@@ -1,4 +1,4 @@
-/** What happens to a lease on the node: see `Stage` in model.ts for its life. */
+/** What happens to a lease on the node: see `Stage` in state-model.ts for its life. */
 
 import { fullJitterMs } from "../../client/backoff.ts";
 import {
@@ -6,6 +6,7 @@ import {
   datasetsOf,
   type EndReport,
   type Lease,
+  OPERATIONS,
   type Progress,
   type RegistryMessage,
 } from "../../protocol/index.ts";
@@ -20,7 +21,7 @@ import {
   type Stage,
   type Turn,
   type UploadOutcome,
-} from "./model.ts";
+} from "./state-model.ts";
 
 /** More than any fleet needs; `hello` must list them all. */
 const HOLDINGS_LIMIT = 1_000;
@@ -285,7 +286,7 @@ export function leasesWakeAt(state: AgentState): number {
 }
 
 function makesCheckpoints({ spec }: Holding): boolean {
-  return spec.kind === "train" || spec.kind === "command";
+  return OPERATIONS[spec.kind].isCheckpointed;
 }
 
 /** Whether the registry would hear a message: it had our `hello`. */

@@ -7,7 +7,7 @@
  * for a moment. So one job alone is never held up, no slot stays empty for it, and many share writes.
  */
 import { endsAttempt, type NodeMessage } from "../../protocol/index.ts";
-import { leaseKey } from "./model.ts";
+import { leaseKey } from "./state-model.ts";
 
 /** The longest that a message waits for company. */
 const COMPANY_MS = 5;

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
 import { backtestSpec, type Progress } from "../../protocol/index.ts";
 import { executeBacktest } from "../backtest/index.ts";
+import type { JobInput } from "../jobs/index.ts";
 import { barsBetween } from "../market-data/bars.ts";
 import { loadSample } from "../market-data/index.ts";
-import type { JobInput } from "./job-messages.ts";
 import { JobPool } from "./job-pool.ts";
 
 const { bars: sample } = await loadSample("SP500");
@@ -15,13 +15,13 @@ afterEach(async () => {
   await pool?.close();
 });
 
-function inputOf(source: string): JobInput {
+function inputOf(source: string): JobInput<"backtest"> {
   const spec = backtestSpec.parse({
     kind: "backtest",
     strategy: { kind: "script", name: "test", source },
     data: { symbol: "SP500", timeframe: "1d" },
   });
-  return { spec, bars, dataSha256: "0".repeat(64) };
+  return { kind: "backtest", spec, dataset: { bars, sha256: "0".repeat(64) } };
 }
 
 const MONTHLY = `exports.default = {
@@ -36,7 +36,7 @@ it("a script gives the same bytes in a job thread as here, and what it prints is
   const input = inputOf(MONTHLY);
   const lines: string[] = [];
   const end = await pool.run(input, { onProgress: () => {}, onLog: (more) => lines.push(...more) }).ended;
-  const expected = executeBacktest({ spec: input.spec as never, bars, dataSha256: "0".repeat(64) });
+  const expected = executeBacktest({ spec: input.spec, bars, dataSha256: "0".repeat(64) });
   expect(end).toMatchObject({ type: "result", result: { sha256: expected.sha256 } });
   expect(lines).toContain("first bar");
 });

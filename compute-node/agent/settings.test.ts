@@ -3,7 +3,8 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Problem } from "../../protocol/index.ts";
-import { resolveSettings, workerIdOfHost } from "./settings.ts";
+import { resolveSettings } from "./settings.ts";
+import { workerIdOfHost } from "./settings-table.ts";
 import { temporaryFolder } from "./testing/nodes.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;

@@ -37,10 +37,10 @@ import {
   shutDownLeases,
   uploadEnded,
 } from "./leases.ts";
-import type { AgentConfig, AgentEffect, AgentEvent, AgentState, Turn } from "./model.ts";
+import type { AgentConfig, AgentEffect, AgentEvent, AgentState, Turn } from "./state-model.ts";
 
 export { heldLeases, occupiedSlots, slotsAreScarce } from "./leases.ts";
-export * from "./model.ts";
+export * from "./state-model.ts";
 
 export const AGENT_DEFAULTS = {
   backoff: RECONNECT_BACKOFF,

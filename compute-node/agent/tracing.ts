@@ -14,7 +14,7 @@ import {
   type SpanKind,
   type TraceSettings,
 } from "../../telemetry/index.ts";
-import { type JobOutcome, leaseKey, type UploadOutcome } from "./model.ts";
+import { type JobOutcome, leaseKey, type UploadOutcome } from "./state-model.ts";
 
 export interface TracedNode {
   readonly workerId: string;

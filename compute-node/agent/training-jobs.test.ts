@@ -16,7 +16,7 @@ import { CHECKPOINT_MEDIA_TYPE, executeTraining } from "../training-job/index.ts
 import { smallSpec } from "../training-job/testing/small-spec.ts";
 import type { Agent } from "./agent.ts";
 import { JobPool } from "./job-pool.ts";
-import type { NodeSettings } from "./settings.ts";
+import type { NodeSettings } from "./settings-table.ts";
 import { FakeRegistry } from "./testing/fake-registry.ts";
 import { temporaryFolder, testAgent, testSettings } from "./testing/nodes.ts";
 import { leaseFor } from "./testing/story.ts";
@@ -140,13 +140,14 @@ describe("a node that trains in several threads", () => {
   it.skipIf(NO_NAMES !== "")(`leaves no thread behind when its own thread is killed${NO_NAMES}`, async () => {
     const pool = new JobPool({ slots: 1, memoryMb: 256 });
     const datasets = [{ bars: await store.open(dataSha256), sha256: dataSha256 }];
-    const training = { gpu: null, threads: 3, checkpointIntervalMs: 60_000, checkpoint: null };
+    const training = { gpu: null, threads: 3, checkpointIntervalMs: 60_000 };
     const spec = smallSpec({ ...SEEDS, ...LONG });
     const started = Promise.withResolvers<void>();
     const onProgress = ({ phase }: Progress) => {
       if (phase === "training") started.resolve();
     };
-    const job = pool.run({ spec, bars: null, dataSha256: null, datasets, training }, { onProgress, onLog: () => {} });
+    const input = { kind: "train" as const, spec, datasets, training, checkpoint: null };
+    const job = pool.run(input, { onProgress, onLog: () => {} });
     await started.promise;
     expect(trainingThreads()).toBe(3);
     await pool.close();

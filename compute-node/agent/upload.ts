@@ -15,7 +15,7 @@ import {
   wire,
 } from "../../protocol/index.ts";
 import { causeText } from "./enrolment.ts";
-import type { UploadOutcome } from "./model.ts";
+import type { UploadOutcome } from "./state-model.ts";
 
 export interface UploadRequest {
   readonly url: string;

@@ -1,5 +1,5 @@
 /** Each kind of strategy behind one door: checked first, run on bars afterwards. */
-import type { BacktestSettings, BacktestSpec } from "../../protocol/operations.ts";
+import type { BacktestSettings, BacktestSpec } from "../../protocol/operations/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileRules } from "../strategy/index.ts";
 import type { StrategySignals } from "../strategy/signals.ts";

@@ -64,7 +64,7 @@ export interface IndicatorDeclaration {
   readonly origin: string;
   /** Where a value after the first one may be undefined; absent when none may. */
   readonly undefinedWhere?: string;
-  /** How it differs from the system that v3 strategies were written for, and why. */
+  /** How it differs from the system that neural strategies were written for, and why. */
   readonly deviation?: string;
   /** A rule between parameters; the fault as a sentence, or null. */
   readonly conflict?: (parameters: IndicatorParameters) => string | null;

@@ -1,5 +1,5 @@
 import type { IndicatorDeclaration, IndicatorParameters } from "./declaration.ts";
-import { INDICATORS, V3_INDICATORS } from "./table.ts";
+import { INDICATORS, NEURAL_INDICATORS } from "./table.ts";
 
 /** Case, underscores and a trailing "indicator" never matter: `BollingerBands` is `bollinger_bands`. */
 function normalised(name: string): string {
@@ -18,16 +18,16 @@ function namesOf(table: readonly IndicatorDeclaration[]): Map<string, IndicatorD
 }
 
 const byName = namesOf(INDICATORS);
-const byV3Name = namesOf(V3_INDICATORS);
+const byNeuralName = namesOf(NEURAL_INDICATORS);
 
 /** By name or alias. */
 export function findIndicator(name: string): IndicatorDeclaration | undefined {
   return byName.get(normalised(name));
 }
 
-/** What a v3 strategy means by a name: its own arithmetic where that differs, else the one of `findIndicator`. */
-export function findV3Indicator(name: string): IndicatorDeclaration | undefined {
-  return byV3Name.get(normalised(name)) ?? byName.get(normalised(name));
+/** What a neural strategy means by a name: its own arithmetic where that differs, else the one of `findIndicator`. */
+export function findNeuralIndicator(name: string): IndicatorDeclaration | undefined {
+  return byNeuralName.get(normalised(name)) ?? byName.get(normalised(name));
 }
 
 export interface ParameterFault {

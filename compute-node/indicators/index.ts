@@ -10,6 +10,6 @@ export {
   PRICE_COLUMNS,
   type PriceColumn,
 } from "./declaration.ts";
-export { faultsOfParameters, findIndicator, findV3Indicator, type ParameterFault } from "./find-indicator.ts";
+export { faultsOfParameters, findIndicator, findNeuralIndicator, type ParameterFault } from "./find-indicator.ts";
 export { createStream, type IndicatorStream } from "./stream.ts";
-export { INDICATORS, V3_INDICATORS } from "./table.ts";
+export { INDICATORS, NEURAL_INDICATORS } from "./table.ts";

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import { computeIndicator } from "./compute-indicator.ts";
 import type { IndicatorDeclaration, IndicatorParameters } from "./declaration.ts";
 import { faultsOfParameters, findIndicator } from "./find-indicator.ts";
-import { REFERENCES, V3_REFERENCES } from "./reference-indicators.ts";
+import { NEURAL_REFERENCES, REFERENCES } from "./reference-indicators.ts";
 import { createStream } from "./stream.ts";
-import { INDICATORS, V3_INDICATORS } from "./table.ts";
+import { INDICATORS, NEURAL_INDICATORS } from "./table.ts";
 
 const columnNames = ["open", "high", "low", "close", "volume", "timeMs"] as const;
 type Columns = Record<(typeof columnNames)[number], Float64Array>;
@@ -61,7 +61,7 @@ function cut(data: Columns, start: number, stop: number): Columns {
 
 const everyIndicator = [
   ...INDICATORS.map((declaration) => [declaration.name, declaration, REFERENCES] as const),
-  ...V3_INDICATORS.map((declaration) => [`${declaration.name} (v3)`, declaration, V3_REFERENCES] as const),
+  ...NEURAL_INDICATORS.map((declaration) => [`${declaration.name} (v3)`, declaration, NEURAL_REFERENCES] as const),
 ];
 
 describe.each(everyIndicator)("%s", (_title, declaration, references) => {
@@ -217,7 +217,7 @@ describe("the table", () => {
 });
 
 describe("output columns", () => {
-  it.each([...INDICATORS, ...V3_INDICATORS].map((declaration) => [declaration.name, declaration] as const))(
+  it.each([...INDICATORS, ...NEURAL_INDICATORS].map((declaration) => [declaration.name, declaration] as const))(
     "of %s may hold anything before: all of it is written over",
     (_, declaration) => {
       const rows = 400;

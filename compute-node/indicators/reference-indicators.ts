@@ -11,7 +11,7 @@ import { TREND_REFERENCES } from "./references/trend.ts";
 import { VOLATILITY_REFERENCES } from "./references/volatility.ts";
 import { VOLUME_REFERENCES } from "./references/volume.ts";
 
-export { V3_REFERENCES } from "./references/v3.ts";
+export { NEURAL_REFERENCES } from "./references/neural.ts";
 
 export const REFERENCES: Readonly<Record<string, Reference>> = {
   ...CLASSIC_REFERENCES,

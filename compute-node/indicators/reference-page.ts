@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { IndicatorDeclaration, IndicatorParameter } from "./declaration.ts";
-import { INDICATORS, V3_INDICATORS } from "./table.ts";
+import { INDICATORS, NEURAL_INDICATORS } from "./table.ts";
 
 export const REFERENCE_PAGE_URL = new URL("../../docs/reference/indicators.md", import.meta.url);
 
@@ -29,7 +29,7 @@ export function referencePage(): string {
     ...INDICATORS.flatMap(section),
     "## What v3 strategies mean by these names",
     "",
-    ...V3_INDICATORS.flatMap(section),
+    ...NEURAL_INDICATORS.flatMap(section),
   ]
     .join("\n")
     .trimEnd()}\n`;

@@ -8,7 +8,7 @@ import { TREND } from "./families/trend.ts";
 import { VOLATILITY } from "./families/volatility.ts";
 import { VOLUME } from "./families/volume.ts";
 
-export { V3_INDICATORS } from "./families/v3.ts";
+export { NEURAL_INDICATORS } from "./families/neural.ts";
 
 export const INDICATORS: readonly IndicatorDeclaration[] = [
   ...CLASSIC,

@@ -1,5 +1,5 @@
 /** The settings of a backtest as the models that an account follows; every option is decided. */
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import { type CostModel, costModel } from "./cost-model.ts";
 import { type FillModel, fillModel } from "./fill-model.ts";
 import { type MarginModel, marginModel } from "./margin-model.ts";

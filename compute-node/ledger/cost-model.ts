@@ -1,5 +1,5 @@
 /** What the broker charges for an order, as a small value: rates by maker and taker, a fixed part, one a unit, a least. */
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 
 export interface CostModel {
   /** Fraction of the traded value, for orders that take what is in the book. */

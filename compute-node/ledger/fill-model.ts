@@ -1,5 +1,5 @@
 /** What the market takes of a price, as a small value: spread, slippage, and the step of prices. */
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { Side } from "./fill-price.ts";
 
 export interface FillModel {

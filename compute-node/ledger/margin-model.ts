@@ -6,7 +6,7 @@
  * a long's price took beyond the cash (below 0 while nothing is borrowed), and for a short minus what the sale left.
  */
 import { DAY_MS } from "../../protocol/durations.ts";
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 
 /** Yearly rates are charged by the day, as actual/365. */

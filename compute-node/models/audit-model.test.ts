@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { findV3Indicator } from "../indicators/index.ts";
+import { findNeuralIndicator } from "../indicators/index.ts";
 import type { NetworkSpec } from "../training/network.ts";
 import { walkBars } from "../training/pipeline/labels/testing/series.ts";
 import { referenceBackend } from "../training/reference/backend.ts";
@@ -31,7 +31,7 @@ describe("the audit of a model", () => {
 
   it("finds an indicator that peeks, and the outputs that follow", async () => {
     const [{ type }] = Object.values(model.manifest.strategy.indicators);
-    const declaration = findV3Indicator(type);
+    const declaration = findNeuralIndicator(type);
     if (declaration === undefined) throw new Error(`there is no indicator ${type}`);
     vi.spyOn(declaration, "compute").mockImplementation(([input], _parameters, outputs) => {
       for (const output of outputs)

@@ -1,6 +1,6 @@
 /** Strategies whose indicators read another symbol's prices: trained and tested through the ways that jobs take. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { modelBacktestSpec, type TrainSpec, trainSpec } from "../../protocol/operations.ts";
+import { modelBacktestSpec, type TrainSpec, trainSpec } from "../../protocol/operations/index.ts";
 import { type BarColumns, loadSample, sliceBars } from "../market-data/index.ts";
 import { cpuBackend } from "../training/index.ts";
 import { executeTraining } from "../training-job/index.ts";

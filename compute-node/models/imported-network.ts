@@ -1,7 +1,7 @@
 /** A network from elsewhere, and how it becomes a model: the strategy says what its inputs and outputs mean. */
 import { Problem } from "../../protocol/problem.ts";
-import type { V3Strategy } from "../../protocol/strategy-v3.ts";
-import { resolveV3 } from "../strategy/index.ts";
+import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
+import { resolveNeural } from "../strategy/index.ts";
 import type { NetworkSpec } from "../training/network.ts";
 import { classNamesOf, type FeatureScale, labelConfigOf } from "../training/pipeline/index.ts";
 import { MODEL_FORMAT, type ModelManifest } from "./manifest.ts";
@@ -21,12 +21,12 @@ export interface ImportedNetwork {
  * Throws a `Problem`: `invalid-strategy` for a strategy with another number of features or outputs, with features in
  * another order than the file says, or with inputs to be scaled by training rows that an import does not have.
  */
-export function modelOfImport(imported: ImportedNetwork, strategy: V3Strategy, name: string): Model {
+export function modelOfImport(imported: ImportedNetwork, strategy: NeuralStrategy, name: string): Model {
   const { network } = imported;
   const labels = labelConfigOf(strategy);
   const isRegression = strategy.decisions.output_format === "regression" || labels.source === "forward_return";
   const classNames = isRegression ? [] : [...classNamesOf(labels.source)];
-  const { features } = resolveV3(strategy);
+  const { features } = resolveNeural(strategy);
   if (features.length !== network.inputs)
     throw unfit(`takes ${network.inputs} inputs, and the strategy has ${features.length} features`);
   const outputs = Math.max(1, classNames.length);

@@ -1,7 +1,7 @@
 /** What a model says of itself: all that a backtest needs besides bars, and where it came from. */
 import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "../../protocol/identifiers.ts";
-import { v3Strategy } from "../../protocol/strategy-v3.ts";
+import { neuralStrategy } from "../../protocol/strategy-neural.ts";
 
 export { MODEL_MEDIA_TYPE } from "../../protocol/training.ts";
 
@@ -63,7 +63,7 @@ export const modelManifest = z.strictObject({
   format: z.literal(MODEL_FORMAT),
   name: z.string().min(1).max(100),
   /** As it was when it was trained: indicators, sets and decisions of a backtest are these, whatever became of the file. */
-  strategy: v3Strategy,
+  strategy: neuralStrategy,
   network: networkSpec,
   /** In the order of the network's inputs. */
   features: z.array(featureScale).min(1),

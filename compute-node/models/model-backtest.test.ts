@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HOUR_MS } from "../../protocol/durations.ts";
-import { backtestSettings } from "../../protocol/operations.ts";
+import { backtestSettings } from "../../protocol/operations/index.ts";
 import { decodeBacktestResult } from "../../results/index.ts";
 import { type BarColumns, barsBetween } from "../market-data/bars.ts";
 import { computeFeatures } from "../strategy/index.ts";

@@ -1,6 +1,6 @@
 /** A backtest of a model: what a job thread and `--local` call. */
 
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { ResultWarning } from "../../protocol/warnings.ts";
 import type { BacktestResult } from "../../results/index.ts";
@@ -14,7 +14,7 @@ import {
 } from "../backtest/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
 import { hashOfSeries, modelBacktestHash } from "../provenance/index.ts";
-import { type BarsByTimeframe, type NeuralSignals, resolveV3 } from "../strategy/index.ts";
+import { type BarsByTimeframe, type NeuralSignals, resolveNeural } from "../strategy/index.ts";
 import type { Model } from "./model-file.ts";
 import { type ModelSignalOptions, modelSignals } from "./model-signals.ts";
 
@@ -46,7 +46,7 @@ const [BARS_START, BARS_END] = [0.2, 0.5];
 export async function executeModelBacktest(request: ModelBacktestRequest): Promise<BacktestArtefact> {
   const { model, symbol, settings, startMs, endMs, onProgress } = request;
   const { manifest } = model;
-  const { baseTimeframe, timeframes } = resolveV3(manifest.strategy);
+  const { baseTimeframe, timeframes } = resolveNeural(manifest.strategy);
   const range = {
     symbol,
     timeframe: baseTimeframe,

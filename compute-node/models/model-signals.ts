@@ -7,7 +7,7 @@ import {
   type FeatureOptions,
   type NeuralSignals,
   neuralSignals,
-  resolveV3,
+  resolveNeural,
 } from "../strategy/index.ts";
 import { cpuBackend } from "../training/cpu/backend.ts";
 import type { NetworkSpec, TrainingBackend } from "../training/network.ts";
@@ -84,6 +84,6 @@ export async function modelSignals(
       cure: "Backtest a model of zigzag, triple_barrier or forward_return labels.",
     });
   const { outputs, firstRow } = await modelOutputs(model, bars, options);
-  const base = bars[resolveV3(strategy).baseTimeframe];
+  const base = bars[resolveNeural(strategy).baseTimeframe];
   return neuralSignals(settings, outputs, base, { firstRow, ...(sizeFraction === undefined ? {} : { sizeFraction }) });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type ModelBacktestSpec, modelBacktestSpec } from "../../protocol/operations.ts";
+import { type ModelBacktestSpec, modelBacktestSpec } from "../../protocol/operations/index.ts";
 import { allocateBars } from "../market-data/bars.ts";
 import { encodeModel, runModelBacktest } from "./index.ts";
 import { modelOf } from "./testing/models.ts";

@@ -1,10 +1,10 @@
 /** A model's backtest as it is asked for: the model's file and whole datasets in, a backtest's artefact out. */
-import type { ModelBacktestSpec } from "../../protocol/operations.ts";
+import type { ModelBacktestSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { BacktestArtefact, BacktestProgress } from "../backtest/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { sha256Of } from "../provenance/index.ts";
-import { contextDatasets, contextSeries, resolveV3 } from "../strategy/index.ts";
+import { contextDatasets, contextSeries, resolveNeural } from "../strategy/index.ts";
 import { executeModelBacktest } from "./model-backtest.ts";
 import { decodeModel } from "./model-file.ts";
 
@@ -30,7 +30,7 @@ export async function runModelBacktest({
   requireBytes(model, spec.model.sha256);
   const decoded = decodeModel(model);
   const { strategy } = decoded.manifest;
-  const { timeframes } = resolveV3(strategy);
+  const { timeframes } = resolveNeural(strategy);
   const wanted = contextDatasets(strategy);
   const [{ symbol, startMs, endMs }] = spec.data;
   const bars: Record<string, BarColumns> = {};

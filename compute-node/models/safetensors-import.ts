@@ -1,6 +1,6 @@
 /** A PyTorch state dict in safetensors as a network of ours. */
 import { Problem } from "../../protocol/problem.ts";
-import type { V3Strategy } from "../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
 import { gateCount, type NetworkSpec, parameterLayout } from "../training/network.ts";
 import { type ImportedNetwork, unknownNetwork } from "./imported-network.ts";
 import { parametersOf } from "./model-file.ts";
@@ -29,7 +29,7 @@ export function importSafetensors(bytes: Uint8Array, hints: ImportHints): Import
 const BY_NUMBER = new Intl.Collator("en", { numeric: true });
 
 /** What the strategy's own model section says about them. */
-export function importHints({ model }: V3Strategy): ImportHints {
+export function importHints({ model }: NeuralStrategy): ImportHints {
   const { activation = "relu", sequence_length: length = 1 } = (model.architecture ?? {}) as Record<string, unknown>;
   const known = ["relu", "leaky_relu", "tanh", "sigmoid"] as const;
   const chosen = known.find((name) => name === activation);

@@ -2,8 +2,8 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { HOUR_MS } from "../../protocol/durations.ts";
-import { backtestSettings } from "../../protocol/operations.ts";
-import type { V3Strategy } from "../../protocol/strategy-v3.ts";
+import { backtestSettings } from "../../protocol/operations/index.ts";
+import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
 import { allocateBars } from "../market-data/bars.ts";
 import { parseStrategyFile } from "../strategy/index.ts";
 import { cpuBackend } from "../training/cpu/backend.ts";
@@ -40,7 +40,7 @@ function wave() {
 const MLP = { type: "mlp", architecture: { hidden_layers: [16], dropout: 0, batch_norm: true } };
 const GRU = { type: "gru", architecture: { hidden_size: 8, num_layers: 1, dropout: 0, sequence_length: 6 } };
 
-function strategyOf(labels: object, decisions: object, model: object = MLP): V3Strategy {
+function strategyOf(labels: object, decisions: object, model: object = MLP): NeuralStrategy {
   const strategy = parseStrategyFile(
     JSON.stringify({
       name: "wave",
@@ -61,7 +61,7 @@ function strategyOf(labels: object, decisions: object, model: object = MLP): V3S
   return strategy;
 }
 
-async function train(strategy: V3Strategy) {
+async function train(strategy: NeuralStrategy) {
   const bars = wave();
   const prepared = prepareTraining({ strategy, bars: { W: { "1h": bars } } });
   requirePreflight(prepared.report);

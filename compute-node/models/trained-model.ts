@@ -1,5 +1,5 @@
 /** What a finished training run leaves: its weights with everything that a backtest and a reader need to know. */
-import type { V3Strategy } from "../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
 import type { TrainingSession } from "../training/network.ts";
 import {
   evaluatePart,
@@ -26,7 +26,7 @@ export async function measureParts(prepared: PreparedTraining, session: Training
 
 export interface TrainingOutcome {
   readonly name: string;
-  readonly strategy: V3Strategy;
+  readonly strategy: NeuralStrategy;
   readonly prepared: PreparedTraining;
   readonly plan: TrainingPlan;
   readonly trained: TrainedNetwork;

@@ -8,7 +8,7 @@
  * are those of every account (`../ledger`).
  */
 
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { PortfolioExitReason, PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import {
   type AccountModels,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { DAY_MS } from "../../protocol/durations.ts";
-import { backtestSettings } from "../../protocol/operations.ts";
+import { backtestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { ruleStrategy } from "../../protocol/strategy-rules.ts";
 import { randomBars } from "../backtest/testing/random-cases.ts";

@@ -16,7 +16,7 @@
  * portfolio of one is the engine for one symbol, bit for bit.
  */
 import { DAY_MS } from "../../protocol/durations.ts";
-import type { BacktestSettings } from "../../protocol/operations.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { BarsDone } from "../backtest/engine/engine-result.ts";
 import { type Side, stopFillPrice, targetFillPrice } from "../ledger/index.ts";
 import { PortfolioAccount, type Quote } from "./account.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DAY_MS } from "../../protocol/durations.ts";
-import { type PortfolioSpec, portfolioSpec } from "../../protocol/operations.ts";
+import { type PortfolioSpec, portfolioSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { wire } from "../../protocol/wire.ts";
 import { decodePortfolioResult, isPortfolioResult, portfolioResult } from "../../results/index.ts";

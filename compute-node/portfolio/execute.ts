@@ -1,6 +1,6 @@
 /** From a portfolio's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
 import { crc32 } from "node:zlib";
-import { type DataRequest, datasetsOf, type PortfolioSpec } from "../../protocol/operations.ts";
+import { type DataRequest, datasetsOf, type PortfolioSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { encodePortfolioResult, type PortfolioResult } from "../../results/index.ts";
 import { requireSoundBars } from "../backtest/engine/sound-bars.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { backtestSettings } from "../../protocol/operations.ts";
+import { backtestSettings } from "../../protocol/operations/index.ts";
 import { randomBars } from "../backtest/testing/random-cases.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { runPortfolio } from "./engine.ts";

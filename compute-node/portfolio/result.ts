@@ -1,6 +1,6 @@
 /** From a portfolio's run to its result: statistics, contributions, benchmark, warnings. */
 
-import type { PortfolioSpec } from "../../protocol/operations.ts";
+import type { PortfolioSpec } from "../../protocol/operations/index.ts";
 import { PORTFOLIO_REFUSALS, PORTFOLIO_RESULT_FORMAT, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import type { ResultWarning, WarningCode } from "../../protocol/warnings.ts";
 import {

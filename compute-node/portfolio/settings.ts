@@ -1,5 +1,5 @@
 /** What a portfolio does not do: said before it runs, never left out silently. */
-import { type BacktestSettings, backtestSettings } from "../../protocol/operations.ts";
+import { type BacktestSettings, backtestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { PortfolioSymbol } from "./portfolio-model.ts";
 

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { portfolioSpec } from "../../protocol/operations.ts";
+import { portfolioSpec } from "../../protocol/operations/index.ts";
 import { parseCsv } from "../market-data/index.ts";
 import { executePortfolio } from "./execute.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type OperationSpec, operationSpec } from "../../protocol/operations.ts";
+import { type OperationSpec, operationSpec } from "../../protocol/operations/index.ts";
 import { modelBacktestHash, specificationHash } from "./specification-hash.ts";
 
 const RULES = {

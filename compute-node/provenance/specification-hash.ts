@@ -1,5 +1,5 @@
 /** The hash of what was asked for. `protocol/specification-text.ts` says what it covers. */
-import type { OperationSpec } from "../../protocol/operations.ts";
+import type { OperationSpec } from "../../protocol/operations/index.ts";
 import { type ModelBacktestChoice, modelBacktestText, specificationText } from "../../protocol/specification-text.ts";
 import { sha256Of } from "./sha256.ts";
 

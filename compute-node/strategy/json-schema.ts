@@ -5,10 +5,10 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
+import { neuralStrategy } from "../../protocol/strategy-neural.ts";
 import { ruleStrategy } from "../../protocol/strategy-rules.ts";
-import { v3Strategy } from "../../protocol/strategy-v3.ts";
 import { MEMBERSHIP_TYPES } from "../fuzzy/index.ts";
-import { INDICATORS, type IndicatorDeclaration, V3_INDICATORS } from "../indicators/index.ts";
+import { INDICATORS, type IndicatorDeclaration, NEURAL_INDICATORS } from "../indicators/index.ts";
 
 export const SCHEMA_KINDS = ["rules", "v3"] as const;
 export type SchemaKind = (typeof SCHEMA_KINDS)[number];
@@ -21,11 +21,11 @@ export function schemaUrl(kind: SchemaKind): URL {
 
 /** The schema as a file's text. Names of indicators and memberships are offered; other spellings stay valid. */
 export function strategySchema(kind: SchemaKind): string {
-  const schema = z.toJSONSchema(kind === "rules" ? ruleStrategy : v3Strategy, { io: "input" }) as Json;
+  const schema = z.toJSONSchema(kind === "rules" ? ruleStrategy : neuralStrategy, { io: "input" }) as Json;
   const properties = schema.properties as Record<string, Json>;
   const required = (schema.required as string[]).filter((key) => key !== "kind");
   const title = kind === "rules" ? "A ktrdr strategy of rules" : "A fuzzy-neural ktrdr strategy, version 3";
-  const table = kind === "rules" ? INDICATORS : [...V3_INDICATORS, ...INDICATORS];
+  const table = kind === "rules" ? INDICATORS : [...NEURAL_INDICATORS, ...INDICATORS];
   offerIndicators(properties.indicators, table);
   if (kind === "v3") offerMemberships(properties.fuzzy_sets);
   return `${JSON.stringify({ ...schema, title, required }, null, 2)}\n`;

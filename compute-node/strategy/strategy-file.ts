@@ -1,17 +1,17 @@
 /** Reads a strategy file. */
 import { type Document, LineCounter, parseDocument, type YAMLError } from "yaml";
+import { type NeuralStrategy, neuralStrategy } from "../../protocol/strategy-neural.ts";
 import { type RuleStrategy, ruleStrategy } from "../../protocol/strategy-rules.ts";
-import { type V3Strategy, v3Strategy } from "../../protocol/strategy-v3.ts";
+import { neuralShapeFaults } from "./neural/shape.ts";
 import { shapeFaults } from "./shape-faults.ts";
 import { positionsOf, rememberPositions, type SourcePositions, sourcePositions } from "./source-positions.ts";
 import { type StrategyFault, type StrategyOrigin, throwFaults } from "./strategy-faults.ts";
-import { v3ShapeFaults } from "./v3/shape.ts";
 
 /** A file beyond this is no strategy: the wire takes 48 KiB. */
 const MAX_FILE_CHARACTERS = 256 * 1024;
 
 /** What a strategy file holds; `kind` tells which. */
-export type Strategy = RuleStrategy | V3Strategy;
+export type Strategy = RuleStrategy | NeuralStrategy;
 
 /**
  * YAML text → checked shape; what it means is checked by `validateStrategy`. A file with `nn_inputs` and a mapping of
@@ -22,8 +22,8 @@ export type Strategy = RuleStrategy | V3Strategy;
 export function parseStrategyFile(text: string, file: string): Strategy {
   const { content, origin } = readContent(text, file);
   if (isNeural(content)) {
-    const parsed = v3Strategy.safeParse(content);
-    if (!parsed.success) throwFaults(v3ShapeFaults(parsed.error, content), origin);
+    const parsed = neuralStrategy.safeParse(content);
+    if (!parsed.success) throwFaults(neuralShapeFaults(parsed.error, content), origin);
     rememberPositions(parsed.data, origin.positions);
     return parsed.data;
   }

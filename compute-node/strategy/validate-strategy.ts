@@ -1,19 +1,19 @@
 /** Checks what a strategy means, without data. */
 import type { ProblemIssue } from "../../protocol/problem.ts";
+import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
-import type { V3Strategy } from "../../protocol/strategy-v3.ts";
+import type { NeuralWarningCode } from "./neural/findings.ts";
+import { resolveNeural } from "./neural/resolve.ts";
 import { type ResolvedStrategy, resolveStrategy, SIDES, type Side } from "./resolve-strategy.ts";
 import { positionsOf } from "./source-positions.ts";
 import { issueOf, type StrategyFault, type StrategyOrigin, throwFaults } from "./strategy-faults.ts";
-import type { V3WarningCode } from "./v3/findings.ts";
-import { resolveV3 } from "./v3/resolve.ts";
 
 export type StrategyWarningCode =
   | "unused-indicator"
   | "unused-parameter"
   | "exit-without-entry"
   | "entry-without-exit"
-  | V3WarningCode;
+  | NeuralWarningCode;
 
 /** Something that the author should know and that stops nothing. */
 export interface StrategyWarning extends ProblemIssue {
@@ -34,11 +34,11 @@ export interface ValidationOptions {
  * lines and columns when the strategy came from `parseStrategyFile`.
  */
 export function validateStrategy(
-  strategy: RuleStrategy | V3Strategy,
+  strategy: RuleStrategy | NeuralStrategy,
   { file, strict = false }: ValidationOptions = {},
 ): StrategyWarning[] {
   const origin = originOf(strategy, file);
-  const { faults, warnings } = strategy.kind === "rules" ? findingsOfRules(strategy) : resolveV3(strategy);
+  const { faults, warnings } = strategy.kind === "rules" ? findingsOfRules(strategy) : resolveNeural(strategy);
   const stopping = strict ? [...faults, ...warnings] : faults;
   if (stopping.length > 0) throwFaults(stopping, origin);
   return warnings.map(({ code, ...fault }) => ({ code, cure: fault.cure, ...issueOf(fault, origin) })).sort(byPlace);
@@ -57,7 +57,7 @@ function findingsOfRules(strategy: RuleStrategy): { faults: readonly StrategyFau
   };
 }
 
-export function originOf(strategy: RuleStrategy | V3Strategy, file?: string): StrategyOrigin {
+export function originOf(strategy: RuleStrategy | NeuralStrategy, file?: string): StrategyOrigin {
   const positions = positionsOf(strategy);
   return { name: strategy.name, file: file ?? positions?.file, positions };
 }

@@ -1,5 +1,5 @@
 /** On what a run trains: the node's GPU where it has one that takes the network, else its processor. */
-import type { TrainSpec } from "../../protocol/operations.ts";
+import type { TrainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import {
   cpuBackend,
@@ -20,6 +20,8 @@ export interface TrainingMachine {
   readonly gpu: NodeGpu | null;
   /** Threads that a run on the CPU may use. */
   readonly threads: number;
+  /** A run that asks for no backend stays on the processor, also where there is a GPU. */
+  readonly prefersCpu?: boolean;
 }
 
 export interface OpenBackend {
@@ -33,11 +35,11 @@ type Log = (lines: string[]) => void;
 /** Throws a `Problem` where a GPU is asked for and there is none; says so where it was not asked for. */
 export async function openBackend(
   spec: Pick<TrainSpec, "backend" | "fast" | "seeds">,
-  { gpu, threads }: TrainingMachine,
+  { gpu, threads, prefersCpu = false }: TrainingMachine,
   onLog: Log,
 ): Promise<OpenBackend> {
   const cpu = openCpu(spec, threads);
-  if (spec.backend === "cpu") return cpu;
+  if (spec.backend === "cpu" || (spec.backend === "auto" && prefersCpu)) return cpu;
   if (gpu === null) {
     if (spec.backend === "gpu") throw noGpu();
     onLog(["this node has no GPU: training on the CPU"]);

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { type TrainSpec, trainSpec } from "../../protocol/operations.ts";
+import { type TrainSpec, trainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { type BarColumns, loadSample } from "../market-data/index.ts";
 import { decodeModel } from "../models/index.ts";

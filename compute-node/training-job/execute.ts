@@ -2,12 +2,12 @@
  * @file A training run from its specification to the model's bytes: what a job thread and `--local` call. It has no
  * clock and does no I/O; who calls it decides between batches whether to save, to report or to stop.
  */
-import type { TrainSpec } from "../../protocol/operations.ts";
+import type { TrainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
-import type { V3Strategy } from "../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
 import { encodeModel, type Model, measureParts, trainedModel } from "../models/index.ts";
 import { sha256Of, specificationHash } from "../provenance/index.ts";
-import { resolveV3 } from "../strategy/index.ts";
+import { resolveNeural } from "../strategy/index.ts";
 import {
   type Member,
   parameterLayout,
@@ -121,13 +121,13 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
 }
 
 /** The strategy with what the specification says in its place; the model keeps it like that. */
-function overridden({ strategy, seed, epochs }: TrainSpec): V3Strategy {
+function overridden({ strategy, seed, epochs }: TrainSpec): NeuralStrategy {
   const changes = { ...(seed === undefined ? {} : { seed }), ...(epochs === undefined ? {} : { epochs }) };
   return { ...strategy, training: { ...strategy.training, ...changes } };
 }
 
 /** Names all that the rows of the set follow from, and the code that makes them. */
-function dataHash(strategy: V3Strategy, { learnt, contextLearnt }: TrainingData): string {
+function dataHash(strategy: NeuralStrategy, { learnt, contextLearnt }: TrainingData): string {
   const context = contextLearnt.length === 0 ? [] : [contextLearnt];
   return sha256Of(JSON.stringify([TRAINING_VERSION, strategy, learnt, ...context]));
 }
@@ -227,8 +227,8 @@ function progressOf(
 }
 
 /** What the strategy says that has no effect. */
-function strategyLines(strategy: V3Strategy): string[] {
-  return resolveV3(strategy).warnings.map(({ message, cure }) => `warning: ${message}. ${cure}`);
+function strategyLines(strategy: NeuralStrategy): string[] {
+  return resolveNeural(strategy).warnings.map(({ message, cure }) => `warning: ${message}. ${cure}`);
 }
 
 function preflightLines({ set, report, classNames }: PreparedTraining): string[] {

@@ -1,6 +1,6 @@
 /** The bars that a training run learns from: cut to its range, by symbol and timeframe. */
 import { DAY_MS } from "../../protocol/durations.ts";
-import type { DataRequest, TrainSpec } from "../../protocol/operations.ts";
+import type { DataRequest, TrainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import { testedBars } from "../backtest/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
@@ -10,7 +10,7 @@ import {
   type ContextSeries,
   contextDatasets,
   contextSeries,
-  resolveV3,
+  resolveNeural,
 } from "../strategy/index.ts";
 
 export interface TrainingDataset {
@@ -37,7 +37,7 @@ export function trainingData(
   { strategy, data }: Pick<TrainSpec, "strategy" | "data">,
   datasets: readonly TrainingDataset[],
 ): TrainingData {
-  const { symbols, timeframes } = resolveV3(strategy);
+  const { symbols, timeframes } = resolveNeural(strategy);
   const range = strategyRange(strategy.training_data);
   const wanted = contextDatasets(strategy);
   const isContext = (asked: DataRequest) => wanted.some((dataset) => isSame(dataset, asked));

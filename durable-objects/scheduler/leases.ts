@@ -4,7 +4,7 @@
  * Each function checks the fencing token first: an attempt that is not the operation's present one changes nothing.
  */
 import type { Lease, OperationResult, ProblemDetails } from "../../protocol/index.ts";
-import { MODEL_MEDIA_TYPE, Problem } from "../../protocol/index.ts";
+import { MODEL_MEDIA_TYPE, modelNameOf, operationSpec, Problem, wire } from "../../protocol/index.ts";
 import { keepArtefact, releaseArtefact } from "./artefact-index.ts";
 import { count } from "./counters.ts";
 import { recordEvent } from "./event-log.ts";
@@ -13,6 +13,8 @@ import type { Evidence, OperationRecord } from "./operation-record.ts";
 import type { State } from "./state.ts";
 import { recordWorkerMoment } from "./worker-history.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
+
+const specWire = wire(operationSpec);
 
 /** The end of an attempt without a result, as its node reports it. */
 type Ending =
@@ -119,9 +121,8 @@ function nameModel(
   now: number,
 ): void {
   const operation = state.operations.get(operationId)!;
-  if (operation.kind !== "train") return;
-  const { model } = JSON.parse(operation.specText) as { model: string };
-  publishModel(state.sql, { name: model, sha256, operationId, summary }, now);
+  const name = modelNameOf(specWire.decode(JSON.parse(operation.specText)));
+  if (name !== null) publishModel(state.sql, { name, sha256, operationId, summary }, now);
 }
 
 /** Brings a running operation to its terminal status. */

@@ -8,6 +8,7 @@ import {
   type DataRequest,
   type DatasetRef,
   datasetsOf,
+  OPERATIONS,
   type OperationSpec,
   type Requirements,
   SCRIPT_KIND,
@@ -32,19 +33,10 @@ type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
 /** The store's version of each of a requirement's datasets; undefined for those that it lacks. */
 export type StoredDatasets = readonly (DatasetRef | undefined)[];
 
-const DEFAULT_WORKER_TYPES: Readonly<Record<OperationSpec["kind"], readonly WorkerType[]>> = {
-  backtest: ["backtesting"],
-  portfolio: ["backtesting"],
-  train: ["gpu_host", "cpu_training"],
-  model_backtest: ["backtesting"],
-  command: ["gpu_host", "cpu_training"],
-  sleep: ["backtesting", "cpu_training", "gpu_host"],
-};
-
 /** The caller's requirements with the defaults of the operation's kind. */
 export function completeRequirements(spec: OperationSpec, asked: Partial<Requirements>): Requirements {
   return {
-    workerTypes: asked.workerTypes ?? [...DEFAULT_WORKER_TYPES[spec.kind]],
+    workerTypes: asked.workerTypes ?? [...OPERATIONS[spec.kind].workerTypes],
     labels: asked.labels ?? {},
     memoryBytes: asked.memoryBytes ?? 0,
     preferWaitMs: asked.preferWaitMs ?? 0,

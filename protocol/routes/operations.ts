@@ -13,7 +13,7 @@ import {
   operationStatus,
   submitRequest,
   submitResponse,
-} from "../operations.ts";
+} from "../operation.ts";
 import { EXAMPLE_OPERATION_ID, EXAMPLE_TIME_MS, operationParameter, queryNumber } from "./parameters.ts";
 import { checkedBody, jsonAnswer, jsonBody, type Routes } from "./route.ts";
 

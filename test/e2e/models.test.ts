@@ -7,7 +7,7 @@ import { runCommand } from "../../cli/program.ts";
 import { loadAnyStrategy } from "../../cli/strategy/strategy-source.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
 import { decodeModel, exportOnnx, modelOfImport } from "../../compute-node/models/index.ts";
-import { resolveV3 } from "../../compute-node/strategy/index.ts";
+import { resolveNeural } from "../../compute-node/strategy/index.ts";
 import { initialParameters } from "../../compute-node/training/random.ts";
 import { Fleet } from "../support/fleet.ts";
 
@@ -30,7 +30,7 @@ async function run(...words: string[]): Promise<{ code: number; out: string; err
 async function onnxFile(name: string, seed: number): Promise<string> {
   const { strategy } = await loadAnyStrategy(STRATEGY);
   if (strategy.kind !== "neural") throw new Error("the example is a neural strategy");
-  const inputs = resolveV3(strategy).features.length;
+  const inputs = resolveNeural(strategy).features.length;
   const network = {
     kind: "mlp",
     inputs,

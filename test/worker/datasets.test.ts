@@ -1,6 +1,6 @@
 import { SELF } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
-import { backtestSpec } from "../../protocol/operations.ts";
+import { backtestSpec } from "../../protocol/operations/index.ts";
 import { sha256Hex } from "../../protocol/token.ts";
 import { wire } from "../../protocol/wire.ts";
 import { ADMIN_TOKEN, api, NodeStandIn } from "./support.ts";

@@ -3,7 +3,7 @@
  * of ktrdr in Python, with its accounting faults mended; the quarter of the equity that it takes for an entry is the
  * strategy's `size`.
  */
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 
 export type PresetName = "ktrdr" | "backtesting.py";
 

@@ -1,5 +1,5 @@
 /** From the words of a command line to what a backtest asks for. Pure but for the two places where it may look. */
-import type { DataRequest } from "../../../protocol/operations.ts";
+import type { DataRequest } from "../../../protocol/operations/index.ts";
 import { type PresetName, SETTINGS_PRESETS } from "./backtest-presets.ts";
 
 /** The parsed options of `ktrdr backtest` that shape the specification. */

@@ -1,14 +1,13 @@
 import { checkedInput } from "../../../client/checked-input.ts";
-import { auditBacktest, auditedText, executeBacktest, findingText } from "../../../compute-node/backtest/index.ts";
+import { auditBacktest, auditedText, findingText } from "../../../compute-node/backtest/index.ts";
 import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
 import { type BacktestSpec, backtestSpec, type StrategyParameter } from "../../../protocol/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
-import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
+import { runOnFleet } from "../../api/fleet-run.ts";
+import { runHere } from "../../local/run-here.ts";
 import { loadRunnable } from "../../strategy/strategy-source.ts";
 import type { Context } from "../../terminal/context.ts";
-import { durationText } from "../../terminal/duration.ts";
 import { issueText } from "../../terminal/problem-text.ts";
-import { barText } from "../../terminal/progress.ts";
 import { chooseData, dataRequestOf, settingsOf } from "./backtest-request.ts";
 import { knownDatasets } from "./known-datasets.ts";
 import { isModelBacktest, runModelCommand } from "./model-backtest-run.ts";
@@ -48,7 +47,7 @@ export async function runBacktestCommand(
   if (options.audit === true) await auditHere(context, spec);
   const finished =
     client === null
-      ? await runHere(context, spec)
+      ? await runHere(context, spec, { told: ({ result }) => `Ran in this process on ${result.summary.bars} bars` })
       : await runOnFleet(context, client, spec, options, `${strategy.name} on ${spec.data.symbol}`);
   if (finished !== null) await showBacktest(context, finished, options);
 }
@@ -80,22 +79,4 @@ async function auditHere(context: Context, spec: BacktestSpec): Promise<void> {
     cure: "Use values of the present and of past bars alone.",
     issues: report.findings.map((finding) => ({ message: findingText(finding) })),
   });
-}
-
-async function runHere(context: Context, spec: BacktestSpec): Promise<Finished> {
-  const { manifest, bars } = await new MarketDataStore(context.home.data).read(spec.data);
-  const started = performance.now();
-  const isTerminal = context.stderr.isTTY === true;
-  const { bytes } = executeBacktest({
-    spec,
-    bars,
-    dataSha256: manifest.sha256,
-    onLog: (line) => context.note(line),
-    onProgress: ({ phase, fraction }) => {
-      if (isTerminal) context.stderr.write(`\r\u001b[K${barText(fraction)}  ${phase}`);
-    },
-  });
-  if (isTerminal) context.stderr.write("\r\u001b[K");
-  context.note(`Ran in this process on ${bars.rows} bars in ${durationText(performance.now() - started)}.`);
-  return { bytes, operationId: null };
 }

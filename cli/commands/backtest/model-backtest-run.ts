@@ -3,15 +3,13 @@ import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { checkedInput } from "../../../client/checked-input.ts";
 import type { Client } from "../../../client/client.ts";
-import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
-import { decodeModel, type ModelManifest, runModelBacktest } from "../../../compute-node/models/index.ts";
-import { contextDatasets, resolveV3 } from "../../../compute-node/strategy/index.ts";
-import { type ModelBacktestSpec, modelBacktestSpec } from "../../../protocol/operations.ts";
+import { decodeModel, type ModelManifest } from "../../../compute-node/models/index.ts";
+import { contextDatasets, resolveNeural } from "../../../compute-node/strategy/index.ts";
+import { type ModelBacktestSpec, modelBacktestSpec } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
-import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
+import { runOnFleet } from "../../api/fleet-run.ts";
+import { runHere } from "../../local/run-here.ts";
 import type { Context } from "../../terminal/context.ts";
-import { durationText } from "../../terminal/duration.ts";
-import { barText, CLEAR_LINE } from "../../terminal/progress.ts";
 import { parseModelName } from "../models/models.ts";
 import { chooseData, dataRequestOf, settingsOf } from "./backtest-request.ts";
 import { knownDatasets } from "./known-datasets.ts";
@@ -48,7 +46,10 @@ export async function runModelCommand(command: ModelCommand): Promise<void> {
   const spec = await specificationOf(command, client, model);
   const runsHere = client === null || options.local === true;
   const finished = runsHere
-    ? await runHere(context, spec, model)
+    ? await runHere(context, spec, {
+        model: model.bytes,
+        told: ({ result }) => `Ran in this process on ${result.summary.bars} bars`,
+      })
     : await runOnFleet(context, client, spec, options, `${model.title} on ${spec.data[0]?.symbol}`);
   if (finished !== null) await showBacktest(context, finished, options);
 }
@@ -101,7 +102,7 @@ async function specificationOf(
   client: Client | null,
   { manifest, reference }: NamedModel,
 ): Promise<ModelBacktestSpec> {
-  const { timeframes, baseTimeframe } = resolveV3(manifest.strategy);
+  const { timeframes, baseTimeframe } = resolveNeural(manifest.strategy);
   const learnt = [...new Set(manifest.data.map(({ symbol }) => symbol))];
   const asked = {
     timeframe: baseTimeframe,
@@ -128,25 +129,4 @@ async function specificationOf(
     },
     "backtest of a model",
   );
-}
-
-async function runHere(context: Context, spec: ModelBacktestSpec, { bytes: model }: NamedModel): Promise<Finished> {
-  const store = new MarketDataStore(context.home.data);
-  const stored = await Promise.all(
-    spec.data.map(async ({ symbol, timeframe }) => {
-      const { manifest, bars } = await store.read({ symbol, timeframe });
-      return { bars, sha256: manifest.sha256 };
-    }),
-  );
-  const started = performance.now();
-  const isTerminal = context.stderr.isTTY === true;
-  const { bytes, result } = await runModelBacktest({
-    ...{ spec, datasets: stored, model },
-    onProgress: ({ phase, fraction }) => {
-      if (isTerminal) context.stderr.write(`${CLEAR_LINE}${barText(fraction)}  ${phase}`);
-    },
-  });
-  if (isTerminal) context.stderr.write(CLEAR_LINE);
-  context.note(`Ran in this process on ${result.bars} bars in ${durationText(performance.now() - started)}.`);
-  return { bytes, operationId: null };
 }

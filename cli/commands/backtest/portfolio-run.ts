@@ -5,11 +5,9 @@ import { basename } from "node:path";
 import { crc32 } from "node:zlib";
 import { checkedInput } from "../../../client/checked-input.ts";
 import type { Client } from "../../../client/client.ts";
-import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
-import { executePortfolio, parseCorporateActions } from "../../../compute-node/portfolio/index.ts";
+import { parseCorporateActions } from "../../../compute-node/portfolio/index.ts";
 import {
   type CorporateAction,
-  datasetsOf,
   type PortfolioSpec,
   portfolioSpec,
   type RuleStrategy,
@@ -19,9 +17,8 @@ import {
 import { Problem } from "../../../protocol/problem.ts";
 import { decodePortfolioResult, portfolioResult } from "../../../results/index.ts";
 import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
+import { runHere } from "../../local/run-here.ts";
 import type { Context } from "../../terminal/context.ts";
-import { durationText } from "../../terminal/duration.ts";
-import { barText } from "../../terminal/progress.ts";
 import { reportPath, writeReport } from "./backtest-output.ts";
 import { dataRequestOf, settingsOf } from "./backtest-request.ts";
 import type { BacktestOptions, RefuseUsage } from "./options.ts";
@@ -52,7 +49,7 @@ export async function runPortfolioCommand(command: PortfolioCommand): Promise<vo
   const subject = others.length === 0 ? first : `${spec.data.length} symbols`;
   const finished =
     client === null
-      ? await runHere(context, spec)
+      ? await runHere(context, spec, { told: ({ bytes }) => told(spec, bytes) })
       : await runOnFleet(context, client, spec, options, `${spec.strategy.name} on ${subject}`);
   if (finished !== null) await show(context, finished, options);
 }
@@ -104,24 +101,10 @@ async function readActions(file: string, symbols: readonly string[]): Promise<Co
   }
 }
 
-async function runHere(context: Context, spec: PortfolioSpec): Promise<Finished> {
-  const store = new MarketDataStore(context.home.data);
-  const stored = await Promise.all(datasetsOf(spec).map((data) => store.read(data)));
-  const datasets = stored.map(({ manifest, bars }) => ({ bars, sha256: manifest.sha256 }));
-  const started = performance.now();
-  const isTerminal = context.stderr.isTTY === true;
-  const { bytes, result } = executePortfolio({
-    spec,
-    datasets,
-    onProgress: ({ phase, fraction }) => {
-      if (isTerminal) context.stderr.write(`\r\u001b[K${barText(fraction)}  ${phase}`);
-    },
-  });
-  if (isTerminal) context.stderr.write("\r\u001b[K");
-  const tookMs = performance.now() - started;
-  const size = `${spec.data.length} symbols with ${result.symbolBars} bars`;
-  context.note(`Ran in this process on ${size} in ${durationText(tookMs)}.`);
-  return { bytes, operationId: null };
+/** What a run in this process says of itself. */
+function told({ data }: PortfolioSpec, bytes: Uint8Array | null): string {
+  const bars = bytes === null ? 0 : decodePortfolioResult(bytes).symbolBars;
+  return `Ran in this process on ${data.length} symbols with ${bars} bars`;
 }
 
 async function show(context: Context, { bytes, operationId }: Finished, options: BacktestOptions): Promise<void> {

@@ -1,6 +1,6 @@
 /** `ktrdr ops`: what was asked of the fleet, and what became of it. */
 import { InvalidArgumentError } from "commander";
-import type { Operation } from "../../../protocol/operations.ts";
+import type { Operation } from "../../../protocol/operation.ts";
 import { type Context, EXIT } from "../../terminal/context.ts";
 import { type DeclaredGroup, defineCommand } from "../declare.ts";
 

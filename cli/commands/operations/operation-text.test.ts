@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { sampleOperation } from "../../../client/testing/sample-operation.ts";
-import { commandSpec, type OperationDetail } from "../../../protocol/operations.ts";
+import type { OperationDetail } from "../../../protocol/operation.ts";
+import { commandSpec } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import { operationFacts } from "./operation-text.ts";
 

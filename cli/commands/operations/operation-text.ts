@@ -1,13 +1,14 @@
 /** One operation in full, for people. */
-import type { OperationDetail } from "../../../protocol/operations.ts";
+import type { OperationDetail } from "../../../protocol/operation.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import { durationText, momentText } from "../../terminal/duration.ts";
 import { problemText } from "../../terminal/problem-text.ts";
 import { progressText } from "../../terminal/progress.ts";
 import { factsText } from "../../terminal/table.ts";
+import { asksFor, type Fact } from "./kinds.ts";
 
 export function operationFacts(operation: OperationDetail): string {
-  const facts: (readonly [string, string])[] = [
+  const facts: Fact[] = [
     ["operation", operation.operationId],
     ["kind", operation.kind],
     ["name", operation.name ?? "-"],
@@ -22,25 +23,7 @@ export function operationFacts(operation: OperationDetail): string {
   if (operation.traceId !== null) facts.push(["trace", operation.traceId]);
   if (operation.startedAt !== null) facts.push(["started", momentText(operation.startedAt)]);
   if (operation.finishedAt !== null) facts.push(["finished", `${momentText(operation.finishedAt)}${spent(operation)}`]);
-  if (operation.spec.kind === "backtest") {
-    const { strategy, data } = operation.spec;
-    facts.push(["asks for", `${strategy.name} on ${data.symbol} ${data.timeframe}`]);
-  }
-  if (operation.spec.kind === "train") {
-    const { model, strategy, data } = operation.spec;
-    const series = data.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`).join(", ");
-    facts.push(["asks for", `model ${model} of ${strategy.name} on ${series}`]);
-  }
-  if (operation.spec.kind === "command") {
-    const { program, input, data } = operation.spec;
-    const series = data.map(({ symbol, timeframe }) => ` on ${symbol} ${timeframe}`).join(",");
-    facts.push(["asks for", `program ${program}${series}`], ["  input", JSON.stringify(input)]);
-  }
-  if (operation.spec.kind === "model_backtest") {
-    const { model, data } = operation.spec;
-    const version = model.version === undefined ? "" : `@${model.version}`;
-    facts.push(["asks for", `model ${model.name ?? model.sha256}${version} on ${data[0]?.symbol}`]);
-  }
+  facts.push(...asksFor(operation.spec));
   if (operation.result !== null) {
     facts.push(["result", `${operation.result.bytes} bytes, sha256 ${operation.result.sha256}`]);
     for (const [name, value] of Object.entries(operation.result.summary)) facts.push([`  ${name}`, plain(value)]);

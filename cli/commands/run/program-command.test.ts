@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { fakeControlPlane, type ReceivedRequest } from "../../../client/testing/fake-control-plane.ts";
 import { OPERATION_ID, sampleOperationJson } from "../../../client/testing/sample-operation.ts";
-import { commandSpec, type OperationDetail } from "../../../protocol/operations.ts";
+import type { OperationDetail } from "../../../protocol/operation.ts";
+import { commandSpec } from "../../../protocol/operations/index.ts";
 import { runCommand } from "../../program.ts";
 import { testSurroundings } from "../../testing/collector.ts";
 

@@ -1,7 +1,8 @@
 /** What `ktrdr run` does: gather the specification, follow the program on the fleet, fetch what it left. */
 import { readFile, writeFile } from "node:fs/promises";
 import { checkedInput } from "../../../client/checked-input.ts";
-import { commandSpec, type OperationResult, operationResult } from "../../../protocol/operations.ts";
+import { type OperationResult, operationResult } from "../../../protocol/operation.ts";
+import { commandSpec } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import { wire } from "../../../protocol/wire.ts";
 import { followOnFleet } from "../../api/fleet-run.ts";

@@ -98,7 +98,7 @@ async function validate(context: Context, files: readonly string[], strict: bool
 }
 
 async function features(context: Context, file: string): Promise<void> {
-  const [{ resolveV3 }, { loadAnyStrategy }, { tableText }] = await Promise.all([
+  const [{ resolveNeural }, { loadAnyStrategy }, { tableText }] = await Promise.all([
     import("../../../compute-node/strategy/index.ts"),
     import("../../strategy/strategy-source.ts"),
     import("../../terminal/table.ts"),
@@ -110,7 +110,7 @@ async function features(context: Context, file: string): Promise<void> {
       `${file} has no features: it holds ${strategy.kind === "script" ? "code" : "rules"}.`,
       "Give a fuzzy-neural strategy, such as examples/strategies/neural-rsi-macd.yaml.",
     );
-  const rows = resolveV3(strategy).features.map((feature) => ({
+  const rows = resolveNeural(strategy).features.map((feature) => ({
     feature_id: feature.name,
     timeframe: feature.timeframe,
     fuzzy_set: feature.fuzzySet,

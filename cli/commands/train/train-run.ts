@@ -1,24 +1,20 @@
 /** What `ktrdr train` does: gather the specification, run it on the fleet or here, show what was learnt. */
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { checkedInput } from "../../../client/checked-input.ts";
 import type { Client } from "../../../client/client.ts";
-import { MarketDataStore } from "../../../compute-node/market-data/index.ts";
+import type { JobResult } from "../../../compute-node/jobs/index.ts";
 import { decodeModel, type ModelManifest, modelManifest } from "../../../compute-node/models/index.ts";
-import { contextDatasets, resolveV3 } from "../../../compute-node/strategy/index.ts";
-import { executeTraining, openBackend, type TrainingProgress } from "../../../compute-node/training-job/index.ts";
-import { type DataRequest, type TrainSpec, trainSpec } from "../../../protocol/operations.ts";
+import { contextDatasets, resolveNeural } from "../../../compute-node/strategy/index.ts";
+import { type DataRequest, type TrainSpec, trainSpec } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { wire } from "../../../protocol/wire.ts";
 import { type Finished, runOnFleet } from "../../api/fleet-run.ts";
+import { runHere } from "../../local/run-here.ts";
 import { loadAnyStrategy } from "../../strategy/strategy-source.ts";
-import { type Context, EXIT } from "../../terminal/context.ts";
-import { durationText } from "../../terminal/duration.ts";
-import { listenForInterrupts } from "../../terminal/interrupt.ts";
+import type { Context } from "../../terminal/context.ts";
 import { issueText } from "../../terminal/problem-text.ts";
-import { barText, CLEAR_LINE, ratesText } from "../../terminal/progress.ts";
 import { reportPath } from "../backtest/backtest-output.ts";
 import type { TrainOptions } from "./options.ts";
 import { writeTrainingReport } from "./training-output.ts";
@@ -43,12 +39,18 @@ export async function runTrainCommand(context: Context, file: string, options: T
   const client = options.local === true ? null : await context.client();
   const finished =
     client === null
-      ? await runHere(context, spec)
+      ? await runHere(context, spec, { told })
       : await runOnFleet(context, client, spec, options, `train ${spec.model}`);
   if (finished !== null) await show(context, client, spec, finished, options);
 }
 
-async function loadNeural(context: Context, file: string): Promise<V3Strategy> {
+/** What a run in this process says of itself. */
+function told({ bytes, result }: JobResult): string {
+  const backend = bytes === null ? "" : decodeModel(bytes).manifest.training?.backend;
+  return `Trained ${result.summary.epochs} epochs in this process on ${backend}`;
+}
+
+async function loadNeural(context: Context, file: string): Promise<NeuralStrategy> {
   const { strategy, warnings } = await loadAnyStrategy(file);
   if (strategy.kind !== "neural") {
     const what = strategy.kind === "rules" ? "rules" : "code";
@@ -67,8 +69,8 @@ export function modelNameOf(strategyName: string): string {
 }
 
 /** Every symbol of the strategy in every timeframe, and what its indicators read beside. */
-function dataOf(strategy: V3Strategy, { from, to }: TrainOptions): DataRequest[] {
-  const { symbols, timeframes } = resolveV3(strategy);
+function dataOf(strategy: NeuralStrategy, { from, to }: TrainOptions): DataRequest[] {
+  const { symbols, timeframes } = resolveNeural(strategy);
   if (symbols.length === 0) {
     throw new Problem("invalid-strategy", "The strategy names no symbols.", {
       cure: "Write them under training_data.symbols, such as list: [AAPL, MSFT].",
@@ -79,70 +81,6 @@ function dataOf(strategy: V3Strategy, { from, to }: TrainOptions): DataRequest[]
   const isTraded = (symbol: string, timeframe: string) => symbols.includes(symbol) && timeframes.includes(timeframe);
   const beside = contextDatasets(strategy).filter(({ symbol, timeframe }) => !isTraded(symbol, timeframe));
   return [...traded, ...beside.map(({ symbol, timeframe }) => ({ symbol, timeframe }))];
-}
-
-/** Ctrl-C ends it between two batches; null then. */
-async function runHere(context: Context, spec: TrainSpec): Promise<Finished | null> {
-  const store = new MarketDataStore(context.home.data);
-  const stored = await Promise.all(spec.data.map(({ symbol, timeframe }) => store.read({ symbol, timeframe })));
-  const datasets = stored.map(({ manifest, bars }) => ({ bars, sha256: manifest.sha256 }));
-  const started = performance.now();
-  const interrupts = listenForInterrupts();
-  const onLog = (lines: string[]): void => {
-    for (const line of lines) context.note(line);
-  };
-  // A run here gives the same bytes on every machine, unless a GPU is asked for.
-  const asked = { ...spec, backend: spec.backend === "gpu" ? ("gpu" as const) : ("cpu" as const) };
-  const machine = { gpu: { allowSoftware: false }, threads: availableParallelism() };
-  const { backend, close } = await openBackend(asked, machine, onLog);
-  try {
-    const { bytes, summary } = await executeTraining({
-      ...{ spec, datasets, backend, onLog },
-      onProgress: progressLine(context),
-      onTurn: async () => {
-        // Signals are heard between two turns.
-        await new Promise((proceed) => setImmediate(proceed));
-        interrupts.signal.throwIfAborted();
-      },
-    });
-    const tookMs = performance.now() - started;
-    context.note(`Trained ${summary.epochs} epochs in this process on ${backend.name} in ${durationText(tookMs)}.`);
-    return { bytes, operationId: null };
-  } catch (error) {
-    if (!interrupts.signal.aborted) throw error;
-    if (context.stderr.isTTY === true) context.stderr.write(CLEAR_LINE);
-    context.note("Stopped; nothing is kept of it.");
-    context.exitCode = EXIT.interrupted;
-    return null;
-  } finally {
-    interrupts.release();
-    await close();
-  }
-}
-
-const REDRAWN_MS = 100;
-
-/** One line that is redrawn on a terminal, and nothing elsewhere. */
-function progressLine({ stderr }: Context): (progress: TrainingProgress) => void {
-  if (stderr.isTTY !== true) return () => {};
-  const startedAt = performance.now();
-  let nextAt = 0;
-  return ({ phase, fraction, epoch, loss, validationLoss, accuracy, rows, threads }) => {
-    const now = performance.now();
-    const isLast = phase === "evaluation";
-    if (now < nextAt && !isLast) return;
-    nextAt = now + REDRAWN_MS;
-    const rates = ratesText({
-      epoch,
-      loss: loss ?? 0,
-      validationLoss: validationLoss ?? 0,
-      accuracy: accuracy ?? 0,
-      ...(threads > 1 ? { threads } : {}),
-      rowsPerSecond: Math.round((1000 * rows) / (now - startedAt)),
-    });
-    const line = `${barText(fraction)}  ${phase}${rates === "" ? "" : `, ${rates}`}`;
-    stderr.write(isLast ? CLEAR_LINE : `${CLEAR_LINE}${line.slice(0, (stderr.columns ?? 80) - 1)}`);
-  };
 }
 
 async function show(

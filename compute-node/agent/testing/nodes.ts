@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { MarketDataStore } from "../../market-data/index.ts";
 import { Agent, type AgentOptions } from "../agent.ts";
 import type { Log } from "../log.ts";
-import { type NodeSettings, resolveSettings } from "../settings.ts";
+import { resolveSettings } from "../settings.ts";
+import type { NodeSettings } from "../settings-table.ts";
 import { TOKEN } from "./fake-registry.ts";
 
 /** Remembers what was said. */

@@ -1,6 +1,6 @@
 /** What the audit looks at in each kind of strategy. */
-import type { BacktestSettings, BacktestSpec } from "../../../protocol/operations.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { BacktestSettings, BacktestSpec } from "../../../protocol/operations/index.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { type BarColumns, barsBetween, sliceBars } from "../../market-data/bars.ts";
 import {
   type BarsByTimeframe,
@@ -12,7 +12,7 @@ import {
   featureIndicators,
   type NamedSeries,
   neuralSignals,
-  resolveV3,
+  resolveNeural,
   ruleSeries,
   type StrategySignals,
   seriesKnownAt,
@@ -126,11 +126,11 @@ export interface NeuralAudit extends FeatureOptions {
  * @throws Problem as `computeFeatures`
  */
 export function auditNeural(
-  strategy: V3Strategy,
+  strategy: NeuralStrategy,
   bars: BarsByTimeframe,
   { network, context = {}, names }: NeuralAudit = {},
 ): Promise<AuditReport> {
-  const { baseTimeframe } = resolveV3(strategy);
+  const { baseTimeframe } = resolveNeural(strategy);
   return auditSlowly(bars[baseTimeframe]?.timeMs ?? new Float64Array(), async (rows) => {
     const cut = seriesKnownAt(bars, context, baseTimeframe, rows);
     const options: FeatureOptions = { context: cut.context, ...(names !== undefined && { names }) };

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { DAY_MS, HOUR_MS } from "../../../protocol/durations.ts";
-import { backtestSettings } from "../../../protocol/operations.ts";
+import { backtestSettings } from "../../../protocol/operations/index.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { ruleStrategy } from "../../../protocol/strategy-rules.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
-import { findIndicator, findV3Indicator, type IndicatorDeclaration } from "../../indicators/index.ts";
+import { findIndicator, findNeuralIndicator, type IndicatorDeclaration } from "../../indicators/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import {
   compileRules,
@@ -156,7 +156,7 @@ decisions: { output_format: classification, confidence_threshold: 0.34, filters:
 training: {}
 `,
   "audited.yaml",
-) as V3Strategy;
+) as NeuralStrategy;
 const series = { "1h": bars, "1d": daily(bars) };
 
 /** Logits that a network might give; every row by itself. */
@@ -185,10 +185,10 @@ describe("the audit of a fuzzy-neural strategy", () => {
   });
 
   it("finds an indicator that peeks, and what follows from it, the cause first", async () => {
-    plant(findV3Indicator("rsi"), centredWindow);
+    plant(findNeuralIndicator("rsi"), centredWindow);
     const { findings } = await auditNeural(v3, series, { network });
     expect(findings[0]).toMatchObject({ kind: "indicator", name: "1h_rsi" });
-    plant(findV3Indicator("ema"), fullSample);
+    plant(findNeuralIndicator("ema"), fullSample);
     const names = (await auditNeural(v3, series)).findings.map(({ kind, name }) => `${kind} ${name}`);
     expect(names).toEqual(
       expect.arrayContaining(["indicator 1d_trend", "feature 1d_trend_raw", "feature 1h_trend_raw"]),

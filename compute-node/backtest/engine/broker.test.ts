@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { backtestSettings } from "../../../protocol/operations.ts";
+import { backtestSettings } from "../../../protocol/operations/index.ts";
 import { allocateBars, type BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { type RandomCase, randomCase } from "../testing/random-cases.ts";

@@ -11,7 +11,7 @@
  * pays the maker's commission unless it fills at the open of the first bar on which it could.
  */
 import { DAY_MS } from "../../../protocol/durations.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import {
   type AccountModels,

@@ -1,6 +1,6 @@
 /** What the engine must tell and that stops nothing, counted while it runs. */
 import type { REFUSAL_REASONS } from "../../../protocol/backtest-result.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { ResultWarning } from "../../../protocol/warnings.ts";
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];

@@ -1,5 +1,5 @@
 /** Backtests of signals: signals and bars in, trades and equity out. `signal-run.ts` says how. */
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import type { BarsDone, EngineResult } from "./engine-result.ts";

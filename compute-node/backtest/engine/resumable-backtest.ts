@@ -1,5 +1,5 @@
 /** A backtest of signals that can stop between any two bars and go on elsewhere, with the same bits. */
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint.ts";

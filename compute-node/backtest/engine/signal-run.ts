@@ -14,7 +14,7 @@
  * units and levels measured from the fill are ours. Where holding costs money, or a fall liquidates, each bar of a holding
  * is a stretch of its own.
  */
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import {
   type AccountModels,

@@ -1,6 +1,6 @@
 /** Money and prices as the slow engines reckon them; nothing in here is shared with the fast ones. */
 import { DAY_MS } from "../../../protocol/durations.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 
 const YEAR_MS = 365 * DAY_MS;
 const NEARLY_ONE = 1 - 2 ** -52;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { Broker } from "../engine/broker.ts";
 import { tradeRecords } from "../engine/trade-log.ts";

@@ -4,7 +4,7 @@
  * It shares nothing with `broker.ts` but the types of orders. No production code uses it.
  */
 import { DAY_MS } from "../../../protocol/durations.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { BrokerOptions } from "../engine/broker.ts";
 import type { OrderRequest } from "../engine/order.ts";

@@ -4,7 +4,7 @@
  * It shares nothing with `engine.ts` but the settings, so that a mistake in one of them shows. No production code uses it.
  */
 import { DAY_MS } from "../../../protocol/durations.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { ProtectiveLevel, StrategySignals } from "../../strategy/signals.ts";
 import { commissionOf, holdingCostOf, liquidationOf, onTick, type ReferenceDemand, unitsOf } from "./arithmetic.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { backtestSettings } from "../../../protocol/operations.ts";
+import { backtestSettings } from "../../../protocol/operations/index.ts";
 import { ruleStrategy } from "../../../protocol/strategy-rules.ts";
 import { barsBetween } from "../../market-data/bars.ts";
 import { compileRules } from "../../strategy/index.ts";

@@ -1,5 +1,5 @@
 /** Runs strategies in TypeScript (`api.ts` says what they are) on the event engine. */
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { Broker, type BrokerState } from "../engine/broker.ts";

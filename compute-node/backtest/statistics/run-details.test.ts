@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DAY_MS } from "../../../protocol/durations.ts";
-import { backtestSettings, backtestSpec } from "../../../protocol/operations.ts";
+import { backtestSettings, backtestSpec } from "../../../protocol/operations/index.ts";
 import { type BarColumns, barsBetween } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { runBacktest } from "../engine/engine.ts";

@@ -1,7 +1,7 @@
 /** Random price paths, signals and settings for property tests. */
 import fc from "fast-check";
 import { DAY_MS } from "../../../protocol/durations.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { allocateBars, type BarColumns, barsBetween } from "../../market-data/bars.ts";
 import type { EntrySizing, ProtectiveLevel, StrategySignals } from "../../strategy/signals.ts";
 

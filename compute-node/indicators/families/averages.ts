@@ -25,7 +25,7 @@ import {
   wholeNumber,
   windowValue,
 } from "./declare.ts";
-import { exponentialAverage } from "./v3-kernels.ts";
+import { exponentialAverage } from "./neural-kernels.ts";
 
 /** `count` exponential averages of each other; `combine` gets them, innermost first. */
 function nested(bars: number, count: number, combine: (averages: readonly number[]) => number): Operator {

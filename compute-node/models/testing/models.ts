@@ -1,8 +1,8 @@
 /** Small models for tests. */
 import fc from "fast-check";
 import { HOUR_MS } from "../../../protocol/durations.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
-import { parseStrategyFile, resolveV3 } from "../../strategy/index.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
+import { parseStrategyFile, resolveNeural } from "../../strategy/index.ts";
 import { ACTIVATIONS, type NetworkSpec, parameterLayout } from "../../training/network.ts";
 import type { FeatureScale } from "../../training/pipeline/index.ts";
 import { initialParameters } from "../../training/random.ts";
@@ -10,7 +10,7 @@ import type { Model } from "../index.ts";
 import { MODEL_FORMAT, modelManifest } from "../manifest.ts";
 
 /** A strategy with as many raw features as asked for. */
-export function strategyOf(features: number, normalization: FeatureScale["kind"] = "none"): V3Strategy {
+export function strategyOf(features: number, normalization: FeatureScale["kind"] = "none"): NeuralStrategy {
   const ids = Array.from({ length: features }, (_, k) => `roc_${k}`);
   const strategy = parseStrategyFile(
     JSON.stringify({
@@ -42,7 +42,7 @@ export function modelOf(
   }
   const { kind, offset, factor } = scale ?? { kind: "none", offset: 0, factor: 1 };
   const strategy = strategyOf(network.inputs, kind);
-  const features = resolveV3(strategy).features.map(({ name }, k) => ({
+  const features = resolveNeural(strategy).features.map(({ name }, k) => ({
     name,
     kind,
     offset: offset * (k + 1),

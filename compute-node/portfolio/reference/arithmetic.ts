@@ -1,6 +1,6 @@
 /** Money, sizes and periods as the slow portfolio engine reckons them; nothing in here is shared with the fast one. */
 import { DAY_MS } from "../../../protocol/durations.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 
 /** As many lots as `budget` pays, found by counting. */
 export function lotsWithin(

@@ -6,7 +6,7 @@
  * code uses it.
  */
 import { DAY_MS } from "../../../protocol/durations.ts";
-import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { PortfolioPlan, PortfolioSymbol } from "../portfolio-model.ts";
 import { commissionOf, deviationOf, isRebalance, lotsPaid, lotsWithin } from "./arithmetic.ts";
 import type { Market, Order, ReferenceTrade } from "./model.ts";

@@ -1,6 +1,6 @@
 /** Random portfolios for property tests: symbols with different hours, currencies and corporate actions. */
 import fc from "fast-check";
-import { type BacktestSettings, backtestSettings } from "../../../protocol/operations.ts";
+import { type BacktestSettings, backtestSettings } from "../../../protocol/operations/index.ts";
 import { WEIGHT_SCHEMES } from "../../../protocol/portfolio-rules.ts";
 import { type RandomCase, randomCase, seededRandom } from "../../backtest/testing/random-cases.ts";
 import { allocateBars, type BarColumns } from "../../market-data/bars.ts";

@@ -1,5 +1,5 @@
 /** A training run of moments on the daily prices of SP500, for tests. */
-import { type TrainSpec, trainSpec } from "../../../protocol/operations.ts";
+import { type TrainSpec, trainSpec } from "../../../protocol/operations/index.ts";
 
 /** The strategy as its author writes it. */
 export function smallStrategy(trainingData: Readonly<Record<string, string>> = {}) {

@@ -1,5 +1,5 @@
 /** Facts about the columns of a training set, over its training rows. */
-import type { V3Feature } from "../../strategy/index.ts";
+import type { NeuralFeature } from "../../strategy/index.ts";
 import type { TrainingSet } from "../network.ts";
 
 interface FeatureFacts {
@@ -45,7 +45,7 @@ function sampleOf(rows: Uint32Array, most: number): Uint32Array {
 
 /** For each fuzzy set and timeframe how often it says nothing at all, on evenly spread rows. */
 export function deadZones(
-  features: readonly V3Feature[],
+  features: readonly NeuralFeature[],
   { features: matrix, inputs, training }: TrainingSet,
 ): DeadZone[] {
   const sets = new Map<string, number[]>();

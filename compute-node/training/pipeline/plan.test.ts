@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
-import { parseStrategyFile, resolveV3 } from "../../strategy/index.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
+import { parseStrategyFile, resolveNeural } from "../../strategy/index.ts";
 import { type PreparedTraining, trainingPlan } from "./index.ts";
 
-const strategyOf = (model: object, training: object) => ({ model, training }) as unknown as V3Strategy;
+const strategyOf = (model: object, training: object) => ({ model, training }) as unknown as NeuralStrategy;
 
 /** As much of a prepared set as a plan reads. */
 const preparedOf = (classNames: string[], validationRows = 10) =>
@@ -112,7 +112,7 @@ it("what is misspelt under training is named with its place", () => {
   });
   const strategy = parseStrategyFile(text, "x.yaml");
   if (strategy.kind !== "neural") throw new Error("it was read as rules");
-  const { faults, warnings } = resolveV3(strategy);
+  const { faults, warnings } = resolveNeural(strategy);
   expect(faults.map(({ path }) => path.join("."))).toEqual([
     "training.early_stopping.patience",
     "training.lr_scheduler.gamma",

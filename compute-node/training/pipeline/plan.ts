@@ -1,5 +1,5 @@
 /** What a strategy's `model` and `training` sections ask for, with the standard values of ktrdr (Python) filled in. */
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type {
   Activation,
   EarlyStoppingSpec,
@@ -25,7 +25,7 @@ const BATCH_ROWS = 32;
  * The strategy has no faults: `prepareTraining` throws for them. Nothing here is left to chance: the same strategy and
  * set give the same plan.
  */
-export function trainingPlan(strategy: V3Strategy, prepared: PreparedTraining): TrainingPlan {
+export function trainingPlan(strategy: NeuralStrategy, prepared: PreparedTraining): TrainingPlan {
   const { training } = strategy;
   const outputs = Math.max(1, prepared.classNames.length);
   const isRegression = prepared.classNames.length === 0;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { allocateBars, type BarColumns, barsBetween } from "../../market-data/bars.ts";
 import { computeFeatures, parseStrategyFile } from "../../strategy/index.ts";
 import { type Finding, labelBars, type PreparedTraining, prepareTraining, requirePreflight } from "./index.ts";
@@ -25,7 +25,7 @@ decisions: {}
 training: { labels: { source: context, horizon: 3, bullish_threshold: 0.01, bearish_threshold: -0.01 } }
 `;
 
-function strategyWith(change: (strategy: Record<string, Record<string, unknown>>) => void = () => {}): V3Strategy {
+function strategyWith(change: (strategy: Record<string, Record<string, unknown>>) => void = () => {}): NeuralStrategy {
   const strategy = parse(STRATEGY);
   change(strategy);
   const parsed = parseStrategyFile(stringify(strategy), "test.yaml");

@@ -1,14 +1,14 @@
 /** From a strategy and bars to what a network learns from, with a report of what is wrong with it. */
 import { DAY_MS } from "../../../protocol/durations.ts";
 import { Problem } from "../../../protocol/problem.ts";
-import type { V3Strategy } from "../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { timeframeMs } from "../../market-data/timeframe.ts";
 import {
   type BarsByTimeframe,
   computeFeaturesOfSymbols,
   type FeatureOptions,
-  resolveV3,
+  resolveNeural,
 } from "../../strategy/index.ts";
 import type { Labels as SetLabels, TrainingSet } from "../network.ts";
 import { balancedClassWeights, countClasses, weightedRows } from "./class-weights.ts";
@@ -28,7 +28,7 @@ import { type FeatureScale, fillRows, finiteRows, fitScale } from "./scaling.ts"
 import { splitExamples, splitFractionsOf } from "./split.ts";
 
 interface PrepareRequest {
-  readonly strategy: V3Strategy;
+  readonly strategy: NeuralStrategy;
   /** Every symbol of the strategy, with all of its timeframes. */
   readonly bars: Readonly<Record<string, BarsByTimeframe>>;
   readonly context?: FeatureOptions["context"];
@@ -70,7 +70,7 @@ export function prepareTraining(request: PrepareRequest): PreparedTraining {
   const { strategy, bars, context, embargoFraction = 0.01 } = request;
   const config = labelConfigOf(strategy);
   const matrices = computeFeaturesOfSymbols(strategy, bars, context === undefined ? {} : { context });
-  const { baseTimeframe, symbols } = resolveV3(strategy);
+  const { baseTimeframe, symbols } = resolveNeural(strategy);
   if (symbols.length === 0)
     throw new Problem("invalid-strategy", "The strategy names no symbols to learn from.", {
       cure: "List them under training_data.symbols: selection_criteria alone find none.",
@@ -134,7 +134,7 @@ function trainingWeights({ labels, training }: TrainingSet, classes: number): nu
 }
 
 /** Rows in a window of the strategy's network: 1 for an mlp. */
-function sequenceLengthOf({ model }: V3Strategy): number {
+function sequenceLengthOf({ model }: NeuralStrategy): number {
   const architecture = (model.architecture ?? {}) as Readonly<Record<string, unknown>>;
   const isRecurrent = model.type === "lstm" || model.type === "gru";
   return isRecurrent && typeof architecture.sequence_length === "number" ? architecture.sequence_length : 1;

@@ -1,7 +1,7 @@
 /** `training.labels` of a strategy, checked and with the standard values filled in; a model keeps it. */
 import { z } from "zod";
 import { Problem } from "../../../../protocol/problem.ts";
-import type { V3Strategy } from "../../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../../protocol/strategy-neural.ts";
 import { toSnakeCase, wire } from "../../../../protocol/wire.ts";
 import { suggestion } from "../../../strategy/closest-name.ts";
 
@@ -82,10 +82,10 @@ const CLASS_NAMES: Readonly<Record<LabelSource, readonly string[]>> = {
 
 /**
  * Reads what the strategy says about labels; what it leaves out has its standard value. Keys that the source does not
- * know are left out here, since `resolveV3` warns of each. Throws a `Problem` (`invalid-strategy`) for an unknown source
+ * know are left out here, since `resolveNeural` warns of each. Throws a `Problem` (`invalid-strategy`) for an unknown source
  * and for values outside their range, with the valid names.
  */
-export function labelConfigOf({ training }: V3Strategy): LabelConfig {
+export function labelConfigOf({ training }: NeuralStrategy): LabelConfig {
   const given = training.labels ?? {};
   if (typeof given !== "object" || Array.isArray(given))
     throw new Problem("invalid-strategy", `training.labels is ${JSON.stringify(given)}, not a mapping.`, {

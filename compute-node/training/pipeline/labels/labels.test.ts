@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Problem } from "../../../../protocol/problem.ts";
-import type { V3Strategy } from "../../../../protocol/strategy-v3.ts";
+import type { NeuralStrategy } from "../../../../protocol/strategy-neural.ts";
 import { toSnakeCase } from "../../../../protocol/wire.ts";
 import { type BarColumns, barsBetween } from "../../../market-data/bars.ts";
 import type { Labels } from "./bar-labels.ts";
@@ -248,7 +248,7 @@ describe("legs of a zigzag", () => {
 });
 
 describe("a label configuration", () => {
-  const of = (labels: unknown) => labelConfigOf({ training: { labels } } as unknown as V3Strategy);
+  const of = (labels: unknown) => labelConfigOf({ training: { labels } } as unknown as NeuralStrategy);
   function fault(labels: unknown): Problem {
     try {
       of(labels);

@@ -1,0 +1,21 @@
+/** A program of the node's operator. */
+import type { CommandSpec } from "../../protocol/index.ts";
+import type { JobDataset, ProcessJob } from "./job.ts";
+
+interface CommandJobInput {
+  readonly kind: "command";
+  readonly spec: CommandSpec;
+  readonly datasets: readonly JobDataset[];
+  /** Where the attempt before was. */
+  readonly checkpoint: Uint8Array | null;
+}
+
+export const commandJob: ProcessJob<CommandSpec, CommandJobInput> = {
+  place: "process",
+  input: async (spec, { datasets, checkpoint }) => ({
+    ...{ kind: "command", spec, datasets },
+    checkpoint: await checkpoint(),
+  }),
+  start: ({ spec, datasets, checkpoint }, lease, listener, commands) =>
+    commands.run({ lease, spec, datasets, checkpoint }, listener),
+};

@@ -1,0 +1,22 @@
+/** Nothing at all, for a while. */
+import { z } from "zod";
+import { DAY_MS } from "../durations.ts";
+import type { OperationDeclaration } from "./declaration.ts";
+
+/** Holds a slot for a while and does nothing: for probing a fleet, and for its tests. */
+export const sleepSpec = z.strictObject({
+  kind: z.literal("sleep"),
+  durationMs: z.int().min(0).max(DAY_MS),
+  /** Burns the CPU instead of waiting. */
+  busy: z.boolean().default(false),
+});
+export type SleepSpec = z.infer<typeof sleepSpec>;
+
+export const sleepOperation = {
+  spec: sleepSpec,
+  datasets: () => [],
+  allowance: ({ kind }) => kind,
+  isAllowedByName: true,
+  isCheckpointed: false,
+  workerTypes: ["backtesting", "cpu_training", "gpu_host"],
+} satisfies OperationDeclaration<SleepSpec>;
