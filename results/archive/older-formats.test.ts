@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { BACKTEST_RESULT_FORMAT, PORTFOLIO_RESULT_FORMAT, WARNINGS } from "../../protocol/index.ts";
-import { decodeBacktestResult, decodePortfolioResult, isPortfolioResult, readZip, writeZip } from "../index.ts";
+import { decodeBacktestResult, decodePortfolioResult, isPortfolioResult } from "../index.ts";
+import { readZip, writeZip } from "./stored-zip.ts";
 
 // Written by the software before the present format.
 const read = (name: string) => new Uint8Array(readFileSync(new URL(`../testing/${name}`, import.meta.url)));
