@@ -32,11 +32,9 @@ const LINES: Readonly<Record<string, string>> = {
 
 function fileWith(lines: Readonly<Record<string, string>>): string {
   const body = Object.values(lines).map((line) => `  ${line},\n`);
-  return `import { declareStatistic } from "../declaration/index.ts";
-
-export const winningDays = declareStatistic({
-${body.join("")}});
-`;
+  const head =
+    'import { declareStatistic } from "../declaration/index.ts";\n\nexport const winningDays = declareStatistic({\n';
+  return `${head}${body.join("")}});\n`;
 }
 
 let copy: ProjectCopy;

@@ -5,23 +5,6 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { ROOT, trackedFiles } from "../support/source-tree.ts";
 
-/** Something new, such as a kind of operation. */
-export interface Addition {
-  readonly what: string;
-  /** Every place that must be written, each once. */
-  readonly parts: readonly Part[];
-  /** The tests that hold the tables together, as vitest takes them. */
-  readonly tests: readonly string[];
-}
-
-export interface Part {
-  /** Such as `its row in protocol/operations/index.ts`. */
-  readonly name: string;
-  add(copy: ProjectCopy): void;
-  /** What the checks say where this part alone is left out; it names the place. */
-  readonly missing: RegExp;
-}
-
 /** Every room that types of the others come from. */
 const PRODUCT = ["protocol", "results", "compute-node", "client", "cli", "durable-objects/scheduler"];
 
