@@ -23,7 +23,7 @@ interface Part {
 }
 
 /** Every room that types of the others come from. */
-const PRODUCT = ["protocol", "compute-node", "client", "cli", "durable-objects/scheduler"];
+const PRODUCT = ["protocol", "results", "compute-node", "client", "cli", "durable-objects/scheduler"];
 
 export class ProjectCopy {
   readonly folder: string;

@@ -2,7 +2,13 @@
 
 import { DAY_MS } from "../../../protocol/durations.ts";
 import { BACKTEST_RESULT_FORMAT, backtestSettings, EXIT_REASONS } from "../../../protocol/index.ts";
-import type { BacktestResult, OrderRecord, SideStatistics, Trade } from "../../../results/index.ts";
+import {
+  type BacktestResult,
+  type OrderRecord,
+  type SideStatistics,
+  STATISTICS,
+  type Trade,
+} from "../../../results/index.ts";
 
 const FIRST_DAY_MS = Date.UTC(2012, 0, 2);
 
@@ -96,7 +102,9 @@ function statisticsOf({
   const returns = trades.map((trade) => trade.returnPercent);
   const average = returns.length === 0 ? null : returns.reduce((sum, value) => sum + value, 0) / returns.length;
   const durations = trades.map((trade) => trade.exitTimeMs - trade.entryTimeMs);
+  const newer = Object.fromEntries(STATISTICS.map(({ key, example }) => [key, example]));
   return {
+    ...(newer as BacktestResult["statistics"]),
     startMs: prices[0].timeMs,
     endMs: prices[prices.length - 1].timeMs,
     durationMs: prices[prices.length - 1].timeMs - prices[0].timeMs,
