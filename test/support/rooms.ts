@@ -36,10 +36,22 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "compute-node/provenance": ["protocol"],
   // Trades, costs and margin of one account.
   "compute-node/ledger": ["protocol"],
-  "compute-node/backtest": [...inNode("ledger", "provenance", "strategy", "market-data", "indicators", "sandbox"), "results", "protocol"],
-  "compute-node/portfolio": [...inNode("ledger", "provenance", "backtest", "strategy", "market-data"), "results", "protocol"],
+  "compute-node/backtest": [
+    ...inNode("ledger", "provenance", "strategy", "market-data", "indicators", "sandbox"),
+    "results",
+    "protocol",
+  ],
+  "compute-node/portfolio": [
+    ...inNode("ledger", "provenance", "backtest", "strategy", "market-data"),
+    "results",
+    "protocol",
+  ],
   "compute-node/training": [...inNode("strategy", "market-data", "indicators"), "protocol"],
-  "compute-node/models": [...inNode("provenance", "training", "backtest", "strategy", "market-data"), "results", "protocol"],
+  "compute-node/models": [
+    ...inNode("provenance", "training", "backtest", "strategy", "market-data"),
+    "results",
+    "protocol",
+  ],
   "compute-node/training-job": [
     ...inNode("provenance", "models", "training", "backtest", "strategy", "market-data"),
     "results",

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noExcessiveLinesPerFile: orders, fills and costs of one account; goes when they are parts
 /**
  * @file The event engine: orders of every kind, bar by bar, for strategies that the fast engine's signals cannot say.
  *

@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noExcessiveLinesPerFile: a second engine in plain steps, read from top to bottom
 /**
  * @file The slow, obvious portfolio engine, for checking the fast one: every symbol at every moment, objects, no cursors.
  *
