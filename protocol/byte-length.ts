@@ -1,5 +1,11 @@
 /** Lengths in bytes of UTF-8, in which the limits of a wire are counted; a string's own `length` counts UTF-16 units. */
 
+/**
+ * The longest reason of a WebSocket's close, by the standard (RFC 6455, 5.5): a control frame has 125 bytes, and two of them are
+ * the code.
+ */
+export const CLOSE_REASON_BYTES = 123;
+
 const encoder = new TextEncoder();
 /** Texts are encoded in pieces of this size, so that nothing is allocated for their bytes. */
 const scratch = new Uint8Array(16 * 1024);

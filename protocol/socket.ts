@@ -18,9 +18,6 @@ export const PROTOCOL_VERSION = 2;
 export const HEARTBEAT_REQUEST = "ping";
 export const HEARTBEAT_RESPONSE = "pong";
 
-/** By the WebSocket standard (RFC 6455, 5.5): a control frame has 125 bytes, and two of them are the code. */
-export const CLOSE_REASON_BYTES = 123;
-
 /** Why the registry closed a socket. */
 export const CLOSE_CODES = {
   /** A newer connection of the same worker took over; do not reconnect from this one. */
