@@ -1,7 +1,7 @@
 /** The words of a backtest's result: its format, and the reasons, kinds and states that it names. `results/` has the whole. */
 import { z } from "zod";
 
-export const BACKTEST_RESULT_FORMAT = "ktrdr.backtest.v2";
+export const BACKTEST_RESULT_FORMAT = "ktrdr.backtest.v3";
 export const BACKTEST_RESULT_MEDIA_TYPE = "application/vnd.ktrdr.backtest+zip";
 
 /** JSON has no NaN and no infinity: an undefined statistic is null, an infinite one the text "Infinity". */
@@ -33,7 +33,3 @@ export const ORDER_REASONS = [
   "day_over",
   ...REFUSAL_REASONS,
 ] as const;
-
-/** Something that the reader must know and that stopped nothing: an order below one unit, a gap in the data. */
-export const resultWarning = z.strictObject({ code: z.string(), message: z.string(), count: z.int().min(1) });
-export type ResultWarning = z.infer<typeof resultWarning>;

@@ -24,5 +24,6 @@ export * from "./token.ts";
 export * from "./traceparent.ts";
 export * from "./training.ts";
 export * from "./versions.ts";
+export * from "./warnings.ts";
 export * from "./wire.ts";
 export * from "./workers.ts";

@@ -1,7 +1,7 @@
 /** The words of a portfolio's result: its format, and the reasons that it names. `results/` has the whole. */
 import { EXIT_REASONS } from "./backtest-result.ts";
 
-export const PORTFOLIO_RESULT_FORMAT = "ktrdr.portfolio.v1";
+export const PORTFOLIO_RESULT_FORMAT = "ktrdr.portfolio.v2";
 export const PORTFOLIO_RESULT_MEDIA_TYPE = "application/vnd.ktrdr.portfolio+zip";
 
 export const PORTFOLIO_EXIT_REASONS = [...EXIT_REASONS, "rebalance"] as const;

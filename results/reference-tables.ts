@@ -1,6 +1,6 @@
 /** Tables of the page about results, in Markdown, each printed from what declares it. */
 import { z } from "zod";
-import { toSnakeCase } from "../protocol/index.ts";
+import { toSnakeCase, WARNING_SOURCES, WARNINGS } from "../protocol/index.ts";
 import { BACKTESTING_PY, type Column, type ColumnUnit, type Figure, type FigureUnit } from "./declaration/index.ts";
 import { BAR_FIGURES, BENCHMARK_FIGURES, REFUSAL_FIGURES, SIDE_FIGURES, STATISTICS } from "./figures/index.ts";
 import { CHART_COLUMNS } from "./tables/chart.ts";
@@ -84,4 +84,24 @@ function lowerFirst(label: string): string {
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |\n`;
   return line(heads) + line(heads.map(() => "---")) + rows.map(line).join("");
+}
+
+/** The text of `docs/reference/warnings.md`. */
+export function warningsPage(): string {
+  const codes = Object.entries(WARNINGS);
+  const sections = Object.entries(WARNING_SOURCES).map(([source, title]) => {
+    const listed = codes.filter(([, { from }]) => (from as readonly string[]).includes(source));
+    const rows = listed.map(([name, { about }]) => [`\`${name}\``, about]);
+    return `## ${title}\n\n${table(["code", ""], rows)}`;
+  });
+  return `# Warnings
+
+A warning tells what the reader must know and what stopped nothing. \`result.json\` and \`ktrdr data show\` have each with its
+\`code\`, a \`message\` with the figures, and the \`count\` of what it is about. Results from before the present format
+write codes with underscores; ktrdr reads them as the ones here. What a training run finds in its data stands in
+[training-data.md](training-data.md).
+
+This page is printed from \`protocol/warnings.ts\` by \`node compute-node/backtest/results-page.ts\`.
+
+${sections.join("\n")}`;
 }

@@ -22,8 +22,6 @@ const ALLOWED_CIRCLES: Readonly<Record<string, string>> = {
 };
 /** Folders whose exports wait for their new rooms. */
 const UNTIDY_EXPORTS: readonly string[] = [
-  "cli/commands/",
-  "cli/report/",
   "compute-node/agent/",
   "compute-node/backtest/",
   "compute-node/indicators/",

@@ -5,7 +5,7 @@
 import { type Command, Option } from "commander";
 import type { Context, GetContext } from "../terminal/context.ts";
 
-export interface ArgumentDeclaration {
+interface ArgumentDeclaration {
   /** `<file>` when it must be there, `[file]` when it may, `<files...>` for several. */
   readonly name: string;
   readonly description?: string;
@@ -24,7 +24,7 @@ export interface OptionDeclaration {
 }
 
 /** `Arguments` are the words in their order, `Options` the options by their names in camelCase. */
-export interface CommandDeclaration<Arguments extends readonly unknown[], Options> {
+interface CommandDeclaration<Arguments extends readonly unknown[], Options> {
   readonly name: string;
   /** Older names, which go on working and stay out of the help. */
   readonly aliases?: readonly string[];

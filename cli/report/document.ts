@@ -2,7 +2,7 @@
 import { html, type Markup, trustedMarkup } from "./markup.ts";
 import { pageAssets } from "./page-assets.ts";
 
-export interface ReportDocument {
+interface ReportDocument {
   readonly title: string;
   /** Sources of the scripts that the page may run, as its policy names them; none without it. */
   readonly scripts?: string;

@@ -12,7 +12,7 @@ const BOTTOM = 42;
 const MOST_DOTS = 2000;
 const TICKS = 5;
 
-export type ExcursionKind = "adverse" | "favourable";
+type ExcursionKind = "adverse" | "favourable";
 
 const TITLES: Readonly<Record<ExcursionKind, string>> = {
   adverse: "Furthest against the trade, %",

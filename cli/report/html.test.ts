@@ -1,7 +1,7 @@
 import { Script } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { backtestSettings } from "../../protocol/index.ts";
+import { backtestSettings, type WarningCode } from "../../protocol/index.ts";
 import {
   type BacktestResult,
   backtestResult,
@@ -46,7 +46,7 @@ describe("the report's text", () => {
       ...resultFixture({ strategyName: name }),
       symbol: name,
       parameters: { [name]: 1 },
-      warnings: [{ code: name, message: name, count: 2 }],
+      warnings: [{ code: name as WarningCode, message: name, count: 2 }],
     };
     const text = renderBacktestReport(result, { title: name });
     expect(text).not.toContain("<img");

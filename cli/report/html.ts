@@ -26,7 +26,7 @@ import { monthlyTable } from "./monthly-table.ts";
 import { pageAssets } from "./page-assets.ts";
 import { reportData } from "./report-data.ts";
 
-export interface ReportOptions {
+interface ReportOptions {
   /** The heading; the strategy's name when it is not given. */
   title?: string;
 }

@@ -1,7 +1,7 @@
 /** What a person sees of a backtest or a training run: the HTML report and the table on the terminal. */
-export { type ReportOptions, renderBacktestReport } from "./html.ts";
+export { renderBacktestReport } from "./html.ts";
 export { renderPortfolioReport } from "./portfolio-html.ts";
 export { renderPortfolioTable } from "./portfolio-terminal.ts";
-export { renderStatisticsTable, type TerminalOptions, terminalOptions } from "./terminal.ts";
+export { renderStatisticsTable, terminalOptions } from "./terminal.ts";
 export { renderTrainingReport } from "./training-html.ts";
 export { renderTrainingTable } from "./training-terminal.ts";

@@ -10,7 +10,7 @@ const HEAT_LEVELS = 5;
 /** The strongest tint begins here even when all months are calm, so that noise does not glow. */
 const LEAST_STRONG_PERCENT = 2;
 
-export interface YearOfReturns {
+interface YearOfReturns {
   year: number;
   /** By month, January first; undefined where the test does not reach. */
   months: (number | undefined)[];

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { installationCure } from "../../compute-node/installed-package.ts";
 import { Problem } from "../../protocol/index.ts";
 
-export interface PageAssets {
+interface PageAssets {
   style: string;
   /** The page's modules joined into one classic script. */
   script: string;
@@ -36,7 +36,7 @@ export function pageAssets(): PageAssets {
  * Modules cannot import one another from a page opened from disk, so they are joined into one scope: their imports
  * and `export` words go, their top-level names must differ. A bundler would do no more, and would be needed to run.
  */
-export function joinedModules(sources: readonly string[]): string {
+function joinedModules(sources: readonly string[]): string {
   const bodies = sources.map((source) =>
     source.replace(/^import [^;]*;\n/gm, "").replace(/^export (?=(async )?function|const|class)/gm, ""),
   );

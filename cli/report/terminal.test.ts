@@ -29,7 +29,7 @@ describe("the table on the terminal", () => {
     fc.assert(
       fc.property(fc.integer({ min: 36, max: 200 }), fc.boolean(), (width, color) => {
         const result = resultFixture({ bars: 90, strategyName: "a name that is a good deal longer than a line" });
-        result.warnings = [{ code: "order_below_one_unit", message: "An order was below one unit.", count: 3 }];
+        result.warnings = [{ code: "order-refused", message: "An order was below one unit.", count: 3 }];
         const lines = stripVTControlCharacters(renderStatisticsTable(result, { width, color })).split("\n");
         for (const line of lines) expect([...line].length).toBeLessThanOrEqual(width);
       }),
@@ -70,9 +70,9 @@ describe("the table on the terminal", () => {
 
   test("says each warning with its count", () => {
     const result = resultFixture();
-    result.warnings = [{ code: "gap", message: "A week is missing.", count: 1204 }];
+    result.warnings = [{ code: "timeframe-sparse", message: "A week is missing.", count: 1204 }];
     expect(renderStatisticsTable(result, { width: 80, color: false })).toContain(
-      "Warning: A week is missing. (1,204 times) [gap]",
+      "Warning: A week is missing. (1,204 times) [timeframe-sparse]",
     );
   });
 });

@@ -15,7 +15,7 @@ import {
   unitText,
 } from "../../results/index.ts";
 
-export interface TerminalOptions {
+interface TerminalOptions {
   /** Columns of the terminal. From 72 on, two groups stand beside each other. */
   width: number;
   /** Whether ANSI colours are written. */

@@ -67,7 +67,7 @@ describe("a backtest", () => {
       fc.property(fc.integer({ min: 1, max: 60 }), fc.constantFrom(0, 0.01, 0.5), (rows, volatility) => {
         const few = randomBars(rows, rows, volatility);
         const { result } = executeBacktest({ spec: specOf({ settings: { margin: 0.1 } }), bars: few, dataSha256 });
-        const told = result.warnings.filter(({ code }) => code === "undefined_statistic");
+        const told = result.warnings.filter(({ code }) => code === "undefined-statistic");
         const text = told.map(({ message }) => message).join(" ");
         for (const [name, value] of Object.entries(wire(backtestStatistics).encode(result.statistics) as object)) {
           expect(new RegExp(`[ ]${name}[,:]`).test(text), name).toBe(value === null);

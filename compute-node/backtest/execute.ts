@@ -12,7 +12,7 @@ import { runDetails } from "./statistics/run-details.ts";
 import { computeStatistics } from "./statistics/statistics.ts";
 import { undefinedFigures } from "./statistics/undefined-statistics.ts";
 
-/** Raised with every change that may change a result's bytes. */
+/** Raised with every change that may change a result's figures; how they are written down has the format's version. */
 export const ENGINE_VERSION = "ktrdr-backtest-3";
 
 export interface BacktestRequest {

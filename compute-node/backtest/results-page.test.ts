@@ -1,10 +1,18 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { backtestSpec, EXIT_REASONS, ORDER_KINDS, ORDER_REASONS, ORDER_STATUSES, wire } from "../../protocol/index.ts";
+import {
+  backtestSpec,
+  EXIT_REASONS,
+  ORDER_KINDS,
+  ORDER_REASONS,
+  ORDER_STATUSES,
+  WARNINGS,
+  wire,
+} from "../../protocol/index.ts";
 import { backtestResult, readParquet, readZip } from "../../results/index.ts";
-import { withPrintedTables } from "../../results/reference-tables.ts";
+import { warningsPage, withPrintedTables } from "../../results/reference-tables.ts";
 import { executeBacktest } from "./execute.ts";
-import { RESULTS_PAGE, STATISTICS_DOOR, statisticFiles, statisticsDoor } from "./results-page.ts";
+import { RESULTS_PAGE, STATISTICS_DOOR, statisticFiles, statisticsDoor, WARNINGS_PAGE } from "./results-page.ts";
 import { randomBars } from "./testing/random-cases.ts";
 
 const page = readFileSync(RESULTS_PAGE, "utf8");
@@ -46,4 +54,14 @@ it("the list of statistics has every file of results/statistics (run node comput
   const missing = statisticFiles().filter((file) => !door.includes(`"./${file}.ts"`));
   expect(missing.map((file) => `results/statistics/index.ts does not list ${file}.ts`)).toEqual([]);
   expect(door).toBe(statisticsDoor());
+});
+
+describe("the page about warnings", () => {
+  it("has every code of the table (run node compute-node/backtest/results-page.ts)", () => {
+    expect(readFileSync(WARNINGS_PAGE, "utf8")).toBe(warningsPage());
+  });
+
+  it("has codes in kebab-case alone", () => {
+    for (const code of Object.keys(WARNINGS)) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
+  });
 });

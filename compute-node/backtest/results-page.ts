@@ -1,6 +1,6 @@
 /**
- * Prints what follows from the declared tables of results: the list of `results/statistics`, and the tables of
- * `docs/reference/results.md`. Run it after adding a statistic, a figure or a column: `node compute-node/backtest/results-page.ts`.
+ * Prints what follows from the declared tables of results: the list of `results/statistics`, the tables of
+ * `docs/reference/results.md`, and `docs/reference/warnings.md`. Run it after adding a statistic, a figure or a column: `node compute-node/backtest/results-page.ts`.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 const STATISTICS_FOLDER = new URL("../../results/statistics/", import.meta.url);
 export const STATISTICS_DOOR = new URL("index.ts", STATISTICS_FOLDER);
 export const RESULTS_PAGE = new URL("../../docs/reference/results.md", import.meta.url);
+export const WARNINGS_PAGE = new URL("../../docs/reference/warnings.md", import.meta.url);
 
 /** The file of each statistic, without its ending, sorted. */
 export function statisticFiles(): string[] {
@@ -33,6 +34,7 @@ ${list}] as const;
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   writeFileSync(STATISTICS_DOOR, statisticsDoor());
   // Loaded after the door is written, which it reads.
-  const { withPrintedTables } = await import("../../results/reference-tables.ts");
+  const { warningsPage, withPrintedTables } = await import("../../results/reference-tables.ts");
   writeFileSync(RESULTS_PAGE, withPrintedTables(readFileSync(RESULTS_PAGE, "utf8")));
+  writeFileSync(WARNINGS_PAGE, warningsPage());
 }

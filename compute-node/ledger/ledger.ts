@@ -50,7 +50,7 @@ export class Ledger {
    * Closes `part` at `exitPrice`, what an exit gets for a unit; `dividends` are what the cash has had of it. The answer is
    * good until the next call.
    */
-  close(part: HeldPart, exitPrice: number, rate: number, dividends = 0): Readonly<Settlement> {
+  settle(part: HeldPart, exitPrice: number, rate: number, dividends = 0): Readonly<Settlement> {
     const { size, entryPrice, holdingCost } = part;
     const { settlement } = this;
     const units = Math.abs(size);

@@ -1,7 +1,8 @@
 /** A backtest of a model: what a job thread and `--local` call. */
-import type { ResultWarning } from "../../protocol/backtest-result.ts";
+
 import type { BacktestSettings } from "../../protocol/operations.ts";
 import { Problem } from "../../protocol/problem.ts";
+import type { ResultWarning } from "../../protocol/warnings.ts";
 import type { BacktestResult } from "../../results/index.ts";
 import {
   artefactOf,

@@ -176,7 +176,7 @@ export class PortfolioAccount {
     const entryFee = this.entryFee[slot] * share;
     const dividends = this.dividends[slot] * share;
     const part = { size: side * units, entryPrice: this.cost[slot], entryFee, holdingCost: 0 };
-    const settled = this.ledger.close(part, exitPrice * quote.rate, this.models.costs.takerRate, dividends);
+    const settled = this.ledger.settle(part, exitPrice * quote.rate, this.models.costs.takerRate, dividends);
     this.trades.push({
       slot,
       size: part.size,

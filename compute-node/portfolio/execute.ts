@@ -16,7 +16,7 @@ import { runPortfolio } from "./engine.ts";
 import type { PortfolioPlan } from "./portfolio-model.ts";
 import { portfolioResultOf, type ResultSymbol } from "./result.ts";
 
-/** Raised with every change that may change a result's bytes. */
+/** Raised with every change that may change a result's figures; how they are written down has the format's version. */
 export const PORTFOLIO_ENGINE_VERSION = "ktrdr-portfolio-1";
 
 export interface PortfolioDataset {

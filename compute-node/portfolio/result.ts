@@ -1,8 +1,8 @@
 /** From a portfolio's run to its result: statistics, contributions, benchmark, warnings. */
 
-import type { ResultWarning } from "../../protocol/backtest-result.ts";
 import type { PortfolioSpec } from "../../protocol/operations.ts";
-import { PORTFOLIO_RESULT_FORMAT } from "../../protocol/portfolio-result.ts";
+import { PORTFOLIO_REFUSALS, PORTFOLIO_RESULT_FORMAT, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
+import type { ResultWarning, WarningCode } from "../../protocol/warnings.ts";
 import {
   jsonNumber,
   listOf,
@@ -209,40 +209,40 @@ function chartOf(clock: BarColumns, run: PortfolioRun, held: Float64Array): Port
 
 function warningsOf({ counts, open }: PortfolioRun, { actionsOutside }: ResultContext): ResultWarning[] {
   const { reducedEntries, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined } = counts;
-  const found: [string, number, string][] = [
+  const found: [WarningCode, number, string][] = [
     ...refusalWarnings(counts),
     [
-      "entry_reduced",
+      "entry-reduced",
       reducedEntries,
       "Entries were made smaller than their weight because the free equity was used up.",
     ],
     [
-      "conflicting_entries",
+      "conflicting-entries",
       conflictingEntries,
       "Long and short entry held on the same bar while flat; the long one was taken.",
     ],
     [
-      "ambiguous_bar",
+      "ambiguous-bar",
       ambiguousBars,
       "A bar touched both stop-loss and take-profit; the stop-loss was assumed to come first.",
     ],
     [
-      "never_decided",
+      "never-decided",
       neverDecided,
       "Symbols have fewer bars than their indicators need, and never decided; widen the date range.",
     ],
     [
-      "ended_early",
+      "ended-early",
       endedEarly,
       "Positions were held in symbols whose bars end before the others'; they stand at their last close to the end.",
     ],
     [
-      "action_outside",
+      "action-outside",
       actionsOutside,
       "Corporate actions lie before the first or after the last bar of their symbol, and changed nothing.",
     ],
     [
-      "open_at_end",
+      "open-at-end",
       open.length,
       "Positions are open after the last bar; they count in the equity and are not among the trades.",
     ],
@@ -251,18 +251,21 @@ function warningsOf({ counts, open }: PortfolioRun, { actionsOutside }: ResultCo
   return found.filter(([, count]) => count > 0).map(([code, count, message]) => ({ code, message, count }));
 }
 
-function refusalWarnings({ refusals }: PortfolioCounts): [string, number, string][] {
-  const why = {
-    max_positions: "every place of max_positions was taken",
-    no_cash: "the free equity was used up",
-    below_lot: "their share of the equity is below a unit or lot; raise initial_capital or allow fractional_units",
-    no_rank: "rank_by had no value there",
-    no_weight: "their weight had no value above 0",
-    no_bar: "their symbol had no bar any more",
-  };
-  return Object.entries(why).map(([reason, because]) => [
-    `refused_${reason}`,
-    refusals[reason as keyof typeof why],
-    `Entries were refused because ${because}.`,
-  ]);
+const WHY_REFUSED: Readonly<Record<PortfolioRefusal, readonly [code: WarningCode, because: string]>> = {
+  max_positions: ["refused-max-positions", "every place of max_positions was taken"],
+  no_cash: ["refused-no-cash", "the free equity was used up"],
+  below_lot: [
+    "refused-below-lot",
+    "their share of the equity is below a unit or lot; raise initial_capital or allow fractional_units",
+  ],
+  no_rank: ["refused-no-rank", "rank_by had no value there"],
+  no_weight: ["refused-no-weight", "their weight had no value above 0"],
+  no_bar: ["refused-no-bar", "their symbol had no bar any more"],
+};
+
+function refusalWarnings({ refusals }: PortfolioCounts): [WarningCode, number, string][] {
+  return PORTFOLIO_REFUSALS.map((reason) => {
+    const [code, because] = WHY_REFUSED[reason];
+    return [code, refusals[reason], `Entries were refused because ${because}.`];
+  });
 }

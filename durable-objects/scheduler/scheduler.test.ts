@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noExcessiveLinesPerFile: one life of operations; goes when the scheduler is by resource
 import { beforeEach, describe, expect, it } from "vitest";
 import { submitRequest, type WorkerType } from "../../protocol/index.ts";
 import { registryConfig } from "./config.ts";

@@ -17,6 +17,7 @@ import { ORDER_COLUMNS, type OrderRecord } from "../tables/orders.ts";
 import { TRADE_COLUMNS, type Trade } from "../tables/trades.ts";
 import { drawdownPercent } from "./column-values.ts";
 import { crc32 } from "./crc32.ts";
+import { inPresentFormat } from "./older-formats.ts";
 import { type Checksum, isZip, readZip, writeZip } from "./stored-zip.ts";
 import { encodeLists, encodeRows, TableFile } from "./tables.ts";
 
@@ -53,7 +54,7 @@ export function encodeBacktestResult(result: BacktestResult, timeMs: Float64Arra
 }
 
 /**
- * The reverse of `encodeBacktestResult`; also reads the whole result as one JSON document, which `--json` prints and
+ * The reverse of `encodeBacktestResult`, also for the format before; also reads the whole result as one JSON document, which `--json` prints and
  * which artefacts were before version 0.2. Throws a `Problem` (`invalid-request`) for anything else.
  *
  * @param checksum CRC-32, where the platform has a faster one
@@ -80,7 +81,8 @@ export function decodeBacktestResult(bytes: Uint8Array, checksum: Checksum = crc
 }
 
 /** A result of another version says so before its fields are compared with this one's. */
-function requireFormat(content: unknown): unknown {
+function requireFormat(json: unknown): unknown {
+  const content = inPresentFormat(json);
   const format = typeof content === "object" && content !== null && "format" in content ? content.format : undefined;
   if (typeof format !== "string" || format === BACKTEST_RESULT_FORMAT || !format.startsWith("ktrdr.backtest."))
     return content;

@@ -15,7 +15,7 @@ export type ParquetColumn =
   | { readonly type: "double" | "time"; readonly values: Float64Array }
   | { readonly type: "int"; readonly values: Int32Array }
   | { readonly type: "text"; readonly values: readonly string[] };
-export type ParquetTable = Readonly<Record<string, ParquetColumn>>;
+type ParquetTable = Readonly<Record<string, ParquetColumn>>;
 
 /** Different texts that a column's encoding remembers. */
 const REPEATED_TEXTS = 64;

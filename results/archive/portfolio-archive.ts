@@ -19,6 +19,7 @@ import {
 } from "../tables/portfolio-trades.ts";
 import { drawdownPercent } from "./column-values.ts";
 import { crc32 } from "./crc32.ts";
+import { inPresentFormat } from "./older-formats.ts";
 import { type Checksum, readZip, writeZip } from "./stored-zip.ts";
 import { encodeLists, encodeRows, TableFile } from "./tables.ts";
 
@@ -56,7 +57,9 @@ export function encodePortfolioResult(result: PortfolioResult, checksum: Checksu
 export function isPortfolioResult(bytes: Uint8Array, checksum: Checksum = crc32): boolean {
   try {
     const json = readZip(bytes, checksum).get(JSON_FILE);
-    return json !== undefined && JSON.parse(new TextDecoder().decode(json)).format === PORTFOLIO_RESULT_FORMAT;
+    if (json === undefined) return false;
+    const { format } = inPresentFormat(JSON.parse(new TextDecoder().decode(json))) as { format?: unknown };
+    return format === PORTFOLIO_RESULT_FORMAT;
   } catch {
     // Whoever decodes them says what is wrong with them.
     return false;
@@ -64,7 +67,7 @@ export function isPortfolioResult(bytes: Uint8Array, checksum: Checksum = crc32)
 }
 
 /**
- * The reverse of `encodePortfolioResult`. Throws a `Problem` (`invalid-request`) for anything else.
+ * The reverse of `encodePortfolioResult`, also for the format before. Throws a `Problem` (`invalid-request`) for anything else.
  *
  * @param checksum CRC-32, where the platform has a faster one
  */
@@ -76,7 +79,7 @@ export function decodePortfolioResult(bytes: Uint8Array, checksum: Checksum = cr
     return content;
   };
   const table = (name: string) => new TableFile(name, file(name), incomplete);
-  const json = JSON.parse(new TextDecoder().decode(file(JSON_FILE)));
+  const json = inPresentFormat(JSON.parse(new TextDecoder().decode(file(JSON_FILE))));
   const { chartBarsPerPoint, ...rest } = document.parse(json, "portfolio result");
   const { timeMs, equity, exposure, positions } = table(EQUITY_FILE).lists(PORTFOLIO_EQUITY_COLUMNS);
   return {

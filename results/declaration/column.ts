@@ -23,12 +23,12 @@ export interface Column<Key extends string = string, Schema extends z.ZodType = 
 }
 
 /** The shape of a row: the schema of each column by its key. */
-export type RowShape<Columns extends readonly Column[]> = {
+type RowShape<Columns extends readonly Column[]> = {
   readonly [C in Columns[number] as C["key"]]: C["schema"];
 };
 
 /** The shape of the same columns as lists. */
-export type ListShape<Columns extends readonly Column[]> = {
+type ListShape<Columns extends readonly Column[]> = {
   readonly [C in Columns[number] as C["key"]]: z.ZodArray<C["schema"]>;
 };
 

@@ -4,11 +4,9 @@ export {
   type ColumnUnit,
   double,
   int,
-  type ListShape,
   leftOutWhenEmpty,
   listShape,
   optionalDouble,
-  type RowShape,
   rowShape,
   text,
   time,
@@ -24,6 +22,6 @@ export {
   figure,
   figureShape,
 } from "./figure.ts";
-export { type DrawdownMeasures, nonZero, type RunMeasures, type TradeMeasures } from "./measures.ts";
+export { nonZero, type RunMeasures } from "./measures.ts";
 export * from "./reasons.ts";
 export { BACKTESTING_PY, declareStatistic, STATISTIC_GROUPS, type Statistic } from "./statistic.ts";

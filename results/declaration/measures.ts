@@ -22,7 +22,7 @@ export interface RunMeasures {
 }
 
 /** From the returns by calendar period, fractions a year. */
-export interface AnnualReturns {
+interface AnnualReturns {
   readonly return: number;
   readonly volatility: number;
   /** Root of the mean of squared losses, times √N. */
@@ -30,7 +30,7 @@ export interface AnnualReturns {
 }
 
 /** How far and for how long the equity stood below its last peak. */
-export interface DrawdownMeasures {
+interface DrawdownMeasures {
   /** Highest equity, money. */
   readonly peak: number;
   /** The deepest fall from a peak, as a fraction from 0 to 1. */
@@ -43,7 +43,7 @@ export interface DrawdownMeasures {
 }
 
 /** Sums over closed trades. Fractions, money and milliseconds; NaN where nothing is defined. */
-export interface TradeMeasures {
+interface TradeMeasures {
   readonly count: number;
   /** Columns of the trades; read them up to `count`. */
   readonly pnl: Float64Array;

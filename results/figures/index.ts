@@ -1,9 +1,8 @@
 /** Figures of a result: what there are, in which groups they are read, and how they are written. */
-export { BAR_FIGURES, type BarStatistics, barStatistics } from "./bar-figures.ts";
-export { BENCHMARK_FIGURES, type BenchmarkComparison, benchmarkComparison } from "./benchmark-figures.ts";
+export { BAR_FIGURES, type BarStatistics } from "./bar-figures.ts";
+export { BENCHMARK_FIGURES, type BenchmarkComparison } from "./benchmark-figures.ts";
 export { type FigureGroup, type FigureRow, figureGroups, SIDE_ROWS } from "./figure-groups.ts";
 export {
-  formatDuration,
   formatExact,
   formatFigure,
   formatNumber,
@@ -12,8 +11,8 @@ export {
   UNDEFINED_FIGURE,
   unitText,
 } from "./number-format.ts";
-export { REFUSAL_FIGURES, refusalCounts } from "./refusal-figures.ts";
-export { SIDE_FIGURES, SIDES, type SideStatistics, sideStatistics, tradeSides } from "./side-figures.ts";
+export { REFUSAL_FIGURES } from "./refusal-figures.ts";
+export { SIDE_FIGURES, SIDES, type SideStatistics, sideStatistics } from "./side-figures.ts";
 export {
   type BacktestStatistics,
   backtestStatistics,
@@ -21,7 +20,6 @@ export {
   HEADLINE_STATISTICS,
   jsonNumber,
   STATISTICS,
-  type StatisticRow,
   statisticsOf,
   undefinedByReason,
 } from "./statistics.ts";

@@ -20,7 +20,7 @@ export const STATISTICS: readonly Statistic<keyof BacktestStatistics>[] = DECLAR
 export const backtestStatistics = z.strictObject(figureShape(STATISTICS) as FigureShape<typeof DECLARED_STATISTICS>);
 export type BacktestStatistics = z.infer<z.ZodObject<FigureShape<typeof DECLARED_STATISTICS>>>;
 
-export type StatisticRow = Statistic<keyof BacktestStatistics>;
+type StatisticRow = Statistic<keyof BacktestStatistics>;
 
 /** Every statistic stands in exactly one group. */
 export const GROUPED_STATISTICS: readonly { readonly title: string; readonly rows: readonly StatisticRow[] }[] =

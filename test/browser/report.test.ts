@@ -208,7 +208,7 @@ describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
     const page = await open({
       ...resultFixture({ strategyName: name }),
       parameters: { [name]: 1 },
-      warnings: [{ code: "order_below_one_unit", message: `<b>${name}</b>`, count: 12 }],
+      warnings: [{ code: "order-refused", message: `<b>${name}</b>`, count: 12 }],
     });
     expect(await page.locator("h1").textContent()).toBe(name);
     expect(await page.locator("img").count()).toBe(0);

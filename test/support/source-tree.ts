@@ -55,7 +55,9 @@ export function sourceFiles(paths: readonly string[] = trackedFiles()): Map<stri
 
 function readSource(path: string, text: string): SourceFile {
   const code = withoutComments(text);
-  return { path, text, imports: importsOf(path, code), exports: exportsOf(path, code) };
+  // JavaScript has its types in comments.
+  const types = path.endsWith(".js") ? typesInComments(path, text) : [];
+  return { path, text, imports: [...importsOf(path, code), ...types], exports: exportsOf(path, code) };
 }
 
 /** Comments become blanks, so that places stay. A comment that a text holds is taken for one; no import stands in a text. */
@@ -101,6 +103,16 @@ function importsOf(path: string, code: string): Import[] {
     });
   }
   return found;
+}
+
+/** `@typedef {import("./a.ts").A} A` */
+function typesInComments(path: string, text: string): Import[] {
+  const named = [...text.matchAll(/\{(?:\w+<)?import\("([^"]+)"\)\.([\w$]+)/g)];
+  return named.flatMap(({ index, 1: specifier, 2: name }) => {
+    const file = resolved(path, specifier);
+    const kind = { isLazy: false, isType: true, isReExport: false };
+    return file === null ? [] : [{ file, names: [name], line: lineAt(text, index), ...kind }];
+  });
 }
 
 const DECLARED =

@@ -70,7 +70,7 @@ export interface KnownDataset {
 }
 
 /** Which of the known datasets is meant, and a line for people when it was not said outright. */
-export type DataChoice =
+type DataChoice =
   | { readonly kind: "chosen"; readonly symbol: string; readonly timeframe: string; readonly note: string | null }
   | { readonly kind: "unclear"; readonly message: string; readonly cure: string };
 

@@ -18,7 +18,7 @@ import { knownDatasets } from "./known-datasets.ts";
 import type { BacktestOptions, RefuseUsage } from "./options.ts";
 import { showBacktest } from "./show-backtest.ts";
 
-export interface ModelCommand {
+interface ModelCommand {
   readonly context: Context;
   /** A strategy's file, which a model does not need. */
   readonly file: string | undefined;

@@ -26,7 +26,7 @@ import { reportPath, writeReport } from "./backtest-output.ts";
 import { dataRequestOf, settingsOf } from "./backtest-request.ts";
 import type { BacktestOptions, RefuseUsage } from "./options.ts";
 
-export interface PortfolioCommand {
+interface PortfolioCommand {
   readonly context: Context;
   /** Null for a run in this process. */
   readonly client: Client | null;

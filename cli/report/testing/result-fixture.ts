@@ -6,7 +6,7 @@ import type { BacktestResult, OrderRecord, SideStatistics, Trade } from "../../.
 
 const FIRST_DAY_MS = Date.UTC(2012, 0, 2);
 
-export interface FixtureOptions {
+interface FixtureOptions {
   bars?: number;
   /** A trade begins every so many bars; 0 makes none. */
   barsPerTrade?: number;

@@ -35,7 +35,7 @@ describe("liquidation", () => {
     const run = runBacktest(bars, { ...signalsOf(4, long), takeProfit: { fraction: 0.2, from: "fill" } }, settings);
     expect(run.trades.exitPrice[0]).toBeCloseTo(3900 / 44.1, 10);
     expect(run.warnings.map(({ code, count }) => [code, count])).toEqual([
-      ["ambiguous_bar", 1],
+      ["ambiguous-bar", 1],
       ["liquidation", 1],
     ]);
   });

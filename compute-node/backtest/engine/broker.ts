@@ -1,4 +1,3 @@
-// biome-ignore-all lint/style/noExcessiveLinesPerFile: orders, fills and costs of one account; goes when they are parts
 /**
  * @file The event engine: orders of every kind, bar by bar, for strategies that the fast engine's signals cannot say.
  *
@@ -72,6 +71,8 @@ export class Broker {
   isRuined = false;
   private bar = 0;
   private readonly held: Lots;
+  /** Each bar of a holding changes the account, or may end it. */
+  private readonly watchesHoldings: boolean;
   /** Why the order that was executed last was refused; null when it was not. */
   private refusal: RefusalReason | null = null;
   private readonly bars: BarColumns;
@@ -84,6 +85,7 @@ export class Broker {
     this.bars = bars;
     this.settings = settings;
     this.models = accountModels(settings);
+    this.watchesHoldings = this.models.margins.watchesHoldings;
     this.equity = new Float64Array(bars.rows);
     this.trades = new TradeLog(Math.ceil(bars.rows / BARS_PER_TRADE));
     this.held = new Lots(settings.initialCapital, this.models, this.trades);
@@ -103,7 +105,7 @@ export class Broker {
   }
 
   get cash(): number {
-    return this.held.ledger.cash;
+    return this.held.cash;
   }
 
   /** Cash and the profit of what is held, money. */
@@ -165,7 +167,7 @@ export class Broker {
   process(bar: number): void {
     this.bar = bar;
     const { held } = this;
-    if (this.orders.length > 0 || held.guarded > 0 || this.models.margins.watchesHoldings) this.executeBar(bar);
+    if (this.orders.length > 0 || held.guarded > 0 || this.watchesHoldings) this.executeBar(bar);
     const value = held.valueAt(this.bars.close[bar]);
     this.equity[bar] = value;
     if (value <= 0) this.ruin(bar);
@@ -342,7 +344,7 @@ export class Broker {
       this.refuse("pyramiding");
       return 0;
     }
-    const entryFee = held.ledger.payEntry(taken, entryPrice, rate);
+    const entryFee = held.payEntry(taken, entryPrice, rate);
     const isInside = order.kind !== "market" && price !== this.bars.open[bar];
     const entry = { size: side * taken, entryPrice, entryBar: bar, entryFee };
     const lot = openedLot(request, entry, models.fills.tickSize);
@@ -485,7 +487,7 @@ export class Broker {
   private ruin(bar: number): void {
     this.closeAll(this.bars.close[bar], bar, "ruin");
     this.cancelAll("ruin", bar);
-    this.held.ledger.cash = 0;
+    this.held.cash = 0;
     this.equity.fill(0, bar);
     this.isRuined = true;
     this.warnings.ruined = true;

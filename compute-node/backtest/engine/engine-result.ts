@@ -1,5 +1,5 @@
 /** What a run over the bars hands on, whichever engine ran it. */
-import type { ResultWarning } from "../../../protocol/backtest-result.ts";
+import type { ResultWarning } from "../../../protocol/warnings.ts";
 import type { RefusalReason } from "./engine-warnings.ts";
 import type { OrderLog } from "./order-log.ts";
 import type { TradeLog } from "./trade-log.ts";

@@ -1,6 +1,7 @@
 /** What the engine must tell and that stops nothing, counted while it runs. */
-import type { REFUSAL_REASONS, ResultWarning } from "../../../protocol/backtest-result.ts";
+import type { REFUSAL_REASONS } from "../../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { ResultWarning } from "../../../protocol/warnings.ts";
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
@@ -43,17 +44,17 @@ export class EngineWarnings {
     const unit = settings.fractionalUnits ? "any unit" : "one whole unit";
     const warnings: ResultWarning[] = [
       {
-        code: "order_refused",
+        code: "order-refused",
         message: `Entries were refused because the free equity did not pay for ${unit}; raise initial_capital or allow fractional_units.`,
         count: this.refusedOrders,
       },
       {
-        code: "conflicting_entries",
+        code: "conflicting-entries",
         message: "Long and short entry held on the same bar while flat; the long one was taken.",
         count: this.conflictingEntries,
       },
       {
-        code: "ambiguous_bar",
+        code: "ambiguous-bar",
         message: "A bar touched both stop-loss and take-profit; the stop-loss was assumed to come first.",
         count: this.ambiguousBars,
       },
@@ -64,12 +65,12 @@ export class EngineWarnings {
         count: this.liquidations,
       },
       {
-        code: "never_decided",
+        code: "never-decided",
         message: "The indicators need more bars than there are, so the strategy never decided; widen the date range.",
         count: this.neverDecided,
       },
       {
-        code: "open_at_end",
+        code: "open-at-end",
         message: "A position is open after the last bar; it counts in the equity and is not among the trades.",
         count: this.openAtEnd,
       },

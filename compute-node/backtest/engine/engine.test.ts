@@ -27,7 +27,7 @@ describe("the fast engine and the slow reference engine", () => {
         expect(Array.from(fast.equity)).toEqual(slow.equity);
         expect(fast.cash).toBe(slow.cash);
         expect(fast.openPosition?.size ?? 0).toBe(slow.position?.size ?? 0);
-        const refused = fast.warnings.find((warning) => warning.code === "order_refused")?.count ?? 0;
+        const refused = fast.warnings.find((warning) => warning.code === "order-refused")?.count ?? 0;
         expect(refused).toBe(slow.refusedOrders);
         expect(fast.warnings.find(({ code }) => code === "liquidation")?.count ?? 0).toBe(slow.liquidations);
       }),
@@ -178,7 +178,7 @@ describe("orders", () => {
       backtestSettings.parse({ initialCapital: 99 }),
     );
     expect(run.trades.count).toBe(0);
-    expect(run.warnings).toMatchObject([{ code: "order_refused", count: 2 }]);
+    expect(run.warnings).toMatchObject([{ code: "order-refused", count: 2 }]);
     expect(run.warnings[0].message).toContain("one whole unit");
   });
 
@@ -189,7 +189,7 @@ describe("orders", () => {
       backtestSettings.parse({ finalizeTrades: false }),
     );
     expect(run.openPosition?.size).toBeGreaterThan(0);
-    expect(run.warnings.map((warning) => warning.code)).toEqual(["conflicting_entries", "open_at_end"]);
+    expect(run.warnings.map((warning) => warning.code)).toEqual(["conflicting-entries", "open-at-end"]);
   });
 
   it("pay slippage on entry and exit, against the trader", () => {
@@ -232,14 +232,14 @@ describe("edges of the data", () => {
   it("no rows give an empty curve and a warning", () => {
     const run = runBacktest(allocateBars(0), signalsAt(0, {}), backtestSettings.parse({}));
     expect(run.equity).toHaveLength(0);
-    expect(run.warnings).toMatchObject([{ code: "never_decided" }]);
+    expect(run.warnings).toMatchObject([{ code: "never-decided" }]);
   });
 
   it("fewer bars than the warm-up leave the capital alone and say so", () => {
     const signals = { ...signalsAt(3, { entryLong: [1, 1, 1] }), warmupBars: 5 };
     const run = runBacktest(barsOf([1, 2, 3]), signals, backtestSettings.parse({}));
     expect(Array.from(run.equity)).toEqual([100_000, 100_000, 100_000]);
-    expect(run.warnings).toMatchObject([{ code: "never_decided", count: 1 }]);
+    expect(run.warnings).toMatchObject([{ code: "never-decided", count: 1 }]);
   });
 
   it("a short that a rise ruins closes at that bar's close, and nothing follows", () => {

@@ -17,21 +17,20 @@ import { followPrice, isGuarded } from "./lot.ts";
 import type { Lot } from "./order.ts";
 import type { ExitReason, TradeLog } from "./trade-log.ts";
 
-export class Lots {
+export class Lots extends Ledger {
   /** Oldest first; all on one side. */
   readonly list: Lot[] = [];
-  readonly ledger: Ledger;
   /** Units of all lots; negative for a short, 0 while flat. */
   size = 0;
   /** How many lots a price or the time may end. */
   guarded = 0;
-  /** Entry price of the oldest lot; mostly it is the only one. */
-  private oldestPrice = Number.NaN;
+  /** Entry price of the oldest lot, mostly the only one; 0 while flat, so that the value is the cash then. */
+  private oldestPrice = 0;
   private readonly models: AccountModels;
   private readonly trades: TradeLog;
 
   constructor(cash: number, models: AccountModels, trades: TradeLog) {
-    this.ledger = new Ledger(cash, models.costs);
+    super(cash, models.costs);
     this.models = models;
     this.trades = trades;
   }
@@ -43,11 +42,13 @@ export class Lots {
 
   /** Cash and the profit of what is held, money. */
   valueAt(price: number): number {
-    const { list, ledger } = this;
-    if (list.length === 1) return ledger.cash + this.size * (price - this.oldestPrice);
-    let value = ledger.cash;
-    for (let index = 0; index < list.length; index++) {
-      const lot = list[index];
+    return this.list.length > 1 ? this.valueOfAll(price) : this.cash + this.size * (price - this.oldestPrice);
+  }
+
+  private valueOfAll(price: number): number {
+    let value = this.cash;
+    for (let index = 0; index < this.list.length; index++) {
+      const lot = this.list[index];
       value += lot.size * (price - lot.entryPrice);
     }
     return value;
@@ -55,7 +56,7 @@ export class Lots {
 
   /** What no position binds, money. */
   freeAt(price: number): number {
-    if (this.list.length === 0) return this.ledger.cash;
+    if (this.list.length === 0) return this.cash;
     return freeEquity(this.models.margins, this.valueAt(price), Math.abs(this.size) * price);
   }
 
@@ -68,7 +69,7 @@ export class Lots {
   private borrowed(): number {
     let value = 0;
     for (let index = 0; index < this.list.length; index++) value += this.list[index].size * this.list[index].entryPrice;
-    return value - this.ledger.cash;
+    return value - this.cash;
   }
 
   /** What was held over the time since the bar before is paid, at its close; each lot carries its share. */
@@ -76,7 +77,7 @@ export class Lots {
     const { list, size } = this;
     const elapsedMs = timeMs[bar] - timeMs[bar - 1];
     const cost = holdingCost(this.models.margins, size, this.borrowed(), close[bar - 1], elapsedMs);
-    this.ledger.cash -= cost;
+    this.cash -= cost;
     for (let index = 0; index < list.length; index++) {
       const lot = list[index];
       lot.holdingCost += cost * (lot.size / size);
@@ -91,7 +92,7 @@ export class Lots {
 
   /** As a checkpoint kept them; nothing may be held yet. */
   restore(cash: number, lots: readonly Lot[]): void {
-    this.ledger.cash = cash;
+    this.cash = cash;
     this.list.push(...lots);
     this.changed();
     this.guarded = lots.filter(isGuarded).length;
@@ -134,7 +135,7 @@ export class Lots {
 
   private record(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
     const exitPrice = tradedPrice(this.models.fills, lot.size > 0 ? -1 : 1, price);
-    this.trades.record(lot, bar, exitPrice, this.ledger.close(lot, exitPrice, rate), reason);
+    this.trades.record(lot, bar, exitPrice, this.settle(lot, exitPrice, rate), reason);
   }
 
   /** Trailing stops follow the bar. */
@@ -152,6 +153,6 @@ export class Lots {
     let size = 0;
     for (let index = 0; index < this.list.length; index++) size += this.list[index].size;
     this.size = size;
-    this.oldestPrice = this.list.length === 0 ? Number.NaN : this.list[0].entryPrice;
+    this.oldestPrice = this.list.length === 0 ? 0 : this.list[0].entryPrice;
   }
 }

@@ -96,6 +96,8 @@ export class SignalRun {
   /** What the entry at hand pays; one object for all of them. */
   private readonly prices: { fill: number; entry: number; readonly rate: number };
   private readonly models: AccountModels;
+  /** Each bar of a holding changes the account, or may end it. */
+  private readonly watchesHoldings: boolean;
   private readonly bars: BarColumns;
 
   private readonly signalColumns: readonly Uint8Array[];
@@ -144,6 +146,7 @@ export class SignalRun {
     checkTarget(signals.takeProfit, settings);
     this.bars = bars;
     this.models = accountModels(settings);
+    this.watchesHoldings = this.models.margins.watchesHoldings;
     this.ledger = new Ledger(settings.initialCapital, this.models.costs);
     this.rows = bars.rows;
     this.open = bars.open;
@@ -216,10 +219,10 @@ export class SignalRun {
   }
 
   private advanceStretch(bar: number): number {
-    if (this.models.margins.chargesHoldings && this.held.size !== 0) this.chargeHolding(bar);
+    if (this.watchesHoldings && this.held.size !== 0) this.chargeHolding(bar);
     this.executeWaiting(bar);
     if (this.held.size === 0) return this.stayFlat(bar);
-    if (this.models.margins.watchesHoldings) return this.holdWatched(bar);
+    if (this.watchesHoldings) return this.holdWatched(bar);
     return this.isProtected ? this.holdProtected(bar) : this.hold(bar);
   }
 
@@ -285,6 +288,7 @@ export class SignalRun {
 
   /** What was held over the time since the bar before is paid, at its close. */
   private chargeHolding(bar: number): void {
+    if (!this.models.margins.chargesHoldings) return;
     const { timeMs, close } = this.bars;
     const { held } = this;
     const elapsedMs = timeMs[bar] - timeMs[bar - 1];
@@ -424,7 +428,7 @@ export class SignalRun {
   private closePosition(price: number, bar: number, reason: ExitReason, rate = this.models.costs.takerRate): void {
     const { held, ledger } = this;
     const exitPrice = tradedPrice(this.models.fills, held.size > 0 ? -1 : 1, price);
-    this.trades.record(held, bar, exitPrice, ledger.close(held, exitPrice, rate), reason);
+    this.trades.record(held, bar, exitPrice, ledger.settle(held, exitPrice, rate), reason);
     held.size = 0;
   }
 

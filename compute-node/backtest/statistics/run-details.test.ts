@@ -131,7 +131,7 @@ describe("the details of a run", () => {
         const refused = details.orders.filter(({ status }) => status === "refused").length;
         const { noCash, belowLot, margin, pyramiding } = details.refusals;
         expect(noCash + belowLot + margin + pyramiding).toBe(refused);
-        expect(run.warnings.find(({ code }) => code === "order_refused")?.count ?? 0).toBe(refused);
+        expect(run.warnings.find(({ code }) => code === "order-refused")?.count ?? 0).toBe(refused);
         for (const order of details.orders) {
           expect(order.endedBar).toBeGreaterThanOrEqual(order.placedBar - (fillAt === "close" ? 1 : 0));
           if (order.status === "filled") expect(order.price).toBeGreaterThan(0);

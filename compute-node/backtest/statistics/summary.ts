@@ -4,8 +4,8 @@
  * They are those of the whole result, bit for bit: the same engine runs, and only the marks are summed up as they come.
  */
 
-import type { ResultWarning } from "../../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../../protocol/operations.ts";
+import type { ResultWarning } from "../../../protocol/warnings.ts";
 import { type BacktestStatistics, jsonNumber, nonZero } from "../../../results/index.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { runMarked } from "../engine/engine.ts";

@@ -1,12 +1,12 @@
 /** Why a statistic has no value: no null without a word about it. */
-import type { ResultWarning } from "../../../protocol/backtest-result.ts";
+import type { ResultWarning } from "../../../protocol/warnings.ts";
 import { toSnakeCase } from "../../../protocol/wire.ts";
 import { type BacktestResult, undefinedByReason } from "../../../results/index.ts";
 
 /** One warning for each reason, naming its statistics in wire spelling; `count` is how many they are. */
 function undefinedStatistics(statistics: BacktestResult["statistics"]): ResultWarning[] {
   return undefinedByReason(statistics).map(({ because, of }) => ({
-    code: "undefined_statistic",
+    code: "undefined-statistic",
     message: `No value for ${of.map(({ key }) => toSnakeCase(key)).join(", ")}: ${because}.`,
     count: of.length,
   }));
@@ -40,5 +40,5 @@ function undefinedIn(section: string, figures: Readonly<Record<string, unknown>>
   const names = Object.keys(figures).filter((name) => figures[name] === null);
   if (names.length === 0) return [];
   const list = names.map((name) => `${section}.${toSnakeCase(name)}`).join(", ");
-  return [{ code: "undefined_statistic", message: `No value for ${list}: ${because}.`, count: names.length }];
+  return [{ code: "undefined-statistic", message: `No value for ${list}: ${because}.`, count: names.length }];
 }
