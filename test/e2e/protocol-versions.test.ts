@@ -15,6 +15,8 @@ import { Fleet, until } from "../support/fleet.ts";
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const SOCKET = join("protocol", "socket.ts");
+/** The folders that a node is made of. */
+const ROOMS = ["protocol", "telemetry", "client", "results", "compute-node"];
 
 let folder: string;
 let fleet: Fleet;
@@ -34,7 +36,7 @@ afterAll(async () => {
 function treeWith(name: string, socket: string): string {
   const tree = join(folder, name);
   mkdirSync(tree);
-  for (const part of ["protocol", "results", "telemetry", "compute-node", "package.json"]) {
+  for (const part of [...ROOMS, "package.json"]) {
     cpSync(join(PROJECT_FOLDER, part), join(tree, part), { recursive: true });
   }
   symlinkSync(join(PROJECT_FOLDER, "node_modules"), join(tree, "node_modules"));
