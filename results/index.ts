@@ -3,7 +3,7 @@ export { decodeBacktestResult, encodeBacktestResult } from "./archive/backtest-a
 export { drawdownPercent, listOf } from "./archive/column-values.ts";
 export { readParquet, writeParquet } from "./archive/parquet-table.ts";
 export { decodePortfolioResult, encodePortfolioResult, isPortfolioResult } from "./archive/portfolio-archive.ts";
-export { readZip, writeZip } from "./archive/stored-zip.ts";
+export { readZip } from "./archive/stored-zip.ts";
 export { type BacktestResult, backtestResult, type MonthlyReturn } from "./backtest-result.ts";
 export { EXAMPLE_RUN, type FigureForm, nonZero, type RunMeasures } from "./declaration/index.ts";
 export {

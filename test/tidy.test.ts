@@ -17,19 +17,8 @@ const ALLOWED_IMPORTS: Readonly<Record<string, string>> = {
     "`make deploy-check` is a test without a runner",
 };
 const ALLOWED_CIRCLES: Readonly<Record<string, string>> = {
-  "compute-node/agent": "what jobs need of the store stands with the jobs, which fetch through what needs it too",
   "test/simulation": "the world and its parts know each other by type",
 };
-/** Folders whose exports wait for their new rooms. */
-const UNTIDY_EXPORTS: readonly string[] = [
-  "compute-node/agent/",
-  "compute-node/backtest/",
-  "compute-node/indicators/",
-  "compute-node/models/",
-  "compute-node/portfolio/",
-  "compute-node/strategy/",
-  "compute-node/training-job/",
-];
 /** Files that are doors beside their room's `index.ts`, which would load all of the room. */
 const SIDE_DOORS: Readonly<Record<string, string>> = {
   "compute-node/agent/download.ts": "a transfer needs no node",
@@ -211,9 +200,7 @@ describe("who imports whom", () => {
 describe("what is written once, and used", () => {
   it("exports nothing that nobody imports", () => {
     const unused = unusedExports(SOURCES);
-    const isTidy = ({ path }: { path: string }) => !UNTIDY_EXPORTS.some((folder) => path.startsWith(folder));
-    expect(unused.filter(isTidy).map(({ path, line, name }) => `${path}:${line} ${name}`)).toEqual([]);
-    expect(UNTIDY_EXPORTS.filter((folder) => !unused.some(({ path }) => path.startsWith(folder)))).toEqual([]);
+    expect(unused.map(({ path, line, name }) => `${path}:${line} ${name}`)).toEqual([]);
   });
 });
 
@@ -230,7 +217,7 @@ describe("exceptions", () => {
 
   it("are at most fifteen", () => {
     const lists = [ALLOWED_IMPORTS, ALLOWED_CIRCLES, SIDE_DOORS].flatMap(Object.keys);
-    expect(lists.length + UNTIDY_EXPORTS.length + ignoring.length).toBeLessThanOrEqual(MOST_EXCEPTIONS);
+    expect(lists.length + ignoring.length).toBeLessThanOrEqual(MOST_EXCEPTIONS);
   });
 
   it("from the length of a file are for files that are too long", () => {

@@ -25,8 +25,9 @@ import { type Enrolled, EnrolmentFailure, enrol } from "./enrolment.ts";
 import { Gate } from "./gate.ts";
 import { gpuThermometer } from "./gpu-temperature.ts";
 import { type HealthEndpoint, type NodeHealth, serveHealth } from "./health.ts";
-import { Jobs, type MarketData } from "./jobs.ts";
+import { Jobs } from "./jobs.ts";
 import type { Log } from "./log.ts";
+import type { MarketData } from "./market-data.ts";
 import { NodeMetrics } from "./node-metrics.ts";
 import { openRegistrySocket, type RegistrySocket } from "./registry-socket.ts";
 import type { NodeSettings } from "./settings-table.ts";
@@ -63,7 +64,7 @@ export interface AgentOptions {
   readonly tracing?: TraceSettings | null;
 }
 
-export interface AgentEnd {
+interface AgentEnd {
   readonly exitCode: number;
   /** Why it left, when that was not asked of it. */
   readonly problem: Problem | null;

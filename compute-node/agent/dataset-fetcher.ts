@@ -2,7 +2,7 @@
 import type { DatasetRef, Progress } from "../../protocol/index.ts";
 import { type DownloadOptions, downloadDataset, type Source } from "./download.ts";
 import { Gate } from "./gate.ts";
-import type { MarketData } from "./jobs.ts";
+import type { MarketData } from "./market-data.ts";
 import { SharedWork } from "./shared-work.ts";
 
 const DOWNLOADS_AT_ONCE = 2;

@@ -24,7 +24,7 @@ export const storedCredential = z.strictObject({
 });
 type StoredCredential = z.infer<typeof storedCredential>;
 
-export interface EnrolmentOptions {
+interface EnrolmentOptions {
   readonly url: string;
   readonly token: string | null;
   readonly credentialFile: string;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { Problem, wire } from "../../protocol/index.ts";
 import { PROMETHEUS_MEDIA_TYPE } from "../../telemetry/index.ts";
 
-export const nodeHealth = z.strictObject({
+const nodeHealth = z.strictObject({
   status: z.literal("healthy"),
   workerId: z.string(),
   workerStatus: z.enum(["idle", "busy", "draining"]),

@@ -12,22 +12,14 @@ import {
 } from "../../protocol/index.ts";
 import { type CommandOptions, Commands } from "../command/index.ts";
 import { inputOf, type JobDataset, type JobSources, startProcess, type TrainingSurroundings } from "../jobs/index.ts";
-import type { BarColumns, DatasetManifest, ImportDetails } from "../market-data/index.ts";
+import type { BarColumns } from "../market-data/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import type { DatasetFetcher } from "./dataset-fetcher.ts";
 import { downloadArtefact, type Source } from "./download.ts";
 import { type JobEnd, type JobListener, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
+import type { MarketData } from "./market-data.ts";
 import { ModelCache } from "./model-cache.ts";
 import { type JobOutcome, leaseKey } from "./state-model.ts";
-
-/** What jobs need of the market data store. */
-export interface MarketData {
-  list(): Promise<DatasetManifest[]>;
-  find(symbol: string, timeframe: string): Promise<DatasetManifest | undefined>;
-  open(sha256: string): Promise<BarColumns>;
-  watch(onChange: () => void): () => void;
-  import(bars: BarColumns, sha256: string, details: ImportDetails): Promise<void>;
-}
 
 export interface JobsOptions extends JobPoolOptions {
   readonly marketData: MarketData;

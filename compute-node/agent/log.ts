@@ -24,7 +24,7 @@ export async function createLog(level: string, workerId: string): Promise<Log> {
 const LEVEL_NAMES: Readonly<Record<number, string>> = { 10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error" };
 
 /** `14:03:59 warn  message name=value`. */
-export function lineForPeople(jsonLine: string): string {
+function lineForPeople(jsonLine: string): string {
   const { level, time, msg, ...fields } = JSON.parse(jsonLine) as Record<string, unknown>;
   const clock = new Date(Number(time)).toTimeString().slice(0, 8);
   const rest = Object.entries(fields).map(

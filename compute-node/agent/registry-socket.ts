@@ -12,7 +12,7 @@ import {
 } from "../../protocol/index.ts";
 import { Outbox } from "./outbox.ts";
 
-export interface SocketHandlers {
+interface SocketHandlers {
   opened(): void;
   message(message: RegistryMessage): void;
   pong(): void;

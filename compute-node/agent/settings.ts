@@ -16,7 +16,7 @@ export interface ResolvedSettings {
   readonly sources: Readonly<Record<SettingName, string>>;
 }
 
-export interface SettingsInput {
+interface SettingsInput {
   /** By setting name, as commander gives them; `health: false` for `--no-health`, `config` for the file's path. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;

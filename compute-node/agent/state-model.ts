@@ -32,7 +32,7 @@ import type { JobLog } from "./job-log.ts";
  * Events name the socket that they come from; those of an older one are ignored. The node rests after every loss, and
  * never stops trying unless another process took its place or its credential ended with no token to get a new one.
  */
-export type Connection =
+type Connection =
   | { phase: "idle" }
   | { phase: "enrolling"; fresh: boolean }
   | { phase: "resting"; until: number; next: NextTry }
@@ -75,7 +75,7 @@ export type Stage =
   | { name: "ended"; report: EndReport; sends: number; resendAt: number };
 
 /** A training run's checkpoints on their way: at most one is uploaded at a time, and only the newest counts. */
-export interface CheckpointTraffic {
+interface CheckpointTraffic {
   uploading: boolean;
   /** A newer one was made since the upload began. */
   newer: boolean;
@@ -83,7 +83,7 @@ export interface CheckpointTraffic {
   untold: CheckpointRef | null;
 }
 
-export interface CheckpointRef {
+interface CheckpointRef {
   readonly sha256: string;
   readonly bytes: number;
 }

@@ -42,7 +42,7 @@ import type { AgentConfig, AgentEffect, AgentEvent, AgentState, Turn } from "./s
 export { heldLeases, occupiedSlots, slotsAreScarce } from "./leases.ts";
 export * from "./state-model.ts";
 
-export const AGENT_DEFAULTS = {
+const AGENT_DEFAULTS = {
   backoff: RECONNECT_BACKOFF,
   greetingTimeoutMs: 10_000,
   heartbeatTimeoutMs: 5_000,

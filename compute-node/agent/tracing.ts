@@ -16,14 +16,14 @@ import {
 } from "../../telemetry/index.ts";
 import { type JobOutcome, leaseKey, type UploadOutcome } from "./state-model.ts";
 
-export interface TracedNode {
+interface TracedNode {
   readonly workerId: string;
   readonly workerType: string;
   readonly softwareVersion: string;
 }
 
 /** An upload that is on its way. */
-export interface UploadTrace {
+interface UploadTrace {
   /** The header that goes with it. */
   readonly traceparent: string;
   end(outcome: UploadOutcome): void;

@@ -12,7 +12,7 @@ import { loadScript, withPlaces } from "./script/source.ts";
 import { runScript, ScriptRun } from "./script/strategy.ts";
 import type { FinishedRun } from "./statistics/finished-run.ts";
 
-export interface PreparedStrategy {
+interface PreparedStrategy {
   /** Every parameter with the value in force. */
   readonly parameters: Readonly<Record<string, number>>;
   /**
@@ -23,7 +23,7 @@ export interface PreparedStrategy {
   run(bars: BarColumns, onBars: BarsDone, checkpoints?: NamedCheckpoints): FinishedRun;
 }
 
-export interface NamedCheckpoints extends RunCheckpoints {
+interface NamedCheckpoints extends RunCheckpoints {
   /** Names what the run depends on: specification, data, engine. */
   readonly inputs: string;
 }

@@ -26,7 +26,7 @@ export function statisticsDoor(): string {
   const list = files.map((file) => `  ${name(file)},\n`).join("");
   return `/** One file a statistic. Printed from the folder by \`node compute-node/backtest/results-page.ts\`; a test holds it. */
 ${imports}
-export const DECLARED_STATISTICS = [
+const DECLARED_STATISTICS = [
 ${list}] as const;
 `;
 }

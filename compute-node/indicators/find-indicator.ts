@@ -30,7 +30,7 @@ export function findNeuralIndicator(name: string): IndicatorDeclaration | undefi
   return byNeuralName.get(normalised(name)) ?? byName.get(normalised(name));
 }
 
-export interface ParameterFault {
+interface ParameterFault {
   /** The parameter at fault; absent when several contradict each other. */
   readonly parameter?: string;
   readonly message: string;

@@ -3,13 +3,11 @@ export { computeIndicator } from "./compute-indicator.ts";
 export {
   INPUT_COLUMNS,
   type IndicatorDeclaration,
-  type IndicatorOutput,
   type IndicatorParameter,
   type IndicatorParameters,
   type InputColumn,
   PRICE_COLUMNS,
   type PriceColumn,
 } from "./declaration.ts";
-export { faultsOfParameters, findIndicator, findNeuralIndicator, type ParameterFault } from "./find-indicator.ts";
-export { createStream, type IndicatorStream } from "./stream.ts";
+export { faultsOfParameters, findIndicator, findNeuralIndicator } from "./find-indicator.ts";
 export { INDICATORS, NEURAL_INDICATORS } from "./table.ts";

@@ -2,7 +2,7 @@
 import type { IndicatorDeclaration, IndicatorParameters, InputColumn, PriceColumn } from "./declaration.ts";
 import { withSmallIntegers } from "./small-integers.ts";
 
-export interface IndicatorStream {
+interface IndicatorStream {
   /**
    * One value for each output of the declaration, NaN where it is not defined, bit for bit what `computeIndicator` gives
    * for the same bar. A bar with a missing or infinite input gives NaN and starts the indicator anew. The array is

@@ -3,8 +3,6 @@ import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "../../protocol/identifiers.ts";
 import { neuralStrategy } from "../../protocol/strategy-neural.ts";
 
-export { MODEL_MEDIA_TYPE } from "../../protocol/training.ts";
-
 import { wire } from "../../protocol/wire.ts";
 import type { EpochRecord } from "../training/checkpoint.ts";
 import { ACTIVATIONS, type NetworkSpec } from "../training/network.ts";

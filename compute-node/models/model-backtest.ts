@@ -18,7 +18,7 @@ import { type BarsByTimeframe, type NeuralSignals, resolveNeural } from "../stra
 import type { Model } from "./model-file.ts";
 import { type ModelSignalOptions, modelSignals } from "./model-signals.ts";
 
-export interface ModelBacktestRequest extends ModelSignalOptions {
+interface ModelBacktestRequest extends ModelSignalOptions {
   readonly model: Model;
   /** Of the model's file; it stands in the result. */
   readonly modelSha256: string;

@@ -14,7 +14,7 @@ export interface Model {
   readonly parameters: Float32Array;
 }
 
-export interface EncodedModel {
+interface EncodedModel {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly sha256: string;
 }

@@ -21,7 +21,7 @@ export interface ModelRunOptions {
   readonly backend?: TrainingBackend;
 }
 
-export interface ModelOutputs {
+interface ModelOutputs {
   /** [bar, output]: one for each bar of the base timeframe, NaN where features or rows before them are missing. */
   readonly outputs: Float32Array;
   /** The first bar that has an answer; the number of bars where none has. */

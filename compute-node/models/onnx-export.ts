@@ -16,7 +16,7 @@ import { type Model, tensorsOf } from "./model-file.ts";
 import { type AttributeValue, type OnnxGraph, type OnnxNode, writeOnnx } from "./onnx-graph.ts";
 import type { Tensor } from "./safetensors.ts";
 
-export const ONNX_OPSET = 17;
+const ONNX_OPSET = 17;
 
 /** Each gate of a cell of ONNX as the gate of PyTorch that it is: i, o, f, c of i, f, g, o; z, r, h of r, z, n. */
 export const GATE_ORDER = { lstm: [0, 3, 1, 2], gru: [1, 0, 2] } as const;

@@ -14,7 +14,7 @@ export interface OnnxNode {
 }
 
 /** Sizes; a text stands for a size that each run chooses. */
-export interface OnnxValue {
+interface OnnxValue {
   readonly name: string;
   readonly shape: readonly (number | string)[];
 }

@@ -8,7 +8,7 @@ import { contextDatasets, contextSeries, resolveNeural } from "../strategy/index
 import { executeModelBacktest } from "./model-backtest.ts";
 import { decodeModel } from "./model-file.ts";
 
-export interface ModelBacktestInput {
+interface ModelBacktestInput {
   readonly spec: ModelBacktestSpec;
   /** In the order of the specification's data. */
   readonly datasets: readonly { readonly bars: BarColumns; readonly sha256: string }[];

@@ -4,7 +4,7 @@ import type { LossSpec, NetworkSpec, TrainingBackend, TrainingOptions, TrainingS
 /** A batch that fits a processor's cache with the layers that people train. */
 const BATCH_ROWS = 512;
 
-export interface NetworkRows {
+interface NetworkRows {
   /** [row, input], row-major, scaled, finite. */
   readonly features: Float32Array;
   /** Where examples end. */

@@ -7,7 +7,7 @@ import { parametersOf } from "./model-file.ts";
 import { readSafetensors, type Tensor } from "./safetensors.ts";
 
 /** What the weights alone do not tell. */
-export type ImportHints = Pick<NetworkSpec & { kind: "mlp" }, "activation"> & { readonly sequenceLength: number };
+type ImportHints = Pick<NetworkSpec & { kind: "mlp" }, "activation"> & { readonly sequenceLength: number };
 
 /**
  * Layers are told by the names of their tensors: `*weight_ih_l0` and so on make a recurrent network, pairs of `weight`

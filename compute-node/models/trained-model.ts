@@ -11,7 +11,7 @@ import type { TrainedNetwork } from "../training/train.ts";
 import { MODEL_FORMAT, type ModelManifest } from "./manifest.ts";
 import type { Model } from "./model-file.ts";
 
-export type TrainedMetrics = Readonly<Partial<Record<"validation" | "test", PartMetrics>>>;
+type TrainedMetrics = Readonly<Partial<Record<"validation" | "test", PartMetrics>>>;
 
 /** The metrics of the parts that did not train, by the weights that the session holds; none for a part without rows. */
 export async function measureParts(prepared: PreparedTraining, session: TrainingSession): Promise<TrainedMetrics> {
@@ -24,7 +24,7 @@ export async function measureParts(prepared: PreparedTraining, session: Training
   return metrics;
 }
 
-export interface TrainingOutcome {
+interface TrainingOutcome {
   readonly name: string;
   readonly strategy: NeuralStrategy;
   readonly prepared: PreparedTraining;

@@ -20,7 +20,7 @@ function isSame(a: Float64Array, b: Float64Array): boolean {
   return true;
 }
 
-export interface Clock {
+interface Clock {
   /** Ascending, milliseconds. */
   readonly timeMs: Float64Array;
   /** For each symbol the moment of each of its bars, an index into `timeMs`. Symbols with the same hours share one. */

@@ -7,7 +7,7 @@ import type { PortfolioSymbol } from "./portfolio-model.ts";
 /** An older rate is a hole in the data: longer than any weekend or holiday. */
 const OLDEST_RATE_MS = 10 * DAY_MS;
 
-export interface RateSeries {
+interface RateSeries {
   /** Such as `EURUSD 1d`, for messages. */
   readonly name: string;
   readonly bars: BarColumns;

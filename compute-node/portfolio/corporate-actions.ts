@@ -130,7 +130,7 @@ function wholeRatio(ratio: number): number {
   return Math.abs(inverse * ratio - 1) < 1e-3 ? 1 / inverse : ratio;
 }
 
-export interface PlacedActions {
+interface PlacedActions {
   /** By bar, one a bar: several of one bar are brought together. */
   readonly actions: readonly BarAction[];
   /** Before the first bar opened or after the last one: without effect. */

@@ -19,13 +19,13 @@ import { portfolioResultOf, type ResultSymbol } from "./result.ts";
 /** Raised with every change that may change a result's figures; how they are written down has the format's version. */
 export const PORTFOLIO_ENGINE_VERSION = "ktrdr-portfolio-1";
 
-export interface PortfolioDataset {
+interface PortfolioDataset {
   /** The whole dataset; the date range is cut here. */
   readonly bars: BarColumns;
   readonly sha256: string;
 }
 
-export interface PortfolioRequest {
+interface PortfolioRequest {
   /** Parsed, so with its defaults filled in. */
   readonly spec: PortfolioSpec;
   /** In the order of `datasetsOf(spec)`. */

@@ -24,7 +24,7 @@ export interface PortfolioSymbol {
   readonly rates: { readonly open: Float64Array; readonly close: Float64Array } | null;
 }
 
-export type Rebalance = NonNullable<PortfolioRules["rebalance"]>;
+type Rebalance = NonNullable<PortfolioRules["rebalance"]>;
 
 export interface PortfolioPlan {
   readonly maxPositions: number;

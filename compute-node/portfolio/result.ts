@@ -29,7 +29,7 @@ export interface ResultSymbol extends PortfolioSymbol {
   readonly sha256: string;
 }
 
-export interface ResultContext {
+interface ResultContext {
   readonly spec: PortfolioSpec;
   /** By name, as the run's slots are. */
   readonly symbols: readonly ResultSymbol[];

@@ -7,13 +7,13 @@ import { type ConditionToken, tokensOf } from "./condition-tokens.ts";
 import type { ArithmeticOperator, ComparisonOperator, Expression, ExpressionFault } from "./expression-tree.ts";
 
 /** Parentheses and brackets within each other; deeper ones would exhaust the stack. */
-export const MAX_NESTING = 40;
+const MAX_NESTING = 40;
 
 /** How many parsed conditions are remembered: a sweep compiles the same few again and again. */
 const REMEMBERED_CONDITIONS = 256;
 const remembered = new Map<string, ParsedCondition>();
 
-export type ParsedCondition =
+type ParsedCondition =
   | { readonly expression: Expression; readonly fault: null }
   | { readonly expression: null; readonly fault: ExpressionFault };
 

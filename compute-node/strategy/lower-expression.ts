@@ -8,7 +8,7 @@ import type { ParameterValues } from "./resolve-parameters.ts";
 import type { PlannedColumn, SeriesPlan } from "./series-plan.ts";
 
 /** The furthest that a rule may look back. */
-export const MAX_BARS_BACK = 100_000;
+const MAX_BARS_BACK = 100_000;
 
 export interface Lowered {
   readonly type: "number" | "condition";

@@ -11,7 +11,7 @@
 import type { LoopInputs } from "./generated-loop.ts";
 import type { ColumnId, DeferredMean, SeriesPlan } from "./series-plan.ts";
 
-export interface FilteredInputs extends LoopInputs {
+interface FilteredInputs extends LoopInputs {
   /** Periods of the deferred means, in their order. */
   readonly periods: readonly number[];
   /** The real column; computed when it is first asked for. */
@@ -23,7 +23,7 @@ export interface FilteredInputs extends LoopInputs {
   readonly words: typeof wordsOf;
 }
 
-export type FilteredLoop = (inputs: FilteredInputs, start: number, outputs: readonly Uint8Array[]) => void;
+type FilteredLoop = (inputs: FilteredInputs, start: number, outputs: readonly Uint8Array[]) => void;
 
 /** Bars between two fresh sums; each costs one window, and the error grows with their distance. */
 const BLOCK_BARS = 2048;

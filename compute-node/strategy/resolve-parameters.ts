@@ -58,7 +58,7 @@ function rangeFaults(name: string, declared: StrategyParameter, value: number): 
   return [{ message: `parameter ${name} is ${value}, outside its range`, cure: `Give ${bounds.join(" and ")}.`, path }];
 }
 
-export interface FractionRange {
+interface FractionRange {
   /** Exclusive. */
   readonly above: number;
   readonly max: number;

@@ -9,7 +9,7 @@ const BELOW_ALL = { above: 0, max: 1, maxIncluded: false };
 /** A year's volatility may be above all of the price. */
 const VOLATILITY = { above: 0, max: 10, maxIncluded: true };
 
-export interface ResolvedSize {
+interface ResolvedSize {
   /** Of the free equity; 1 where `sizing` decides. */
   readonly sizeFraction: number;
   readonly sizing: EntrySizing | null;

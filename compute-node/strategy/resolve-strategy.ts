@@ -31,7 +31,7 @@ export interface ResolvedStrategy {
 }
 
 /** What the `portfolio` section says in numbers and expressions. */
-export interface ResolvedPortfolio {
+interface ResolvedPortfolio {
   /** Null without `rank_by`. */
   readonly rank: Lowered | null;
   /** The fraction of equity that an entry uses; null for an equal slot. */

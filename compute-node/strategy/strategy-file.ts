@@ -50,7 +50,7 @@ export function parseRuleStrategyFile(text: string, file: string): RuleStrategy 
 type FileOrigin = StrategyOrigin & { readonly positions: SourcePositions };
 
 /** The mapping that a file holds, with where its parts stand. Throws a `Problem` for what is no YAML mapping. */
-export function readContent(text: string, file: string): { content: Record<string, unknown>; origin: FileOrigin } {
+function readContent(text: string, file: string): { content: Record<string, unknown>; origin: FileOrigin } {
   const { document, origin } = readDocument(text, file);
   return { content: contentOf(document, origin), origin };
 }

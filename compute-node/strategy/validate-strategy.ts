@@ -8,7 +8,7 @@ import { type ResolvedStrategy, resolveStrategy, SIDES, type Side } from "./reso
 import { positionsOf } from "./source-positions.ts";
 import { issueOf, type StrategyFault, type StrategyOrigin, throwFaults } from "./strategy-faults.ts";
 
-export type StrategyWarningCode =
+type StrategyWarningCode =
   | "unused-indicator"
   | "unused-parameter"
   | "exit-without-entry"

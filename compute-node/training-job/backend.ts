@@ -10,7 +10,7 @@ import {
 } from "../training/index.ts";
 
 /** Of a node that has a GPU; null without one. */
-export interface NodeGpu {
+interface NodeGpu {
   /** An adapter that computes on the CPU counts as one. */
   readonly allowSoftware: boolean;
 }
@@ -24,7 +24,7 @@ export interface TrainingMachine {
   readonly prefersCpu?: boolean;
 }
 
-export interface OpenBackend {
+interface OpenBackend {
   readonly backend: TrainingBackend;
   /** Gives the device back, and ends the threads. */
   close(): Promise<void>;

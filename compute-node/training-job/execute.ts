@@ -59,7 +59,7 @@ export interface TrainingRequest {
   readonly turnBatches?: number;
 }
 
-export interface TrainingArtefact {
+interface TrainingArtefact {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly sha256: string;
   readonly summary: TrainingSummary;

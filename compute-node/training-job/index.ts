@@ -1,4 +1,4 @@
 /** A training run as a job: a specification and bars in, a model's file out. */
-export { type NodeGpu, type OpenBackend, openBackend, type TrainingMachine } from "./backend.ts";
-export { executeTraining, type TrainingArtefact, type TrainingProgress, type TrainingRequest } from "./execute.ts";
+export { openBackend, type TrainingMachine } from "./backend.ts";
+export { executeTraining, type TrainingProgress, type TrainingRequest } from "./execute.ts";
 export { CHECKPOINT_MEDIA_TYPE } from "./media-type.ts";

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { LIMITS, openUploadRequest, openUploadResponse, Problem, wire } from "../../../protocol/index.ts";
 
 /** `cut`: the connection breaks after the request was read, or in the middle of the answer's bytes. */
-export type Fault = number | Problem | "cut";
+type Fault = number | Problem | "cut";
 
 export class FakeStore {
   readonly artefacts = new Map<string, Buffer>();

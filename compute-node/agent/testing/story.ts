@@ -21,7 +21,7 @@ export const SLEEP: SleepSpec = { kind: "sleep", durationMs: 1_000, busy: false 
 export const HEARTBEAT_MS = 5_000;
 
 /** `op_` and 20 digits. */
-export function operation(number: number): string {
+function operation(number: number): string {
   return `op_${String(number).padStart(20, "0")}`;
 }
 
@@ -29,7 +29,7 @@ export function leaseFor(number: number, attempt = 1): Lease {
   return { operationId: operation(number), attempt };
 }
 
-export function capabilitiesFor(slots: number): Capabilities {
+function capabilitiesFor(slots: number): Capabilities {
   return { slots, kinds: ["backtest", "sleep"], labels: {}, datasets: [] };
 }
 

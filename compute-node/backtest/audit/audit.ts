@@ -4,17 +4,8 @@
  */
 
 /** In the order in which one follows from another: the first that changes at a bar is nearest to the cause. */
-export const AUDITED_KINDS = [
-  "indicator",
-  "series",
-  "fuzzy",
-  "feature",
-  "output",
-  "signal",
-  "order",
-  "equity",
-] as const;
-export type AuditedKind = (typeof AUDITED_KINDS)[number];
+const AUDITED_KINDS = ["indicator", "series", "fuzzy", "feature", "output", "signal", "order", "equity"] as const;
+type AuditedKind = (typeof AUDITED_KINDS)[number];
 
 /** One thing that a strategy says about each bar: an indicator, a fuzzy value, a signal. */
 export interface AuditedColumn {
@@ -49,10 +40,10 @@ export interface AuditReport {
 }
 
 /** Prefixes that are tried by default. A leak that only shows at the very end of the data shows at each of them. */
-export const AUDIT_PREFIXES = 24;
+const AUDIT_PREFIXES = 24;
 
 /** Everything that a strategy says about the first `rows` bars: the same columns in the same order for every number. */
-export type ColumnsOf = (rows: number) => readonly AuditedColumn[];
+type ColumnsOf = (rows: number) => readonly AuditedColumn[];
 
 /**
  * Runs `compute` on the first n bars for several n, and compares with the run on all of them. Bit for bit: NaN equals NaN.

@@ -26,7 +26,7 @@ export interface RunCheckpoints {
   readonly save: (checkpoint: Uint8Array) => void;
 }
 
-export type CheckpointKind = "signals" | "script";
+type CheckpointKind = "signals" | "script";
 
 interface Payload {
   readonly kind: CheckpointKind;

@@ -4,7 +4,7 @@ import type { Trade } from "../../../results/index.ts";
 import { type Holding, levelOrNaN, type Settlement } from "../../ledger/index.ts";
 
 /** What the engine itself says of a trade; excursions come from the bars. */
-export type TradeRecord = Omit<
+type TradeRecord = Omit<
   Trade,
   | "holdingCost"
   | "barsHeld"

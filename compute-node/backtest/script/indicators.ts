@@ -63,7 +63,7 @@ function checkRange(name: string, declared: StrategyParameter, value: number): v
 /** Where an indicator reads instead of its first input: a price, or an output of an indicator that was declared before. */
 type Source = { readonly price: PriceColumn } | { readonly key: string; readonly output: number };
 
-export interface ChosenIndicator {
+interface ChosenIndicator {
   /** Its name in the strategy. */
   readonly key: string;
   readonly declaration: IndicatorDeclaration;

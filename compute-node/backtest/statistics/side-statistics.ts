@@ -3,7 +3,7 @@ import { jsonNumber, nonZero, type SideStatistics } from "../../../results/index
 import type { TradeLog } from "../engine/trade-log.ts";
 import type { Excursions } from "./excursions.ts";
 
-export interface TradeSides {
+interface TradeSides {
   readonly all: SideStatistics;
   readonly long: SideStatistics;
   readonly short: SideStatistics;

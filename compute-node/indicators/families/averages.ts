@@ -88,7 +88,7 @@ function zeroLag(bars: number): Operator {
 }
 
 /** Oldest first. */
-export function gaussianWeights(bars: number, offset: number, sigma: number): Float64Array {
+function gaussianWeights(bars: number, offset: number, sigma: number): Float64Array {
   const centre = offset * (bars - 1);
   const width = bars / sigma;
   return Float64Array.from({ length: bars }, (_, k) => Math.exp(-((k - centre) ** 2) / (2 * width * width)));

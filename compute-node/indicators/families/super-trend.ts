@@ -2,7 +2,7 @@
 import { mean, wilder } from "../operators/averages.ts";
 import { createTrueRange } from "../volatility.ts";
 
-export interface TrendState {
+interface TrendState {
   trend: number;
   /** 1 up, -1 down. */
   direction: number;

@@ -56,14 +56,14 @@ function movement(bars: number, isPlus: boolean): (high: number, low: number) =>
 }
 
 /** Middle of the highest high and the lowest low. */
-export function middleOfRange(bars: number): (high: number, low: number) => number {
+function middleOfRange(bars: number): (high: number, low: number) => number {
   const top = highest(bars);
   const bottom = lowest(bars);
   return (high, low) => (top(high) + bottom(low)) / 2;
 }
 
 /** Least-squares line through the last values: its value at the newest one, and its slope a bar. */
-export function line(bars: number): (given: number) => { at: number; slope: number } {
+function line(bars: number): (given: number) => { at: number; slope: number } {
   const plain = mean(bars);
   const rising = weighted(bars);
   const result = { at: Number.NaN, slope: Number.NaN };

@@ -1,5 +1,5 @@
 /** Moments of pairs in a moving window, by blocks that are merged, as `rollingDeviation` does it. */
-export interface Comoments {
+interface Comoments {
   /** Population variances and covariance of the last `period` pairs. */
   varianceX: number;
   varianceY: number;

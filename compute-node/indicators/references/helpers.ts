@@ -1,7 +1,7 @@
 /** What the slow, obvious indicators are written with. */
 import type { IndicatorParameters } from "../declaration.ts";
 
-export type ReferenceOutputs = Record<string, number[]>;
+type ReferenceOutputs = Record<string, number[]>;
 export type Reference = (inputs: readonly number[][], parameters: IndicatorParameters) => ReferenceOutputs;
 
 export function sum(values: readonly number[]): number {

@@ -14,7 +14,7 @@ export interface ReferenceTrade {
   exitReason: string;
 }
 
-export interface Position {
+interface Position {
   size: number;
   entryMoment: number;
   entryPrice: number;

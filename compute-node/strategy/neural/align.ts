@@ -28,7 +28,7 @@ export function closedBars(
 }
 
 /** values[indices[row]] for each row, NaN for `NONE`. */
-export function gather(values: Float64Array, indices: Int32Array): Float64Array {
+function gather(values: Float64Array, indices: Int32Array): Float64Array {
   const result = new Float64Array(indices.length);
   for (let row = 0; row < indices.length; row++) {
     const index = indices[row];

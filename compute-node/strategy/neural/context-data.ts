@@ -36,7 +36,7 @@ export function contextDatasets(strategy: NeuralStrategy): ContextDataset[] {
 }
 
 /** What was given, by symbol and timeframe. */
-export interface GivenBars {
+interface GivenBars {
   readonly symbol: string;
   readonly timeframe: string;
   readonly bars: BarColumns;

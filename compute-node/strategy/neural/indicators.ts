@@ -44,7 +44,7 @@ export function resolveIndicators(
 }
 
 /** `id`, or `id.output` (cut at the first dot) → the indicator's id and the output, null for the bare id. */
-export function splitReference(reference: string): { id: string; output: string | null } {
+function splitReference(reference: string): { id: string; output: string | null } {
   const dot = reference.indexOf(".");
   return dot < 0 ? { id: reference, output: null } : { id: reference.slice(0, dot), output: reference.slice(dot + 1) };
 }

@@ -8,7 +8,7 @@ export interface NeuralSignals extends StrategySignals {
   readonly holds: Readonly<Record<HoldReason, number>>;
 }
 
-export interface NeuralSignalOptions {
+interface NeuralSignalOptions {
   /** The first bar that is decided; features are defined from it on. */
   readonly firstRow: number;
   /** Fraction of free equity that an entry uses; ktrdr (Python) takes a quarter. */
