@@ -11,6 +11,7 @@ import { NodeConversation } from "./node-conversation.ts";
 import { problemResponse } from "./problem-response.ts";
 import { Registry } from "./registry.ts";
 import { REGISTRY_CALLS, type RegistryCall } from "./rpc/index.ts";
+import { assert } from "./scheduler/index.ts";
 import { SubmitterConversation } from "./submitter-conversation.ts";
 
 /** How long sockets have to close before their server ends. */
@@ -22,6 +23,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   static {
     for (const [name, method] of Object.entries(REGISTRY_CALLS)) {
       const call: RegistryCall = method;
+      assert(!Object.hasOwn(WorkerRegistry.prototype, name), `no call has the name of a method of the class: ${name}`);
       Object.defineProperty(WorkerRegistry.prototype, name, {
         value(this: WorkerRegistry, ...values: never[]) {
           return call(this.#registry, ...values);
