@@ -14,7 +14,7 @@ import { REGISTRY_CALLS, type RegistryCall } from "./rpc/index.ts";
 import { assert } from "./scheduler/index.ts";
 import { SubmitterConversation } from "./submitter-conversation.ts";
 
-/** How long sockets have to close before their server ends. */
+/** The time that sockets have to close before their server ends. */
 const GOODBYE_MS = 1000;
 const GOODBYE_POLL_MS = 10;
 
@@ -73,7 +73,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     }
   }
 
-  /** Events of one operation, or of all, as SSE or over a WebSocket. */
+  /** Streams the events of one operation, or of all, as SSE or over a WebSocket. */
   async #follow(request: Request, url: URL): Promise<Response> {
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
     const operationId = url.searchParams.get("operation");
@@ -88,7 +88,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
       : this.#registry.followers.stream(operationId, answer.value);
   }
 
-  /** The upgrade of a node's connection; the edge forwards the worker and the token's hash in headers. */
+  /** Upgrades a node's connection; the edge forwards the worker and the token's hash in headers. */
   #acceptNode(request: Request): Response {
     const workerId = request.headers.get("x-ktrdr-worker") ?? "";
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
@@ -105,8 +105,8 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   /**
    * Closes every socket, and answers when the other ends have closed theirs, or after a second; called by the self-hosted
-   * server alone, before it ends. Storage goes on to say that the workers are connected: the next start then sees an outage,
-   * and gives them the time of one to return.
+   * server alone, before it ends. Storage still has the workers as connected: the next start then sees an outage, and gives them
+   * the longer time to return.
    */
   async goAway(): Promise<void> {
     this.#isLeaving = true;
