@@ -25,8 +25,7 @@ export function statisticsDoor(): string {
   const imports = files.map((file) => `import { ${name(file)} } from "./${file}.ts";\n`).join("");
   const list = files.map((file) => `  ${name(file)},\n`).join("");
   return `/** One file a statistic. Printed from the folder by \`node compute-node/backtest/results-page.ts\`; a test holds it. */
-${imports}
-const DECLARED_STATISTICS = [
+${imports}\nexport const DECLARED_STATISTICS = [
 ${list}] as const;
 `;
 }
