@@ -1,5 +1,5 @@
 /**
- * Prints what follows from the declared tables of results: the list of `results/statistics`, the tables of
+ * Prints the texts made from the declared tables of results: the list of `results/statistics`, the tables of
  * `docs/reference/results.md`, and `docs/reference/warnings.md`. Run it after adding a statistic, a figure or a column: `node compute-node/backtest/results-page.ts`.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";

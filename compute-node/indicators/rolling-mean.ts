@@ -19,9 +19,9 @@ interface Grid {
   readonly bottom: number;
 }
 
-/** So much larger than the window's largest value a grid is made, so that it holds for a while. */
+/** A grid is made this much larger than the window's largest value, so that it holds for a while. */
 const HEADROOM = 2;
-/** Of `top`, for a window of one value: the least value of which every bit still counts in the sum of the rest. */
+/** A fraction of `top`, for a window of one value: the least value whose every bit still counts in the rests' sum. */
 const LEAST_SHARE = 2 ** -20;
 /** Far from where `splitter` overflows and where the last bits vanish. */
 const [SMALLEST, LARGEST] = [2 ** -900, 2 ** 900];
@@ -45,7 +45,7 @@ function gridOf(values: Float64Array, from: number, to: number): Grid | null {
   return { splitter: 1.5 * 2 ** 26 * top, top, bottom };
 }
 
-/** For so many values at least a pair stays in use before a grid is looked for again. */
+/** A pair stays in use for at least this many values before a grid is looked for again. */
 const PAIR_VALUES = 1024;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * @file What borrowing means for an account, as a small value: how much it may buy, what holding costs, when it is
+ * @file The rules of borrowing for an account, as a small value: how much it may buy, what holding costs, when it is
  * liquidated. The rules are those of one account with positions on one side.
  *
  * Signed money that a position borrows is Σ size · entry price − cash, where `cash` is capital and profits so far: what
@@ -60,7 +60,7 @@ export function buyingPower({ leverage }: MarginModel, free: number): number {
 
 /**
  * Money that holding `size` units for `elapsedMs` costs: a short pays the borrowing of its value at `price`, a long the
- * interest on what it borrows.
+ * interest on the money that it borrows.
  */
 export function holdingCost(
   { shortBorrowPerMs, financingPerMs }: MarginModel,

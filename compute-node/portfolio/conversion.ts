@@ -52,7 +52,7 @@ class RateReader {
     this.series = series;
   }
 
-  /** Of the newest bar that has begun by `begunMs`. Moments never go back. */
+  /** The rate of the newest bar that has begun by `begunMs`. Moments never go back. */
   at(timeMs: number, begunMs: number): number {
     const { bars, barMs, isInverse } = this.series;
     while (this.bar + 1 < bars.rows && bars.timeMs[this.bar + 1] <= begunMs) this.bar++;

@@ -41,7 +41,7 @@
   for (const name of ["localeCompare", "toLocaleLowerCase", "toLocaleUpperCase"]) {
     refuse(String.prototype, name, name, locale);
   }
-  // What is left differs with the clock, the language, the garbage collector or other threads.
+  // Removes everything else that differs with the clock, the language, the garbage collector or other threads.
   for (const name of [
     "Temporal",
     "Intl",

@@ -12,7 +12,7 @@ import { originOf } from "./validate-strategy.ts";
 export interface CompiledRules {
   /** Every strategy parameter with the value in force: its default, or the override. */
   readonly parameters: Readonly<Record<string, number>>;
-  /** Of the `portfolio` section: the fraction of equity that an entry uses (null for an equal slot), and the most. */
+  /** From the `portfolio` section: the fraction of equity that an entry uses (null for an equal slot), and the most. */
   readonly weight: number | null;
   readonly maxWeight: number;
   /**

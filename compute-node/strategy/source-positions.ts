@@ -6,12 +6,12 @@ export interface Position {
   readonly column: number;
 }
 
-/** Where things stand in a strategy file. */
+/** Finds the lines and columns of a strategy file's parts. */
 export interface SourcePositions {
   readonly file: string;
   /**
-   * Where the value at `path` stands (its key with `atKey`, the character `at` of a text), or the nearest thing around it
-   * that is in the file.
+   * The position of the value at `path` (its key with `atKey`, the character `at` of a text), or the nearest thing
+   * around it that is in the file.
    */
   positionOf(path: readonly string[], where?: { readonly atKey?: boolean; readonly at?: number }): Position;
 }
@@ -47,7 +47,7 @@ export function sourcePositions(document: Document, lines: LineCounter, text: st
 interface Found {
   readonly key: Node | null;
   readonly value: Node | null;
-  /** How many keys of the path were there. */
+  /** The number of the path's keys that were there. */
   readonly depth: number;
 }
 

@@ -1,4 +1,4 @@
-/** Runs strategies in TypeScript (`api.ts` says what they are) on the event engine. */
+/** Runs strategies in TypeScript (`api.ts` describes them) on the event engine. */
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
@@ -155,7 +155,7 @@ function decide(strategy: AnyScript, context: ScriptContext, bar: number): void 
   }
 }
 
-/** With the bar, also where the engine refused what the script asked for. The cause is what was thrown. */
+/** Adds the bar to an error, also where the engine refused an order. The cause is the thrown value. */
 function failedAt({ bar, timeMs }: ScriptContext, cause: unknown): Problem {
   const time = new Date(timeMs).toISOString().replace(/(T00:00:00)?\.000Z$/, "");
   return new Problem("invalid-strategy", `onBar failed at bar ${bar} (${time}): ${messageOf(cause)}`, {

@@ -1,7 +1,7 @@
 /**
  * Figures from the simple returns of the bars: ktrdr's (Python) `PerformanceTracker`, with its faults mended. There every
  * timeframe was annualised by 252 and the drawdown in money was taken of the final peak; here the data's own bars per year
- * count, and the peak is the one before the drawdown. What is not defined is NaN, not 0 or 999999.
+ * count, and the peak is the one before the drawdown. Undefined figures are NaN, not 0 or 999999.
  */
 
 import { DAY_MS } from "../../../protocol/durations.ts";

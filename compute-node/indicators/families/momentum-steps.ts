@@ -31,7 +31,7 @@ function wilderOfChanges(bars: number): Operator {
   };
 }
 
-/** RSI as an operator on its own, for what is made of it. */
+/** RSI as an operator on its own, for the indicators that build on it. */
 export function relativeStrength(bars: number): Operator {
   const step = CLASSIC_STEPS.rsi({ period: bars });
   const input = new Float64Array(1);

@@ -95,7 +95,7 @@ export function meanSoFar(period: number): Operator {
 }
 
 /**
- * How many values ago the highest of the last `period` values came (0: now); NaN until warm. Of equal ones the newest,
+ * The number of values since the highest of the last `period` (0: now); NaN until warm. Takes the newest of equal ones,
  * or the oldest. Negate the values for the lowest. A queue of candidates in falling order: constant time on average.
  */
 export function sinceHighest(period: number, ofEquals: "newest" | "oldest"): Operator {
