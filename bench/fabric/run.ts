@@ -4,7 +4,7 @@
  *
  *   node bench/fabric/run.ts [--quick] [--json] [--install] [--only ktrdr,bullmq] [--measures latency,one] [--write]
  *
- * `--install` fetches what the peers need: their npm packages into this folder, and, as root, redis-server and
+ * `--install` fetches the peers' needs: their npm packages into this folder, and, as root, redis-server and
  * PostgreSQL with apt-get. A peer that lacks something is reported as missing, with the reason.
  * `--only ktrdr,ktrdr-http` measures a submission over the held line beside one that is a request.
  * `--write` puts the table into docs/benchmarks.md.

@@ -72,7 +72,7 @@ function time(work: () => unknown, rows: number): number {
   return (median(samples) * 1e6) / rows;
 }
 
-/** The bits of the engines' results, so that two builds can be told equal. */
+/** The bits of the engines' results, so that two builds can be compared. */
 const results = createHash("sha256");
 const nanoseconds: Record<string, number> = {};
 

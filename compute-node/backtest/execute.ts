@@ -88,7 +88,7 @@ export function executeBacktest({
   });
 }
 
-/** A run that is over, whatever made its signals. */
+/** A finished run, from any source of signals. */
 export interface BacktestRun {
   readonly asked: Pick<BacktestResult, "strategyName" | "symbol" | "timeframe" | "settings">;
   /** The tested ones. */

@@ -3,9 +3,9 @@
  * values is that value.
  *
  * Mostly the values of a window are positive and of one magnitude, as prices are. Then each is cut in two on one grid:
- * a high part of at most 26 bits, and the rest. Sums of either part are exact, so what leaves the window takes along
- * exactly what it brought, and the mean is a multiple of the grid with a small correction. A value that the grid does not
- * hold asks for a new one.
+ * a high part of at most 26 bits, and the rest. Sums of either part are exact, so a value that leaves the window takes
+ * along exactly what it brought, and the mean is a multiple of the grid with a small correction. A value that the grid
+ * does not hold asks for a new one.
  *
  * Where no grid holds a window, its sum is an unevaluated pair `high + low` for a while (Knuth's TwoSum; The Art of
  * Computer Programming, volume 2, 4.2.2, theorem B), and the quotient is corrected by its remainder.
@@ -92,7 +92,7 @@ function meansOnGrid(values: Float64Array, period: number, grid: Grid, from: num
   return rows;
 }
 
-/** The nearest step of the grid, and what is missing to the mean. All but the last two operations are exact. */
+/** The nearest step of the grid, and the rest up to the mean. All but the last two operations are exact. */
 function meanOnGrid(high: number, low: number, period: number, inverse: number, splitter: number): number {
   const step = high * inverse + splitter - splitter;
   return step + (high - step * period + low) * inverse;
@@ -145,7 +145,7 @@ class MeanWindow {
   private readonly inverse: number;
   /** A ring; the next value overwrites the oldest. */
   private readonly values: Float64Array;
-  /** The ring's values, oldest first, and what `meansOfPairs` writes. */
+  /** The ring's values, oldest first, and the output of `meansOfPairs`. */
   private readonly inOrder: Float64Array;
   private at = 0;
   private count = 0;

@@ -1,5 +1,5 @@
 /**
- * Finds the price at which an order fills, from one bar's prices alone. Pure rules, without costs.
+ * Finds the price at which an order fills, only from one bar's prices. Pure rules, without costs.
  *
  * A bar gives open, high and low, but not their order. Both rules are pessimistic where that matters: the engine asks
  * the stop first, and a gap through the stop fills at the open, which is worse than the stop.

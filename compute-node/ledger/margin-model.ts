@@ -48,7 +48,7 @@ export function marginModel(settings: BacktestSettings): MarginModel {
   };
 }
 
-/** Money of `equity` that no position binds; `gross` is Σ |value| of what is held. */
+/** Money of `equity` that no position binds; `gross` is Σ |value| of the positions. */
 export function freeEquity({ margin }: MarginModel, equity: number, gross: number): number {
   return equity - gross * margin;
 }

@@ -144,8 +144,8 @@ export class MarketDataStore {
   }
 
   /**
-   * The bars that a request asks for. Throws `data-not-found`, naming what there is, when the symbol and timeframe are
-   * not here, when `sha256` pins other bytes, or when no bar lies in the range.
+   * The bars that a request asks for. Throws `data-not-found`, naming the data there is, when the symbol and timeframe
+   * are not here, when `sha256` pins other bytes, or when no bar lies in the range.
    */
   async read(request: DataRequest): Promise<StoredBars> {
     const manifest = await this.find(request.symbol, request.timeframe);

@@ -13,7 +13,7 @@ interface RateSeries {
   readonly bars: BarColumns;
   /** Nominal length of a bar. */
   readonly barMs: number;
-  /** The series tells the symbol's currency for one of the account's, and not the other way round. */
+  /** The series gives the symbol's currency for one of the account's, and not the other way round. */
   readonly isInverse: boolean;
 }
 

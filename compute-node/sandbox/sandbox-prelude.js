@@ -1,4 +1,4 @@
-// Runs first in the fresh context of each strategy: takes away what differs from machine to machine, each with a reason,
+// Runs first in the fresh context of each strategy: takes away the parts that differ between machines, each with a reason,
 // and gives it a console. Plain JavaScript, evaluated as text by sandbox.ts; its value is a function.
 (log) => {
   const refuse = (owner, name, what, cure) => {

@@ -28,7 +28,7 @@ export interface CompiledRules {
 export class SignalScratch {
   private columns: Uint8Array[] = [];
 
-  /** Four columns of `rows` bytes, with whatever they held. */
+  /** Four columns of `rows` bytes, which are not cleared. */
   take(rows: number): Uint8Array[] {
     if (this.columns.length === 0 || this.columns[0].length < rows) {
       this.columns = [0, 1, 2, 3].map(() => new Uint8Array(rows));

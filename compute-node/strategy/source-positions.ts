@@ -16,7 +16,7 @@ export interface SourcePositions {
   positionOf(path: readonly string[], where?: { readonly atKey?: boolean; readonly at?: number }): Position;
 }
 
-/** Kept beside the strategy, not in it: a strategy is what crosses the wire, its file is not. */
+/** Kept beside the strategy, not in it: a strategy crosses the wire, its file does not. */
 const positionsOfStrategies = new WeakMap<object, SourcePositions>();
 
 export function rememberPositions(strategy: object, positions: SourcePositions): void {

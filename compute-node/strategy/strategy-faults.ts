@@ -8,7 +8,7 @@ export interface StrategyFault {
   readonly cure: string;
   /** Keys from the root, such as ["indicators", "sma_fast", "period"]. */
   readonly path: readonly string[];
-  /** The fault is about the key itself, not about what stands under it. */
+  /** The fault is about the key itself, not about its value. */
   readonly atKey?: boolean;
   /** The offset within the text at `path`, from 0. */
   readonly at?: number;

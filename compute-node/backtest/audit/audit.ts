@@ -31,7 +31,7 @@ export interface AuditFinding {
 }
 
 export interface AuditReport {
-  /** One for each column that changes, at its first changed bar; earliest first, causes before what follows from them. */
+  /** One for each column that changes, at its first changed bar; earliest first, causes before their effects. */
   readonly findings: readonly AuditFinding[];
   /** Lengths that were tried, ascending. */
   readonly prefixes: readonly number[];
@@ -56,7 +56,7 @@ export function audit(timeMs: Float64Array, compute: ColumnsOf, prefixes = prefi
   return comparison.report(prefixes);
 }
 
-/** As `audit`, for what takes a while to answer, one length after the other. */
+/** As `audit`, for a slow `compute`: one length after the other. */
 export async function auditSlowly(
   timeMs: Float64Array,
   compute: (rows: number) => Promise<readonly AuditedColumn[]>,

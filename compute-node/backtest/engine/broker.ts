@@ -43,7 +43,7 @@ export interface BrokerOptions {
   readonly pyramiding?: number;
 }
 
-/** Room is made for one trade, and two orders, in so many bars; more make the logs grow. */
+/** The logs begin with room for one trade and two orders in this many bars; more make them grow. */
 const BARS_PER_TRADE = 64;
 
 /** The state of an account between two bars, as plain data. */
@@ -163,7 +163,7 @@ export class Broker {
     else this.orders.splice(index, 1);
   }
 
-  /** Executes what waits against the bar, and marks the account at its close. */
+  /** Executes waiting orders against the bar, and marks the account at its close. */
   process(bar: number): void {
     this.bar = bar;
     const { held } = this;
@@ -205,7 +205,7 @@ export class Broker {
     };
   }
 
-  /** Goes on from what `state` gave, on the same bars and settings; nothing may have happened here before. */
+  /** Goes on from a `state`, on the same bars and settings; nothing may have happened here before. */
   restore(state: BrokerState): void {
     this.bar = state.bar;
     this.isRuined = state.isRuined;
@@ -362,7 +362,7 @@ export class Broker {
 
   /**
    * The rest of the bar after a fill within it may have gone either way: against the position is assumed. After a fill at
-   * the open the whole bar follows, and only what touches stop and target is unclear.
+   * the open the whole bar follows, and only a bar that touches stop and target is unclear.
    */
   private loseInside(lot: Lot, price: number, bar: number, isInside: boolean): void {
     const side: Side = lot.size > 0 ? 1 : -1;

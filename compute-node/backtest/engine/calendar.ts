@@ -32,7 +32,7 @@ export function durationUnitMs(spacingMs: number): number {
   return [DAY_MS, HOUR_MS, MINUTE_MS, 1000].find((unit) => spacingMs % unit === 0) ?? 1;
 }
 
-/** Weekend bars above this share mean a market that never closes: 60 % of what an even spread would give. */
+/** Weekend bars above this share mean a market that never closes: 60 % of an even spread's. */
 const WEEKEND_SHARE = (2 / 7) * 0.6;
 
 export interface Calendar {

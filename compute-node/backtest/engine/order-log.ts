@@ -110,7 +110,7 @@ export class OrderLog {
     return this.cells.slice(0, this.count * FIELDS);
   }
 
-  /** Puts back what `snapshot` gave. */
+  /** Puts back the rows of a `snapshot`. */
   restore(cells: Float64Array): void {
     this.cells = Float64Array.from(cells);
     this.count = cells.length / FIELDS;

@@ -208,7 +208,7 @@ export class SignalRun {
     };
   }
 
-  /** Goes on from what `state` gave, on the same bars, signals and settings. */
+  /** Goes on from a `state`, on the same bars, signals and settings. */
   restore({ warnings, cash, size, entryBar, entryPrice, holdingCost, stop, target, ...state }: SignalState): void {
     const { costs } = this.models;
     const entryFee = size === 0 ? 0 : orderCommission(costs, Math.abs(size), entryPrice, costs.takerRate);

@@ -100,7 +100,7 @@ export class TradeLog {
     return { rows, exitReason: this.exitReason.slice(0, count) };
   }
 
-  /** Puts back what `snapshot` gave; the log must be empty. */
+  /** Puts back the rows of a `snapshot`; the log must be empty. */
   restore({ rows, exitReason }: TradeLogSnapshot): void {
     const count = exitReason.length;
     this.resize(Math.max(count, SMALLEST_CAPACITY));

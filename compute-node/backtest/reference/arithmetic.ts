@@ -81,7 +81,7 @@ function bought(settings: BacktestSettings, budget: number, cost: number): numbe
   return wholeSteps(budget, cost * lot) * lot;
 }
 
-/** `units` rounded down to what may be traded. */
+/** `units` rounded down to a tradable amount. */
 export function inLots({ lotSize, fractionalUnits }: BacktestSettings, units: number): number {
   if (lotSize > 0) return wholeSteps(units, lotSize) * lotSize;
   return fractionalUnits ? units : Math.floor(units);

@@ -15,7 +15,7 @@ export function messageOf(thrown: unknown): string {
 /**
  * Calls a function of the script.
  *
- * @param doing what failed, as the beginning of a sentence
+ * @param doing the failed action, as the beginning of a sentence
  * @throws Problem `invalid-strategy` for whatever it throws, with that as the cause; a problem keeps its cure
  */
 export function callScript<Answer>(doing: () => string, action: () => Answer): Answer {

@@ -20,7 +20,7 @@ const PROGRESS_BARS = 65_536;
  * @param overrides values of declared parameters
  * @param scratch memory of the indicators, for many runs one after the other
  * @throws Problem `invalid-strategy` for an unknown parameter, indicator or output, for an order without sense, and for
- *   a look beyond the present bar; what `onBar` itself throws is wrapped, with the bar
+ *   a look beyond the present bar; errors of `onBar` itself are wrapped, with the bar
  */
 export function runScript<Parameters extends ParameterDeclarations, Names extends string, State>(
   bars: BarColumns,

@@ -12,7 +12,7 @@ const YEAR_MS = 365.25 * DAY_MS;
 /** A deviation below it is rounding, as in ktrdr (Python). */
 const LEAST_DEVIATION = 1e-10;
 
-/** @param equity at least one row; what follows a ruin is no return and does not count */
+/** @param equity at least one row; bars after a ruin do not count */
 export function barStatistics(timeMs: Float64Array, equity: Float64Array): BarStatistics {
   const rows = equity.length;
   const years = (timeMs[rows - 1] - timeMs[0]) / YEAR_MS;

@@ -4,7 +4,7 @@ import { change, delay, highest, lowest, total } from "../operators/windows.ts";
 import { createTrueRange } from "../volatility.ts";
 import { CLASSIC_STEPS } from "./classic-steps.ts";
 
-/** Sums of what rose and of what fell by Wilder's averages, as RSI has them. */
+/** 100 × (rises - falls) / (rises + falls), both by Wilder's averages, as RSI has them; 0 where both are 0. */
 export function chande(bars: number): Operator {
   const up = wilderOfChanges(bars);
   const down = wilderOfChanges(bars);

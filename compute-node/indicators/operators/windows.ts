@@ -124,7 +124,7 @@ export function sinceHighest(period: number, ofEquals: "newest" | "oldest"): Ope
   };
 }
 
-/** The last `period` values in one piece, oldest first, for what must look at them all; null until warm. */
+/** The last `period` values in one piece, oldest first, for operators that look at them all; null until warm. */
 export function lastValues(period: number): (value: number) => Float64Array | null {
   const window = new Float64Array(2 * period);
   const views = Array.from({ length: period }, (_, start) => window.subarray(start, start + period));
