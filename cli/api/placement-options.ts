@@ -52,7 +52,7 @@ export const SUBMISSION_OPTIONS: readonly OptionDeclaration[] = [
   { flags: "--name <name>", description: "what lists show" },
 ];
 
-/** What the options ask of the registry; absent ones are left to its defaults. `now` is milliseconds since the epoch. */
+/** Turns the options into requirements. The registry's defaults fill absent ones. `now` is milliseconds since the epoch. */
 export function placementOf(
   options: PlacementOptions,
   now: number,

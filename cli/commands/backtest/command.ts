@@ -13,7 +13,7 @@ import {
 import { defineCommand, type OptionDeclaration } from "../declare.ts";
 import type { BacktestOptions } from "./options.ts";
 
-/** In the protocol's order, and without its schemas, which are slow to load. */
+/** In the protocol's order. Written out here, since the protocol's schemas are slow to load. */
 const ADJUSTMENTS = ["splits", "splits_and_dividends", "none"] as const satisfies readonly HistoryAdjustment[];
 
 const MARKET_OPTIONS: readonly OptionDeclaration[] = [

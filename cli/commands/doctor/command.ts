@@ -1,4 +1,4 @@
-/** `ktrdr doctor`: why this machine does not serve, or does not reach its control plane. */
+/** `ktrdr doctor`: finds out why this machine does not serve, or does not reach its control plane. */
 import type { Finding } from "../../machine/doctor-judgements.ts";
 import { type Context, EXIT } from "../../terminal/context.ts";
 import { defineCommand } from "../declare.ts";

@@ -45,7 +45,7 @@ async function enrol(context: Context, { uses, hours, name }: EnrolOptions): Pro
   context.answer({ ...(wire(createdToken).encode(created) as object), command }, () => {
     context.note(`On ${uses === 1 ? "the other machine" : `up to ${uses} other machines`}, within ${hours} h:`);
     if (isLoopback(client.url))
-      context.note(`  (put this machine's address in place of ${new URL(client.url).hostname})`);
+      context.note(`  (put this machine's address instead of ${new URL(client.url).hostname})`);
     return command;
   });
 }

@@ -1,4 +1,4 @@
-/** `ktrdr models`: what training runs left, by name and version. */
+/** `ktrdr models`: the models that training runs made, by name and version. */
 import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 const NAME = { name: "<name[@version]>" };

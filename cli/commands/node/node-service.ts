@@ -134,8 +134,8 @@ async function installNode(context: Context, options: InstallOptions): Promise<v
 }
 
 /**
- * The Node and the code that the service runs. A package is named by links, which an update switches, so that a tree that
- * will be a machine is expected to have one; a checkout by its own path.
+ * The Node and the code that the service runs. For a package these are links, which an update switches; a tree that will
+ * become a machine must have them. For a checkout it is the checkout's own path.
  */
 async function programPaths(
   { isImage, prefix }: Machine,

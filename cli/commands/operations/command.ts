@@ -1,4 +1,4 @@
-/** `ktrdr ops`: what was asked of the fleet, and what became of it. */
+/** `ktrdr ops`: lists, follows, cancels and retries the operations of the fleet. */
 import { InvalidArgumentError } from "commander";
 import type { Operation } from "../../../protocol/operation.ts";
 import { type Context, EXIT } from "../../terminal/context.ts";

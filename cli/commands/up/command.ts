@@ -97,7 +97,7 @@ async function up(context: Context, options: UpOptions): Promise<void> {
 
 const READY = "Ready. Ctrl-C stops everything.";
 
-/** Until an interrupt, which is the normal end, or until the control plane ends by itself. Leaves nothing running. */
+/** Runs until an interrupt, which is the normal end, or until the control plane ends by itself. Leaves nothing running. */
 async function stayUp(context: Context, system: LocalSystem, interrupts: Interrupts): Promise<void> {
   const broken = system.watch((node) => {
     if (!interrupts.signal.aborted)

@@ -1,4 +1,4 @@
-/** `ktrdr workspace`: registries of their own, with their own nodes, operations, data and tokens. */
+/** `ktrdr workspace`: separate registries, each with its own nodes, operations, data and tokens. */
 import type { Context } from "../../terminal/context.ts";
 import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
