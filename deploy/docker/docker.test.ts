@@ -168,7 +168,7 @@ describe("the Dockerfile", () => {
   });
 });
 
-describe("the containers' programs", () => {
+describe("the programs of the containers", () => {
   let folder: string;
   let children: ChildProcess[];
   beforeEach(() => {

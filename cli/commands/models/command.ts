@@ -29,7 +29,7 @@ export const modelCommands: DeclaredGroup = {
       options: [
         {
           flags: "-o, --output <file>",
-          description: "where to (default: NAME-VERSION.safetensors or .onnx, here)",
+          description: "the file to write (default: NAME-VERSION.safetensors or .onnx, here)",
         },
         { flags: "--format <format>", description: "safetensors or onnx (default: by the file's ending)" },
       ],

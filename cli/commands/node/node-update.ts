@@ -25,32 +25,32 @@ interface UpdateOptions {
 
 export const updateCommand = defineCommand<[], UpdateOptions>({
   name: "update",
-  description: "bring what runs here to a newer version, once its jobs are done; back again if that does not come up",
+  description: "bring the services here to a newer version, once their jobs are done; and back if that does not come up",
   options: [
     { flags: "--type <type>", description: "this one alone (default: every node of this machine)", choices: TYPES },
-    { flags: "--check", description: "say what there is, and change nothing" },
+    { flags: "--check", description: "look for a newer version, and change nothing" },
     { flags: "--to <version>", description: "that version, an older one too" },
     {
       flags: "--from <where>",
       description: "a .tgz, or a folder of releases: a path or a URL (default: update_source, else npm)",
     },
-    { flags: "--sha256 <hex>", description: "what the bytes of --from have to be" },
+    { flags: "--sha256 <hex>", description: "expected SHA-256 of the bytes of --from" },
     { flags: "--integrity <hash>", description: "the same, as npm writes it: sha512-…" },
-    { flags: "--roll-back", description: "back to the release before, which is still here" },
+    { flags: "--roll-back", description: "go back to the release before, which is still here" },
     {
       flags: "--drain-timeout <seconds>",
       description: "give up after that time, and take work again (default: wait)",
       parse: seconds,
     },
-    { flags: "--interrupt", description: "stop what runs after that time; other nodes go on with it" },
+    { flags: "--interrupt", description: "stop running jobs after that time; other nodes go on with them" },
     {
       flags: "--healthy-timeout <seconds>",
-      description: "how long the new version may take to connect (default: 60)",
+      description: "time in which the new version must connect (default: 60)",
       parse: seconds,
     },
     {
       flags: "--automatic",
-      description: "as ktrdr-update@ does: not where auto_update is off, and a failure when there is nothing newer",
+      description: "update like ktrdr-update@: not when auto_update is off, and with a failure when there is nothing newer",
     },
   ],
   notes: `The package is fetched and checked first; a wrong one is refused before anything stops. Then the node takes nothing new,

@@ -21,7 +21,7 @@ export const strategyCommands: DeclaredGroup = {
       name: "new",
       description: "write a strategy to begin with: commented, and ready to run",
       arguments: [{ name: "<file>", description: "ending in .ts (code) or .yaml (rules)" }],
-      options: [{ flags: "--kind <kind>", description: "what a .yaml file holds", choices: ["rules", "neural"] }],
+      options: [{ flags: "--kind <kind>", description: "the kind of a .yaml file", choices: ["rules", "neural"] }],
       examples: [
         "ktrdr strategy new my-strategy.ts",
         "ktrdr strategy new my-rules.yaml",
@@ -55,7 +55,7 @@ export const strategyCommands: DeclaredGroup = {
       options: [
         {
           flags: "-o, --output <file>",
-          description: "where to write it; without it the text goes to stdout",
+          description: "the file to write; without it the text goes to stdout",
         },
       ],
       examples: ["ktrdr strategy migrate old.yaml --output new.yaml"],
