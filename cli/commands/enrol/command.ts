@@ -17,7 +17,12 @@ export const enrolCommand = defineCommand<[], EnrolOptions>({
   name: "enrol",
   description: "make a token with which other machines join as nodes, and print their command",
   options: [
-    { flags: "--uses <count>", description: "number of nodes that may join with it", parse: bounded(10_000), default: 1 },
+    {
+      flags: "--uses <count>",
+      description: "number of nodes that may join with it",
+      parse: bounded(10_000),
+      default: 1,
+    },
     { flags: "--hours <hours>", description: "hours for which it is valid", parse: bounded(MOST_HOURS), default: 24 },
     { flags: "--name <name>", description: "its purpose, for lists" },
   ],

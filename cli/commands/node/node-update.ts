@@ -25,7 +25,8 @@ interface UpdateOptions {
 
 export const updateCommand = defineCommand<[], UpdateOptions>({
   name: "update",
-  description: "bring the services here to a newer version, once their jobs are done; and back if that does not come up",
+  description:
+    "bring the services here to a newer version, once their jobs are done; and back if that does not come up",
   options: [
     { flags: "--type <type>", description: "this one alone (default: every node of this machine)", choices: TYPES },
     { flags: "--check", description: "look for a newer version, and change nothing" },
@@ -50,7 +51,8 @@ export const updateCommand = defineCommand<[], UpdateOptions>({
     },
     {
       flags: "--automatic",
-      description: "update like ktrdr-update@: not when auto_update is off, and with a failure when there is nothing newer",
+      description:
+        "update like ktrdr-update@: not when auto_update is off, and with a failure when there is nothing newer",
     },
   ],
   notes: `The package is fetched and checked first; a wrong one is refused before anything stops. Then the node takes nothing new,

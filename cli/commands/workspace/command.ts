@@ -4,7 +4,7 @@ import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 export const workspaceCommands: DeclaredGroup = {
   name: "workspace",
-  description: "workspaces; nothing is visible across",
+  description: "separate workspaces; none sees another",
   commands: [
     defineCommand<[name: string], object>({
       name: "create",
