@@ -96,28 +96,28 @@ class Play {
   constructor(random: () => number) {
     this.story = new Story(SLOTS, {}, random);
     this.story.state.capabilities.kinds = ["sleep", "train"];
-    this.observe({ type: "start" });
+    this.#observe({ type: "start" });
   }
 
   play(act: Act): void {
-    const event = this.eventOf(act);
-    if (event !== null) this.observe(event);
+    const event = this.#eventOf(act);
+    if (event !== null) this.#observe(event);
   }
 
-  private observe(event: AgentEvent): void {
+  #observe(event: AgentEvent): void {
     const before = new Map([...this.story.state.holdings].map(([key, { stage }]) => [key, stage.name]));
     const reported = this.story.state.connection.phase === "greeting" ? this.story.state.connection.reported : null;
     if (event.type === "job-ended") this.jobs.delete(leaseKey(event.lease));
     if (event.type === "checkpoint-uploaded") this.saving.delete(leaseKey(event.lease));
-    for (const effect of this.story.do(event)) this.observeEffect(effect);
+    for (const effect of this.story.do(event)) this.#observeEffect(effect);
     expect(this.jobs.size).toBe(occupiedSlots(this.story.state));
     expect(occupiedSlots(this.story.state)).toBeLessThanOrEqual(SLOTS);
-    this.checkWelcome(event, reported);
-    this.checkForgotten(event, before);
+    this.#checkWelcome(event, reported);
+    this.#checkForgotten(event, before);
     expect(wakeAt(this.story.state)).not.toBeNaN();
   }
 
-  private observeEffect(effect: AgentEffect): void {
+  #observeEffect(effect: AgentEffect): void {
     if (effect.type === "start-job") {
       const key = leaseKey(effect.lease);
       expect(this.started.has(key), `${key} starts once`).toBe(false);
@@ -145,7 +145,7 @@ class Play {
   }
 
   /** Of the leases that hello reported, only those that the welcome lists live on. */
-  private checkWelcome(event: AgentEvent, reported: ReadonlySet<string> | null): void {
+  #checkWelcome(event: AgentEvent, reported: ReadonlySet<string> | null): void {
     if (reported === null || event.type !== "message" || event.message.type !== "welcome") return;
     if (this.story.state.connection.phase !== "connected") return;
     const live = new Set(event.message.leases.map(leaseKey));
@@ -155,7 +155,7 @@ class Play {
   }
 
   /** Nothing is forgotten but by the registry's word, or because the thread of a lost lease has ended. */
-  private checkForgotten(event: AgentEvent, before: Map<string, string>): void {
+  #checkForgotten(event: AgentEvent, before: Map<string, string>): void {
     for (const [key, stage] of before) {
       if (this.story.state.holdings.has(key)) continue;
       const words = event.type === "message" ? event.message.type : event.type;
@@ -164,7 +164,7 @@ class Play {
     }
   }
 
-  private eventOf(act: Act): AgentEvent | null {
+  #eventOf(act: Act): AgentEvent | null {
     const { state } = this.story;
     const { epoch } = state;
     switch (act.do) {
@@ -179,7 +179,7 @@ class Play {
         };
       }
       case "line":
-        if (act.what === "onward") return this.onward();
+        if (act.what === "onward") return this.#onward();
         if (act.what === "open") return { type: "opened", epoch };
         if (act.what === "pong") return { type: "pong", epoch };
         return { type: "closed", epoch, code: 1006, reason: "dropped" };
@@ -202,7 +202,7 @@ class Play {
   }
 
   /** What brings the line nearer to a welcome; once there, a little time. */
-  private onward(): AgentEvent {
+  #onward(): AgentEvent {
     const { connection, epoch } = this.story.state;
     if (connection.phase === "enrolling") return { type: "enrolled", epoch };
     if (connection.phase === "connecting") return { type: "opened", epoch };
