@@ -1,5 +1,5 @@
 /**
- * What becomes of a training run's checkpoints: uploaded one at a time, the newest alone, and told to the registry once
+ * Takes care of a training run's checkpoints: uploads one at a time, the newest alone, and tells the registry once
  * they are stored. One that cannot be uploaded is forgotten: the next is due soon.
  */
 import type { Lease } from "../../protocol/index.ts";

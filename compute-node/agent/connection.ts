@@ -1,4 +1,4 @@
-/** What happens to the node's line to the registry: see `Connection` in state-model.ts for its life. */
+/** Handles the events of the node's line to the registry: see `Connection` in state-model.ts for its life. */
 
 import { fullJitterMs } from "../../client/backoff.ts";
 import {
@@ -118,7 +118,7 @@ export function closed(turn: Turn, event: Event<"closed">): void {
   }
 }
 
-/** What is due on the line: the end of a rest, a deadline, a heartbeat. */
+/** Does what is due on the line: the end of a rest, a deadline, a heartbeat. */
 export function connectionTick(turn: Turn): void {
   const { state, now } = turn;
   const { connection, config } = state;

@@ -50,7 +50,7 @@ describe("a download", () => {
     expect(ranges[5]).toBeGreaterThan(bytes.length * 0.9);
   });
 
-  it("of damaged bytes begins anew, and gives up in the end", async () => {
+  it("with damaged bytes begins anew, and gives up in the end", async () => {
     const damaged = Buffer.from(bytes);
     damaged[100] = (damaged[100] ?? 0) ^ 1;
     registry.store.artefacts.set(sha256, damaged);

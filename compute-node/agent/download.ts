@@ -29,7 +29,7 @@ const PATIENCE = 8;
 /** The longest silence of a server in the middle of a download. */
 const SILENCE_MS = 30_000;
 
-/** What has arrived so far. */
+/** The bytes that have arrived so far. */
 interface Arrived {
   readonly target: Uint8Array;
   bytes: number;
@@ -51,10 +51,10 @@ export async function downloadArtefact(options: DownloadOptions, what: string): 
   return download(options, { what, cure: `Publish the ${what} again.`, allocate: (bytes) => new Uint8Array(bytes) });
 }
 
-/** What is fetched, and where its bytes go. */
+/** Names the file to fetch, and where its bytes go. */
 interface Wanted {
   readonly what: string;
-  /** What helps where the store does not have it. */
+  /** The cure when the store does not have it. */
   readonly cure: string;
   /** Throws a `Problem` for a size that it cannot have. */
   allocate(bytes: number, sha256: string): Uint8Array;

@@ -1,4 +1,4 @@
-/** How a node gets and keeps its credential: `POST /api/v1/workers/register`, and a file that only its owner may read. */
+/** Gets and keeps a node's credential: `POST /api/v1/workers/register`, and a file that only its owner may read. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
@@ -35,7 +35,7 @@ interface EnrolmentOptions {
 export interface Enrolled {
   readonly credential: string;
   readonly socketUrl: string;
-  /** Of the newest connection that the registry knows. */
+  /** The epoch of the newest connection that the registry knows. */
   readonly epoch: number;
 }
 

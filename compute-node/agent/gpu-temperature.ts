@@ -1,4 +1,4 @@
-/** How warm the GPUs are, where something tells: the kernel's sensors for AMD and Intel, NVIDIA's own program for theirs. */
+/** Reads the temperature of GPUs: from the kernel's sensors for AMD and Intel, from NVIDIA's own program for theirs. */
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";

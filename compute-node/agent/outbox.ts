@@ -58,7 +58,7 @@ export class Outbox {
     this.#write(messages);
   }
 
-  /** What waits goes nowhere. */
+  /** Throws away the messages that wait. */
   discard(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

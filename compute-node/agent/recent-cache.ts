@@ -12,7 +12,7 @@ export class RecentCache<Value> {
     this.#bytesOf = bytesOf;
   }
 
-  /** What is kept now. */
+  /** Sum of the bytes that are kept now. */
   get bytes(): number {
     return this.#bytes;
   }

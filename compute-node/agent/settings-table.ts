@@ -26,7 +26,7 @@ export interface KnownSettings {
 
 export interface Setting<Value = unknown> {
   readonly type: SettingType<Value>;
-  /** What holds where nothing is said. */
+  /** The default. */
   readonly fallback: (known: KnownSettings) => Value;
   /** The same for people; null for nothing. */
   readonly fallbackText: string | null;
@@ -267,7 +267,7 @@ function setting<Value>(row: Setting<Value>): Setting<Value> {
   return row;
 }
 
-/** Of this machine. */
+/** Memory of this machine. */
 function memoryMb(): number {
   return Math.floor(totalmem() / MEGABYTE);
 }

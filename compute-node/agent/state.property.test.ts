@@ -5,7 +5,7 @@ import { smallSpec } from "../training-job/testing/small-spec.ts";
 import { type AgentEffect, type AgentEvent, heldLeases, leaseKey, leaseOf, occupiedSlots, wakeAt } from "./state.ts";
 import { HEARTBEAT_MS, leaseFor, SLEEP, Story } from "./testing/story.ts";
 
-/** A step of the outside world; what does not fit the moment is skipped, or given to the node all the same. */
+/** A step of the outside world. A step that does not fit the moment is skipped, or given to the node all the same. */
 type Act =
   | { do: "hear"; what: "assign" | "cancel" | "stale" | "acknowledge"; lease: Lease; late: boolean }
   | { do: "welcome"; listed: number }
@@ -16,7 +16,7 @@ type Act =
   | { do: "time"; ms: number };
 
 const SLOTS = 2;
-/** What every other operation is. */
+/** The specification of every other operation. */
 const TRAINING = smallSpec();
 const lease = fc
   .record({ operation: fc.integer({ min: 1, max: 5 }), attempt: fc.integer({ min: 1, max: 4 }) })
@@ -144,7 +144,7 @@ class Play {
     }
   }
 
-  /** Of the leases that hello reported, only those that the welcome lists live on. */
+  /** Checks that, among the leases that hello reported, only those that the welcome lists live on. */
   #checkWelcome(event: AgentEvent, reported: ReadonlySet<string> | null): void {
     if (reported === null || event.type !== "message" || event.message.type !== "welcome") return;
     if (this.story.state.connection.phase !== "connected") return;
@@ -201,7 +201,7 @@ class Play {
     }
   }
 
-  /** What brings the line nearer to a welcome; once there, a little time. */
+  /** Returns an event that brings the line nearer to a welcome; once there, lets a little time pass. */
   #onward(): AgentEvent {
     const { connection, epoch } = this.story.state;
     if (connection.phase === "enrolling") return { type: "enrolled", epoch };

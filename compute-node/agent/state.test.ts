@@ -213,7 +213,7 @@ describe("assignments", () => {
     expect(effectTypes(story.hear({ type: "stale", ...A }))).toEqual(["stop-job"]);
   });
 
-  it("of a newer attempt stop the older one and wait for its slot", () => {
+  it("for a newer attempt stop the older one and wait for its slot", () => {
     const story = new Story();
     story.connect();
     story.assign(A);
@@ -226,7 +226,7 @@ describe("assignments", () => {
     expect(ended).toEqual([{ type: "start-job", lease: newer, spec: SLEEP, dataset: null }]);
   });
 
-  it("of an attempt that has ended, or that is older than the one in hand, start nothing", () => {
+  it("for an attempt that has ended, or that is older than the one in hand, start nothing", () => {
     const story = new Story();
     story.connect();
     story.assign(leaseFor(1, 2));
@@ -286,7 +286,7 @@ describe("results", () => {
   });
 });
 
-describe("what the registry takes back", () => {
+describe("the registry's revocations", () => {
   it("leases that the welcome does not list are stopped and forgotten, without a word", () => {
     const story = new Story(2);
     story.connect();
@@ -375,7 +375,7 @@ describe("a job's log", () => {
     expect([lines[1], lines.at(-1), lines.length]).toEqual(["line 200", "line 699", 501]);
   });
 
-  it("of a lost lease goes nowhere", () => {
+  it("for a lost lease goes nowhere", () => {
     const story = new Story();
     story.connect();
     story.assign(A);

@@ -25,7 +25,7 @@ function tracer(environment: Record<string, string> = {}): NodeTracer {
   });
 }
 
-/** What the collector has got when everything is closed, by name. */
+/** The spans that the collector has when everything is closed, by name. */
 async function spansOf(traced: NodeTracer): Promise<Map<string, ReceivedSpan>> {
   await traced.close(1000);
   return new Map(collector.spans.map((span) => [span.name, span]));

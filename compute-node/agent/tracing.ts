@@ -50,7 +50,7 @@ interface JobTrace {
   phase: string;
 }
 
-/** Of one span; the later ones are left out. */
+/** Limits the events of one span; later ones are left out. */
 const SPAN_EVENTS = 100;
 
 export class NodeTracer {

@@ -21,7 +21,7 @@ export interface UploadRequest {
   readonly url: string;
   /** A node's credential, or a person's token. */
   readonly credential: string;
-  /** What allows a node's upload; null with a person's token. */
+  /** The lease that allows a node's upload; null with a person's token. */
   readonly lease: Lease | null;
   readonly sha256: string;
   readonly mediaType: string;
@@ -38,7 +38,7 @@ const UPLOAD_TIMEOUT_MS = 120_000;
 const PASSING_STATUSES: readonly number[] = [401, 408, 425, 429];
 /** A part whose bytes were damaged on the way this often in a row says that the line is bad now. */
 const PART_TRIES = 3;
-/** How often an upload that the server gave up (or joined, and found damaged) is begun anew within one attempt. */
+/** Limits the new beginnings, within one attempt, of an upload that the server gave up, or joined and found damaged. */
 const ROUNDS = 3;
 
 const openWire = wire(openUploadRequest);
@@ -143,8 +143,8 @@ function isGood({ status }: Answer): boolean {
 }
 
 /**
- * What the server itself calls retryable (bytes that were damaged on the way) is sent again. 403 and 409 say that the lease is
- * not ours: another attempt may succeed. The rest would end the same way again.
+ * Sends again when the server itself calls the fault retryable (bytes that were damaged on the way). 403 and 409 say that
+ * the lease is not ours: another attempt may succeed. The rest would end the same way again.
  */
 function outcomeOf(answer: Answer): UploadOutcome {
   const { status } = answer;

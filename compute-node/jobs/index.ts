@@ -29,7 +29,7 @@ const TABLE = {
   readonly [Kind in OperationKind]: Job<SpecOf<Kind>, { readonly kind: Kind; readonly spec: SpecOf<Kind> }>;
 };
 
-/** What a job of one kind starts from, or of any: all that it needs, since a thread does no I/O. */
+/** The input of a job of one kind, or of any: everything that it needs, since a thread does no I/O. */
 export type JobInput<Kind extends OperationKind = OperationKind> = {
   [K in Kind]: Awaited<ReturnType<(typeof TABLE)[K]["input"]>> & { readonly kind: K };
 }[Kind];
@@ -68,7 +68,7 @@ export function startProcess<Kind extends OperationKind>(
   return job.place === "process" ? job.start(input, lease, listener, commands) : null;
 }
 
-/** How long the job may take to stop before its thread is killed; undefined for the usual time. */
+/** Time that the job has to stop before its thread is killed; undefined for the usual time. */
 export function stopGraceMsOf<Kind extends OperationKind>(input: JobInput<Kind>): number | undefined {
   const job: Job<SpecOf<Kind>, JobInput<Kind>> = JOBS[input.kind];
   return job.place === "thread" ? job.stopGraceMs?.(input) : undefined;

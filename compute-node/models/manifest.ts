@@ -1,4 +1,4 @@
-/** What a model says of itself: all that a backtest needs besides bars, and where it came from. */
+/** Describes a model inside its file: everything that a backtest needs besides bars, and where the model came from. */
 import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "../../protocol/identifiers.ts";
 import { neuralStrategy } from "../../protocol/strategy-neural.ts";

@@ -29,7 +29,7 @@ interface ModelOutputs {
 }
 
 /**
- * What the model answers at each bar, from bars up to its close alone. Throws a `Problem`: `data-not-found` for a
+ * Computes the model's answer at each bar, from bars up to its close alone. Throws a `Problem`: `data-not-found` for a
  * timeframe that is not given, `invalid-strategy` where the features are not those of the model.
  */
 export async function modelOutputs(

@@ -1,4 +1,4 @@
-/** What lists and the registry show of a training run, in wire spelling. The model itself holds all of it. */
+/** Summarises a training run for lists and the registry, in wire spelling. The model itself holds everything. */
 import type { ModelManifest } from "../models/index.ts";
 import type { NetworkSpec } from "../training/index.ts";
 import type { Finding, PartMetrics } from "../training/pipeline/index.ts";

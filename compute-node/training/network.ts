@@ -1,5 +1,5 @@
 /**
- * What is trained, how, and on what: the plain data that the pipeline, the CPU backend and the GPU backend share, and
+ * Describes a training's network, options and data: the plain data that the pipeline, the CPU backend and the GPU backend share, and
  * the interface of a backend. The arithmetic follows PyTorch's definitions (torch.nn, torch.optim), so that a model
  * means the same there.
  */
@@ -131,7 +131,7 @@ export interface ParameterTensor {
   readonly shape: readonly number[];
   readonly offset: number;
   readonly length: number;
-  /** How it starts: uniform in ±bound, or filled with a value. */
+  /** Its first values: uniform in ±bound, or all the same. */
   readonly initial: { readonly bound: number } | { readonly value: number };
 }
 
@@ -214,13 +214,13 @@ function recurrentTensors(network: RecurrentSpec): Unplaced[] {
   return [...cells.flat(), ...linearTensors("head", hidden, network.outputs)];
 }
 
-/** How many arrays of moments an optimiser keeps: Adam's two, one for momentum or squares. */
+/** Counts the arrays of moments that an optimiser keeps: two for Adam, one for momentum or squares. */
 export function momentCount(optimiser: OptimiserSpec): number {
   if (optimiser.kind === "sgd") return optimiser.momentum === 0 ? 0 : 1;
   return optimiser.kind === "rmsprop" ? 1 : 2;
 }
 
-/** What a run has learnt: the same on every backend, so that any of them continues what another began. */
+/** A run's learnt state. It is the same on every backend, so that any of them continues what another began. */
 export interface LearntState {
   /** In the order of `parameterLayout`. */
   readonly parameters: Float32Array;

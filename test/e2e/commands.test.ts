@@ -19,7 +19,7 @@ import { Fleet, killGroup, until } from "../support/fleet.ts";
 const LONG = { epochs: 200, pause_ms: 50 };
 
 let fleet: Fleet;
-/** Of a node that may run the example and a program that ignores SIGTERM. */
+/** Settings of a node that may run the example and a program that ignores SIGTERM. */
 let flags: string[];
 beforeAll(async () => {
   fleet = await Fleet.start({ registryConfig: { graceMs: 1_000, retryDelayMs: 100 } });

@@ -117,7 +117,7 @@ describe("a trace", () => {
     killGroup(fleet.nodes.get(lost ?? "")?.pid ?? 0, "SIGKILL");
     const operation = await completed(id);
     expect(operation.attempt).toBe(2);
-    // What the killed node had not sent died with it: its job has no span of its own.
+    // The killed node's unsent spans died with it: its job has no span of its own.
     const spans = await spansOf(operation.traceId, 8);
     expect(spans.map(({ name }) => name).sort()).toEqual([
       ...["attempt", "attempt", "fetch", "job", "queued", "queued", "run", "submit"],

@@ -20,7 +20,7 @@ interface FleetOptions {
   wrangler?: boolean;
   /** Numbers that differ from the registry's defaults, for tests that cannot wait. */
   registryConfig?: Record<string, number>;
-  /** Of the control plane, beside this process's own. */
+  /** Environment of the control plane, beside this process's own. */
   environment?: Record<string, string>;
 }
 

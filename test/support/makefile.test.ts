@@ -1,4 +1,4 @@
-/** What people meet first: the Makefile's list of targets, and a Node that is too old. */
+/** The first things that people meet: the Makefile's list of targets, and a Node that is too old. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ beforeEach(() => {
   stand = standIns(folder);
   copyFileSync(join(ROOT, "Makefile"), join(folder, "Makefile"));
   writeFileSync(join(folder, "package-lock.json"), "{}");
-  // What the target `install` is made of.
+  // The files that the target `install` is made of.
   const kernels = join(folder, "compute-node/training/kernels");
   mkdirSync(kernels, { recursive: true });
   writeFileSync(join(kernels, "build.ts"), "");

@@ -9,7 +9,7 @@ export interface Batch {
   readonly count: number;
 }
 
-/** What inputs are copied from. */
+/** The rows that inputs are copied from. */
 export type InputRows = Pick<TrainingSet, "features" | "inputs" | "windowRows">;
 
 export interface CompiledNetwork {

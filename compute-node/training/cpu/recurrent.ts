@@ -117,7 +117,7 @@ export class CompiledRecurrent implements CompiledNetwork {
     return this.#isTraining && this.#dropped.length > 0;
   }
 
-  /** What the head reads: the last layer's states after the last row. */
+  /** The head's inputs: the last layer's states after the last row. */
   #top(): LayerInput {
     const last = this.#layers.length - 1;
     const layer = this.#layers[last];
@@ -127,7 +127,7 @@ export class CompiledRecurrent implements CompiledNetwork {
     return { address: this.#dropped[last] + time * rows * ROW_BYTES, stride: layer.stride };
   }
 
-  /** Copies a layer's states, and thins each time by a mask of its own; of the last layer the last time alone. */
+  /** Copies a layer's states, and thins each time by a mask of its own. For the last layer, only the last time. */
   #dropOut(index: number, step: number): void {
     const { dropout, hidden, sequenceLength } = this.#spec;
     const { rows } = this.#windows;

@@ -163,7 +163,7 @@ export class GpuDevice {
     }
   }
 
-  /** Frees everything on it; what still waits fails. */
+  /** Frees everything on it. Requests that still wait fail. */
   destroy(): void {
     this.device.destroy();
   }

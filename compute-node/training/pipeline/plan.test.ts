@@ -94,7 +94,7 @@ it("nothing stops early without rows that validate", () => {
   expect(plan.options.earlyStopping).toBeNull();
 });
 
-it("what is misspelt under training is named with its place", () => {
+it("a misspelt key under training is named with its place", () => {
   const text = JSON.stringify({
     name: "x",
     training_data: { symbols: { mode: "single", symbol: "X" }, timeframes: { mode: "single", timeframe: "1h" } },

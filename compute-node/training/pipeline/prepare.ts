@@ -32,7 +32,7 @@ interface PrepareRequest {
   /** Every symbol of the strategy, with all of its timeframes. */
   readonly bars: Readonly<Record<string, BarsByTimeframe>>;
   readonly context?: FeatureOptions["context"];
-  /** Of all examples: how many before each boundary of the split learn nothing. 0.01 by default. */
+  /** Share of all examples that is left out before each boundary of the split; 0.01 by default. */
   readonly embargoFraction?: number;
 }
 
@@ -46,7 +46,7 @@ export interface PreparedTraining {
   /** Inverse frequencies of the training rows; null for a regression. */
   readonly classWeights: readonly number[] | null;
   readonly symbols: readonly SymbolRows[];
-  /** Of each row's bar. */
+  /** Time of each row's bar. */
   readonly timeMs: Float64Array;
   /** For each row the newest label of its symbol that is known when its bar closes, or NaN. */
   readonly knownLabels: Float32Array;

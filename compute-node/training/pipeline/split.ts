@@ -25,7 +25,7 @@ interface SplitFractions {
 
 interface SplitOptions {
   readonly fractions: SplitFractions;
-  /** Of all examples: how many before each boundary learn nothing. */
+  /** Share of all examples that is left out before each boundary. */
   readonly embargoFraction: number;
 }
 
