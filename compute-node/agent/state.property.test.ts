@@ -259,7 +259,7 @@ function uploadEvent(lease: Lease, outcome: Extract<Act, { do: "upload" }>["outc
   return { type: "uploaded", lease, outcome: { type: "refused", error, retryable: true } };
 }
 
-it("keeps its promises through any order of events", () => {
+it("the agent keeps its promises through any order of events", () => {
   let starts = 0;
   let ends = 0;
   let told = 0;

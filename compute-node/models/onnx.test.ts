@@ -51,7 +51,7 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>): vo
 }
 
 describe("an exported ONNX file", () => {
-  it("gives in ONNX Runtime what the network gives by its definition", async () => {
+  it("gives the same answers in ONNX Runtime as the network by its definition", async () => {
     const scale = fc.constantFrom(null, { kind: "zscore", offset: 0.25, factor: 1.5 } as const);
     await fc.assert(
       fc.asyncProperty(anyNetwork, scale, fc.integer({ min: 1, max: 5 }), async (network, chosen, count) => {

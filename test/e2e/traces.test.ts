@@ -152,7 +152,7 @@ describe("a trace", () => {
 });
 
 describe("a collector that is dead", () => {
-  it("hurts nothing: what is submitted is done, and what is dropped is counted", async () => {
+  it("hurts nothing: operations are done, and dropped spans are counted", async () => {
     const silent = createServer(() => {}); // Takes connections, and never says a word.
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     const port = (silent.address() as { port: number }).port;

@@ -49,7 +49,7 @@ it("the Makefile says in one line that Node is too old to install the packages",
   expect(stand.calls().filter((call) => call.startsWith("npm"))).toEqual([]);
 });
 
-it("the Makefile says in one line that the Node is too old which the packages brought", () => {
+it("the Makefile says in one line that the Node which the packages brought is too old", () => {
   stand.program("npm", "mkdir -p node_modules");
   nodeOf("24.1.0");
   const { status, err } = make("install");

@@ -56,7 +56,7 @@ describe("The kernels' functions", () => {
 });
 
 describe("Kernels that cannot be had", () => {
-  it("say how to build what is not built", () => {
+  it("say how to build them", () => {
     const problem = problemOf(() => createKernels("absent" as KernelMode));
     expect(problem.message).toContain("absent.wasm cannot be read");
     expect(problem.cure).toContain("npm run build");

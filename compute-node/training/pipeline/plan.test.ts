@@ -16,7 +16,7 @@ const preparedOf = (classNames: string[], validationRows = 10) =>
 const CLASSES = preparedOf(["buy", "hold", "sell"]);
 const MLP = { architecture: { hidden_layers: [16, 8] } };
 
-it("a strategy that says little gets the standard values", () => {
+it("a strategy with few settings gets the standard values", () => {
   expect(trainingPlan(strategyOf(MLP, {}), CLASSES)).toEqual({
     network: {
       kind: "mlp",
