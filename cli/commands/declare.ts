@@ -15,6 +15,8 @@ interface ArgumentDeclaration {
 export interface OptionDeclaration {
   /** As a person types it, with its value: `-o, --output <file>`. */
   readonly flags: string;
+  /** The flags of earlier releases, which go on working and stay out of the help. */
+  readonly formerFlags?: string;
   readonly description: string;
   /** Makes the value of the text; `before` is the value so far, for an option that may be repeated. */
   parse?(text: string, before: unknown): unknown;
@@ -85,7 +87,14 @@ function addCommand(parent: Command, declaration: DeclaredCommand, getContext: G
   for (const { name, description, default: value } of declaration.arguments ?? []) {
     command.argument(name, description ?? "", value);
   }
-  for (const option of declaration.options ?? []) command.addOption(commanderOption(option));
+  for (const option of declaration.options ?? []) {
+    const current = commanderOption(option);
+    command.addOption(current);
+    if (option.formerFlags === undefined) continue;
+    const former = commanderOption({ ...option, flags: option.formerFlags }).hideHelp();
+    former.attributeName = () => current.attributeName();
+    command.addOption(former);
+  }
   if (declaration.takesUnknownOptions === true) command.helpOption(false).allowUnknownOption();
   command.addHelpText("after", helpEnd(declaration)).action(async () => {
     const [words, options] = [command.processedArgs, command.opts()];

@@ -264,7 +264,7 @@ describe("ktrdr node", () => {
   it("install --root fills a tree, uninstall --root empties it, and neither starts anything", async () => {
     const root = join(folder, "image");
     const words = ["--url", "https://k.example", "--token", "t", "--worker-id", "n1", "--type", "cpu_training"];
-    const programs = ["--command", "trend=/opt/trend.mjs", "--command", "torch=/opt/torch.py"];
+    const programs = ["--program", "trend=/opt/trend.mjs", "--program", "torch=/opt/torch.py"];
     const installed = await ktrdr("install", ...words, ...programs, "--root", root);
     expect(installed).toMatchObject({ code: 0, err: "" });
     const settings = parse(readFileSync(`${root}/etc/ktrdr/cpu_training.yaml`, "utf8"));
@@ -280,6 +280,24 @@ describe("ktrdr node", () => {
       `systemctl --root=${root} enable ktrdr-worker@cpu_training.service`,
       `systemctl --root=${root} disable ktrdr-worker@cpu_training.service`,
     ]);
+  });
+
+  it("install takes --command of earlier releases, and keeps the programs that they wrote as commands", async () => {
+    const root = join(folder, "image");
+    const words = ["--url", "https://k.example", "--token", "t", "--worker-id", "n1", "--root", root];
+    const installed = await ktrdr("install", ...words, "--command", "trend=/opt/trend.mjs", "--program", "b=/bin/sh");
+    expect(installed).toMatchObject({ code: 0, err: "" });
+    const file = `${root}/etc/ktrdr/backtesting.yaml`;
+    expect(parse(readFileSync(file, "utf8")).commands).toEqual({ trend: ["/opt/trend.mjs"], b: ["/bin/sh"] });
+    writeFileSync(
+      file,
+      "worker_id: n1\nurl: https://k.example\ncommands: { old: /opt/old.py }\ncommand_time_limit_ms: 5\n",
+    );
+    expect(await ktrdr("install", ...words)).toMatchObject({ code: 0, err: "" });
+    expect(parse(readFileSync(file, "utf8"))).toMatchObject({
+      commands: { old: ["/opt/old.py"] },
+      command_time_limit_ms: 5,
+    });
   });
 
   it("drain asks the node to leave, and drain --off takes that back", async () => {

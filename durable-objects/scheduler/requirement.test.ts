@@ -158,7 +158,7 @@ describe("a program of an operator", () => {
       () => true,
     );
     expect(reason).toBe(
-      "no connected worker allows the program torch; its operator allows it with `ktrdr node start --type cpu_training --command torch=/path/to/program`",
+      "no connected worker allows the program torch; its operator allows it with `ktrdr node start --type cpu_training --program torch=/path/to/program`",
     );
   });
 });

@@ -176,6 +176,6 @@ function refusalOfKind({ kind, workerTypes }: Requirement): string {
     return "no connected worker allows strategies in TypeScript; start one with `ktrdr node start --allow-scripts`";
   if (!kind.startsWith(COMMAND_KIND_PREFIX)) return `no connected worker allows operations of kind ${kind}`;
   const program = kind.slice(COMMAND_KIND_PREFIX.length);
-  const start = `ktrdr node start --type ${workerTypes.at(-1)} --command ${program}=/path/to/program`;
+  const start = `ktrdr node start --type ${workerTypes.at(-1)} --program ${program}=/path/to/program`;
   return `no connected worker allows the program ${program}; its operator allows it with \`${start}\``;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A PyTorch trainer for `ktrdr run`: a small network that classifies the next bar's direction from past returns.
 
-    ktrdr node start --type gpu_host --command pytorch-mlp=$PWD/examples/trainers/pytorch_mlp.py
+    ktrdr node start --type gpu_host --program pytorch-mlp=$PWD/examples/trainers/pytorch_mlp.py
     ktrdr run pytorch-mlp --symbol SP500 --data-format npy --set epochs=40 -o model.pt
 
 Input: epochs, hidden (sizes), window (bars), batch, learning_rate, validation (fraction), checkpoint_epochs, seed.

@@ -3,7 +3,7 @@
  * A trainer without any library: fits a line to the logarithm of the closes by gradient descent, slowly on purpose.
  * It shows all that a program of `ktrdr run` needs: input, prices, progress, checkpoints, a result.
  *
- *   ktrdr node start --type cpu_training --command trend-line=$PWD/examples/trainers/trend-line.mjs
+ *   ktrdr node start --type cpu_training --program trend-line=$PWD/examples/trainers/trend-line.mjs
  *   ktrdr run trend-line --symbol SP500 --data-format npy --set epochs=50 --output trend.json
  */
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** A program of a node's operator. */
+/** Declares the kind `command`, a program of a node's operator. The wire's word names this file; elsewhere it is a program. */
 import { z } from "zod";
 import { dataRequest, MAX_REQUESTED_SYMBOLS } from "./data-request.ts";
 import type { OperationDeclaration } from "./declaration.ts";

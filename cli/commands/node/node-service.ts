@@ -21,7 +21,7 @@ interface InstallOptions {
   memoryMax?: string;
   cpuQuota?: string;
   allowScripts?: boolean;
-  command?: string[];
+  program?: string[];
   updateSource?: string;
   dryRun?: boolean;
   root?: string;
@@ -44,7 +44,8 @@ export const installCommand = defineCommand<[], InstallOptions>({
     { flags: "--labels <list>", description: "labels to be selected by, such as rack=3" },
     { flags: "--allow-scripts", description: "run strategies in TypeScript, which is code that others wrote" },
     {
-      flags: "--command <name=path>",
+      flags: "--program <name=path>",
+      formerFlags: "--command <name=path>",
       description: "a program that people may run here by its name; repeat for more",
       parse: (value: string, before: string[] = []) => [...before, value],
     },
@@ -154,7 +155,7 @@ async function programPaths(
 }
 
 function settingFlags(context: Context, options: InstallOptions): Record<string, unknown> {
-  const { workerId, slots, labels, allowScripts, command: commands, updateSource, type } = options;
+  const { workerId, slots, labels, allowScripts, program: programs, updateSource, type } = options;
   const { url, token } = context.options;
   const flags: Record<string, unknown> = {
     url,
@@ -164,7 +165,7 @@ function settingFlags(context: Context, options: InstallOptions): Record<string,
     slots,
     labels,
     allowScripts,
-    commands,
+    programs,
     updateSource,
   };
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
