@@ -201,7 +201,7 @@ export class Agent {
     };
   }
 
-  /** For Prometheus. The temperature is asked for where a GPU is what the node is for. */
+  /** The text for Prometheus. Only a `gpu_host` asks for its temperature. */
   async metricsText(): Promise<string> {
     const { settings } = this.#options;
     const temperaturesC = settings.workerType === "gpu_host" ? await this.#thermometer() : [];

@@ -29,7 +29,7 @@ export function checkpointUploaded(turn: Turn, event: Extract<AgentEvent, { type
   if (checkpoints.newer) upload(turn, holding);
 }
 
-/** Says what is stored as soon as somebody hears it. */
+/** Tells the registry about stored checkpoints as soon as it hears. */
 export function tellCheckpoint(turn: Turn, holding: Holding): void {
   const { untold } = holding.checkpoints;
   if (untold === null || turn.state.connection.phase !== "connected" || !isWanted(holding)) return;

@@ -74,7 +74,7 @@ export function inMessages(all: Capabilities): { capabilities: Capabilities; mor
 
 export function welcomed(turn: Turn, message: Extract<RegistryMessage, { type: "welcome" }>): void {
   const { state, now } = turn;
-  // A repeated welcome is older than what was agreed since.
+  // A repeated welcome is older than later agreements.
   if (state.connection.phase !== "greeting") return;
   const { reported } = state.connection;
   state.connection = {

@@ -1,6 +1,6 @@
 /**
  * Artefacts from the store: `GET /api/v1/artefacts/{sha256}`, datasets straight into the shared memory that jobs read. A
- * download that is cut goes on where it was; the hash of what arrived decides whether it is what was asked for.
+ * download that is cut goes on where it was; the hash of the bytes that arrived decides if they are the right ones.
  */
 import { createHash, type Hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -89,7 +89,7 @@ async function download(options: DownloadOptions, wanted: Wanted): Promise<Uint8
   }
 }
 
-/** One request for what is missing. Ends with what has arrived by then, and why it was not more. */
+/** Requests the missing bytes once. Ends with those that have arrived, and why there were not more. */
 async function fetchRest(
   { source, sha256, signal, onProgress }: DownloadOptions,
   wanted: Wanted,

@@ -28,7 +28,7 @@ interface EnrolmentOptions {
   readonly url: string;
   readonly token: string | null;
   readonly credentialFile: string;
-  /** Called at each registration, so that what is said is what is so. */
+  /** Called at each registration, so that the answer is never old. */
   readonly describe: () => RegisterRequest;
 }
 
@@ -120,7 +120,7 @@ function refusal(url: string, status: number, text: string): EnrolmentFailure {
   try {
     problem = Problem.fromDetails(problemDetails.parse(JSON.parse(text)));
   } catch {
-    // Not a problem document: whatever answers there is not the control plane, or not yet.
+    // No problem document: the answer comes from something else, or the control plane is not up yet.
   }
   if (status === 401) {
     const kept = problem ?? new Problem("unauthenticated", `The control plane at ${url} answered 401.`);

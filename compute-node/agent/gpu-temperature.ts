@@ -11,7 +11,7 @@ const FRESH_MS = 10_000;
 
 const runProgram = promisify(execFile);
 
-/** Degrees Celsius, one for each GPU that tells; empty where none does. Asked again after ten seconds at the earliest. */
+/** Degrees Celsius, one for each GPU that tells; empty when none does. Asked again after ten seconds at the earliest. */
 export function gpuThermometer(sensorsFolder = SENSORS_FOLDER, program = "nvidia-smi"): () => Promise<number[]> {
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<number[]> = Promise.resolve([]);

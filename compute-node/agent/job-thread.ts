@@ -1,5 +1,5 @@
 /**
- * A job thread: takes one job at a time from the agent, runs it, and hands back what came out. It is loaded as a worker
+ * A job thread: takes one job at a time from the agent, runs it, and hands back its result. It is loaded as a worker
  * thread, so that an engine that is busy for minutes never delays a heartbeat.
  */
 

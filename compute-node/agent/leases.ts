@@ -44,7 +44,7 @@ export function occupiedSlots(state: AgentState): number {
   return countHoldings(state, ({ stage }) => isAtWork(stage));
 }
 
-/** At least half of the slots are taken as the registry sees it, which counts what has ended and is not acknowledged. */
+/** At least half of the slots are taken in the registry's view, which counts jobs that ended and are not acknowledged. */
 export function slotsAreScarce(state: AgentState): boolean {
   return countHoldings(state, isHeld) * 2 >= state.capabilities.slots;
 }
@@ -350,7 +350,7 @@ function sendLines(turn: Turn, holding: Holding): void {
   holding.log.sendAt = turn.now + turn.state.config.logIntervalMs;
 }
 
-/** The last lines of what has ended go with its report. */
+/** The last lines of a job that has ended go with its report. */
 function hasLinesToSend(holding: Holding): boolean {
   return !isEmptyLog(holding.log) && isHeld(holding) && holding.stage.name !== "ended";
 }

@@ -168,7 +168,7 @@ export type AgentEvent =
   | { type: "enrolled"; epoch: number }
   | { type: "enrolment-failed"; problem: Problem; final: boolean }
   | { type: "opened"; epoch: number }
-  /** Also a socket that never opened; then `httpStatus` is what the handshake was answered with, if anything. */
+  /** Also a socket that never opened; then `httpStatus` is the status of the handshake's answer, if there was one. */
   | { type: "closed"; epoch: number; code: number; reason: string; httpStatus?: number }
   | { type: "pong"; epoch: number }
   | { type: "message"; epoch: number; message: RegistryMessage }
@@ -230,7 +230,7 @@ export function leaseOf(lease: Lease): Lease {
   return { operationId: lease.operationId, attempt: lease.attempt };
 }
 
-/** One call of `step`: what it reads and what it gathers. */
+/** One call of `step`: its inputs, and the effects that it gathers. */
 export interface Turn {
   readonly state: AgentState;
   readonly now: number;

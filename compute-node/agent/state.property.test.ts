@@ -80,7 +80,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("time" as const), ms: fc.integer({ min: 0, max: 20_000 }) }) },
 );
 
-/** Plays acts against a node and checks after each what must always hold. */
+/** Plays acts against a node, and checks the invariants after each. */
 class Play {
   readonly story: Story;
   /** Jobs that the shell was told to start and that have not ended. */

@@ -26,7 +26,7 @@ export interface UploadRequest {
   readonly sha256: string;
   readonly mediaType: string;
   readonly bytes: Uint8Array;
-  /** W3C Trace Context of what uploads it. */
+  /** W3C Trace Context of the span that uploads it. */
   readonly traceparent?: string;
   /** Called after each part, with the bytes that have arrived so far. */
   readonly onProgress?: (sentBytes: number) => void;
@@ -56,7 +56,7 @@ interface Question {
   readonly body?: Uint8Array<ArrayBuffer> | string;
 }
 
-/** `start over`: what was sent so far is gone on the server, or was damaged there. */
+/** `start over`: the parts sent so far are gone on the server, or were damaged there. */
 type Round = UploadOutcome | { type: "start over"; answer: Answer };
 
 /** Never throws. Storing the same bytes twice is the same as once. */
@@ -80,7 +80,7 @@ async function sendInParts(request: UploadRequest, signal: AbortSignal): Promise
   }
 }
 
-/** Opens the upload or goes on with an open one, sends what has not arrived, and has it joined. */
+/** Opens the upload or goes on with an open one, sends the missing parts, and has them joined. */
 async function sendRound(request: UploadRequest, signal: AbortSignal): Promise<Round> {
   const { bytes, mediaType, onProgress } = request;
   const body = JSON.stringify(openWire.encode({ bytes: bytes.byteLength, mediaType }));
@@ -158,7 +158,7 @@ function outcomeOf(answer: Answer): UploadOutcome {
   return { type: "refused", error: details ?? problem.toDetails(), retryable: status === 403 || status === 409 };
 }
 
-/** Null for what is not a problem document, such as a proxy's page: the status is then what there is to say. */
+/** Null when the body is no problem document, such as a proxy's page: then only the status tells something. */
 function detailsOf(text: string) {
   try {
     return problemDetails.parse(JSON.parse(text));

@@ -1,4 +1,4 @@
-/** Every kind's job, in one table: what a node's threads, its agent and `--local` run. */
+/** Every kind's job, in one table for a node's threads, its agent and `--local`. */
 import type { Lease, OperationKind, SpecOf } from "../../protocol/index.ts";
 import type { Programs, RunningProgram } from "../programs/index.ts";
 import { backtestJob } from "./backtest.ts";
@@ -36,7 +36,7 @@ export type JobInput<Kind extends OperationKind = OperationKind> = {
 
 const JOBS: { readonly [Kind in OperationKind]: Job<SpecOf<Kind>, JobInput<Kind>> } = TABLE;
 
-/** Gathers what the job of a specification starts from. Throws what the sources throw. */
+/** Gathers the input of a specification's job. Throws the errors of its sources. */
 export async function inputOf<Kind extends OperationKind>(
   spec: SpecOf<Kind>,
   sources: JobSources,
@@ -50,7 +50,7 @@ export async function warmUp(): Promise<void> {
   await Promise.all(Object.values(JOBS).map((job) => (job.place === "thread" ? job.warmUp?.() : undefined)));
 }
 
-/** Runs the job in this thread. Rejects with `JobStopped` when it was told to stop, with what its engine throws otherwise. */
+/** Runs the job in this thread. Rejects with `JobStopped` when it was told to stop, otherwise with its engine's error. */
 export async function runJob<Kind extends OperationKind>(input: JobInput<Kind>, turn: JobTurn): Promise<JobResult> {
   const job: Job<SpecOf<Kind>, JobInput<Kind>> = JOBS[input.kind];
   if (job.place === "process") throw new Error(`a ${input.kind} runs in a process of its own`);

@@ -1,4 +1,4 @@
-/** A job: what one kind of operation starts from, and how it is done. */
+/** A job of one kind of operation: its input, and how it runs. */
 import type { Lease, OperationResult, Progress } from "../../protocol/index.ts";
 import type { BarColumns } from "../market-data/index.ts";
 import type { Programs, RunningProgram } from "../programs/index.ts";
@@ -61,7 +61,7 @@ export interface ProcessListener {
 }
 
 interface JobDeclaration<Spec, Input> {
-  /** Gathers what the job needs, since a thread does no I/O. Throws what the sources throw. */
+  /** Gathers the job's input, since a thread does no I/O. Throws the errors of its sources. */
   input(spec: Spec, sources: JobSources): Input | Promise<Input>;
 }
 
@@ -78,7 +78,7 @@ export interface ThreadJob<Spec, Input> extends JobDeclaration<Spec, Input> {
 /** A job that runs in a process of its own. */
 export interface ProcessJob<Spec, Input> extends JobDeclaration<Spec, Input> {
   readonly place: "process";
-  /** Throws a `Problem` for what this node does not run. */
+  /** Throws a `Problem` for a specification that this node does not run. */
   start(input: Input, lease: Lease, listener: ProcessListener, programs: Programs): RunningProgram;
 }
 

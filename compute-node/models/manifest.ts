@@ -60,7 +60,7 @@ const epochRecord: z.ZodType<EpochRecord> = z.strictObject({
 export const modelManifest = z.strictObject({
   format: z.literal(MODEL_FORMAT),
   name: z.string().min(1).max(100),
-  /** As it was when it was trained: indicators, sets and decisions of a backtest are these, whatever became of the file. */
+  /** As it was when it was trained: indicators, sets and decisions of a backtest are these, even when the file has changed since. */
   strategy: neuralStrategy,
   network: networkSpec,
   /** In the order of the network's inputs. */
@@ -84,7 +84,7 @@ export const modelManifest = z.strictObject({
       history: z.array(epochRecord),
       /** Examples of each part. */
       examples: z.strictObject({ training: z.int(), validation: z.int(), test: z.int() }),
-      /** SHA-256 of what was asked. */
+      /** SHA-256 of the specification. */
       specSha256: sha256,
     })
     .nullable(),

@@ -1,4 +1,4 @@
-/** A backtest of a model: what a job thread and `--local` call. */
+/** Runs a backtest of a model, for job threads and `--local`. */
 
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";

@@ -1,4 +1,4 @@
-/** A model over bars: features as in training, the network's answers, and what they mean for a position. */
+/** A model over bars: features as in training, the network's answers, and their meaning for a position. */
 import { Problem } from "../../protocol/problem.ts";
 import {
   type BarsByTimeframe,

@@ -1,4 +1,4 @@
-/** The way of the data through an ONNX graph, from its input to its output, without what only prepares shapes. */
+/** The way of the data through an ONNX graph, from its input to its output, without nodes that only prepare shapes. */
 import { unknownNetwork } from "./imported-network.ts";
 import type { OnnxGraph, OnnxNode } from "./onnx-graph.ts";
 

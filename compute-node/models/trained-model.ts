@@ -34,7 +34,7 @@ interface TrainingOutcome {
   /** The series that it was trained on. */
   readonly data: ModelManifest["data"];
   readonly contextData?: ModelManifest["data"];
-  /** SHA-256 of what was asked. */
+  /** SHA-256 of the specification. */
   readonly specSha256: string;
   readonly codeVersion: string;
   /** The name of the training backend. */

@@ -1,4 +1,4 @@
-/** On what a run trains: the node's GPU where it has one that takes the network, else its processor. */
+/** Chooses where a run trains: on the node's GPU when it takes the network, else on its processor. */
 import type { TrainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import {

@@ -1,5 +1,5 @@
 /**
- * @file A training run from its specification to the model's bytes: what a job thread and `--local` call. It has no
+ * @file Runs a training from its specification to the model's bytes, for job threads and `--local`. It has no
  * clock and does no I/O; who calls it decides between batches whether to save, to report or to stop.
  */
 import type { TrainSpec } from "../../protocol/operations/index.ts";
@@ -120,7 +120,7 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
   }
 }
 
-/** The strategy with what the specification says in its place; the model keeps it like that. */
+/** The strategy with the specification's values instead of its own; the model keeps it like that. */
 function overridden({ strategy, seed, epochs }: TrainSpec): NeuralStrategy {
   const changes = { ...(seed === undefined ? {} : { seed }), ...(epochs === undefined ? {} : { epochs }) };
   return { ...strategy, training: { ...strategy.training, ...changes } };

@@ -5,11 +5,11 @@ import type { Finding, PartMetrics } from "../training/pipeline/index.ts";
 
 export type TrainingSummary = Readonly<Record<string, unknown>>;
 
-/** A summary stays small whatever the strategy is. */
+/** A summary stays small for every strategy. */
 const LISTED = 20;
 const LONGEST_LINE = 300;
 
-/** Small whatever the run is: `manifest` and `findings` are cut. */
+/** Small for every run: `manifest` and `findings` are cut. */
 export function summaryOf(manifest: ModelManifest, findings: readonly Finding[]): TrainingSummary {
   const { name, network, data, training, metrics } = manifest;
   const parts = metrics as Readonly<Record<string, PartMetrics>>;

@@ -42,7 +42,7 @@ afterAll(async () => {
 
 interface Expected {
   readonly spec: OperationSpec;
-  /** The bytes of a local run; null for what has only a summary. */
+  /** The bytes of a local run; null for an operation that has only a summary. */
   readonly bytes: Uint8Array | null;
 }
 

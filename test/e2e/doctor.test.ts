@@ -242,7 +242,7 @@ it("ktrdr doctor finds an unknown key in the settings", async () => {
 
 it("ktrdr doctor finds a gpu_host without a GPU", async () => {
   install({}, "gpu_host");
-  // No driver is to be found, whatever this machine has.
+  // No driver is found, even on a machine with a GPU.
   const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
   Object.assign(process.env, { VK_DRIVER_FILES: "/nowhere.json", VK_ICD_FILENAMES: "/nowhere.json" });
   try {

@@ -1,4 +1,4 @@
-/** A collector of traces on loopback: what an OTLP/HTTP receiver takes, kept for the test to read. */
+/** A collector of traces on loopback: takes OTLP/HTTP, and keeps it for the test to read. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 

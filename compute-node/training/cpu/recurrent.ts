@@ -66,7 +66,7 @@ export class CompiledRecurrent implements CompiledNetwork {
     if (set.windowRows !== undefined) this.#shorten(set.windowRows, batch, panels);
   }
 
-  /** Notes when each window begins, and clears what stands before. */
+  /** Notes when each window begins, and clears the rows before it. */
   #shorten(windowRows: Uint16Array, { rows, first, count }: Batch, panels: Float32Array): void {
     const starts = new Int32Array(this.#kernels.memory.buffer, this.#starts, this.#windows.rows).fill(0);
     for (let example = 0; example < count; example++) {

@@ -33,7 +33,7 @@ export interface FoundAdapter {
 export interface AdapterRequest {
   /** Takes an adapter that computes on the CPU; slower than the CPU backend, so for tests alone. */
   readonly allowSoftware?: boolean;
-  /** Leaves out Dawn's own checks (of indexes, commands and workgroup memory), to measure what they cost. */
+  /** Leaves out Dawn's own checks (of indexes, commands and workgroup memory), to measure their cost. */
   readonly unchecked?: boolean;
 }
 
@@ -69,7 +69,7 @@ export function adapterLine(description: AdapterDescription): string {
 
 /**
  * Checks, before a `gpu_host` node starts, that it has a GPU.
- * Throws the Problem of `findAdapter`, with what the operator can do instead.
+ * Throws the Problem of `findAdapter`, with the operator's alternatives.
  */
 export async function requireGpu(request: AdapterRequest = {}): Promise<AdapterDescription> {
   try {

@@ -68,7 +68,7 @@ ${storeQuad("value", `${matrix.inputColumn + matrix.inputs}u + unit`, "0u")}`;
   });
 }
 
-/** In evaluation, batch norm by what it has kept. */
+/** In evaluation, batch norm by its kept statistics. */
 function byRunning({ scaleOffset, shiftOffset, meanOffset, varianceOffset }: NormPlan): string {
   const read = (offset: number) => `weights[parameters + ${offset}u + unit]`;
   const normalised = `(sum - ${read(meanOffset)}) / sqrt(${read(varianceOffset)} + ${BATCH_NORM_EPSILON})`;

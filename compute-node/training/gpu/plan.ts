@@ -37,7 +37,7 @@ export interface MatrixPlan {
 /** Batch norm after a hidden layer's matrix. */
 export interface NormPlan {
   readonly units: number;
-  /** In the member's parameters: what is trained, then what is kept. */
+  /** Places in the member's parameters: trained ones, then batch norm's kept ones. */
   readonly scaleOffset: number;
   readonly shiftOffset: number;
   readonly meanOffset: number;
@@ -90,7 +90,7 @@ export interface Plan<Network extends NetworkSpec = NetworkSpec> extends Shape<N
   readonly cellColumns: number;
   /** Floats of one member that the optimiser changes. */
   readonly parameterCount: number;
-  /** And with what batch norm keeps. */
+  /** The same, with batch norm's kept statistics. */
   readonly keptCount: number;
   /** Floats of one member in the weights' buffer: parameters, then every weight matrix transposed. */
   readonly weightStride: number;

@@ -45,7 +45,7 @@ export interface Split {
   readonly embargoed: number;
 }
 
-/** Absorbs what 1 - (0.15 + 0.15) loses. */
+/** Absorbs the rounding of 1 - (0.15 + 0.15). */
 const ROUNDING = 1e-9;
 
 /**

@@ -6,7 +6,7 @@ import { regressionMetrics } from "./regression.ts";
 const CLASS_NAMES = ["buy", "hold", "sell"];
 const none = (rows: number) => new Float32Array(rows).fill(Number.NaN);
 
-/** Logits whose softmax is what is given. */
+/** Logits whose softmax is the given one. */
 const logitsOf = (probabilities: readonly number[][]) => Float32Array.from(probabilities.flat(), (p) => Math.log(p));
 
 describe("metrics of a classification", () => {
