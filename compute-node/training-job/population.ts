@@ -58,8 +58,8 @@ export class Population {
   }
 
   /**
-   * Trains so many batches in each thread. A member that fails is left out; throws the first one's `Problem` when the last
-   * has failed, and for a fault that is no member's own.
+   * Trains so many batches in each thread. A member that fails is left out. Throws the first member's `Problem` when the
+   * last has failed, and at once a fault that is no member's own.
    */
   async advance(batches: number): Promise<void> {
     await this.#turns.advance(batches);
