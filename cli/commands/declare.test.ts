@@ -11,7 +11,7 @@ const listed = COMMANDS.flatMap((each) =>
     : each.commands.map((command) => ({ path: `${each.name} ${command.name}`, command })),
 );
 
-/** The words of each call of ktrdr in a line for a shell; what is only for the shell is left out. */
+/** The words of each call of ktrdr in a shell line, without the parts that only the shell reads. */
 function callsIn(example: string): string[][] {
   const line = example.replace(/<[a-z ]+>/g, "word").replace(/\s+(#|for the control plane).*$/, "");
   const calls = line.split(/\||&&/).map((part) => [...part.replace(/>.*$/, "").matchAll(/"[^"]*"|\S+/g)].map(String));

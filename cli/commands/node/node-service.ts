@@ -36,9 +36,9 @@ interface ServiceOptions {
 
 export const installCommand = defineCommand<[], InstallOptions>({
   name: "install",
-  description: "make this machine a node that systemd keeps running; --url and --token say of which fleet",
+  description: "make this machine a node that systemd keeps running; --url and --token name its fleet",
   options: [
-    { flags: "--type <type>", description: "what it is for", choices: TYPES, default: "backtesting" },
+    { flags: "--type <type>", description: "its type", choices: TYPES, default: "backtesting" },
     { flags: "--worker-id <id>", description: "its name (default: the host's)" },
     { flags: "--slots <count>", description: "jobs at once" },
     { flags: "--labels <list>", description: "labels to be selected by, such as rack=3" },
@@ -58,7 +58,7 @@ export const installCommand = defineCommand<[], InstallOptions>({
       flags: "--update-source <where>",
       description: "folder or https URL of releases for updates (default: the npm registry)",
     },
-    { flags: "--dry-run", description: "print what would be written and run, and do nothing" },
+    { flags: "--dry-run", description: "print the files and commands, and do nothing" },
     { flags: "--root <folder>", description: "install into a tree that will be a machine, and start nothing" },
   ],
   notes:
@@ -72,7 +72,7 @@ export const installCommand = defineCommand<[], InstallOptions>({
 
 export const statusCommand = defineCommand<[], ServiceOptions>({
   name: "status",
-  description: "the nodes that systemd keeps on this machine, and how they are",
+  description: "the nodes that systemd keeps on this machine, with their states",
   options: [ONE_TYPE],
   examples: ["ktrdr node status --type backtesting"],
   handle: (context, _, options) => showStatus(context, options),
@@ -80,8 +80,8 @@ export const statusCommand = defineCommand<[], ServiceOptions>({
 
 export const drainCommand = defineCommand<[], ServiceOptions>({
   name: "drain",
-  description: "let a node finish what it runs, and leave",
-  options: [ONE_TYPE, { flags: "--off", description: "take that back, while the node is still there" }],
+  description: "let a node finish its jobs, and leave",
+  options: [ONE_TYPE, { flags: "--off", description: "undo the drain, while the node is still there" }],
   examples: ["ktrdr node drain --type backtesting"],
   handle: (context, _, options) => drain(context, options),
 });
@@ -135,8 +135,8 @@ async function installNode(context: Context, options: InstallOptions): Promise<v
 }
 
 /**
- * The Node and the code that the service runs. A package is named by links, which an update switches, so that a tree that
- * will be a machine is expected to have one; a checkout by its own path.
+ * The Node and the code that the service runs. For a package these are links, which an update switches; a tree that will
+ * become a machine must have them. For a checkout it is the checkout's own path.
  */
 async function programPaths(
   { isImage, prefix }: Machine,
