@@ -6,7 +6,7 @@ import process from "node:process";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** Whether an import of it from ktrdr finds it: among ktrdr's own packages, or installed beside ktrdr. */
+/** Tells if an import of it from ktrdr finds it: among ktrdr's own packages, or installed beside ktrdr. */
 export function isInstalled(name: string): boolean {
   try {
     return findPackageJSON(name, import.meta.url) !== undefined;
@@ -22,7 +22,7 @@ interface Manifest {
 }
 
 /**
- * What to type where ktrdr was installed, in a sentence. `root` is ktrdr's own folder: a checkout, a package in somebody's
+ * Says in a sentence what to type where ktrdr was installed. `root` is ktrdr's own folder: a checkout, a package in somebody's
  * project or in npm's global folder, or one that was only unpacked.
  */
 export function installationCure(name: string, root: string = ROOT): string {

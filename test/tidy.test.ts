@@ -11,7 +11,7 @@ import workerConfig from "./worker/vitest.config.ts";
 const TRACKED = trackedFiles();
 const SOURCES = sourceFiles(TRACKED);
 
-/** What stands out of order on purpose, with the reason. A line that is no longer needed fails. */
+/** Imports that are out of order on purpose, with the reason. A line that is no longer needed fails. */
 const ALLOWED_IMPORTS: Readonly<Record<string, string>> = {
   "deploy/cloudflare/preview-check.ts -> deploy/testing/fake-cloudflare.ts":
     "`make deploy-check` is a test without a runner",
@@ -76,7 +76,7 @@ function checkedBy(config: string): string[] {
   return TRACKED.filter(isChecked);
 }
 
-describe("what is tested and checked", () => {
+describe("tests and types", () => {
   it("collects every test file in one vitest project", () => {
     const collected = [...collectedBy().values()].flat();
     const tests = TRACKED.filter((path) => /\.test\.[cm]?[jt]s$/.test(path));
@@ -197,7 +197,7 @@ describe("who imports whom", () => {
   });
 });
 
-describe("what is written once, and used", () => {
+describe("exports and declarations", () => {
   it("exports nothing that nobody imports", () => {
     const unused = unusedExports(SOURCES);
     expect(unused.map(({ path, line, name }) => `${path}:${line} ${name}`)).toEqual([]);

@@ -145,7 +145,7 @@ describe("a node", () => {
     expect(Math.max(...gapsMs), "the longest gap between two heartbeats").toBeLessThan(400);
   });
 
-  it("survives what it does not understand", async () => {
+  it("survives messages that it does not understand", async () => {
     const { log } = await startNode();
     await registry.next("hello");
     for (const text of ["", "{", "[]", "[1]", "null", '{"type":"future"}', '{"type":"assign","operation_id":"../x"}']) {
@@ -232,7 +232,7 @@ describe("a backtest's result", () => {
     });
   });
 
-  it("has told, before its end, what it did and how long that took", async () => {
+  it("has told its phases and their times before its end", async () => {
     await startBacktest();
     const lines: string[] = [];
     while (!lines.at(-1)?.startsWith("done in")) lines.push(...(await registry.next("log")).lines);
@@ -290,7 +290,7 @@ describe("a dataset of the workspace's store", () => {
     expect(capabilities.datasets).toEqual([{ symbol: "SP500", timeframe: "1d", sha256 }]);
   });
 
-  it("is fetched for a portfolio too, beside what the node has; what nobody has turns it down by name", async () => {
+  it("is fetched for a portfolio too, beside what the node has; a dataset that nobody has turns it down by name", async () => {
     const [stored, held] = await Promise.all([loadSample("SP500"), loadSample("AAPL")]);
     const sha256 = contentHash(stored.bars);
     const columns = BAR_COLUMN_NAMES.map((name) => Buffer.from(Float64Array.from(stored.bars[name]).buffer));

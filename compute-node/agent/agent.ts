@@ -54,7 +54,7 @@ export interface AgentOptions {
   readonly log: Log;
   readonly softwareVersion: string;
   readonly credentialFile: string;
-  /** What a GPU host says of its adapter. */
+  /** The description of a GPU host's adapter. */
   readonly gpu?: string;
   /** Other durations than the usual ones. */
   readonly timing?: Partial<AgentConfig>;
@@ -73,7 +73,7 @@ interface AgentEnd {
 /** The longest delay that a timer takes. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const MEGABYTE = 1024 * 1024;
-/** How long a node that leaves waits for its last spans to be taken. */
+/** Limits the wait of a leaving node for its last spans to be taken. */
 const LAST_SPANS_MS = 1_000;
 /** More share one line without being any faster together, and hold their parts in memory. */
 const UPLOADS_AT_ONCE = 2;
@@ -201,7 +201,7 @@ export class Agent {
     };
   }
 
-  /** For Prometheus. The temperature is asked for where a GPU is what the node is for. */
+  /** The text for Prometheus. Only a `gpu_host` asks for its temperature. */
   async metricsText(): Promise<string> {
     const { settings } = this.#options;
     const temperaturesC = settings.workerType === "gpu_host" ? await this.#thermometer() : [];
@@ -288,7 +288,7 @@ export class Agent {
     return this.#state.holdings.get(leaseKey(lease))?.traceparent ?? null;
   }
 
-  /** What every line of the log about a lease carries. */
+  /** The fields of every log line about a lease. */
   #logged(lease: Lease): Record<string, unknown> {
     const trace = parseTraceparent(this.#traceparentOf(lease));
     const traceId = trace === null ? {} : { trace_id: trace.traceId };

@@ -9,7 +9,7 @@ const FIRST = { sha256: "1".repeat(64), bytes: 10 };
 const SECOND = { sha256: "2".repeat(64), bytes: 20 };
 const STORED: UploadOutcome = { type: "stored" };
 
-/** Of another kind that makes checkpoints. */
+/** A specification of another kind that makes checkpoints. */
 const COMMAND = commandSpec.parse({ kind: "command", program: "torch" });
 
 /** A node that trains. */
@@ -31,7 +31,7 @@ const uploaded = (story: Story, checkpoint = FIRST, outcome: UploadOutcome = STO
 const stoppedReports = (story: Story) => said(story.effects).filter(({ type }) => type === "stopped");
 
 describe("a checkpoint", () => {
-  it("of the attempt before goes along to the job", () => {
+  it("from the attempt before goes along to the job", () => {
     const start = training(FIRST.sha256).effects.find(({ type }) => type === "start-job");
     expect(start).toMatchObject({ lease: A, checkpoint: FIRST.sha256 });
   });
@@ -75,7 +75,7 @@ describe("a checkpoint", () => {
     expect(story.state.holdings.get("op_00000000000000000001#1")?.stage.name).toBe("running");
   });
 
-  it("of a cancelled run is of no use", () => {
+  it("from a cancelled run is of no use", () => {
     const story = training();
     story.hear({ type: "cancel", ...A });
     expect(made(story)).toEqual([]);

@@ -1,5 +1,5 @@
 /**
- * What becomes of a training run's checkpoints: uploaded one at a time, the newest alone, and told to the registry once
+ * Takes care of a training run's checkpoints: uploads one at a time, the newest alone, and tells the registry once
  * they are stored. One that cannot be uploaded is forgotten: the next is due soon.
  */
 import type { Lease } from "../../protocol/index.ts";
@@ -29,7 +29,7 @@ export function checkpointUploaded(turn: Turn, event: Extract<AgentEvent, { type
   if (checkpoints.newer) upload(turn, holding);
 }
 
-/** Says what is stored as soon as somebody hears it. */
+/** Tells the registry about stored checkpoints as soon as it hears. */
 export function tellCheckpoint(turn: Turn, holding: Holding): void {
   const { untold } = holding.checkpoints;
   if (untold === null || turn.state.connection.phase !== "connected" || !isWanted(holding)) return;

@@ -1,4 +1,4 @@
-/** What happens to the node's line to the registry: see `Connection` in state-model.ts for its life. */
+/** Handles the events of the node's line to the registry: see `Connection` in state-model.ts for its life. */
 
 import { fullJitterMs } from "../../client/backoff.ts";
 import {
@@ -74,7 +74,7 @@ export function inMessages(all: Capabilities): { capabilities: Capabilities; mor
 
 export function welcomed(turn: Turn, message: Extract<RegistryMessage, { type: "welcome" }>): void {
   const { state, now } = turn;
-  // A repeated welcome is older than what was agreed since.
+  // A repeated welcome is older than later agreements.
   if (state.connection.phase !== "greeting") return;
   const { reported } = state.connection;
   state.connection = {
@@ -118,7 +118,7 @@ export function closed(turn: Turn, event: Event<"closed">): void {
   }
 }
 
-/** What is due on the line: the end of a rest, a deadline, a heartbeat. */
+/** Does what is due on the line: the end of a rest, a deadline, a heartbeat. */
 export function connectionTick(turn: Turn): void {
   const { state, now } = turn;
   const { connection, config } = state;

@@ -6,7 +6,7 @@ export class DatasetCache {
   readonly #kept: RecentCache<BarColumns>;
   readonly #load: (sha256: string) => Promise<BarColumns>;
 
-  /** `limitBytes` bounds what is kept; a dataset above it is handed out and not kept. */
+  /** `limitBytes` bounds the kept datasets; a larger dataset is handed out and not kept. */
   constructor(limitBytes: number, load: (sha256: string) => Promise<BarColumns>) {
     this.#kept = new RecentCache(limitBytes, ({ rows }) => rows * BYTES_PER_BAR);
     this.#load = load;

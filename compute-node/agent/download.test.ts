@@ -50,7 +50,7 @@ describe("a download", () => {
     expect(ranges[5]).toBeGreaterThan(bytes.length * 0.9);
   });
 
-  it("of damaged bytes begins anew, and gives up in the end", async () => {
+  it("with damaged bytes begins anew, and gives up in the end", async () => {
     const damaged = Buffer.from(bytes);
     damaged[100] = (damaged[100] ?? 0) ^ 1;
     registry.store.artefacts.set(sha256, damaged);
@@ -63,7 +63,7 @@ describe("a download", () => {
     expect(contentHash(await download())).toBe(sha256);
   });
 
-  it("says at once what the store does not have, or what is no dataset", async () => {
+  it("says at once that the store does not have it, or that it is no dataset", async () => {
     registry.store.artefacts.set(sha256, Buffer.alloc(49));
     await expect(download()).rejects.toMatchObject({ kind: "invalid-data" });
     registry.store.artefacts.clear();

@@ -1,6 +1,6 @@
 /**
  * Artefacts from the store: `GET /api/v1/artefacts/{sha256}`, datasets straight into the shared memory that jobs read. A
- * download that is cut goes on where it was; the hash of what arrived decides whether it is what was asked for.
+ * download that is cut goes on where it was; the hash of the bytes that arrived decides if they are the right ones.
  */
 import { createHash, type Hash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,7 +29,7 @@ const PATIENCE = 8;
 /** The longest silence of a server in the middle of a download. */
 const SILENCE_MS = 30_000;
 
-/** What has arrived so far. */
+/** The bytes that have arrived so far. */
 interface Arrived {
   readonly target: Uint8Array;
   bytes: number;
@@ -51,10 +51,10 @@ export async function downloadArtefact(options: DownloadOptions, what: string): 
   return download(options, { what, cure: `Publish the ${what} again.`, allocate: (bytes) => new Uint8Array(bytes) });
 }
 
-/** What is fetched, and where its bytes go. */
+/** Names the file to fetch, and where its bytes go. */
 interface Wanted {
   readonly what: string;
-  /** What helps where the store does not have it. */
+  /** The cure when the store does not have it. */
   readonly cure: string;
   /** Throws a `Problem` for a size that it cannot have. */
   allocate(bytes: number, sha256: string): Uint8Array;
@@ -89,7 +89,7 @@ async function download(options: DownloadOptions, wanted: Wanted): Promise<Uint8
   }
 }
 
-/** One request for what is missing. Ends with what has arrived by then, and why it was not more. */
+/** Requests the missing bytes once. Ends with those that have arrived, and why there were not more. */
 async function fetchRest(
   { source, sha256, signal, onProgress }: DownloadOptions,
   wanted: Wanted,

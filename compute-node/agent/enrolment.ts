@@ -1,4 +1,4 @@
-/** How a node gets and keeps its credential: `POST /api/v1/workers/register`, and a file that only its owner may read. */
+/** Gets and keeps a node's credential: `POST /api/v1/workers/register`, and a file that only its owner may read. */
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
@@ -28,14 +28,14 @@ interface EnrolmentOptions {
   readonly url: string;
   readonly token: string | null;
   readonly credentialFile: string;
-  /** Called at each registration, so that what is said is what is so. */
+  /** Called at each registration, so that the answer is never old. */
   readonly describe: () => RegisterRequest;
 }
 
 export interface Enrolled {
   readonly credential: string;
   readonly socketUrl: string;
-  /** Of the newest connection that the registry knows. */
+  /** The epoch of the newest connection that the registry knows. */
   readonly epoch: number;
 }
 
@@ -120,7 +120,7 @@ function refusal(url: string, status: number, text: string): EnrolmentFailure {
   try {
     problem = Problem.fromDetails(problemDetails.parse(JSON.parse(text)));
   } catch {
-    // Not a problem document: whatever answers there is not the control plane, or not yet.
+    // No problem document: the answer comes from something else, or the control plane is not up yet.
   }
   if (status === 401) {
     const kept = problem ?? new Problem("unauthenticated", `The control plane at ${url} answered 401.`);

@@ -17,7 +17,7 @@ function program(script: string): string {
   return path;
 }
 
-it("reads the kernel's sensors of every card, in degrees", async () => {
+it("GPU temperatures come from the kernel's sensors of every card, in degrees", async () => {
   const sensor = join(folder.path, "card1", "device", "hwmon", "hwmon3");
   mkdirSync(sensor, { recursive: true });
   mkdirSync(join(folder.path, "card1-DP-1", "device", "hwmon", "hwmon9"), { recursive: true });
@@ -25,11 +25,11 @@ it("reads the kernel's sensors of every card, in degrees", async () => {
   expect(await gpuThermometer(folder.path, "/absent")()).toEqual([64.5]);
 });
 
-it("reads a temperature a line of NVIDIA's program", async () => {
+it("GPU temperatures come from NVIDIA's program, one a line", async () => {
   expect(await gpuThermometer("/absent", program("printf '41\\n63\\n'"))()).toEqual([41, 63]);
 });
 
-it("knows nothing where neither is there, or where the driver says that it does not know", async () => {
+it("GPU temperatures are unknown when there is neither source, or when the driver does not know", async () => {
   expect(await gpuThermometer("/absent", "/absent")()).toEqual([]);
   expect(await gpuThermometer("/absent", program("echo '[N/A]'"))()).toEqual([]);
   expect(await gpuThermometer("/absent", program("exit 9"))()).toEqual([]);

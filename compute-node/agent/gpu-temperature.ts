@@ -1,4 +1,4 @@
-/** How warm the GPUs are, where something tells: the kernel's sensors for AMD and Intel, NVIDIA's own program for theirs. */
+/** Reads the temperature of GPUs: from the kernel's sensors for AMD and Intel, from NVIDIA's own program for theirs. */
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const FRESH_MS = 10_000;
 
 const runProgram = promisify(execFile);
 
-/** Degrees Celsius, one for each GPU that tells; empty where none does. Asked again after ten seconds at the earliest. */
+/** Degrees Celsius, one for each GPU that tells; empty when none does. Asked again after ten seconds at the earliest. */
 export function gpuThermometer(sensorsFolder = SENSORS_FOLDER, program = "nvidia-smi"): () => Promise<number[]> {
   let readAt = Number.NEGATIVE_INFINITY;
   let reading: Promise<number[]> = Promise.resolve([]);

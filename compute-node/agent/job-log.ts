@@ -1,10 +1,10 @@
 /** The lines of one job that are not sent yet: a bounded tail, handed out a message at a time. Pure. */
 import { byteLength } from "../../protocol/index.ts";
 
-/** Of one message; the protocol's limits. */
+/** The protocol's limits for one message. */
 const MESSAGE_LINES = 100;
 const LINE_LENGTH = 2_000;
-/** Of one message's lines as JSON: a frame ends at 64 KiB. */
+/** Limits one message's lines as JSON: a frame ends at 64 KiB. */
 const MESSAGE_BYTES = 48 * 1024;
 /** Kept while the registry is away, or while a job writes faster than lines are sent. */
 const LINES_KEPT = 500;

@@ -1,4 +1,4 @@
-/** What the agent's main thread and a job thread say to each other. */
+/** Messages between the agent's main thread and a job thread. */
 import type { OperationResult, ProblemDetails, Progress } from "../../protocol/index.ts";
 import type { JobInput } from "../jobs/index.ts";
 

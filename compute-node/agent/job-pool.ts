@@ -12,7 +12,7 @@ import { type JobInput, stopGraceMsOf } from "../jobs/index.ts";
 import { GO_ON, SAVE_AND_STOP, STOP, type ThreadReply, type ThreadRequest } from "./job-messages.ts";
 import { watchMemory } from "./memory-watch.ts";
 
-/** How a job came to its end, with the bytes of its result. */
+/** The end of a job, with the bytes of its result. */
 export type JobEnd =
   | { type: "result"; result: OperationResult; bytes: Uint8Array | null }
   | { type: "failed"; error: ProblemDetails; retryable: boolean }
@@ -22,13 +22,13 @@ export interface JobPoolOptions {
   readonly slots: number;
   /** Heap of one thread, and as much again for the typed arrays of a script; columns that threads share do not count. */
   readonly memoryMb: number;
-  /** How long a job that was told to stop may take before its thread is killed. */
+  /** The time that a stopping job has before its thread is killed. */
   readonly graceMs?: number;
   /** The thread's program. */
   readonly program?: URL;
 }
 
-/** What a job says while it runs. */
+/** Hears what a job says while it runs. */
 export interface JobListener {
   readonly onProgress: (progress: Progress) => void;
   readonly onLog: (lines: readonly string[]) => void;
@@ -54,7 +54,7 @@ interface ThreadJob {
   readonly flag: Int32Array;
   readonly listener: JobListener;
   readonly end: (end: JobEnd) => void;
-  /** How long it may take to stop before its thread is killed. */
+  /** The time that it has to stop before its thread is killed. */
   readonly graceMs: number;
   isAskedToSave: boolean;
   stopTimer: NodeJS.Timeout | undefined;
@@ -63,7 +63,7 @@ interface ThreadJob {
 
 const STOP_GRACE_MS = 500;
 const MEGABYTE = 1024 * 1024;
-/** What Node says of a thread whose heap is full. */
+/** Node's error code for a thread whose heap is full. */
 const OUT_OF_MEMORY = "ERR_WORKER_OUT_OF_MEMORY";
 /** More than these start when their first job comes: a thread takes some 10 MB. */
 const WARM_THREADS = 16;

@@ -1,5 +1,5 @@
 /**
- * A job thread: takes one job at a time from the agent, runs it, and hands back what came out. It is loaded as a worker
+ * A job thread: takes one job at a time from the agent, runs it, and hands back its result. It is loaded as a worker
  * thread, so that an engine that is busy for minutes never delays a heartbeat.
  */
 
@@ -41,7 +41,7 @@ async function run(input: JobInput, flag: Int32Array): Promise<ThreadReply> {
   }
 }
 
-/** What a job says goes to the agent as messages; what the agent says comes through the flag. */
+/** Sends a job's words to the agent as messages; the agent's answer comes through the flag. */
 function turnOf(flag: Int32Array): JobTurn {
   return {
     progress: progressReporter(flag),
@@ -89,7 +89,7 @@ function burn(durationMs: number, flag: Int32Array): void {
   while (performance.now() < until) if (Atomics.load(flag, 0) === STOP) return;
 }
 
-/** What a strategy prints, up to so many lines: it may print on each of a million bars. */
+/** Passes on a strategy's first lines of output: it may print on each of a million bars. */
 function boundedLog(): (line: string) => void {
   let printed = 0;
   return (line) => {

@@ -187,7 +187,7 @@ describe("a job thread", () => {
   });
 });
 
-it("keeps datasets in memory up to its bound, the least recently used going first", async () => {
+it("a dataset cache keeps datasets in memory up to its bound, the least recently used going first", async () => {
   const loads: string[] = [];
   const sample = await loadSample("AAPL");
   const bytesEach = sample.bars.rows * 48;

@@ -34,7 +34,7 @@ export interface JobsOptions extends JobPoolOptions {
   readonly onLog: (lease: Lease, lines: readonly string[]) => void;
   /** `newestCheckpoint` has its bytes. */
   readonly onCheckpoint: (lease: Lease) => void;
-  /** What the job reads is here, and it begins. */
+  /** The job's data is here, and the job begins. */
   readonly onPrepared?: (lease: Lease) => void;
   /** Called once for each started job. */
   readonly onEnded: (lease: Lease, outcome: JobOutcome) => void;
@@ -207,10 +207,10 @@ export class Jobs {
   }
 }
 
-/** What a job starts from. */
+/** The specification and data that a job starts from. */
 interface Given {
   readonly spec: OperationSpec;
-  /** What the store has of each dataset that the spec asks for. */
+  /** The store's version of each dataset that the spec asks for. */
   readonly stored: readonly (string | null)[];
   readonly checkpoint: string | null;
 }

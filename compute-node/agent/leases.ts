@@ -1,4 +1,4 @@
-/** What happens to a lease on the node: see `Stage` in state-model.ts for its life. */
+/** Handles the events of a lease on the node: see `Stage` in state-model.ts for its life. */
 
 import { fullJitterMs } from "../../client/backoff.ts";
 import {
@@ -44,7 +44,7 @@ export function occupiedSlots(state: AgentState): number {
   return countHoldings(state, ({ stage }) => isAtWork(stage));
 }
 
-/** At least half of the slots are taken as the registry sees it, which counts what has ended and is not acknowledged. */
+/** At least half of the slots are taken in the registry's view, which counts jobs that ended and are not acknowledged. */
 export function slotsAreScarce(state: AgentState): boolean {
   return countHoldings(state, isHeld) * 2 >= state.capabilities.slots;
 }
@@ -100,7 +100,7 @@ function affirmLeases(turn: Turn): void {
   }
 }
 
-/** Stops the job and reports it; what has ended already keeps its end. */
+/** Stops the job and reports it. A job that has ended already keeps its end. */
 export function cancel(turn: Turn, lease: Lease): void {
   const holding = turn.state.holdings.get(leaseKey(lease));
   if (holding === undefined) {
@@ -155,7 +155,7 @@ export function acknowledge(turn: Turn, lease: Lease): void {
 }
 
 /**
- * The registry's answer to a `hello`: of the leases that it `reported`, those not in `live` are lost. Reports of the
+ * The registry's answer to a `hello`: leases that it `reported` and that are not in `live` are lost. Reports of the
  * others are sent again.
  */
 export function reconcile(turn: Turn, reported: ReadonlySet<string>, live: readonly Lease[]): void {
@@ -254,7 +254,7 @@ export function shutDownLeases(turn: Turn): boolean {
   return isAwaited;
 }
 
-/** What is due: progress and log lines that were held back, reports to repeat, uploads to retry. */
+/** Does what is due: progress and log lines that were held back, reports to repeat, uploads to retry. */
 export function leasesTick(turn: Turn): void {
   const isConnected = turn.state.connection.phase === "connected";
   for (const holding of turn.state.holdings.values()) {
@@ -289,7 +289,7 @@ function makesCheckpoints({ spec }: Holding): boolean {
   return OPERATIONS[spec.kind].isCheckpointed;
 }
 
-/** Whether the registry would hear a message: it had our `hello`. */
+/** Tells if the registry would hear a message: it had our `hello`. */
 export function canSpeak(state: AgentState): boolean {
   return state.connection.phase === "connected" || state.connection.phase === "greeting";
 }
@@ -350,7 +350,7 @@ function sendLines(turn: Turn, holding: Holding): void {
   holding.log.sendAt = turn.now + turn.state.config.logIntervalMs;
 }
 
-/** The last lines of what has ended go with its report. */
+/** The last lines of a job that has ended go with its report. */
 function hasLinesToSend(holding: Holding): boolean {
   return !isEmptyLog(holding.log) && isHeld(holding) && holding.stage.name !== "ended";
 }

@@ -1,4 +1,4 @@
-/** `GET /metrics` of a node: what it does and what it has, counted since its process began. */
+/** `GET /metrics` of a node: its jobs and its stores, counted since its process began. */
 import { statfsSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import type { Lease, Progress } from "../../protocol/index.ts";

@@ -54,7 +54,7 @@ describe("the outbox", () => {
     expect(frames).toEqual([[complete("a")], [complete("b"), complete("c")]]);
   });
 
-  it("sends what waited as soon as slots are scarce and the registry is heard", () => {
+  it("sends waiting messages as soon as slots are scarce and the registry is heard", () => {
     outbox.push([complete("a")], false);
     outbox.push([complete("b")], false);
     outbox.answered();
@@ -69,7 +69,7 @@ describe("the outbox", () => {
     expect(frames).toEqual([[complete("a")], [complete("b")]]);
   });
 
-  it("lets what is urgent take along what waits, in order", () => {
+  it("lets an urgent message take waiting ones along, in order", () => {
     outbox.push([accept("a")], SCARCE);
     outbox.push([drain], SCARCE);
     expect(frames).toEqual([[accept("a"), drain]]);

@@ -1,5 +1,5 @@
 /**
- * Gives messages company, since each frame costs the registry a durable write, whatever it carries.
+ * Sends messages together, since each frame costs the registry a durable write.
  *
  * An `accept` waits a moment: a short job's end makes it needless. The end of a job goes at once where none went just
  * before it. Else it waits: while slots are scarce, for the registry's answer to the end before, and takes along all that
@@ -30,7 +30,7 @@ export class Outbox {
     this.#write = write;
   }
 
-  /** `slotsAreScarce`: what ends now frees a slot that something may wait for. */
+  /** `slotsAreScarce`: a job that ends now frees a slot that something may wait for. */
   push(messages: readonly NodeMessage[], slotsAreScarce: boolean): void {
     this.#isScarce = slotsAreScarce;
     this.#waiting.push(...messages);
@@ -38,7 +38,7 @@ export class Outbox {
     else this.#timer ??= setTimeout(() => this.flush(), COMPANY_MS);
   }
 
-  /** The registry said something: what waited for its answer goes out. */
+  /** The registry said something: messages that waited for its answer go out. */
   answered(): void {
     this.#isUnanswered = false;
     if (this.#isScarce && this.#waiting.some(({ type }) => type === "complete")) this.flush();
@@ -58,7 +58,7 @@ export class Outbox {
     this.#write(messages);
   }
 
-  /** What waits goes nowhere. */
+  /** Throws away the messages that wait. */
   discard(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -6,13 +6,13 @@ export class RecentCache<Value> {
   readonly #kept = new Map<string, Value>();
   #bytes = 0;
 
-  /** `limitBytes` bounds what is kept; a value above it is not kept. */
+  /** `limitBytes` bounds the kept values; a larger value is not kept. */
   constructor(limitBytes: number, bytesOf: (value: Value) => number) {
     this.#limitBytes = limitBytes;
     this.#bytesOf = bytesOf;
   }
 
-  /** What is kept now. */
+  /** Sum of the bytes that are kept now. */
   get bytes(): number {
     return this.#bytes;
   }

@@ -30,9 +30,9 @@ export interface RegistrySocket {
   close(reason: string): void;
 }
 
-/** What the socket reports that was never properly closed. */
+/** The close code of a socket that was never properly closed. */
 const ABNORMAL_CLOSURE = 1006;
-/** Several times what the registry puts into a frame. */
+/** Several times the registry's largest frame. */
 const MAX_FRAME_BYTES = LIMITS.socketMessageBytes * 16;
 
 export function openRegistrySocket(url: string, credential: string, handlers: SocketHandlers): RegistrySocket {

@@ -31,7 +31,7 @@ const MONTHLY = `exports.default = {
   },
 };`;
 
-it("a script gives the same bytes in a job thread as here, and what it prints is in the log", async () => {
+it("a script gives the same bytes in a job thread as here, and its output is in the log", async () => {
   pool = new JobPool({ slots: 1, memoryMb: 128 });
   const input = inputOf(MONTHLY);
   const lines: string[] = [];

@@ -1,4 +1,4 @@
-/** What a setting's value may be: a schema that takes it from a flag, the environment or the file, and words for people. */
+/** The types of settings: a schema that reads the value from a flag, the environment or the file, and words for people. */
 import { z } from "zod";
 import { LIMITS } from "../../protocol/index.ts";
 import { programsSchema } from "../programs/index.ts";
@@ -73,7 +73,7 @@ export function port(): SettingType<number | null> {
   };
 }
 
-/** What comes over plain http could be anybody's program. */
+/** Refuses plain http: a program that comes that way could be anybody's. */
 export function updateSource(): SettingType<string> {
   const isSafe = (written: string): boolean =>
     /^(\/|https:\/\/|http:\/\/(127\.0\.0\.1|localhost)([:/]|$))/.test(written);

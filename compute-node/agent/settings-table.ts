@@ -1,4 +1,4 @@
-/** Every setting of a node, each in one row: what it may be, where it is said, what holds otherwise, and what it is for. */
+/** Every setting of a node, each in one row: its type, its names in file, flags and environment, its default and its purpose. */
 import { availableParallelism, homedir, hostname, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -26,7 +26,7 @@ export interface KnownSettings {
 
 export interface Setting<Value = unknown> {
   readonly type: SettingType<Value>;
-  /** What holds where nothing is said. */
+  /** The default. */
   readonly fallback: (known: KnownSettings) => Value;
   /** The same for people; null for nothing. */
   readonly fallbackText: string | null;
@@ -256,13 +256,13 @@ export type NodeSettings = {
   readonly [Name in SettingName]: (typeof SETTINGS)[Name] extends Setting<infer Value> ? Value : never;
 };
 
-/** A host name with what a worker id does not allow replaced. */
+/** A host name as a worker id: other characters are replaced. */
 export function workerIdOfHost(host: string): string {
   const name = host.replace(/[^A-Za-z0-9._-]/g, "-").replace(/^[^A-Za-z0-9]+/, "");
   return name.slice(0, 63) || "node";
 }
 
-/** The description with what holds where nothing is said. */
+/** The description with its default. */
 export function settingText({ description, fallbackText }: Pick<Setting, "description" | "fallbackText">): string {
   return fallbackText === null ? description : `${description} (default: ${fallbackText})`;
 }
@@ -271,7 +271,7 @@ function setting<Value>(row: Setting<Value>): Setting<Value> {
   return row;
 }
 
-/** Of this machine. */
+/** Memory of this machine. */
 function memoryMb(): number {
   return Math.floor(totalmem() / MEGABYTE);
 }

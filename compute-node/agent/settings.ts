@@ -69,7 +69,7 @@ function pick(name: SettingName, given: Given): { value: unknown; source: string
 function withFallbacks(said: Readonly<Record<string, unknown>>): NodeSettings {
   const settled: Record<string, unknown> = {};
   for (const name of SETTING_NAMES) {
-    // What a setting follows from stands before it in the table.
+    // A setting that another follows from stands before it in the table.
     const known = settled as unknown as KnownSettings;
     settled[name] = Object.hasOwn(said, name) ? said[name] : SETTINGS[name].fallback(known);
   }

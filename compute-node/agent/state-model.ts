@@ -1,5 +1,5 @@
 /**
- * What a compute node knows, as plain values: the types that `state.ts` works on. No socket, no clock, no thread.
+ * A compute node's knowledge as plain values: the types that `state.ts` works on. No socket, no clock, no thread.
  * All times are monotonic milliseconds of this process; only their differences mean anything.
  */
 
@@ -90,13 +90,13 @@ interface CheckpointRef {
 
 export interface Holding extends Lease {
   readonly spec: OperationSpec;
-  /** What the store has of the market data that the spec asks for. */
+  /** The store's version of the market data that the spec asks for. */
   readonly dataset: DatasetRef | null;
-  /** Of an operation that reads several: what the store has of each, in the order of the spec. */
+  /** For an operation that reads several datasets: the store's version of each, in the order of the spec. */
   readonly datasets?: readonly (string | null)[];
   /** Where the attempt before this one was. */
   readonly checkpoint: string | null;
-  /** Of the attempt's span, where the operation is traced. */
+  /** The `traceparent` of the attempt's span, when the operation is traced. */
   readonly traceparent: string | null;
   readonly checkpoints: CheckpointTraffic;
   stage: Stage;
@@ -116,7 +116,7 @@ export interface AgentConfig {
   readonly backoff: BackoffRange;
   /** For the handshake, and again for the welcome. */
   readonly greetingTimeoutMs: number;
-  /** How long after a heartbeat the line may stay silent. */
+  /** Time after a heartbeat in which the line may stay silent. */
   readonly heartbeatTimeoutMs: number;
   /** Least time between two progress messages of one job. */
   readonly progressIntervalMs: number;
@@ -124,9 +124,9 @@ export interface AgentConfig {
   readonly logIntervalMs: number;
   /** First wait for an acknowledgement; doubles with each resend, up to the longest. */
   readonly resend: BackoffRange;
-  /** How long a shutdown waits for acknowledgements. */
+  /** Time that a shutdown waits for acknowledgements. */
   readonly shutdownMs: number;
-  /** How long it waits before that for the last checkpoints of training runs. */
+  /** Time that it waits before that for the last checkpoints of training runs. */
   readonly lastCheckpointMs: number;
 }
 
@@ -168,7 +168,7 @@ export type AgentEvent =
   | { type: "enrolled"; epoch: number }
   | { type: "enrolment-failed"; problem: Problem; final: boolean }
   | { type: "opened"; epoch: number }
-  /** Also a socket that never opened; then `httpStatus` is what the handshake was answered with, if anything. */
+  /** Also a socket that never opened; then `httpStatus` is the status of the handshake's answer, if there was one. */
   | { type: "closed"; epoch: number; code: number; reason: string; httpStatus?: number }
   | { type: "pong"; epoch: number }
   | { type: "message"; epoch: number; message: RegistryMessage }
@@ -230,7 +230,7 @@ export function leaseOf(lease: Lease): Lease {
   return { operationId: lease.operationId, attempt: lease.attempt };
 }
 
-/** One call of `step`: what it reads and what it gathers. */
+/** One call of `step`: its inputs, and the effects that it gathers. */
 export interface Turn {
   readonly state: AgentState;
   readonly now: number;

@@ -5,7 +5,7 @@ import { smallSpec } from "../training-job/testing/small-spec.ts";
 import { type AgentEffect, type AgentEvent, heldLeases, leaseKey, leaseOf, occupiedSlots, wakeAt } from "./state.ts";
 import { HEARTBEAT_MS, leaseFor, SLEEP, Story } from "./testing/story.ts";
 
-/** A step of the outside world; what does not fit the moment is skipped, or given to the node all the same. */
+/** A step of the outside world. A step that does not fit the moment is skipped, or given to the node all the same. */
 type Act =
   | { do: "hear"; what: "assign" | "cancel" | "stale" | "acknowledge"; lease: Lease; late: boolean }
   | { do: "welcome"; listed: number }
@@ -16,7 +16,7 @@ type Act =
   | { do: "time"; ms: number };
 
 const SLOTS = 2;
-/** What every other operation is. */
+/** The specification of every other operation. */
 const TRAINING = smallSpec();
 const lease = fc
   .record({ operation: fc.integer({ min: 1, max: 5 }), attempt: fc.integer({ min: 1, max: 4 }) })
@@ -80,7 +80,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: fc.constant("time" as const), ms: fc.integer({ min: 0, max: 20_000 }) }) },
 );
 
-/** Plays acts against a node and checks after each what must always hold. */
+/** Plays acts against a node, and checks the invariants after each. */
 class Play {
   readonly story: Story;
   /** Jobs that the shell was told to start and that have not ended. */
@@ -96,28 +96,28 @@ class Play {
   constructor(random: () => number) {
     this.story = new Story(SLOTS, {}, random);
     this.story.state.capabilities.kinds = ["sleep", "train"];
-    this.observe({ type: "start" });
+    this.#observe({ type: "start" });
   }
 
   play(act: Act): void {
-    const event = this.eventOf(act);
-    if (event !== null) this.observe(event);
+    const event = this.#eventOf(act);
+    if (event !== null) this.#observe(event);
   }
 
-  private observe(event: AgentEvent): void {
+  #observe(event: AgentEvent): void {
     const before = new Map([...this.story.state.holdings].map(([key, { stage }]) => [key, stage.name]));
     const reported = this.story.state.connection.phase === "greeting" ? this.story.state.connection.reported : null;
     if (event.type === "job-ended") this.jobs.delete(leaseKey(event.lease));
     if (event.type === "checkpoint-uploaded") this.saving.delete(leaseKey(event.lease));
-    for (const effect of this.story.do(event)) this.observeEffect(effect);
+    for (const effect of this.story.do(event)) this.#observeEffect(effect);
     expect(this.jobs.size).toBe(occupiedSlots(this.story.state));
     expect(occupiedSlots(this.story.state)).toBeLessThanOrEqual(SLOTS);
-    this.checkWelcome(event, reported);
-    this.checkForgotten(event, before);
+    this.#checkWelcome(event, reported);
+    this.#checkForgotten(event, before);
     expect(wakeAt(this.story.state)).not.toBeNaN();
   }
 
-  private observeEffect(effect: AgentEffect): void {
+  #observeEffect(effect: AgentEffect): void {
     if (effect.type === "start-job") {
       const key = leaseKey(effect.lease);
       expect(this.started.has(key), `${key} starts once`).toBe(false);
@@ -144,8 +144,8 @@ class Play {
     }
   }
 
-  /** Of the leases that hello reported, only those that the welcome lists live on. */
-  private checkWelcome(event: AgentEvent, reported: ReadonlySet<string> | null): void {
+  /** Checks that, among the leases that hello reported, only those that the welcome lists live on. */
+  #checkWelcome(event: AgentEvent, reported: ReadonlySet<string> | null): void {
     if (reported === null || event.type !== "message" || event.message.type !== "welcome") return;
     if (this.story.state.connection.phase !== "connected") return;
     const live = new Set(event.message.leases.map(leaseKey));
@@ -155,7 +155,7 @@ class Play {
   }
 
   /** Nothing is forgotten but by the registry's word, or because the thread of a lost lease has ended. */
-  private checkForgotten(event: AgentEvent, before: Map<string, string>): void {
+  #checkForgotten(event: AgentEvent, before: Map<string, string>): void {
     for (const [key, stage] of before) {
       if (this.story.state.holdings.has(key)) continue;
       const words = event.type === "message" ? event.message.type : event.type;
@@ -164,7 +164,7 @@ class Play {
     }
   }
 
-  private eventOf(act: Act): AgentEvent | null {
+  #eventOf(act: Act): AgentEvent | null {
     const { state } = this.story;
     const { epoch } = state;
     switch (act.do) {
@@ -179,7 +179,7 @@ class Play {
         };
       }
       case "line":
-        if (act.what === "onward") return this.onward();
+        if (act.what === "onward") return this.#onward();
         if (act.what === "open") return { type: "opened", epoch };
         if (act.what === "pong") return { type: "pong", epoch };
         return { type: "closed", epoch, code: 1006, reason: "dropped" };
@@ -201,8 +201,8 @@ class Play {
     }
   }
 
-  /** What brings the line nearer to a welcome; once there, a little time. */
-  private onward(): AgentEvent {
+  /** Returns an event that brings the line nearer to a welcome; once there, lets a little time pass. */
+  #onward(): AgentEvent {
     const { connection, epoch } = this.story.state;
     if (connection.phase === "enrolling") return { type: "enrolled", epoch };
     if (connection.phase === "connecting") return { type: "opened", epoch };
@@ -259,7 +259,7 @@ function uploadEvent(lease: Lease, outcome: Extract<Act, { do: "upload" }>["outc
   return { type: "uploaded", lease, outcome: { type: "refused", error, retryable: true } };
 }
 
-it("keeps its promises through any order of events", () => {
+it("the agent keeps its promises through any order of events", () => {
   let starts = 0;
   let ends = 0;
   let told = 0;

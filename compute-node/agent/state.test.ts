@@ -90,7 +90,7 @@ describe("the connection", () => {
     expect(effectTypes(story.after(10_000))).toEqual(["disconnect"]);
   });
 
-  it("ignores what an older socket still says", () => {
+  it("ignores an older socket's late messages", () => {
     const story = new Story();
     story.connect();
     story.drop();
@@ -202,7 +202,7 @@ describe("assignments", () => {
     expect(reasonFor(story.assign(B))).toBe("the node drains");
   });
 
-  it("to a full node make it say what fills it, so that the registry can take back what it lost sight of", () => {
+  it("to a full node make it list its leases, so that the registry can take back those that it lost sight of", () => {
     const story = new Story();
     story.connect();
     story.assign(A);
@@ -213,7 +213,7 @@ describe("assignments", () => {
     expect(effectTypes(story.hear({ type: "stale", ...A }))).toEqual(["stop-job"]);
   });
 
-  it("of a newer attempt stop the older one and wait for its slot", () => {
+  it("for a newer attempt stop the older one and wait for its slot", () => {
     const story = new Story();
     story.connect();
     story.assign(A);
@@ -226,7 +226,7 @@ describe("assignments", () => {
     expect(ended).toEqual([{ type: "start-job", lease: newer, spec: SLEEP, dataset: null }]);
   });
 
-  it("of an attempt that has ended, or that is older than the one in hand, start nothing", () => {
+  it("for an attempt that has ended, or that is older than the one in hand, start nothing", () => {
     const story = new Story();
     story.connect();
     story.assign(leaseFor(1, 2));
@@ -286,7 +286,7 @@ describe("results", () => {
   });
 });
 
-describe("what the registry takes back", () => {
+describe("the registry's revocations", () => {
   it("leases that the welcome does not list are stopped and forgotten, without a word", () => {
     const story = new Story(2);
     story.connect();
@@ -375,7 +375,7 @@ describe("a job's log", () => {
     expect([lines[1], lines.at(-1), lines.length]).toEqual(["line 200", "line 699", 501]);
   });
 
-  it("of a lost lease goes nowhere", () => {
+  it("for a lost lease goes nowhere", () => {
     const story = new Story();
     story.connect();
     story.assign(A);
@@ -424,7 +424,7 @@ describe("leaving", () => {
   });
 });
 
-it("says what datasets it has in as many messages as that takes, at the greeting and later", () => {
+it("the agent lists its datasets in as many messages as that takes, at the greeting and later", () => {
   const story = new Story();
   const datasets = Array.from({ length: 601 }, (_, index) => ({
     ...{ symbol: `S${index}`, timeframe: "1d", sha256: index.toString(16).padStart(64, "0") },
@@ -442,7 +442,7 @@ it("says what datasets it has in as many messages as that takes, at the greeting
   expect(listed(said(story.do({ type: "datasets", datasets }))).map(({ length }) => length)).toEqual([250, 250, 101]);
 });
 
-it("tells the registry when the market data changes", () => {
+it("the agent tells the registry when the market data changes", () => {
   const story = new Story();
   story.connect();
   const datasets = [{ symbol: "AAPL", timeframe: "1d", sha256: "b".repeat(64) }];

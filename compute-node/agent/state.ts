@@ -1,7 +1,7 @@
 /**
  * The node's conduct as a pure state machine: (state, event, now, random) → effects. The state passed in is changed in
  * place; nothing else is read or written, so that a simulation with a seed replays a run exactly.
- * The shell (agent.ts) carries out the effects in order, calls back with what came of them, and calls `tick` at `wakeAt`.
+ * The shell (agent.ts) carries out the effects in order, calls back with their outcome, and calls `tick` at `wakeAt`.
  */
 
 import { RECONNECT_BACKOFF } from "../../client/backoff.ts";
@@ -75,7 +75,7 @@ export function createAgentState(
 
 /**
  * Takes one event in. `now` is monotonic milliseconds, `random` uniform in [0, 1). Answers the effects, in the order in
- * which they must be carried out; what the turn has to say to the registry is one `send`.
+ * which they must be carried out; all messages of the turn to the registry are one `send`.
  */
 export function step(state: AgentState, event: AgentEvent, now: number, random: () => number): AgentEffect[] {
   if (state.connection.phase === "gone") return [];
@@ -189,12 +189,12 @@ function receive(turn: Turn, message: RegistryMessage): void {
   }
 }
 
-/** Only what the newest socket carries counts. */
+/** Only the newest socket's messages count. */
 function isCurrent(turn: Turn, epoch: number): boolean {
   return epoch === turn.state.epoch && canSpeak(turn.state);
 }
 
-/** Tells the registry first that nothing new is wanted, then what stops, so that nothing comes straight back. */
+/** Tells the registry first that the node wants nothing new, then which jobs stop, so that none comes straight back. */
 function shutDown(turn: Turn): void {
   const { state } = turn;
   if (state.leaveAt !== null) return;
@@ -212,7 +212,7 @@ function leaveIfDone(turn: Turn): void {
   else if (state.exitWhenDrained && nothingHeld) exit(turn, 0, null);
 }
 
-/** States what can no longer be false; a failure is a fault of ours. */
+/** Asserts an invariant; a failure is a fault of ours. */
 function assertAgentState(state: AgentState): void {
   assert(occupiedSlots(state) <= state.capabilities.slots, "no more jobs run than there are slots");
   for (const [key, holding] of state.holdings) {

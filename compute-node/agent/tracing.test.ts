@@ -25,7 +25,7 @@ function tracer(environment: Record<string, string> = {}): NodeTracer {
   });
 }
 
-/** What the collector has got when everything is closed, by name. */
+/** The spans that the collector has when everything is closed, by name. */
 async function spansOf(traced: NodeTracer): Promise<Map<string, ReceivedSpan>> {
   await traced.close(1000);
   return new Map(collector.spans.map((span) => [span.name, span]));
@@ -109,7 +109,7 @@ describe("the spans of a job", () => {
     expect(job).not.toHaveProperty("parentSpanId");
   });
 
-  it("are none where the caller decided so, or the sampler, or of what was never started", async () => {
+  it("are none when the caller or the sampler decided so, or when nothing was started", async () => {
     const traced = tracer();
     traced.jobStarted(A, "sleep", PARENT.replace(/01$/, "00"));
     expect(traced.uploadStarted(A, "result", 1)).toBeNull();

@@ -50,14 +50,14 @@ interface JobTrace {
   phase: string;
 }
 
-/** Of one span; the later ones are left out. */
+/** Limits the events of one span; later ones are left out. */
 const SPAN_EVENTS = 100;
 
 export class NodeTracer {
   readonly #settings: TraceSettings;
   readonly #node: TracedNode;
   readonly #exporter: SpanExporter;
-  /** By lease, until nothing of it is left to do here; only those that are recorded. */
+  /** Recorded jobs by lease, until they have nothing left to do here. */
   readonly #jobs = new Map<string, JobTrace>();
   #dropped = 0;
 
@@ -84,7 +84,7 @@ export class NodeTracer {
     return this.#dropped;
   }
 
-  /** `traceparent` is what came with the assignment. */
+  /** `traceparent` came with the assignment. */
   jobStarted(lease: Lease, kind: string, traceparent: string | null): void {
     const parent = parseTraceparent(traceparent);
     const traceId = parent?.traceId ?? makeTraceId();
@@ -153,14 +153,14 @@ export class NodeTracer {
     };
   }
 
-  /** Nothing more is done for it here, whatever became of it; the first reason counts. */
+  /** The job is over for this node. The first reason counts. */
   leaseEnded(lease: Lease, outcome: string): void {
     const trace = this.#jobs.get(leaseKey(lease));
     // A job that still runs tells its own end.
     if (trace !== undefined && trace.stage === null) this.#endJob(lease, trace, outcome, null);
   }
 
-  /** Ends what is open, and gives the collector `withinMs` to take it all. */
+  /** Ends open spans, and gives the collector `withinMs` to take them all. */
   async close(withinMs: number): Promise<void> {
     for (const trace of this.#jobs.values()) {
       if (trace.stage !== null) this.#end(trace, trace.stage, trace.now(), null);

@@ -73,7 +73,7 @@ describe("an upload in parts", () => {
     expect(registry.store.requests.filter((request) => request.endsWith("/uploads/1"))).toHaveLength(2);
   });
 
-  it("sends nothing of what is stored already", async () => {
+  it("sends no bytes that are stored already", async () => {
     registry.store.artefacts.set(sha256, bytes);
     expect(await upload()).toEqual({ type: "stored" });
     expect(registry.store.requests).toEqual([`POST ${name}/uploads`]);

@@ -21,12 +21,12 @@ export interface UploadRequest {
   readonly url: string;
   /** A node's credential, or a person's token. */
   readonly credential: string;
-  /** What allows a node's upload; null with a person's token. */
+  /** The lease that allows a node's upload; null with a person's token. */
   readonly lease: Lease | null;
   readonly sha256: string;
   readonly mediaType: string;
   readonly bytes: Uint8Array;
-  /** W3C Trace Context of what uploads it. */
+  /** W3C Trace Context of the span that uploads it. */
   readonly traceparent?: string;
   /** Called after each part, with the bytes that have arrived so far. */
   readonly onProgress?: (sentBytes: number) => void;
@@ -38,7 +38,7 @@ const UPLOAD_TIMEOUT_MS = 120_000;
 const PASSING_STATUSES: readonly number[] = [401, 408, 425, 429];
 /** A part whose bytes were damaged on the way this often in a row says that the line is bad now. */
 const PART_TRIES = 3;
-/** How often an upload that the server gave up (or joined, and found damaged) is begun anew within one attempt. */
+/** Limits the new beginnings, within one attempt, of an upload that the server gave up, or joined and found damaged. */
 const ROUNDS = 3;
 
 const openWire = wire(openUploadRequest);
@@ -56,7 +56,7 @@ interface Question {
   readonly body?: Uint8Array<ArrayBuffer> | string;
 }
 
-/** `start over`: what was sent so far is gone on the server, or was damaged there. */
+/** `start over`: the parts sent so far are gone on the server, or were damaged there. */
 type Round = UploadOutcome | { type: "start over"; answer: Answer };
 
 /** Never throws. Storing the same bytes twice is the same as once. */
@@ -80,7 +80,7 @@ async function sendInParts(request: UploadRequest, signal: AbortSignal): Promise
   }
 }
 
-/** Opens the upload or goes on with an open one, sends what has not arrived, and has it joined. */
+/** Opens the upload or goes on with an open one, sends the missing parts, and has them joined. */
 async function sendRound(request: UploadRequest, signal: AbortSignal): Promise<Round> {
   const { bytes, mediaType, onProgress } = request;
   const body = JSON.stringify(openWire.encode({ bytes: bytes.byteLength, mediaType }));
@@ -143,8 +143,8 @@ function isGood({ status }: Answer): boolean {
 }
 
 /**
- * What the server itself calls retryable (bytes that were damaged on the way) is sent again. 403 and 409 say that the lease is
- * not ours: another attempt may succeed. The rest would end the same way again.
+ * Sends again when the server itself calls the fault retryable (bytes that were damaged on the way). 403 and 409 say that
+ * the lease is not ours: another attempt may succeed. The rest would end the same way again.
  */
 function outcomeOf(answer: Answer): UploadOutcome {
   const { status } = answer;
@@ -158,7 +158,7 @@ function outcomeOf(answer: Answer): UploadOutcome {
   return { type: "refused", error: details ?? problem.toDetails(), retryable: status === 403 || status === 409 };
 }
 
-/** Null for what is not a problem document, such as a proxy's page: the status is then what there is to say. */
+/** Null when the body is no problem document, such as a proxy's page: then only the status tells something. */
 function detailsOf(text: string) {
   try {
     return problemDetails.parse(JSON.parse(text));

@@ -1,14 +1,14 @@
-/** What the jobs of all backtest engines have in common: progress in bars, and a log of how long each phase took. */
+/** The common part of all backtest engines' jobs: progress in bars, and a log of the time that each phase took. */
 import type { BacktestResult } from "../../results/index.ts";
 import type { BacktestArtefact, BacktestProgress } from "../backtest/index.ts";
 import type { JobResult, JobTurn } from "./job.ts";
 
-/** What every engine hands back. */
+/** The common part of every engine's result. */
 interface EngineArtefact extends Omit<BacktestArtefact, "result"> {
   readonly result: Pick<BacktestResult, "bars" | "statistics" | "warnings">;
 }
 
-/** How long things took goes into the log alone: an artefact has the same bytes on every machine. */
+/** Times go into the log alone: an artefact has the same bytes on every machine. */
 export async function runEngine(
   turn: JobTurn,
   mediaType: string,
@@ -30,7 +30,7 @@ export async function runEngine(
   return { bytes, result: { sha256, bytes: bytes.byteLength, mediaType, summary } };
 }
 
-/** How long each phase of an engine took, as one line: a phase lasts until the next one is entered. */
+/** Writes the time of each phase of an engine as one line. A phase lasts until the next one is entered. */
 function phaseLog(first: string) {
   let phase = first;
   let since = performance.now();

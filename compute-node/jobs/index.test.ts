@@ -26,8 +26,8 @@ it("each file of compute-node/jobs that defines a job has its row in compute-nod
   expect(defined.sort()).toEqual([...OPERATION_KINDS].sort());
 });
 
-describe("what a job starts from", () => {
-  it("is for a program its prices and the checkpoint of the attempt before", async () => {
+describe("a job's input", () => {
+  it("has, for a program, the prices and the checkpoint of the attempt before", async () => {
     const spec = operationSpec.parse({ kind: "command", program: "trend", data: DATA });
     expect(await inputOf(spec, SOURCES)).toEqual({
       ...{ kind: "command", spec, datasets: [DATASET] },
@@ -35,14 +35,14 @@ describe("what a job starts from", () => {
     });
   });
 
-  it("is for a model's backtest the file that the specification names", async () => {
+  it("has, for a model's backtest, the file that the specification names", async () => {
     const model = { sha256: "a".repeat(64) };
     const spec = operationSpec.parse({ kind: "model_backtest", model, data: DATA });
     const file = new TextEncoder().encode(model.sha256);
     expect(await inputOf(spec, SOURCES)).toEqual({ kind: "model_backtest", spec, datasets: [DATASET], model: file });
   });
 
-  it("is for a sleep nothing but the specification", async () => {
+  it("has, for a sleep, nothing but the specification", async () => {
     const spec = operationSpec.parse({ kind: "sleep", durationMs: 1 });
     expect(await inputOf(spec, SOURCES)).toEqual({ kind: "sleep", spec });
   });

@@ -1,4 +1,4 @@
-/** Every kind's job, in one table: what a node's threads, its agent and `--local` run. */
+/** Every kind's job, in one table for a node's threads, its agent and `--local`. */
 import type { Lease, OperationKind, SpecOf } from "../../protocol/index.ts";
 import type { Programs, RunningProgram } from "../programs/index.ts";
 import { backtestJob } from "./backtest.ts";
@@ -29,14 +29,14 @@ const TABLE = {
   readonly [Kind in OperationKind]: Job<SpecOf<Kind>, { readonly kind: Kind; readonly spec: SpecOf<Kind> }>;
 };
 
-/** What a job of one kind starts from, or of any: all that it needs, since a thread does no I/O. */
+/** The input of a job of one kind, or of any: everything that it needs, since a thread does no I/O. */
 export type JobInput<Kind extends OperationKind = OperationKind> = {
   [K in Kind]: Awaited<ReturnType<(typeof TABLE)[K]["input"]>> & { readonly kind: K };
 }[Kind];
 
 const JOBS: { readonly [Kind in OperationKind]: Job<SpecOf<Kind>, JobInput<Kind>> } = TABLE;
 
-/** Gathers what the job of a specification starts from. Throws what the sources throw. */
+/** Gathers the input of a specification's job. Throws the errors of its sources. */
 export async function inputOf<Kind extends OperationKind>(
   spec: SpecOf<Kind>,
   sources: JobSources,
@@ -50,7 +50,7 @@ export async function warmUp(): Promise<void> {
   await Promise.all(Object.values(JOBS).map((job) => (job.place === "thread" ? job.warmUp?.() : undefined)));
 }
 
-/** Runs the job in this thread. Rejects with `JobStopped` when it was told to stop, with what its engine throws otherwise. */
+/** Runs the job in this thread. Rejects with `JobStopped` when it was told to stop, otherwise with its engine's error. */
 export async function runJob<Kind extends OperationKind>(input: JobInput<Kind>, turn: JobTurn): Promise<JobResult> {
   const job: Job<SpecOf<Kind>, JobInput<Kind>> = JOBS[input.kind];
   if (job.place === "process") throw new Error(`a ${input.kind} runs in a process of its own`);
@@ -68,7 +68,7 @@ export function startProcess<Kind extends OperationKind>(
   return job.place === "process" ? job.start(input, lease, listener, programs) : null;
 }
 
-/** How long the job may take to stop before its thread is killed; undefined for the usual time. */
+/** Time that the job has to stop before its thread is killed; undefined for the usual time. */
 export function stopGraceMsOf<Kind extends OperationKind>(input: JobInput<Kind>): number | undefined {
   const job: Job<SpecOf<Kind>, JobInput<Kind>> = JOBS[input.kind];
   return job.place === "thread" ? job.stopGraceMs?.(input) : undefined;

@@ -1,4 +1,4 @@
-/** A job: what one kind of operation starts from, and how it is done. */
+/** A job of one kind of operation: its input, and how it runs. */
 import type { Lease, OperationResult, Progress } from "../../protocol/index.ts";
 import type { BarColumns } from "../market-data/index.ts";
 import type { Programs, RunningProgram } from "../programs/index.ts";
@@ -10,7 +10,7 @@ export interface JobDataset {
   readonly sha256: string;
 }
 
-/** What a training run needs to know of the machine that it runs on. */
+/** The facts about a machine that a training run needs. */
 export interface TrainingSurroundings extends TrainingMachine {
   readonly checkpointIntervalMs: number;
 }
@@ -26,12 +26,12 @@ export interface JobSources {
   readonly training: TrainingSurroundings;
 }
 
-/** What a running job says to whoever runs it, and hears from there. */
+/** The line between a running job and whoever runs it. */
 export interface JobTurn {
   /** `fraction` is 0 to 1. Throws `JobStopped` when the job was told to stop. */
   progress(phase: string, fraction: number, rates: Readonly<Record<string, number>>): void;
   log(lines: readonly string[]): void;
-  /** How long things took, and the like: for the log of a node, and nothing for a run in one's own terminal. */
+  /** Logs times and the like on a node. A run in one's own terminal ignores it. */
   detail(lines: readonly string[]): void;
   /** Takes a line that a strategy prints: it may print on each of a million bars. */
   print(line: string): void;
@@ -53,7 +53,7 @@ export interface JobResult {
   readonly bytes: Uint8Array | null;
 }
 
-/** What a process of its own says while it runs. */
+/** Hears what a process of its own says while it runs. */
 export interface ProcessListener {
   readonly onProgress: (progress: Progress) => void;
   readonly onLog: (lines: readonly string[]) => void;
@@ -61,7 +61,7 @@ export interface ProcessListener {
 }
 
 interface JobDeclaration<Spec, Input> {
-  /** Gathers what the job needs, since a thread does no I/O. Throws what the sources throw. */
+  /** Gathers the job's input, since a thread does no I/O. Throws the errors of its sources. */
   input(spec: Spec, sources: JobSources): Input | Promise<Input>;
 }
 
@@ -70,7 +70,7 @@ export interface ThreadJob<Spec, Input> extends JobDeclaration<Spec, Input> {
   readonly place: "thread";
   /** Loads the engine before the first job comes; without it, the first job loads it. */
   readonly warmUp?: () => Promise<unknown>;
-  /** How long a job that was told to stop may take before its thread is killed; undefined for the usual time. */
+  /** Time that a stopping job has before its thread is killed; undefined for the usual time. */
   stopGraceMs?(input: Input): number | undefined;
   run(input: Input, turn: JobTurn): Promise<JobResult>;
 }
@@ -78,7 +78,7 @@ export interface ThreadJob<Spec, Input> extends JobDeclaration<Spec, Input> {
 /** A job that runs in a process of its own. */
 export interface ProcessJob<Spec, Input> extends JobDeclaration<Spec, Input> {
   readonly place: "process";
-  /** Throws a `Problem` for what this node does not run. */
+  /** Throws a `Problem` for a specification that this node does not run. */
   start(input: Input, lease: Lease, listener: ProcessListener, programs: Programs): RunningProgram;
 }
 

@@ -73,7 +73,7 @@ function unfit(why: string): Problem {
   });
 }
 
-/** A file that holds a network which is none of those that ktrdr knows. */
+/** A file whose network ktrdr does not know. */
 export function unknownNetwork(why: string): Problem {
   return new Problem("invalid-request", `This is not a network that ktrdr can take over: ${why}.`, {
     cure: "Give an mlp (linear, batch norm, relu, leaky_relu, tanh or sigmoid) or a one-way LSTM or GRU with a linear head.",

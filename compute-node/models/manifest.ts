@@ -1,4 +1,4 @@
-/** What a model says of itself: all that a backtest needs besides bars, and where it came from. */
+/** Describes a model inside its file: everything that a backtest needs besides bars, and where the model came from. */
 import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "../../protocol/identifiers.ts";
 import { neuralStrategy } from "../../protocol/strategy-neural.ts";
@@ -60,7 +60,7 @@ const epochRecord: z.ZodType<EpochRecord> = z.strictObject({
 export const modelManifest = z.strictObject({
   format: z.literal(MODEL_FORMAT),
   name: z.string().min(1).max(100),
-  /** As it was when it was trained: indicators, sets and decisions of a backtest are these, whatever became of the file. */
+  /** As it was when it was trained: indicators, sets and decisions of a backtest are these, even when the file has changed since. */
   strategy: neuralStrategy,
   network: networkSpec,
   /** In the order of the network's inputs. */
@@ -84,7 +84,7 @@ export const modelManifest = z.strictObject({
       history: z.array(epochRecord),
       /** Examples of each part. */
       examples: z.strictObject({ training: z.int(), validation: z.int(), test: z.int() }),
-      /** SHA-256 of what was asked. */
+      /** SHA-256 of the specification. */
       specSha256: sha256,
     })
     .nullable(),

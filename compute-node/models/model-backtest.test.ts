@@ -41,7 +41,7 @@ describe("a model over bars", () => {
     }
   });
 
-  it("of a recurrent network waits for its first whole window", async () => {
+  it("with a recurrent network waits for its first whole window", async () => {
     const mlp = await modelOutputs(modelOf(MLP), { "1h": bars }, options);
     const lstm = await modelOutputs(modelOf(LSTM), { "1h": bars }, options);
     expect(lstm.firstRow).toBe(mlp.firstRow + LSTM.sequenceLength - 1);
@@ -81,7 +81,7 @@ describe("a model over bars", () => {
       expect(Math.abs(fast.outputs[k] - slow.outputs[k])).toBeLessThan(1e-4);
   });
 
-  it("of regimes never trades, and says so", async () => {
+  it("with regimes as its answer never trades, and says so", async () => {
     const model = modelOf(MLP);
     const strategy = { ...model.manifest.strategy, training: { labels: { source: "regime" } } };
     const regime = { ...model, manifest: { ...model.manifest, strategy } };

@@ -1,4 +1,4 @@
-/** A backtest of a model: what a job thread and `--local` call. */
+/** Runs a backtest of a model, for job threads and `--local`. */
 
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
@@ -20,7 +20,7 @@ import { type ModelSignalOptions, modelSignals } from "./model-signals.ts";
 
 interface ModelBacktestRequest extends ModelSignalOptions {
   readonly model: Model;
-  /** Of the model's file; it stands in the result. */
+  /** SHA-256 of the model's file. The result names it. */
   readonly modelSha256: string;
   readonly symbol: string;
   /** Whole datasets of every timeframe that the model reads; the range is cut here. */

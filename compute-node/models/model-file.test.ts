@@ -54,7 +54,7 @@ describe("a safetensors file", () => {
     expect([...bytes.subarray(8 + headerBytes)]).toEqual([0, 0, 128, 63, 0, 0, 0, 64]);
   });
 
-  it("of half and double precision is read as single", () => {
+  it("with half or double precision is read as single", () => {
     const header = JSON.stringify({
       half: { dtype: "F16", shape: [1], data_offsets: [0, 2] },
       brain: { dtype: "BF16", shape: [1], data_offsets: [2, 4] },
@@ -125,7 +125,7 @@ describe("a model's file", () => {
     );
   });
 
-  it("of another version is refused", () => {
+  it("in another version is refused", () => {
     const { bytes } = encodeModel(modelOf(MLP));
     const text = Buffer.from(bytes).toString("latin1").replace("ktrdr.model.v1", "ktrdr.model.v9");
     expect(() => decodeModel(Buffer.from(text, "latin1"))).toThrow(/format ktrdr\.model\.v9; this version reads/);

@@ -22,7 +22,7 @@ interface EncodedModel {
 /** The key of the manifest in the file's metadata. */
 const MANIFEST = "ktrdr";
 
-/** Throws a `Problem` for what `decodeModel` would refuse, so that nothing that cannot be read is stored. */
+/** Throws a `Problem` for a model that `decodeModel` would refuse, so that every stored model can be read. */
 export function encodeModel(model: Model): EncodedModel {
   checkModel(model);
   // Not sorted: the order of memberships within the strategy has a meaning.

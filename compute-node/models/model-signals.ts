@@ -1,4 +1,4 @@
-/** A model over bars: features as in training, the network's answers, and what they mean for a position. */
+/** A model over bars: features as in training, the network's answers, and their meaning for a position. */
 import { Problem } from "../../protocol/problem.ts";
 import {
   type BarsByTimeframe,
@@ -29,7 +29,7 @@ interface ModelOutputs {
 }
 
 /**
- * What the model answers at each bar, from bars up to its close alone. Throws a `Problem`: `data-not-found` for a
+ * Computes the model's answer at each bar, from bars up to its close alone. Throws a `Problem`: `data-not-found` for a
  * timeframe that is not given, `invalid-strategy` where the features are not those of the model.
  */
 export async function modelOutputs(

@@ -66,7 +66,7 @@ function inputShape(network: NetworkSpec): (number | string)[] {
 
 class GraphBuilder {
   readonly nodes: OnnxNode[] = [];
-  /** What the nodes added so far read. */
+  /** The tensors that the nodes added so far read. */
   readonly tensors = new Map<string, Tensor>();
   readonly integers = new Map<string, readonly number[]>();
   readonly #weights: ReadonlyMap<string, Tensor>;

@@ -49,7 +49,7 @@ interface Linear {
 
 /** A graph without branches, node after node. */
 class ChainReader {
-  /** What is still to be read. */
+  /** Nodes that are still to be read. */
   readonly steps: Step[];
   readonly #graph: OnnxGraph;
 

@@ -1,4 +1,4 @@
-/** The way of the data through an ONNX graph, from its input to its output, without what only prepares shapes. */
+/** The way of the data through an ONNX graph, from its input to its output, without nodes that only prepare shapes. */
 import { unknownNetwork } from "./imported-network.ts";
 import type { OnnxGraph, OnnxNode } from "./onnx-graph.ts";
 
@@ -6,7 +6,7 @@ import type { OnnxGraph, OnnxNode } from "./onnx-graph.ts";
 export interface Step {
   readonly node: OnnxNode;
   readonly output: number;
-  /** Whether only the last of its rows, or of its layers, goes on. */
+  /** True when only the last of its rows, or of its layers, goes on. */
   readonly takesLast: boolean;
 }
 
@@ -50,7 +50,7 @@ function sourceOf({ operator, inputs }: OnnxNode, { tensors }: OnnxGraph, takesL
   return open[0];
 }
 
-/** Whether a value is zero whatever the input is. */
+/** Tells if a value is zero for every input. */
 export function isZero(name: string | undefined, graph: OnnxGraph): boolean {
   if (name === undefined || name === "") return true;
   const weight = graph.tensors.get(name);

@@ -51,7 +51,7 @@ function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>): vo
 }
 
 describe("an exported ONNX file", () => {
-  it("gives in ONNX Runtime what the network gives by its definition", async () => {
+  it("gives the same answers in ONNX Runtime as the network by its definition", async () => {
     const scale = fc.constantFrom(null, { kind: "zscore", offset: 0.25, factor: 1.5 } as const);
     await fc.assert(
       fc.asyncProperty(anyNetwork, scale, fc.integer({ min: 1, max: 5 }), async (network, chosen, count) => {
@@ -108,7 +108,7 @@ describe("an exported ONNX file", () => {
   it("that is cut off within the graph is refused, and never anything else", () => {
     const model = modelOf({ kind: "gru", inputs: 2, hidden: 3, layers: 1, outputs: 3, dropout: 0, sequenceLength: 4 });
     const bytes = exportOnnx(model);
-    // What follows the graph and the opset are texts about it.
+    // Only texts about it follow the graph and the opset.
     const texts = Buffer.from(bytes).lastIndexOf("1h_roc_0_raw") - 20;
     for (let length = 0; length < texts; length += 7)
       expect(() => importOnnx(bytes.subarray(0, length))).toThrow(Problem);
@@ -268,7 +268,7 @@ describe("a PyTorch state dict in safetensors", () => {
     expect(() => modelOfImport(regression, strategyOf(3), "mine")).toThrow(/has 1 outputs, and zigzag labels need 3/);
   });
 
-  it("of layers that do not follow each other is refused", () => {
+  it("with layers that do not follow each other is refused", () => {
     const tensor = (shape: number[]) => ({ shape, values: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
     const file = (entries: Record<string, number[]>) =>
       writeSafetensors({

@@ -1,4 +1,4 @@
-/** What a network answers for rows, on any backend that trains. */
+/** Runs a network over rows, on any backend that trains. */
 import type { LossSpec, NetworkSpec, TrainingBackend, TrainingOptions, TrainingSet } from "../training/network.ts";
 
 /** A batch that fits a processor's cache with the layers that people train. */

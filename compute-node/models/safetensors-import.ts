@@ -6,7 +6,7 @@ import { type ImportedNetwork, unknownNetwork } from "./imported-network.ts";
 import { parametersOf } from "./model-file.ts";
 import { readSafetensors, type Tensor } from "./safetensors.ts";
 
-/** What the weights alone do not tell. */
+/** The facts that the weights alone do not tell. */
 type ImportHints = Pick<NetworkSpec & { kind: "mlp" }, "activation"> & { readonly sequenceLength: number };
 
 /**
@@ -28,7 +28,7 @@ export function importSafetensors(bytes: Uint8Array, hints: ImportHints): Import
 
 const BY_NUMBER = new Intl.Collator("en", { numeric: true });
 
-/** What the strategy's own model section says about them. */
+/** Reads these facts from the strategy's own model section. */
 export function importHints({ model }: NeuralStrategy): ImportHints {
   const { activation = "relu", sequence_length: length = 1 } = (model.architecture ?? {}) as Record<string, unknown>;
   const known = ["relu", "leaky_relu", "tanh", "sigmoid"] as const;

@@ -1,4 +1,4 @@
-/** Files that PyTorch exported, with what PyTorch answered. */
+/** Files that PyTorch exported, with PyTorch's answers. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { referenceBackend } from "../training/reference/backend.ts";

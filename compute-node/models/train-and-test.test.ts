@@ -122,7 +122,7 @@ describe("a strategy that is trained", () => {
     const { set, symbols, features } = prepared;
     const row = set.test[7];
     const bar = row - symbols[0].firstRow + symbols[0].firstBar;
-    // The exported graph scales by itself, so what it takes is not yet scaled.
+    // The exported graph scales by itself, so its input is not yet scaled.
     const raw = Float32Array.from(
       features,
       ({ offset, factor }, k) => set.features[row * set.inputs + k] / factor + offset,

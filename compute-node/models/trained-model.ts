@@ -1,4 +1,4 @@
-/** What a finished training run leaves: its weights with everything that a backtest and a reader need to know. */
+/** Makes a model of a finished training run: its weights, with everything that a backtest and a reader need to know. */
 import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
 import type { TrainingSession } from "../training/network.ts";
 import {
@@ -31,10 +31,10 @@ interface TrainingOutcome {
   readonly plan: TrainingPlan;
   readonly trained: TrainedNetwork;
   readonly metrics: TrainedMetrics;
-  /** What it was trained on, a series each. */
+  /** The series that it was trained on. */
   readonly data: ModelManifest["data"];
   readonly contextData?: ModelManifest["data"];
-  /** SHA-256 of what was asked. */
+  /** SHA-256 of the specification. */
   readonly specSha256: string;
   readonly codeVersion: string;
   /** The name of the training backend. */

@@ -40,28 +40,28 @@ interface Row {
 }
 
 class Rows {
-  private readonly file: string;
-  private readonly header: readonly string[];
-  private readonly symbol: string | null;
+  readonly #file: string;
+  readonly #header: readonly string[];
+  readonly #symbol: string | null;
 
   constructor(file: string, header: readonly string[], symbol: string | null) {
-    this.file = file;
-    this.header = header;
-    this.symbol = symbol;
+    this.#file = file;
+    this.#header = header;
+    this.#symbol = symbol;
   }
 
   action(row: Row): CorporateAction {
-    const action = this.cell(row, "action").toLowerCase();
-    const value = this.number(row, "value");
+    const action = this.#cell(row, "action").toLowerCase();
+    const value = this.#number(row, "value");
     const amount = action === "split" ? { ratio: value } : { amount: value };
     const parsed = corporateAction.safeParse({
-      symbol: this.symbolOf(row),
-      exMs: this.date(row, "date"),
+      symbol: this.#symbolOf(row),
+      exMs: this.#date(row, "date"),
       action,
       ...amount,
     });
     if (parsed.success) return parsed.data;
-    throw this.fault(
+    throw this.#fault(
       row,
       `"${row.cells.join(",")}" is no corporate action`,
       "Write a split or a dividend with a positive value.",
@@ -69,54 +69,54 @@ class Rows {
   }
 
   factors(rows: readonly Row[]): CorporateAction[] {
-    return rows.slice(1).flatMap((row, index) => this.between(rows[index], row));
+    return rows.slice(1).flatMap((row, index) => this.#between(rows[index], row));
   }
 
   /** The changes after the last day of `before`: a dividend is its close less the part that the factors leave. */
-  private between(before: Row, after: Row): CorporateAction[] {
-    const dated = this.header[0];
-    const [symbol, exMs] = [this.symbolOf(before), this.date(before, dated) + DAY_MS];
-    const change = (name: (typeof FACTOR_COLUMNS)[number]) => this.number(after, name) / this.number(before, name);
+  #between(before: Row, after: Row): CorporateAction[] {
+    const dated = this.#header[0];
+    const [symbol, exMs] = [this.#symbolOf(before), this.#date(before, dated) + DAY_MS];
+    const change = (name: (typeof FACTOR_COLUMNS)[number]) => this.#number(after, name) / this.#number(before, name);
     const ratio = wholeRatio(change("split_factor"));
     const growth = change("price_factor");
-    const amount = (this.number(before, "reference_close") * (1 - 1 / growth)) / ratio;
+    const amount = (this.#number(before, "reference_close") * (1 - 1 / growth)) / ratio;
     if (!(ratio > 0) || !(growth >= 1))
-      throw this.fault(after, `factors change by ${ratio} and ${growth}`, "Give factors above 0 that grow towards 1.");
+      throw this.#fault(after, `factors change by ${ratio} and ${growth}`, "Give factors above 0 that grow towards 1.");
     const split: CorporateAction[] = ratio === 1 ? [] : [{ symbol, exMs, action: "split", ratio }];
     return growth === 1 ? split : [...split, { symbol, exMs, action: "dividend", amount }];
   }
 
-  private symbolOf(row: Row): string {
-    const written = this.header.includes("symbol") ? this.cell(row, "symbol") : this.symbol;
+  #symbolOf(row: Row): string {
+    const written = this.#header.includes("symbol") ? this.#cell(row, "symbol") : this.#symbol;
     if (written !== null) return written;
-    throw this.fault(
+    throw this.#fault(
       row,
       "it does not say whose action this is",
       "Add a symbol column, or give a file for one symbol.",
     );
   }
 
-  private cell({ cells }: Row, name: string): string {
-    return cells[this.header.indexOf(name)] ?? "";
+  #cell({ cells }: Row, name: string): string {
+    return cells[this.#header.indexOf(name)] ?? "";
   }
 
-  private number(row: Row, name: string): number {
-    const text = this.cell(row, name);
+  #number(row: Row, name: string): number {
+    const text = this.#cell(row, name);
     const value = Number(text);
     if (text !== "" && Number.isFinite(value)) return value;
-    throw this.fault(row, `${name} is "${text}"`, "Give a number.");
+    throw this.#fault(row, `${name} is "${text}"`, "Give a number.");
   }
 
-  private date(row: Row, name: string): number {
-    const text = this.cell(row, name);
+  #date(row: Row, name: string): number {
+    const text = this.#cell(row, name);
     const value = /^\d{4}-\d{2}-\d{2}(T[\d:.]+Z)?$/.test(text) ? Date.parse(text) : Number.NaN;
     if (value >= 0) return value;
-    throw this.fault(row, `${name} is "${text}"`, "Give a day from 1970 on, such as 2020-08-31.");
+    throw this.#fault(row, `${name} is "${text}"`, "Give a day from 1970 on, such as 2020-08-31.");
   }
 
-  private fault({ line }: Row, message: string, cure: string): Problem {
-    const issues = [{ message: `${message}. ${cure}`, file: this.file, line }];
-    return new Problem("invalid-data", `${this.file}:${line}: ${message}.`, { cure, issues });
+  #fault({ line }: Row, message: string, cure: string): Problem {
+    const issues = [{ message: `${message}. ${cure}`, file: this.#file, line }];
+    return new Problem("invalid-data", `${this.#file}:${line}: ${message}.`, { cure, issues });
   }
 }
 

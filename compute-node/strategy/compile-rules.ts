@@ -26,14 +26,14 @@ export interface CompiledRules {
 
 /** Memory of signal columns, used again from run to run. */
 export class SignalScratch {
-  private columns: Uint8Array[] = [];
+  #columns: Uint8Array[] = [];
 
   /** Four columns of `rows` bytes, which are not cleared. */
   take(rows: number): Uint8Array[] {
-    if (this.columns.length === 0 || this.columns[0].length < rows) {
-      this.columns = [0, 1, 2, 3].map(() => new Uint8Array(rows));
+    if (this.#columns.length === 0 || this.#columns[0].length < rows) {
+      this.#columns = [0, 1, 2, 3].map(() => new Uint8Array(rows));
     }
-    return this.columns.map((column) => (column.length === rows ? column : column.subarray(0, rows)));
+    return this.#columns.map((column) => (column.length === rows ? column : column.subarray(0, rows)));
   }
 }
 

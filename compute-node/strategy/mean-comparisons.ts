@@ -155,32 +155,32 @@ interface BarCode {
 
 /** The code of one bar: running sums, differences, conditions; names end in `suffix`, and it lies `ahead` of `i`. */
 class LoopWriter {
-  private readonly codes: readonly string[];
-  private readonly means: readonly DeferredMean[];
-  private readonly sourceOf: ReadonlyMap<ColumnId, ColumnId>;
-  private readonly sources: readonly ColumnId[];
-  private readonly comparison: RegExp;
-  private readonly pairs = new Map<string, string>();
+  readonly #codes: readonly string[];
+  readonly #means: readonly DeferredMean[];
+  readonly #sourceOf: ReadonlyMap<ColumnId, ColumnId>;
+  readonly #sources: readonly ColumnId[];
+  readonly #comparison: RegExp;
+  readonly #pairs = new Map<string, string>();
 
   constructor(codes: readonly string[], means: readonly DeferredMean[]) {
-    this.codes = codes;
-    this.means = means;
-    this.sourceOf = new Map(means.map(({ column, source }) => [column, source]));
-    this.sources = [...new Set(this.sourceOf.values())];
-    this.comparison = comparisonsOf(new Set(this.sourceOf.keys()));
+    this.#codes = codes;
+    this.#means = means;
+    this.#sourceOf = new Map(means.map(({ column, source }) => [column, source]));
+    this.#sources = [...new Set(this.#sourceOf.values())];
+    this.#comparison = comparisonsOf(new Set(this.#sourceOf.keys()));
   }
 
   bar(suffix: string, ahead: number): BarCode {
     const before = ahead === 0 ? "" : `_${ahead - 1}`;
     const differences = new Map<string, string>();
-    const values = this.codes.map((code) => shifted(this.filteredCode(code, suffix, before, differences), ahead));
-    const sums = this.means.flatMap(({ column, source }) => {
+    const values = this.#codes.map((code) => shifted(this.#filteredCode(code, suffix, before, differences), ahead));
+    const sums = this.#means.flatMap(({ column, source }) => {
       const place = ahead === 0 ? "" : ` + ${ahead}`;
       const last = ahead === 0 ? `s${column}` : `s${column}${before}n`;
       return [`const s${column}${suffix}n = ${last} + (v${source}${suffix} - c${source}[a${column}${place}]);`];
     });
-    const entering = this.sources.map((id) => `const v${id}${suffix} = c${id}[i${ahead === 0 ? "" : ` + ${ahead}`}];`);
-    const averages = this.means.map(({ column }) => `const m${column}${suffix}n = s${column}${suffix}n * k${column};`);
+    const entering = this.#sources.map((id) => `const v${id}${suffix} = c${id}[i${ahead === 0 ? "" : ` + ${ahead}`}];`);
+    const averages = this.#means.map(({ column }) => `const m${column}${suffix}n = s${column}${suffix}n * k${column};`);
     const named = [...differences].map(([name, code]) => `const ${name} = ${shifted(code, ahead)};`);
     return { lines: [...entering, ...sums, ...averages, ...named], values };
   }
@@ -189,11 +189,11 @@ class LoopWriter {
   advance(suffixes: readonly string[]): string[] {
     const suffix = suffixes.at(-1);
     const bars = suffixes.length;
-    const squares = this.sources.map(
+    const squares = this.#sources.map(
       // In pairs, so that one addition a step waits for the one before.
       (id) => `z${id} += ${sumOfPairs(suffixes.map((each) => `v${id}${each} * v${id}${each}`))};`,
     );
-    const carried = this.means.map(
+    const carried = this.#means.map(
       ({ column }) =>
         `s${column} = s${column}${suffix}n; m${column} = m${column}${suffix}n; a${column} = (a${column} + ${bars}) | 0;`,
     );
@@ -202,7 +202,7 @@ class LoopWriter {
 
   /** Error bounds of the pairs that were compared. */
   bounds(): string[] {
-    return [...this.pairs].map(([name, sum]) => `const ${name} = ${sum}, n${name} = -${name};`);
+    return [...this.#pairs].map(([name, sum]) => `const ${name} = ${sum}, n${name} = -${name};`);
   }
 
   /**
@@ -210,13 +210,13 @@ class LoopWriter {
    * every flag is known at once.
    */
   steady(): string[] {
-    if (!this.isOnePair()) return [];
-    const [pair] = [...this.pairs.keys()].map((bound) => bound.slice(1));
+    if (!this.#isOnePair()) return [];
+    const [pair] = [...this.#pairs.keys()].map((bound) => bound.slice(1));
     const bars = [`d${pair}`, ...[0, 1, 2, 3].map((ahead) => `d${pair}_${ahead}`)];
     const [left, right] = pair.split("_");
-    const carried = (id: string) => (this.sourceOf.has(Number(id)) ? `m${id}` : `c${id}[i - 1]`);
+    const carried = (id: string) => (this.#sourceOf.has(Number(id)) ? `m${id}` : `c${id}[i - 1]`);
     const words = (isAbove: boolean) =>
-      this.codes.map((code, k) => `q${k}[i >> 2] = ${this.holdsWhere(code, isAbove) ? "0x01010101" : "0"};`);
+      this.#codes.map((code, k) => `q${k}[i >> 2] = ${this.#holdsWhere(code, isAbove) ? "0x01010101" : "0"};`);
     const all = (relation: string) => bars.map((name) => `${name} ${relation}`).join(" && ");
     return [
       `const d${pair} = ${carried(left)} - ${carried(right)};`,
@@ -226,38 +226,38 @@ class LoopWriter {
   }
 
   endSteady(): string[] {
-    return this.isOnePair() ? ["}"] : [];
+    return this.#isOnePair() ? ["}"] : [];
   }
 
-  private isOnePair(): boolean {
-    const rest = this.codes.join(" ").replace(this.comparison, "");
-    return this.pairs.size === 1 && !/[a-z0-9]/i.test(rest) && this.codes.every((code) => /\[i\]/.test(code));
+  #isOnePair(): boolean {
+    const rest = this.#codes.join(" ").replace(this.#comparison, "");
+    return this.#pairs.size === 1 && !/[a-z0-9]/i.test(rest) && this.#codes.every((code) => /\[i\]/.test(code));
   }
 
   /** The code's value where left is above right (or below it) on both bars that it reads. */
-  private holdsWhere(code: string, isAbove: boolean): boolean {
-    const constant = code.replace(this.comparison, (_, l1, b1, op1, r1, l2, b2, op2, r2) => {
+  #holdsWhere(code: string, isAbove: boolean): boolean {
+    const constant = code.replace(this.#comparison, (_, l1, b1, op1, r1, l2, b2, op2, r2) => {
       const { operator } = l1 === undefined ? ordered(l2, b2, op2, r2) : ordered(l1, b1, op1, r1);
       return String(operator === "===" ? false : operator.startsWith(">") === isAbove);
     });
     return new Function(`return ${constant}`)() as boolean;
   }
 
-  private filteredCode(code: string, suffix: string, before: string, differences: Map<string, string>): string {
-    return code.replace(this.comparison, (_, l1, back1, op1, r1, l2, back2, op2, r2) => {
+  #filteredCode(code: string, suffix: string, before: string, differences: Map<string, string>): string {
+    return code.replace(this.#comparison, (_, l1, back1, op1, r1, l2, back2, op2, r2) => {
       const { left, back, operator, right } =
         l1 === undefined ? ordered(l2, back2, op2, r2) : ordered(l1, back1, op1, r1);
       const bound = `t${left}_${right}`;
       const difference = `d${left}_${right}${back === "[i]" ? "" : "b"}${suffix}`;
-      const part = (id: string) => (this.sourceOf.has(Number(id)) ? `e${this.sourceOf.get(Number(id))}` : "0");
+      const part = (id: string) => (this.#sourceOf.has(Number(id)) ? `e${this.#sourceOf.get(Number(id))}` : "0");
       const average = (id: string) => {
-        if (!this.sourceOf.has(Number(id))) return `c${id}${back}`;
+        if (!this.#sourceOf.has(Number(id))) return `c${id}${back}`;
         if (back === "[i]") return `m${id}${suffix}n`;
         return before === "" ? `m${id}` : `m${id}${before}n`;
       };
-      this.pairs.set(bound, `${part(left)} + ${part(right)}`);
+      this.#pairs.set(bound, `${part(left)} + ${part(right)}`);
       differences.set(difference, `${average(left)} - ${average(right)}`);
-      const exact = (id: string) => `${this.sourceOf.has(Number(id)) ? `inputs.exact(${id})` : `c${id}`}${back}`;
+      const exact = (id: string) => `${this.#sourceOf.has(Number(id)) ? `inputs.exact(${id})` : `c${id}`}${back}`;
       return filtered(difference, bound, operator, `${exact(left)} ${operator} ${exact(right)}`);
     });
   }

@@ -29,19 +29,19 @@ type SourceReference = { readonly price: PriceColumn } | { readonly indicator: s
 export class StrategyIndicators {
   readonly used = new Set<string>();
   readonly names: readonly string[];
-  private readonly checked = new Map<string, CheckedIndicator>();
-  private readonly plan: SeriesPlan;
+  readonly #checked = new Map<string, CheckedIndicator>();
+  readonly #plan: SeriesPlan;
 
   /** Checks every indicator, used or not; faults go to `faults`. */
   constructor(strategy: RuleStrategy, parameters: ParameterValues, plan: SeriesPlan, faults: StrategyFault[]) {
-    this.plan = plan;
+    this.#plan = plan;
     this.names = Object.keys(strategy.indicators);
     faults.push(...nameFaults(this.names, parameters.names));
     for (const name of this.names) {
       const checked = checkIndicator(name, strategy, parameters, faults);
-      if (checked !== null) this.checked.set(name, checked);
+      if (checked !== null) this.#checked.set(name, checked);
     }
-    for (const [name, { source }] of this.checked) faults.push(...this.sourceFaults(name, source));
+    for (const [name, { source }] of this.#checked) faults.push(...this.#sourceFaults(name, source));
   }
 
   /** True also for one with faults, so that a rule that names it adds no second fault. */
@@ -51,13 +51,13 @@ export class StrategyIndicators {
 
   /** Undefined for an indicator that has faults. */
   declarationOf(name: string): IndicatorDeclaration | undefined {
-    return this.checked.get(name)?.declaration;
+    return this.#checked.get(name)?.declaration;
   }
 
   markUsed(name: string): void {
     if (this.used.has(name)) return;
     this.used.add(name);
-    const source = this.checked.get(name)?.source;
+    const source = this.#checked.get(name)?.source;
     if (source != null && "indicator" in source) this.markUsed(source.indicator);
   }
 
@@ -70,12 +70,12 @@ export class StrategyIndicators {
   }
 
   /** The column of one output in the plan of the bars at hand, or of longer ones; null where faults were found. Call it when all indicators were checked. */
-  column(name: string, output: string | null, plan: SeriesPlan = this.plan): PlannedColumn | null {
-    const checked = this.checked.get(name);
+  column(name: string, output: string | null, plan: SeriesPlan = this.#plan): PlannedColumn | null {
+    const checked = this.#checked.get(name);
     if (checked === undefined) return null;
     const { declaration, parameters, source } = checked;
     const inputs = declaration.inputs.map((price, k) =>
-      k === 0 && source !== null ? this.sourceColumn(source, plan) : plan.price(price),
+      k === 0 && source !== null ? this.#sourceColumn(source, plan) : plan.price(price),
     );
     if (inputs.includes(null)) return null;
     const columns = plan.indicator(declaration, parameters, inputs as PlannedColumn[]);
@@ -83,15 +83,15 @@ export class StrategyIndicators {
     return columns[index] ?? null;
   }
 
-  private sourceColumn(source: SourceReference, plan: SeriesPlan): PlannedColumn | null {
+  #sourceColumn(source: SourceReference, plan: SeriesPlan): PlannedColumn | null {
     return "price" in source ? plan.price(source.price) : this.column(source.indicator, source.output, plan);
   }
 
-  private sourceFaults(name: string, source: SourceReference | null): StrategyFault[] {
+  #sourceFaults(name: string, source: SourceReference | null): StrategyFault[] {
     if (source === null || "price" in source) return [];
     const path = ["indicators", name, "source"];
     const fault = (message: string, cure: string): StrategyFault[] => {
-      this.checked.delete(name);
+      this.#checked.delete(name);
       return [{ message, cure, path }];
     };
     const written = source.output === null ? source.indicator : `${source.indicator}.${source.output}`;
@@ -99,18 +99,18 @@ export class StrategyIndicators {
       const valid = [...PRICE_COLUMNS, ...this.outputNames()];
       return fault(`the source "${written}" of ${name} is undefined`, suggestion(written, valid, "sources"));
     }
-    if (this.reaches(source.indicator, name))
+    if (this.#reaches(source.indicator, name))
       return fault(`${name} is computed from itself, through "${written}"`, "Give one of them another source.");
     const outputFault = faultOfOutput(this.declarationOf(source.indicator), source.indicator, source.output);
     return outputFault === null ? [] : fault(outputFault.message, outputFault.cure);
   }
 
-  private reaches(from: string, target: string): boolean {
+  #reaches(from: string, target: string): boolean {
     const visited = new Set<string>();
     for (let current: string | undefined = from; current !== undefined && !visited.has(current); ) {
       if (current === target) return true;
       visited.add(current);
-      const source: SourceReference | null | undefined = this.checked.get(current)?.source;
+      const source: SourceReference | null | undefined = this.#checked.get(current)?.source;
       current = source != null && "indicator" in source ? source.indicator : undefined;
     }
     return false;

@@ -39,30 +39,30 @@ type Step =
   | { readonly kind: "expression"; readonly code: string; readonly firstIndex: number; readonly output: ColumnId };
 
 export class SeriesPlan {
-  private readonly steps: Step[] = [];
-  private readonly columns: PlannedColumn[] = INPUT_COLUMNS.map((_, id) => ({ id, firstIndex: 0 }));
-  private readonly known = new Map<string, readonly PlannedColumn[]>();
-  private readonly longer = new Map<string, SeriesPlan>();
+  readonly #steps: Step[] = [];
+  readonly #columns: PlannedColumn[] = INPUT_COLUMNS.map((_, id) => ({ id, firstIndex: 0 }));
+  readonly #known = new Map<string, readonly PlannedColumn[]>();
+  readonly #longer = new Map<string, SeriesPlan>();
 
   price(name: InputColumn): PlannedColumn {
-    return this.columns[INPUT_COLUMNS.indexOf(name)];
+    return this.#columns[INPUT_COLUMNS.indexOf(name)];
   }
 
   /** The plan over longer bars, whose columns `known` brings here. */
   over(timeframe: string): SeriesPlan {
-    let plan = this.longer.get(timeframe);
+    let plan = this.#longer.get(timeframe);
     if (plan === undefined) {
       plan = new SeriesPlan();
-      this.longer.set(timeframe, plan);
+      this.#longer.set(timeframe, plan);
     }
     return plan;
   }
 
   /** A column of `over(timeframe)` at each bar here: its value at the newest longer bar that is over. */
   fromLonger(timeframe: string, inner: PlannedColumn): PlannedColumn {
-    const [column] = this.once(`@${timeframe} ${inner.id}`, () => {
-      const output = this.add(0);
-      this.steps.push({ kind: "longer", timeframe, inner: inner.id, output: output.id });
+    const [column] = this.#once(`@${timeframe} ${inner.id}`, () => {
+      const output = this.#add(0);
+      this.#steps.push({ kind: "longer", timeframe, inner: inner.id, output: output.id });
       return [output];
     });
     return column;
@@ -70,7 +70,7 @@ export class SeriesPlan {
 
   /** True when values begin where the data decides it, and not at their `firstIndex`. */
   get readsLongerBars(): boolean {
-    return this.longer.size > 0;
+    return this.#longer.size > 0;
   }
 
   /** The indicator's output columns, in the order of its declaration. */
@@ -81,11 +81,11 @@ export class SeriesPlan {
   ): readonly PlannedColumn[] {
     const values = declaration.parameters.map(({ name }) => parameters[name]);
     const key = `${declaration.name}(${values.join(",")};${inputs.map(({ id }) => id).join(",")})`;
-    return this.once(key, () => {
+    return this.#once(key, () => {
       const inputIndex = Math.max(0, ...inputs.map(({ firstIndex }) => firstIndex));
-      const outputs = declaration.outputs.map((output) => this.add(inputIndex + output.firstIndex(parameters)));
+      const outputs = declaration.outputs.map((output) => this.#add(inputIndex + output.firstIndex(parameters)));
       const ids = { inputs: inputs.map(({ id }) => id), outputs: outputs.map(({ id }) => id) };
-      this.steps.push({ kind: "indicator", declaration, parameters, ...ids });
+      this.#steps.push({ kind: "indicator", declaration, parameters, ...ids });
       return outputs;
     });
   }
@@ -93,10 +93,10 @@ export class SeriesPlan {
   /** The column whose value at bar `i` is the generated expression `code`; a plain column is that column itself. */
   expression(code: string, firstIndex: number): PlannedColumn {
     const plain = /^c(\d+)\[i\]$/.exec(code);
-    if (plain !== null) return this.columns[Number(plain[1])];
-    const [column] = this.once(code, () => {
-      const output = this.add(firstIndex);
-      this.steps.push({ kind: "expression", code, firstIndex, output: output.id });
+    if (plain !== null) return this.#columns[Number(plain[1])];
+    const [column] = this.#once(code, () => {
+      const output = this.#add(firstIndex);
+      this.#steps.push({ kind: "expression", code, firstIndex, output: output.id });
       return [output];
     });
     return column;
@@ -104,11 +104,11 @@ export class SeriesPlan {
 
   /** Plain moving averages over a price that no other step reads. */
   means(): DeferredMean[] {
-    const read = new Set(this.steps.flatMap((step) => (step.kind === "indicator" ? step.inputs : [])));
+    const read = new Set(this.#steps.flatMap((step) => (step.kind === "indicator" ? step.inputs : [])));
     const inCode = (id: ColumnId) =>
-      this.steps.some((step) => step.kind === "expression" && new RegExp(`\\bc${id}\\b`).test(step.code));
+      this.#steps.some((step) => step.kind === "expression" && new RegExp(`\\bc${id}\\b`).test(step.code));
     const means: DeferredMean[] = [];
-    for (const step of this.steps) {
+    for (const step of this.#steps) {
       if (step.kind !== "indicator" || step.declaration.name !== "sma") continue;
       const [[source], [column]] = [step.inputs, step.outputs];
       if (source >= INPUT_COLUMNS.length || read.has(column) || inCode(column)) continue;
@@ -119,7 +119,7 @@ export class SeriesPlan {
 
   /** A single column, which an indicator over prices gives. */
   column(id: ColumnId, bars: BarColumns): Float64Array {
-    const step = this.steps.find((candidate) => candidate.kind === "indicator" && candidate.outputs.includes(id));
+    const step = this.#steps.find((candidate) => candidate.kind === "indicator" && candidate.outputs.includes(id));
     if (step?.kind !== "indicator") throw new Error(`column ${id} is not an indicator's`);
     const outputs = step.outputs.map(() => new Float64Array(bars.rows));
     const inputs = step.inputs.map((input) => bars[INPUT_COLUMNS[input]]);
@@ -130,9 +130,9 @@ export class SeriesPlan {
   /** Describes each column in words that a person knows from the strategy: `sma(20)`, `close@1d`, `highest(high,5)`. */
   labels(): string[] {
     const labels: string[] = [...INPUT_COLUMNS];
-    for (const step of this.steps) {
+    for (const step of this.#steps) {
       if (step.kind === "longer") {
-        const inner = this.longer.get(step.timeframe)?.labels()[step.inner] ?? "";
+        const inner = this.#longer.get(step.timeframe)?.labels()[step.inner] ?? "";
         labels[step.output] = `${inner}@${step.timeframe}`;
       } else if (step.kind === "expression") {
         labels[step.output] = step.code.replace(/\bc(\d+)\b/g, (_, id) => labels[Number(id)]);
@@ -152,7 +152,7 @@ export class SeriesPlan {
 
   /** The columns that come from longer bars. */
   longerColumns(): ReadonlySet<ColumnId> {
-    return new Set(this.steps.flatMap((step) => (step.kind === "longer" ? [step.output] : [])));
+    return new Set(this.#steps.flatMap((step) => (step.kind === "longer" ? [step.output] : [])));
   }
 
   /** Computes every column over the bars but those of `deferred`. Allocates the columns, and nothing per bar. */
@@ -160,9 +160,9 @@ export class SeriesPlan {
     const columns: Float64Array[] = INPUT_COLUMNS.map((name) => bars[name]);
     const inputs: LoopInputs = { columns, parameters, rows: bars.rows };
     const longer = new Map(
-      [...this.longer].map(([name, plan]) => [name, runOver(plan, longerBars(bars, name), parameters)]),
+      [...this.#longer].map(([name, plan]) => [name, runOver(plan, longerBars(bars, name), parameters)]),
     );
-    for (const step of this.steps) {
+    for (const step of this.#steps) {
       if (step.kind === "indicator" && deferred.some(({ column }) => step.outputs.includes(column))) continue;
       if (step.kind === "longer") {
         columns[step.output] = longer.get(step.timeframe)?.(step.inner) ?? new Float64Array(bars.rows);
@@ -181,18 +181,18 @@ export class SeriesPlan {
     return inputs;
   }
 
-  private once(key: string, make: () => readonly PlannedColumn[]): readonly PlannedColumn[] {
-    let columns = this.known.get(key);
+  #once(key: string, make: () => readonly PlannedColumn[]): readonly PlannedColumn[] {
+    let columns = this.#known.get(key);
     if (columns === undefined) {
       columns = make();
-      this.known.set(key, columns);
+      this.#known.set(key, columns);
     }
     return columns;
   }
 
-  private add(firstIndex: number): PlannedColumn {
-    const column = { id: this.columns.length, firstIndex };
-    this.columns.push(column);
+  #add(firstIndex: number): PlannedColumn {
+    const column = { id: this.#columns.length, firstIndex };
+    this.#columns.push(column);
     return column;
   }
 }

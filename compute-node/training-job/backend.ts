@@ -1,4 +1,4 @@
-/** On what a run trains: the node's GPU where it has one that takes the network, else its processor. */
+/** Chooses where a run trains: on the node's GPU when it takes the network, else on its processor. */
 import type { TrainSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import {
@@ -9,13 +9,13 @@ import {
   type TrainingBackend,
 } from "../training/index.ts";
 
-/** Of a node that has a GPU; null without one. */
+/** The node's GPU; null without one. */
 interface NodeGpu {
   /** An adapter that computes on the CPU counts as one. */
   readonly allowSoftware: boolean;
 }
 
-/** What a node offers a training run. */
+/** The threads and devices that a node offers a training run. */
 export interface TrainingMachine {
   readonly gpu: NodeGpu | null;
   /** Threads that a run on the CPU may use. */

@@ -72,7 +72,7 @@ describe("a training run", () => {
     for (const checkpoint of saved) expect((await train(spec, { checkpoint })).sha256).toBe(sha256);
   });
 
-  it("of several seeds keeps the best by validation loss, which is what that seed gives alone", async () => {
+  it("with several seeds keeps the best by validation loss, the same as that seed gives alone", async () => {
     const lines: string[] = [];
     const several = await train(smallSpec({ seed: 5, seeds: 4 }), { onLog: (said) => lines.push(...said) });
     const seeds = several.summary.seeds as { seed: number; loss: number }[];
@@ -85,7 +85,7 @@ describe("a training run", () => {
     expect(several.model.parameters).toEqual(alone.model.parameters);
   });
 
-  it("of several seeds resumes to the same bytes, and refuses the checkpoint of another number of them", async () => {
+  it("with several seeds resumes to the same bytes, and refuses the checkpoint of another number of them", async () => {
     const spec = smallSpec({ seeds: 3 });
     const { sha256 } = await train(spec);
     const saved = await checkpointsOf(spec, 240);
@@ -100,7 +100,7 @@ describe("a training run", () => {
     }
   });
 
-  it("of several seeds ends with the same bytes whatever the number of threads, before a cut and after it", async () => {
+  it("with several seeds ends with the same bytes whatever the number of threads, before a cut and after it", async () => {
     const spec = smallSpec({ seeds: 5, backend: "cpu" });
     const alone = await train(spec);
     const [cut] = (await checkpointsOf(spec, 120)).slice(3);
@@ -127,7 +127,7 @@ describe("a training run", () => {
     }
   });
 
-  it("of a recurrent network on two symbols resumes to the same bytes as well, and knows both", async () => {
+  it("with a recurrent network on two symbols resumes to the same bytes as well, and knows both", async () => {
     const symbols = ["SP500", "AAPL"] as const;
     const recurrent = { type: "lstm", architecture: { hidden_size: 6, num_layers: 1, sequence_length: 5 } };
     const small = smallSpec({ epochs: 2 });
@@ -178,7 +178,7 @@ describe("a training run", () => {
     expect(model.manifest.strategy.training).toMatchObject({ seed: 9, epochs: 2 });
   });
 
-  it("of several seeds tells a fraction that never falls, and counts the examples of all", async () => {
+  it("with several seeds tells a fraction that never falls, and counts the examples of all", async () => {
     const spec = smallSpec({ seeds: 3, backend: "cpu" });
     const { backend, close } = await openBackend(spec, { gpu: null, threads: 2 }, () => {});
     const told: TrainingProgress[] = [];

@@ -1,5 +1,5 @@
 /**
- * @file A training run from its specification to the model's bytes: what a job thread and `--local` call. It has no
+ * @file Runs a training from its specification to the model's bytes, for job threads and `--local`. It has no
  * clock and does no I/O; who calls it decides between batches whether to save, to report or to stop.
  */
 import type { TrainSpec } from "../../protocol/operations/index.ts";
@@ -27,19 +27,19 @@ const TRAINING_VERSION = "ktrdr-training-1";
 
 export interface TrainingProgress {
   readonly phase: "features" | "training" | "evaluation";
-  /** Of the whole run, 0 to 1. */
+  /** Done share of the whole run, 0 to 1. */
   readonly fraction: number;
   /** The one that runs, from 1; 0 before the first. */
   readonly epoch: number;
   /** Training loss and accuracy of the epoch that runs, so far; null before its first batch. */
   readonly loss: number | null;
   readonly accuracy: number | null;
-  /** Of the newest complete epoch. */
+  /** Measured in the newest complete epoch. */
   readonly validationLoss: number | null;
   readonly validationAccuracy: number | null;
   /** Examples that this call has trained on, of all networks. */
   readonly rows: number;
-  /** How many compute at the same moment. */
+  /** Threads that compute at the same moment. */
   readonly threads: number;
 }
 
@@ -70,7 +70,7 @@ interface TrainingArtefact {
 const [TRAINING_START, TRAINING_END] = [0.02, 0.98];
 /** Operations between two turns: some tens of milliseconds on one core. */
 const TURN_OPERATIONS = 1e9;
-/** Of each weight and example: forward, backward and gradient take two each. */
+/** Operations for each weight and example: forward, backward and gradient take two each. */
 const OPERATIONS_PER_WEIGHT = 6;
 
 /**
@@ -120,7 +120,7 @@ export async function executeTraining(request: TrainingRequest): Promise<Trainin
   }
 }
 
-/** The strategy with what the specification says in its place; the model keeps it like that. */
+/** The strategy with the specification's values instead of its own; the model keeps it like that. */
 function overridden({ strategy, seed, epochs }: TrainSpec): NeuralStrategy {
   const changes = { ...(seed === undefined ? {} : { seed }), ...(epochs === undefined ? {} : { epochs }) };
   return { ...strategy, training: { ...strategy.training, ...changes } };
@@ -182,7 +182,7 @@ function examplesOf(
   return epochs * training.length + Math.min(training.length, batches * batchRows);
 }
 
-/** What the seed alone changed; nothing to tell of a single one. */
+/** Shows how much the seed alone changed; empty for a single seed. */
 function seedLines(outcomes: readonly SeedOutcome[], best: number): string[] {
   if (outcomes.length === 1) return [];
   return outcomes.map(
@@ -226,7 +226,7 @@ function progressOf(
   };
 }
 
-/** What the strategy says that has no effect. */
+/** Lists the strategy's lines that have no effect. */
 function strategyLines(strategy: NeuralStrategy): string[] {
   return resolveNeural(strategy).warnings.map(({ message, cure }) => `warning: ${message}. ${cure}`);
 }

@@ -1,11 +1,11 @@
 /**
  * Several networks that differ in their seed alone, trained side by side: as one population where the backend trains it as
- * one. The best of them by validation loss is the run's model; what the seed alone changes is told of the others.
+ * one. The run's model is the best of them by validation loss. The others show how much the seed alone changes.
  */
 import { Problem } from "../../protocol/problem.ts";
 import { type Member, type TrainingBackend, TrainingRun, TrainingTurns } from "../training/index.ts";
 
-/** How one seed ended, in the order of the seeds. */
+/** The end of one seed's run; lists have them in the order of the seeds. */
 export interface SeedOutcome {
   readonly seed: number;
   /** Best validation loss (training loss where nothing validates); null for a run that failed. */
@@ -52,14 +52,14 @@ export class Population {
     return this.#turns.learning;
   }
 
-  /** How many threads compute at the same moment. */
+  /** Threads that compute at the same moment. */
   get threadCount(): number {
     return this.#turns.threadCount;
   }
 
   /**
-   * Trains so many batches in each thread. A member that fails is left out; throws the first one's `Problem` when the last
-   * has failed, and what is no member's own fault.
+   * Trains so many batches in each thread. A member that fails is left out. Throws the first member's `Problem` when the
+   * last has failed, and at once a fault that is no member's own.
    */
   async advance(batches: number): Promise<void> {
     await this.#turns.advance(batches);
@@ -79,7 +79,7 @@ export class Population {
     });
   }
 
-  /** Index of the run with the lowest loss; of equals the first. */
+  /** Index of the run with the lowest loss; the first among equals. */
   get best(): number {
     const losses = this.outcomes.map(({ loss }) => loss ?? Number.POSITIVE_INFINITY);
     return losses.indexOf(Math.min(...losses));

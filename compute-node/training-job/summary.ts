@@ -1,15 +1,15 @@
-/** What lists and the registry show of a training run, in wire spelling. The model itself holds all of it. */
+/** Summarises a training run for lists and the registry, in wire spelling. The model itself holds everything. */
 import type { ModelManifest } from "../models/index.ts";
 import type { NetworkSpec } from "../training/index.ts";
 import type { Finding, PartMetrics } from "../training/pipeline/index.ts";
 
 export type TrainingSummary = Readonly<Record<string, unknown>>;
 
-/** A summary stays small whatever the strategy is. */
+/** A summary stays small for every strategy. */
 const LISTED = 20;
 const LONGEST_LINE = 300;
 
-/** Small whatever the run is: `manifest` and `findings` are cut. */
+/** Small for every run: `manifest` and `findings` are cut. */
 export function summaryOf(manifest: ModelManifest, findings: readonly Finding[]): TrainingSummary {
   const { name, network, data, training, metrics } = manifest;
   const parts = metrics as Readonly<Record<string, PartMetrics>>;

@@ -21,7 +21,7 @@ export interface TrainingDataset {
 
 export interface TrainingData {
   readonly bars: Readonly<Record<string, BarsByTimeframe>>;
-  /** What the model says that it learnt from, in the order of the specification. */
+  /** The model's own list of the data that it learnt from, in the order of the specification. */
   readonly learnt: ModelManifest["data"];
   /** Series of other symbols that indicators read: whole, as a bar counts for later ones alone. */
   readonly context: Readonly<Record<string, ContextSeries>>;

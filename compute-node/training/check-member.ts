@@ -1,4 +1,4 @@
-/** What must hold before a training starts: each fault with the value that is wrong, all of them at once. */
+/** Checks a member before its training starts. Names every fault at once, each with its wrong value. */
 import { Problem, type ProblemIssue } from "../../protocol/problem.ts";
 import { ACTIVATIONS, type LossSpec, type Member, type NetworkSpec, type TrainingSet } from "./network.ts";
 

@@ -34,7 +34,7 @@ export interface RunPosition {
   readonly epochs: number;
   /** Batches of the epoch that has begun. */
   readonly batches: number;
-  /** Of those batches: loss x examples, right answers, and the largest gradient norm. */
+  /** Sums over those batches: loss x examples, right answers, and the largest gradient norm. */
   readonly lossSum: number;
   readonly correct: number;
   readonly largestGradient: number;

@@ -1,5 +1,5 @@
 /**
- * What is trained, how, and on what: the plain data that the pipeline, the CPU backend and the GPU backend share, and
+ * Describes a training's network, options and data: the plain data that the pipeline, the CPU backend and the GPU backend share, and
  * the interface of a backend. The arithmetic follows PyTorch's definitions (torch.nn, torch.optim), so that a model
  * means the same there.
  */
@@ -102,7 +102,7 @@ export type Labels =
   | { readonly kind: "values"; readonly values: Float32Array };
 
 /**
- * A matrix of rows in order of time, and which of them are for what. A row that is named in `training`, `validation`
+ * A matrix of rows in order of time, and the use of each. A row that is named in `training`, `validation`
  * or `test` stands for one example: for a recurrent network the window of `sequenceLength` rows that ends there, which
  * the maker of the set guarantees to be within one symbol and one part of the split. Windows share the rows; nothing
  * is copied. Buffers may be SharedArrayBuffers.
@@ -131,11 +131,11 @@ export interface ParameterTensor {
   readonly shape: readonly number[];
   readonly offset: number;
   readonly length: number;
-  /** How it starts: uniform in ±bound, or filled with a value. */
+  /** Its first values: uniform in ±bound, or all the same. */
   readonly initial: { readonly bound: number } | { readonly value: number };
 }
 
-/** The flat array: first what the optimiser changes, then what batch norm keeps (running mean and variance). */
+/** The flat array: first the optimiser's parameters, then batch norm's statistics (running mean and variance). */
 export interface ParameterLayout {
   readonly tensors: readonly ParameterTensor[];
   /** Floats in all. */
@@ -214,13 +214,13 @@ function recurrentTensors(network: RecurrentSpec): Unplaced[] {
   return [...cells.flat(), ...linearTensors("head", hidden, network.outputs)];
 }
 
-/** How many arrays of moments an optimiser keeps: Adam's two, one for momentum or squares. */
+/** Counts the arrays of moments that an optimiser keeps: two for Adam, one for momentum or squares. */
 export function momentCount(optimiser: OptimiserSpec): number {
   if (optimiser.kind === "sgd") return optimiser.momentum === 0 ? 0 : 1;
   return optimiser.kind === "rmsprop" ? 1 : 2;
 }
 
-/** What a run has learnt: the same on every backend, so that any of them continues what another began. */
+/** A run's learnt state. It is the same on every backend, so that any of them continues what another began. */
 export interface LearntState {
   /** In the order of `parameterLayout`. */
   readonly parameters: Float32Array;
@@ -261,7 +261,7 @@ export interface Evaluation {
 export interface TrainingSession {
   /**
    * Trains on some batches, and counts `batchCount` steps on. How batches are cut into requests changes no result.
-   * A loss that is not finite ends the request there: what comes back then ends with that batch.
+   * A loss that is not finite ends the request there: the answer then ends with that batch.
    */
   trainBatches(request: BatchRequest): Promise<BatchResults>;
   /** In evaluation mode: no dropout, running statistics for batch norm. `rows` are where examples end. */
@@ -288,7 +288,7 @@ export interface Member {
 export interface TrainingBackend {
   /** `cpu`, `cpu-fast`, or the adapter's name. */
   readonly name: string;
-  /** Throws a Problem for what it cannot train. The session begins with `initialParameters` and zero moments. */
+  /** Throws a Problem for a member that it cannot train. The session begins with `initialParameters` and zero moments. */
   create(member: Member): Promise<TrainingSession>;
   /** One session a member, sharing what can be shared. */
   createPopulation(members: readonly Member[]): Promise<TrainingSession[]>;

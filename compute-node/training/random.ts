@@ -18,7 +18,7 @@ function mix32(value: number): number {
 /** Separates the uses of one seed. */
 const PURPOSE = { weights: 0x57454947, order: 0x4f524445, dropout: 0x44524f50 } as const;
 
-/** What all keys of one purpose have in common, for a GPU that makes the key of each step by itself. */
+/** The common part of one purpose's keys, for a GPU that makes the key of each step by itself. */
 export function streamSeed(seed: number, purpose: keyof typeof PURPOSE): number {
   return mix32(mix32(seed) ^ PURPOSE[purpose]);
 }
@@ -73,7 +73,7 @@ export function dropoutKey(seed: number, step: number, place: number): number {
 }
 
 /**
- * Whether dropout keeps the value at `row` of the batch and `column` of the layer: `draw32(key, row << 16 | column)`
+ * Dropout keeps the value at `row` of the batch and `column` of the layer when `draw32(key, row << 16 | column)`
  * is at least `dropout` times 2^32, rounded.
  */
 export function dropoutThreshold(dropout: number): number {

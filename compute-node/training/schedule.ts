@@ -1,4 +1,4 @@
-/** What is decided after an epoch: the next learning rate, and whether to stop. Definitions as in torch.optim. */
+/** Decides after an epoch: the next learning rate, and if the run stops. Definitions as in torch.optim. */
 import type { EarlyStoppingSpec, ScheduleSpec } from "./network.ts";
 
 /** A plateau's best loss counts as beaten below best x (1 - this). */

@@ -40,7 +40,7 @@ async function problemOf(promise: Promise<unknown>): Promise<Problem> {
 }
 
 describe("A training run", () => {
-  it("learns what can be learnt", async () => {
+  it("learns a rule that can be learnt", async () => {
     const { outcome } = await train(memberWith({ epochs: 30 }, { dropout: 0 }));
     const [first, last] = [outcome.history[0], outcome.history[outcome.history.length - 1]];
     expect(last.trainingLoss).toBeLessThan(first.trainingLoss / 2);
@@ -162,7 +162,7 @@ describe("A run that is cut and continued from its checkpoint", () => {
 });
 
 describe("A population", () => {
-  it("gives each member what it has alone", async () => {
+  it("gives each member the weights that it gets alone", async () => {
     const members = [1, 2, 3].map((seed) => memberWith({ seed, learningRate: 0.01 * seed }));
     const runs = await TrainingRun.createPopulation(BACKEND, members, DATA);
     const together = await trainAll(runs);
@@ -171,7 +171,7 @@ describe("A population", () => {
 });
 
 describe("A member of a population that explodes", () => {
-  it("ends alone, and the others have what they would have had", async () => {
+  it("ends alone, and does not change the others", async () => {
     const loss = { kind: "mse" } as const;
     const optimiser = { kind: "sgd", momentum: 0.9, weightDecay: 0 } as const;
     const options = { loss, optimiser, gradientClip: null };

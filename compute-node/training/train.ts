@@ -20,9 +20,9 @@ import type { BatchResults, Evaluation, LearntState, Member, TrainingBackend, Tr
 import { shuffleRows } from "./random.ts";
 import { nextRate, nextStopping, STOPPING_START, startSchedule } from "./schedule.ts";
 
-/** What a finished run has learnt; the session has these weights too. */
+/** The weights of a finished run; the session has them too. */
 export interface TrainedNetwork {
-  /** Of the epoch with the lowest validation loss (training loss, where nothing validates). */
+  /** Taken from the epoch with the lowest validation loss (training loss, when nothing validates). */
   readonly parameters: Float32Array;
   readonly bestEpoch: number;
   readonly history: readonly EpochRecord[];

@@ -17,7 +17,7 @@ export class TrainingTurns {
     return this.#runs.filter((run) => !run.isFinished && run.failure === null);
   }
 
-  /** How many threads compute at the same moment. */
+  /** Threads that compute at the same moment. */
   get threadCount(): number {
     const sessions = this.learning.map(({ session }) => session);
     const beside = new Set(sessions.flatMap(({ thread }) => thread ?? [])).size;
@@ -65,7 +65,7 @@ async function advanceAll(run: TrainingRun, batches: number): Promise<void> {
   while (!run.isFinished && run.batchesDone < end) await run.advance(end - run.batchesDone);
 }
 
-/** What a run itself has brought about is in its position as well. */
+/** A fault of the run itself is in its position as well. */
 function isOwnFault({ reason }: PromiseRejectedResult): boolean {
   return reason instanceof Problem && !reason.retryable;
 }

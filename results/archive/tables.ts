@@ -47,25 +47,25 @@ function columnOf(type: Column["type"], values: ArrayLike<number>): ParquetColum
 
 /** One Parquet file of an archive. */
 export class TableFile {
-  private readonly file: string;
-  private readonly table: ReadonlyMap<string, ParquetColumn>;
-  private readonly incomplete: (what: string) => Problem;
+  readonly #file: string;
+  readonly #table: ReadonlyMap<string, ParquetColumn>;
+  readonly #incomplete: (what: string) => Problem;
 
   /** @param incomplete makes the error for an archive that lacks something */
   constructor(file: string, bytes: Uint8Array, incomplete: (what: string) => Problem) {
-    this.file = file;
-    this.table = readParquet(bytes);
-    this.incomplete = incomplete;
+    this.#file = file;
+    this.#table = readParquet(bytes);
+    this.#incomplete = incomplete;
   }
 
   /** Reverses `encodeLists`. Throws the error that `incomplete` makes. */
   lists<Key extends string>(columns: readonly Column<Key>[]): Record<Key, number[]> {
-    return Object.fromEntries(columns.map((column) => [column.key, this.list(column)])) as Record<Key, number[]>;
+    return Object.fromEntries(columns.map((column) => [column.key, this.#list(column)])) as Record<Key, number[]>;
   }
 
   /** Reverses `encodeRows`. Throws the error that `incomplete` makes, also for a text that the schema does not know. */
   rows<Key extends string>(columns: readonly Column<Key>[]): Record<Key, Cell>[] {
-    const cells = columns.map((column) => (column.type === "text" ? this.texts(column) : this.numbers(column)));
+    const cells = columns.map((column) => (column.type === "text" ? this.#texts(column) : this.#numbers(column)));
     const count = cells[0].length;
     if (count === 0) return [];
     const keys = columns.map(({ key }) => key);
@@ -84,23 +84,24 @@ export class TableFile {
     return rows;
   }
 
-  private list(column: Column): number[] {
-    if (column.isLeftOutWhenEmpty && !this.table.has(column.name)) return [];
-    const values = this.numbers(column);
+  #list(column: Column): number[] {
+    if (column.isLeftOutWhenEmpty && !this.#table.has(column.name)) return [];
+    const values = this.#numbers(column);
     return values instanceof Float64Array ? listOf(values) : Array.from(values);
   }
 
-  private numbers({ name }: Column): Float64Array | Int32Array {
-    const column = this.table.get(name);
-    if (column === undefined || column.type === "text") throw this.incomplete(`${this.file} has no numbers "${name}"`);
+  #numbers({ name }: Column): Float64Array | Int32Array {
+    const column = this.#table.get(name);
+    if (column === undefined || column.type === "text")
+      throw this.#incomplete(`${this.#file} has no numbers "${name}"`);
     return column.values;
   }
 
-  private texts({ name, schema }: Column): readonly string[] {
-    const column = this.table.get(name);
-    if (column?.type !== "text") throw this.incomplete(`${this.file} has no texts "${name}"`);
+  #texts({ name, schema }: Column): readonly string[] {
+    const column = this.#table.get(name);
+    if (column?.type !== "text") throw this.#incomplete(`${this.#file} has no texts "${name}"`);
     const unknown = [...new Set(column.values)].find((value) => !schema.safeParse(value).success);
-    if (unknown !== undefined) throw this.incomplete(`${this.file} has the ${name} "${unknown}"`);
+    if (unknown !== undefined) throw this.#incomplete(`${this.#file} has the ${name} "${unknown}"`);
     return column.values;
   }
 }

@@ -42,7 +42,7 @@ afterAll(async () => {
 
 interface Expected {
   readonly spec: OperationSpec;
-  /** The bytes of a local run; null for what has only a summary. */
+  /** The bytes of a local run; null for an operation that has only a summary. */
   readonly bytes: Uint8Array | null;
 }
 
@@ -145,7 +145,7 @@ describe("a fleet under attack", () => {
   });
 });
 
-/** What nodes said about attempts that were no longer theirs, as the control plane counted it. */
+/** Counts, by the control plane's metrics, the messages of nodes about attempts that were no longer theirs. */
 async function fencedOff(): Promise<number> {
   const response = await fetch(`${fleet.url}/api/v1/metrics/prometheus`, {
     headers: { authorization: `Bearer ${fleet.token}` },

@@ -10,7 +10,7 @@ export class CuttableLine {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #port = 0;
-  /** How many hold it: stalls may overlap, and a pair that is joined twice would carry every byte twice. */
+  /** Count of stalls that hold it. They may overlap, and a pair that is joined twice would carry every byte twice. */
   #holders = 0;
 
   /** Relays to `targetPort`; while nobody listens there, connections are refused by being closed at once. */

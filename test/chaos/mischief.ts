@@ -1,4 +1,4 @@
-/** What is done to a fleet while it works: every process and connection may die, freeze or stall, and comes back. */
+/** Disturbs a fleet while it works: every process and connection may die, freeze or stall, and comes back. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fleet, killGroup, until } from "../support/fleet.ts";
 import type { CuttableLine } from "./cuttable-line.ts";

@@ -55,7 +55,7 @@ async function loadData(): Promise<MarketDataStore> {
   return new MarketDataStore(join(home, "data"));
 }
 
-/** What the units said lately, for the reader of a failure. */
+/** Shows the units' latest lines to the reader of a failure. */
 async function journals(): Promise<string> {
   const machines = [site.plane, ...site.nodes.values()];
   const texts = machines.map(async (machine) => {
@@ -137,7 +137,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
   it("restores the control plane from a backup after its disk was lost", async () => {
     workload.begin("lost and restored");
     await workload.goesOn(CALM);
-    // What is accepted after a backup is not in it.
+    // An operation that is accepted after a backup is not in it.
     await workload.pause();
     for (const id of await workload.open()) mayRunAgain.add(id);
     const file = "/srv/backup.tar.gz";

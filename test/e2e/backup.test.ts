@@ -46,7 +46,7 @@ async function runBacktest(): Promise<string> {
   return operation?.operationId ?? "";
 }
 
-it("operations, results, models and nodes are there after a restore, and what ran is finished once", async () => {
+it("a restore brings operations, results, models and nodes back, and running operations are finished once", async () => {
   await publishModel();
   const backtest = await runBacktest();
   const result = await fleet.client.operationResult(backtest);
@@ -76,7 +76,7 @@ it("operations, results, models and nodes are there after a restore, and what ra
   });
 });
 
-it("the doctor finds nothing wrong with it", async () => {
+it("ktrdr doctor finds nothing wrong with a restored control plane", async () => {
   const { code, out } = await run("doctor", "--json");
   const { findings } = JSON.parse(out) as { findings: { check: string; status: string; detail: string }[] };
   const wrong = findings.filter(({ check, status }) => check !== "disk" && status !== "ok" && status !== "skipped");
@@ -86,7 +86,7 @@ it("the doctor finds nothing wrong with it", async () => {
   expect(code).toBe(0);
 });
 
-it("a stop says goodbye to the nodes, whose work goes on and ends as the same attempt", async () => {
+it("a control plane that is stopped says goodbye to the nodes, whose work goes on and ends as the same attempt", async () => {
   const { operationId } = await fleet.client.submit({ spec: { kind: "sleep", durationMs: 3000 } });
   await until(10_000, "it runs", async () => (await fleet.client.showOperation(operationId)).status === "running");
   await fleet.stopPlane();

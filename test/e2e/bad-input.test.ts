@@ -1,4 +1,4 @@
-/** What people get wrong on the first evening: each is answered with what is wrong and the cure, and nothing is lost. */
+/** Common mistakes of the first evening: each answer names the fault and the cure, and nothing is lost. */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";

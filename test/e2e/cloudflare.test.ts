@@ -1,5 +1,5 @@
 /**
- * What an operator and GitHub type for Cloudflare, with the real Wrangler: only Cloudflare's API and the deployed control
+ * Runs an operator's and GitHub's commands for Cloudflare with the real Wrangler: only Cloudflare's API and the deployed control
  * plane have stand-ins.
  */
 import { spawn } from "node:child_process";
@@ -17,7 +17,7 @@ import { type FakeCloudflare, fakeCloudflare, type UploadedMetadata } from "../.
 let home: string;
 let plane: FakeControlPlane;
 let cloudflare: FakeCloudflare;
-/** What the registry answers to a token that it does not know. */
+/** The registry's answer to a token that it does not know. */
 let registrySays: FakeAnswer;
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), "ktrdr-cloudflare-"));
@@ -70,7 +70,7 @@ function run(command: string, environment: NodeJS.ProcessEnv = {}): Promise<Outc
 const credentials = (): { url: string; token: string } =>
   JSON.parse(readFileSync(join(home, "ktrdr", "credentials.json"), "utf8"));
 
-/** What an upload binds, by name. */
+/** The bindings of an upload, by name. */
 function bindings(metadata: UploadedMetadata | undefined): Record<string, unknown> {
   const entries = (metadata?.bindings ?? []).map(({ name, ...rest }) => [name, rest]);
   return metadata?.env ?? Object.fromEntries(entries);

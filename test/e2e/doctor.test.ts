@@ -144,7 +144,7 @@ function credentialFor(url: string, credential?: string): string {
   return home;
 }
 
-it("finds a healthy node healthy with nothing but the node's own credential, and leaves its connection alone", async () => {
+it("ktrdr doctor finds a healthy node healthy with nothing but the node's own credential, and leaves its connection alone", async () => {
   install();
   const before = await fleet.client.workerHistory(WORKER);
   const { code, of } = await doctor();
@@ -157,7 +157,7 @@ it("finds a healthy node healthy with nothing but the node's own credential, and
   expect(await fleet.client.workerHistory(WORKER)).toEqual(before);
 });
 
-it.each(["failed", "inactive"])("names a unit that is %s, and how to see why", async (state) => {
+it.each(["failed", "inactive"])("ktrdr doctor names a unit that is %s, and how to see why", async (state) => {
   systemdSays(state);
   install();
   const { code, of } = await doctor();
@@ -166,7 +166,7 @@ it.each(["failed", "inactive"])("names a unit that is %s, and how to see why", a
   expect(of("service").cure).toContain("journalctl -u ktrdr-worker@backtesting.service");
 });
 
-it("tells a node that runs from one that answers", async () => {
+it("ktrdr doctor tells a node that runs from one that answers", async () => {
   install({ health_port: await probePort(0) });
   expect((await doctor()).of("service")).toMatchObject({
     status: "failed",
@@ -174,7 +174,7 @@ it("tells a node that runs from one that answers", async () => {
   });
 });
 
-it("finds a revoked credential, one for another control plane, a damaged one and none", async () => {
+it("ktrdr doctor finds a credential that is revoked, damaged, missing, or for another control plane", async () => {
   const other = `ktrdr.default.${"x".repeat(43)}`;
   install({ home: credentialFor(fleet.url, other) });
   expect((await doctor()).of("credential")).toMatchObject({
@@ -192,7 +192,7 @@ it("finds a revoked credential, one for another control plane, a damaged one and
   expect((await doctor()).of("credential")).toMatchObject({ status: "warning" });
 });
 
-it("tells a proxy that lets no WebSocket through from one that does", async () => {
+it("ktrdr doctor tells a proxy that lets no WebSocket through from one that does", async () => {
   const open = await wayThrough();
   install({ url: open, home: credentialFor(open) });
   expect((await doctor()).of("credential")).toMatchObject({ status: "ok" });
@@ -206,7 +206,7 @@ it("tells a proxy that lets no WebSocket through from one that does", async () =
   expect(of("credential")).toMatchObject({ status: "failed", cure: expect.stringContaining("Upgrade: websocket") });
 });
 
-it("finds a clock that is an hour off", async () => {
+it("ktrdr doctor finds a clock that is an hour off", async () => {
   const url = await wayThrough({ date: new Date(Date.now() - HOUR_MS) });
   install({ url, home: credentialFor(url) });
   expect((await doctor()).of("clock")).toMatchObject({
@@ -216,7 +216,7 @@ it("finds a clock that is an hour off", async () => {
   });
 });
 
-it("finds that the control plane serves only newer nodes, and what to do", async () => {
+it("ktrdr doctor finds that the control plane serves only newer nodes, and says what to do", async () => {
   const next = PROTOCOL_VERSION + 1;
   const url = await wayThrough({
     body: (text) => text.replace(/"oldest_protocol_version":\d+/, `"oldest_protocol_version":${next}`),
@@ -228,21 +228,21 @@ it("finds that the control plane serves only newer nodes, and what to do", async
   });
 });
 
-it("says that nobody listens at the address of the settings, and which settings those are", async () => {
+it("ktrdr doctor says that nobody listens at the address of the settings, and which settings those are", async () => {
   install({ url: `http://127.0.0.1:${await probePort(0)}` });
   const { of } = await doctor();
   expect(of("control plane")).toMatchObject({ status: "failed", detail: expect.stringContaining("ECONNREFUSED") });
   expect(of("control plane").cure).toMatch(/^Is `url` right in its settings\?/);
 });
 
-it("finds settings with a key that is not known", async () => {
+it("ktrdr doctor finds an unknown key in the settings", async () => {
   install({ slot: 2 });
   expect((await doctor()).of("settings")).toMatchObject({ status: "failed", detail: expect.stringContaining("slot") });
 });
 
-it("finds a gpu_host without a GPU", async () => {
+it("ktrdr doctor finds a gpu_host without a GPU", async () => {
   install({}, "gpu_host");
-  // No driver is to be found, whatever this machine has.
+  // No driver is found, even on a machine with a GPU.
   const { VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
   Object.assign(process.env, { VK_DRIVER_FILES: "/nowhere.json", VK_ICD_FILENAMES: "/nowhere.json" });
   try {
@@ -258,7 +258,7 @@ it("finds a gpu_host without a GPU", async () => {
   }
 });
 
-it("asks for newer releases only when it is told to", async () => {
+it("ktrdr doctor asks for newer releases only when it is told to", async () => {
   const opt = join(folder, "opt");
   mkdirSync(join(opt, "backtesting"), { recursive: true });
   writeFileSync(join(opt, "backtesting", "package.json"), JSON.stringify({ name: "ktrdr", version: "0.0.1" }));
@@ -274,7 +274,7 @@ it("asks for newer releases only when it is told to", async () => {
 });
 
 const canMount = process.getuid?.() === 0 && spawnSync("unshare", ["--mount", "true"]).status === 0;
-it.skipIf(!canMount)("finds a full disk (skipped where nobody may mount one)", () => {
+it.skipIf(!canMount)("ktrdr doctor finds a full disk (skipped where nobody may mount one)", () => {
   const disk = join(folder, "disk");
   mkdirSync(disk);
   install({ home: disk });

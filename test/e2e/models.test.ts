@@ -47,7 +47,7 @@ async function onnxFile(name: string, seed: number): Promise<string> {
   return file;
 }
 
-it("imports an ONNX network under a name, shows it, and exports the same weights", async () => {
+it("ktrdr models imports an ONNX network under a name, shows it, and exports the same weights", async () => {
   for (const seed of [1, 2]) {
     const file = await onnxFile(`net-${seed}.onnx`, seed);
     const imported = await run("models", "import", file, "--strategy", STRATEGY, "--name", "trend", "--json");
@@ -67,7 +67,7 @@ it("imports an ONNX network under a name, shows it, and exports the same weights
   expect(existsSync(onnx)).toBe(true);
 });
 
-it("says what is wrong: no version, an unknown model, a damaged file, a strategy that does not fit", async () => {
+it("ktrdr models says what is wrong: no version, an unknown model, a damaged file, a strategy that does not fit", async () => {
   expect(await run("models", "delete", "trend")).toMatchObject({ code: 1, err: expect.stringContaining("--all") });
   expect(await run("models", "show", "nothing")).toMatchObject({ code: 1, err: expect.stringContaining("nothing") });
   expect(await run("models", "show", "bad name")).toMatchObject({
@@ -86,7 +86,7 @@ it("says what is wrong: no version, an unknown model, a damaged file, a strategy
   expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining("fuzzy-neural") });
 });
 
-it("deletes one version, then all", async () => {
+it("ktrdr models deletes one version, then all", async () => {
   expect(await run("models", "delete", "trend@1")).toMatchObject({ code: 0 });
   expect(await run("models", "show", "trend@1")).toMatchObject({ code: 1 });
   expect(await run("models", "delete", "trend", "--all")).toMatchObject({ code: 0 });

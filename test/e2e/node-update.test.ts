@@ -60,7 +60,7 @@ interface Ran {
 interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ran>;
-  /** What it has said on stderr so far. */
+  /** The lines that it has written to stderr so far. */
   said(): string;
 }
 

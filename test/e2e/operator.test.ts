@@ -1,4 +1,4 @@
-/** What an operator and a researcher type, against a real control plane and a real node. */
+/** Runs the commands of an operator and a researcher against a real control plane and a real node. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -317,7 +317,7 @@ describe.skipIf(installed === null)("the npm package (skipped where npm's regist
       const isRoot = process.getuid?.() === 0;
       const nobody = isRoot ? STRANGER : {};
       if (!isRoot) for (const path of filesBelow(prefix)) chmodSync(join(prefix, path), 0o555);
-      // Of its own, since a stranger may not reach the folder that Node itself lies in.
+      // A copy of its own, since a stranger may not reach the folder that Node itself lies in.
       const node = join(folder, "node");
       cpSync(process.execPath, node);
       const env = { ...environment(), HOME: "/nonexistent" };

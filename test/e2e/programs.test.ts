@@ -19,7 +19,7 @@ import { Fleet, killGroup, until } from "../support/fleet.ts";
 const LONG = { epochs: 200, pause_ms: 50 };
 
 let fleet: Fleet;
-/** Of a node that may run the example and a program that ignores SIGTERM. */
+/** Settings of a node that may run the example and a program that ignores SIGTERM. */
 let flags: string[];
 beforeAll(async () => {
   fleet = await Fleet.start({ registryConfig: { graceMs: 1_000, retryDelayMs: 100 } });
@@ -96,7 +96,7 @@ function workFolders(workerId: string): string[] {
   return existsSync(work) ? readdirSync(work) : [];
 }
 
-it("waits where no node allows the program, says what to do, and runs where one does", async () => {
+it("a program waits when no node allows it, says what to do, and runs once one does", async () => {
   const id = await submit(trend({ epochs: 20 }));
   const waiting = await reached(id, ({ waitingReason }) => waitingReason !== null);
   expect(waiting.waitingReason).toBe(
@@ -109,7 +109,7 @@ it("waits where no node allows the program, says what to do, and runs where one 
   expect(workFolders("open")).toEqual([]);
 });
 
-it("goes from the command line to a file", async () => {
+it("a program's result goes from the command line to a file", async () => {
   const file = join(fleet.home.root, "trend.json");
   const environment = { KTRDR_HOME: fleet.home.root, KTRDR_URL: fleet.url, KTRDR_TOKEN: fleet.token };
   const words = ["run", "trend-line", "--symbol", "SP500", "--data-format", "npy", "--set", "epochs=20", "-o", file];
@@ -120,7 +120,7 @@ it("goes from the command line to a file", async () => {
 });
 
 it.skipIf(!isLinux)(
-  "ends a program that ignores SIGTERM when it is cancelled or past its deadline, with its children (skipped without /proc)",
+  "a program that ignores SIGTERM is ended with its children by a cancel or its deadline (skipped without /proc)",
   async () => {
     const id = await submit(fake("ignoreSigterm"));
     await reached(id, hasProgress);
@@ -134,7 +134,7 @@ it.skipIf(!isLinux)(
   },
 );
 
-it("shows the last lines of a program that fails, once", async () => {
+it("a program that fails has its last lines shown, once", async () => {
   const spec = commandSpec.parse({ kind: "command", program: "fake", input: { does: "fail", code: 3 } });
   const operation = await reached(await submit(spec), isOver);
   expect(operation).toMatchObject({ status: "failed", attempt: 1 });
@@ -142,7 +142,7 @@ it("shows the last lines of a program that fails, once", async () => {
 });
 
 it.skipIf(!isLinux)(
-  "leaves no orphan when the node is killed with -9, and goes on from its checkpoint with the next (skipped without /proc)",
+  "a program leaves no orphan when its node is killed with -9, and goes on from its checkpoint on the next (skipped without /proc)",
   async () => {
     const whole = await reached(await submit(trend({ ...LONG, pause_ms: 0 })), isOver);
     const id = await submit(trend(LONG));
@@ -158,7 +158,7 @@ it.skipIf(!isLinux)(
   },
 );
 
-it.skipIf(!isLinux)("saves where it is when the node leaves (skipped without /proc)", async () => {
+it.skipIf(!isLinux)("a program saves its state when the node leaves (skipped without /proc)", async () => {
   const id = await submit(trend({ ...LONG, epochs: 400 }));
   await reached(id, hasProgress);
   const node = fleet.nodes.get("other");

@@ -72,7 +72,7 @@ async function worker(workerId: string): Promise<Worker | undefined> {
   return (await fleet.client.listWorkers()).workers.find((found) => found.workerId === workerId);
 }
 
-it("serves a node of the previous version, and turns it away with the cure once an operator has raised the oldest", async () => {
+it("the control plane serves a node of the previous version, and turns it away with the cure once an operator has raised the oldest", async () => {
   const old = await fleet.startNode("old", ["--labels", "version=old"], {
     tree: treeWith("old", (tree) => speakFormerProtocol(tree, 1, "ts")),
   });
@@ -105,7 +105,7 @@ it("serves a node of the previous version, and turns it away with the cure once 
   expect(health.oldest_protocol_version).toBe(PROTOCOL_VERSION);
 });
 
-it("lets a node that is newer than the control plane wait for its update", async () => {
+it("the control plane lets a node that is newer wait for its update", async () => {
   const newer = `PROTOCOL_VERSION = ${PROTOCOL_VERSION + 1};`;
   const today = readFileSync(join(PROJECT_FOLDER, SOCKET), "utf8");
   const socket = today.replace(`PROTOCOL_VERSION = ${PROTOCOL_VERSION};`, newer);

@@ -75,7 +75,7 @@ const versions = async (): Promise<string[]> => {
 };
 
 it.skipIf(findProgram("curl") === null || findProgram("flock") === null)(
-  "updates node by node and loses no work, and takes a broken release back (skipped without curl or flock)",
+  "a rolling update goes node by node, loses no work, and takes a broken release back (skipped without curl or flock)",
   async () => {
     const first = await deploy(shelf.make("1.0.0").path);
     expect(first.code, first.out).toBe(0);

@@ -57,7 +57,7 @@ async function reached(id: string, isThere: (operation: OperationDetail) => bool
 
 const isOver = ({ status }: OperationDetail): boolean => TERMINAL_STATUSES.includes(status);
 
-it("waits where no node allows scripts, says what to do, and runs once one does, with the bytes of a local run", async () => {
+it("a script waits when no node allows scripts, says what to do, and runs once one does, with the bytes of a local run", async () => {
   const spec = await specOf(EXAMPLE);
   const id = await submit(spec);
   const waiting = await reached(id, ({ waitingReason }) => waitingReason !== null);
@@ -75,7 +75,7 @@ it("waits where no node allows scripts, says what to do, and runs once one does,
   expect(Buffer.compare(await fleet.client.operationResult(id), local.bytes)).toBe(0);
 });
 
-it("goes from the command line to a report, and gives the same bytes with --local", async () => {
+it("a script goes from the command line to a report, and gives the same bytes with --local", async () => {
   const files = { fleet: join(fleet.home.root, "fleet.zip"), local: join(fleet.home.root, "local.zip") };
   const words = ["backtest", EXAMPLE, "--symbol", "SP500", "--set", "lookback=40", "--audit"];
   const environment = { KTRDR_HOME: fleet.home.root, KTRDR_URL: fleet.url, KTRDR_TOKEN: fleet.token };
@@ -89,7 +89,7 @@ it("goes from the command line to a report, and gives the same bytes with --loca
   expect(readFileSync(files.fleet).equals(readFileSync(files.local))).toBe(true);
 });
 
-it("ends a script that never ends when it is cancelled or past its deadline, and the node goes on", async () => {
+it("a script that never ends is ended by a cancel or its deadline, and the node goes on", async () => {
   const endless = await specOf(written("endless.ts", "export default { onBar() { for (;;) {} } };"));
   const id = await submit(endless);
   await reached(id, ({ status }) => status === "running");
@@ -103,7 +103,7 @@ it("ends a script that never ends when it is cancelled or past its deadline, and
   expect(after).toMatchObject({ status: "completed", workerId: "open" });
 });
 
-it("fails at once where the script throws, with bar, time and line", async () => {
+it("a script that throws fails at once, with bar, time and line", async () => {
   const file = written(
     "throws.ts",
     'export default {\n  onBar({ bar }: { bar: number }) {\n    if (bar === 9) throw new Error("planted");\n  },\n};\n',
@@ -113,7 +113,7 @@ it("fails at once where the script throws, with bar, time and line", async () =>
   expect(operation.error?.detail).toBe("onBar failed at bar 9 (2000-01-14): planted (throws.ts:3:26)");
 });
 
-it("is allowed on the nodes that ktrdr up starts, unless the environment says no", async () => {
+it("a script is allowed on the nodes that ktrdr up starts, unless the environment says no", async () => {
   const home = homePaths(mkdtempSync(join(tmpdir(), "ktrdr-up-")));
   const quiet = { tokenMade: () => {}, controlPlaneReady: () => {}, workerRegistered: () => {} };
   try {

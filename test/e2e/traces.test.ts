@@ -117,7 +117,7 @@ describe("a trace", () => {
     killGroup(fleet.nodes.get(lost ?? "")?.pid ?? 0, "SIGKILL");
     const operation = await completed(id);
     expect(operation.attempt).toBe(2);
-    // What the killed node had not sent died with it: its job has no span of its own.
+    // The killed node's unsent spans died with it: its job has no span of its own.
     const spans = await spansOf(operation.traceId, 8);
     expect(spans.map(({ name }) => name).sort()).toEqual([
       ...["attempt", "attempt", "fetch", "job", "queued", "queued", "run", "submit"],
@@ -152,7 +152,7 @@ describe("a trace", () => {
 });
 
 describe("a collector that is dead", () => {
-  it("hurts nothing: what is submitted is done, and what is dropped is counted", async () => {
+  it("hurts nothing: operations are done, and dropped spans are counted", async () => {
     const silent = createServer(() => {}); // Takes connections, and never says a word.
     await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
     const port = (silent.address() as { port: number }).port;

@@ -176,15 +176,15 @@ export const HOUSE_CASES: readonly HouseCase[] = [
 
 /** A ktrdr home with the sample prices and two series made here, and a control plane that takes every request. */
 export class House implements AsyncDisposable {
-  private readonly home = mkdtempSync(join(tmpdir(), "ktrdr-house-"));
-  private readonly bodies: string[] = [];
-  private readonly plane = createServer((incoming, outgoing) => {
+  readonly #home = mkdtempSync(join(tmpdir(), "ktrdr-house-"));
+  readonly #bodies: string[] = [];
+  readonly #plane = createServer((incoming, outgoing) => {
     let body = "";
     incoming.setEncoding("utf8").on("data", (part: string) => {
       body += part;
     });
     incoming.on("end", () => {
-      this.bodies.push(body);
+      this.#bodies.push(body);
       outgoing.writeHead(200, { "content-type": "application/json" });
       outgoing.end('{"operation_id":"op_01jd3x0c5k8m2q4r6t8v","status":"queued"}');
     });
@@ -192,54 +192,54 @@ export class House implements AsyncDisposable {
 
   static async open(): Promise<House> {
     const house = new House();
-    await new Promise<void>((resolve) => house.plane.listen(0, "127.0.0.1", resolve));
-    await house.command(["data", "load", "--sample"]);
+    await new Promise<void>((resolve) => house.#plane.listen(0, "127.0.0.1", resolve));
+    await house.#command(["data", "load", "--sample"]);
     for (const [symbol, start, seed] of [
       ["WALK", 100, 1],
       ["EURUSD", 1.1, 2],
     ] as const) {
-      const file = join(house.home, `${symbol}_1h.csv`);
+      const file = join(house.#home, `${symbol}_1h.csv`);
       writeFileSync(file, hourlyWalk(start, seed));
-      await house.command(["data", "load", file]);
+      await house.#command(["data", "load", file]);
     }
     return house;
   }
 
   async hashesOf(asked: HouseCase): Promise<ResultHashes> {
-    const bytes = await this.run(asked);
+    const bytes = await this.#run(asked);
     return { sha256: sha256(bytes), content_sha256: contentHash(asked.kind, bytes) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.plane.closeAllConnections();
-    await new Promise((resolve) => this.plane.close(resolve));
-    rmSync(this.home, { recursive: true, force: true });
+    this.#plane.closeAllConnections();
+    await new Promise((resolve) => this.#plane.close(resolve));
+    rmSync(this.#home, { recursive: true, force: true });
   }
 
-  private async run({ kind, words }: HouseCase): Promise<Uint8Array> {
-    const file = join(this.home, "result");
+  async #run({ kind, words }: HouseCase): Promise<Uint8Array> {
+    const file = join(this.#home, "result");
     switch (kind) {
       case "artefact":
-        await this.command([...words, "--local", "-o", file]);
+        await this.#command([...words, "--local", "-o", file]);
         return readFileSync(file);
       case "model":
-        await this.command([...words, "--local", "--out", file]);
+        await this.#command([...words, "--local", "--out", file]);
         return readFileSync(file);
       case "document":
-        return Buffer.from(await this.command([...words, "--json"]));
+        return Buffer.from(await this.#command([...words, "--json"]));
       case "request":
-        await this.command([...words, "--detach"]);
-        return Buffer.from(this.bodies.pop() ?? "");
+        await this.#command([...words, "--detach"]);
+        return Buffer.from(this.#bodies.pop() ?? "");
     }
   }
 
   /** Runs the command and answers its output. Throws where it does not end well. */
-  private async command(words: readonly string[]): Promise<string> {
+  async #command(words: readonly string[]): Promise<string> {
     const stdout = new Written();
     const stderr = new Written();
-    const url = `http://127.0.0.1:${(this.plane.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${(this.#plane.address() as AddressInfo).port}`;
     const code = await runCommand(words, {
-      environment: { PATH: process.env.PATH, KTRDR_HOME: this.home, KTRDR_URL: url, KTRDR_TOKEN: "t" },
+      environment: { PATH: process.env.PATH, KTRDR_HOME: this.#home, KTRDR_URL: url, KTRDR_TOKEN: "t" },
       ...{ stdout, stderr },
     });
     if (code !== 0) throw new Error(`ktrdr ${words.join(" ")} ended with ${code}: ${stderr.text}`);

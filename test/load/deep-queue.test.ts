@@ -16,7 +16,7 @@ const BATCH = 1_000;
 const CONNECTING_AT_ONCE = 20;
 const SAMPLES = isFull ? 1_000 : 200;
 const WORKING_MS = isFull ? 10_000 : 3_000;
-/** Far above what is seen; a walk through the queue at every message would be far above this. */
+/** Far above the measured times; a walk through the queue at every message would be far above this. */
 const LATENCY_LIMIT_MS = 250;
 const MEMORY_LIMIT_MIB = 1_500;
 

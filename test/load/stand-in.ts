@@ -85,7 +85,7 @@ export class StandIn {
     });
   }
 
-  /** From now on whatever comes is ended at once. */
+  /** From now on every operation is ended at once. */
   workOn(): void {
     this.#onAssign = () => {
       if (this.held !== null) this.#complete(this.held);

@@ -1,4 +1,4 @@
-/** A collector of traces on loopback: what an OTLP/HTTP receiver takes, kept for the test to read. */
+/** A collector of traces on loopback: takes OTLP/HTTP, and keeps it for the test to read. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
@@ -35,9 +35,9 @@ interface WireRequest {
 
 export class Collector {
   readonly spans: ReceivedSpan[] = [];
-  /** Of each request. */
+  /** The headers of each request. */
   readonly headers: Record<string, string | string[] | undefined>[] = [];
-  /** What requests are answered with; a status from 300 on takes no span. */
+  /** The status that requests are answered with; from 300 on it takes no span. */
   status = 200;
   answer = "{}";
   readonly #server: Server;

@@ -20,7 +20,7 @@ interface FleetOptions {
   wrangler?: boolean;
   /** Numbers that differ from the registry's defaults, for tests that cannot wait. */
   registryConfig?: Record<string, number>;
-  /** Of the control plane, beside this process's own. */
+  /** Environment of the control plane, beside this process's own. */
   environment?: Record<string, string>;
 }
 
@@ -145,13 +145,13 @@ export function killGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {
-    // It is gone already, which is what a kill is for.
+    // It is gone already, as a kill intends.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
 /**
- * Asks until the answer is yes; an error counts as no, since services come and go in these tests. The limit only ends what hangs,
+ * Asks until the answer is yes; an error counts as no, since services come and go in these tests. The limit only ends hanging tests,
  * and is longer on a slow machine; for a limit that a test asserts there is `promptly`.
  */
 export function until(withinMs: number, what: string, answer: () => Promise<boolean>): Promise<void> {

@@ -13,7 +13,7 @@ function exportsOf(file: string): string[] {
     .toSorted();
 }
 
-it("protocol 1's socket.ts has the names of today's, in whose place tests put it", () => {
+it("protocol 1's socket.ts has the names of today's, which tests replace by it", () => {
   const today = exportsOf("protocol/socket.ts");
   expect(today.length).toBeGreaterThan(10);
   expect(exportsOf("test/fixtures/protocol-1/socket.ts.txt")).toEqual(expect.arrayContaining(today));

@@ -9,7 +9,7 @@ import { npmConnection, npmSettings } from "./npm-connection.ts";
 import { patience } from "./patience.ts";
 
 const NPM_LIMIT_MS = patience(120_000);
-/** What npm says of a registry that it cannot reach. */
+/** Matches npm's words about a registry that it cannot reach. */
 const UNREACHABLE = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED)\b/;
 /** npm would try for minutes to reach a registry that is not there. */
 const PATIENCE = [
@@ -74,7 +74,7 @@ export async function installPackage(place: string = tmpdir()): Promise<Installe
   }
 }
 
-/** How npm gets out of here, and its downloads, which may be shared; nothing else of the real home is seen. */
+/** npm's connection and its downloads, which may be shared. Nothing else of the real home is seen. */
 export function npmEnvironment(): NodeJS.ProcessEnv {
   const { cache, userconfig } = npmSettings();
   return { npm_config_cache: cache, npm_config_userconfig: userconfig, ...npmConnection() };

@@ -86,7 +86,7 @@ export class KeptMachine {
     return Number(readFileSync(join(this.folder, "pid"), "utf8"));
   }
 
-  /** What the node, and an update that it started, have said. */
+  /** The words of the node, and of an update that it started. */
   get log(): string {
     return readFileSync(join(this.folder, "node.log"), "utf8");
   }

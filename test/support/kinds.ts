@@ -17,7 +17,7 @@ export const KINDS: readonly Kind[] = [...LANES.flat(), ...ALONE];
 export interface RunnerTime {
   readonly kind: Kind;
   readonly seconds: number;
-  /** Of all processes that it waited for; null where the system does not tell. */
+  /** Processor time of all processes that it waited for; null when the system does not tell. */
   readonly processorSeconds: number | null;
 }
 

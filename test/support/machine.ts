@@ -22,7 +22,7 @@ import { npmConnection, npmSettingsFiles } from "./npm-connection.ts";
 import { patience } from "./patience.ts";
 
 const SYSTEMD = "/lib/systemd/systemd";
-/** What the machine takes from this one's /etc, where it is there. */
+/** Files that the machine takes from this one's /etc, when they are there. */
 const SHARED_ETC = [
   "alternatives",
   "ca-certificates.conf",
@@ -96,7 +96,7 @@ interface MachineOptions {
   readonly folder: string;
   /** The number of its user `ktrdr`. */
   readonly userId: number;
-  /** What its npm keeps, shared by machines so that each package comes once. */
+  /** The cache of its npm. Machines share it, so that each package comes once. */
   readonly npmCache: string;
 }
 
@@ -226,7 +226,7 @@ export class Machine {
     return out;
   }
 
-  /** What a unit wrote, since the machine started. */
+  /** Returns everything that a unit wrote since the machine started. */
   async journal(unit: string): Promise<string> {
     return this.must(["journalctl", "--unit", unit, "--output", "cat", "--no-pager"]);
   }
@@ -241,7 +241,7 @@ export class Machine {
   }
 }
 
-/** What a login of root would have, and what npm needs to reach its registry. */
+/** The environment of a root login, and the settings by which npm reaches its registry. */
 export const MACHINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   HOME: "/root",
   LANG: "C.UTF-8",

@@ -1,4 +1,4 @@
-/** What people meet first: the Makefile's list of targets, and a Node that is too old. */
+/** The first things that people meet: the Makefile's list of targets, and a Node that is too old. */
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +16,7 @@ beforeEach(() => {
   stand = standIns(folder);
   copyFileSync(join(ROOT, "Makefile"), join(folder, "Makefile"));
   writeFileSync(join(folder, "package-lock.json"), "{}");
-  // What the target `install` is made of.
+  // The files that the target `install` is made of.
   const kernels = join(folder, "compute-node/training/kernels");
   mkdirSync(kernels, { recursive: true });
   writeFileSync(join(kernels, "build.ts"), "");
@@ -49,7 +49,7 @@ it("the Makefile says in one line that Node is too old to install the packages",
   expect(stand.calls().filter((call) => call.startsWith("npm"))).toEqual([]);
 });
 
-it("the Makefile says in one line that the Node is too old which the packages brought", () => {
+it("the Makefile says in one line that the Node which the packages brought is too old", () => {
   stand.program("npm", "mkdir -p node_modules");
   nodeOf("24.1.0");
   const { status, err } = make("install");

@@ -1,6 +1,7 @@
 /**
- * How this machine's own npm reaches its registry, for installations under a home or in a tree that lacks its settings. A checkout's
- * scripts put their Node first on the search path, and npm then looks for its global settings beside that one: so it is asked without.
+ * Finds out how this machine's own npm reaches its registry, for installations under a home or in a tree that lacks its
+ * settings. A checkout's scripts put their Node first on the search path. npm would look for its global settings beside that
+ * one, so it is asked without.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";

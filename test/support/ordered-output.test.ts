@@ -7,7 +7,7 @@ function shownBy(use: (output: OrderedOutput<"first" | "second" | "third">) => v
   return text;
 }
 
-it("shows the first program as it writes, and another whole when its turn has come", () => {
+it("ordered output shows the first program as it writes, and another whole when its turn has come", () => {
   const text = shownBy((output) => {
     output.write("second", "b1 ");
     output.write("first", "a1 ");
@@ -20,7 +20,7 @@ it("shows the first program as it writes, and another whole when its turn has co
   expect(text).toBe("a1 a2 a-end b1 b2 b3 b-end ");
 });
 
-it("says at once that a later program has ended, and again below its output", () => {
+it("ordered output says at once that a later program has ended, and again below its output", () => {
   const text = shownBy((output) => {
     output.write("second", "b1 ");
     output.end("second", "b-end ");

@@ -4,7 +4,7 @@ export class OrderedOutput<Name extends string> {
   readonly #show: (text: string) => void;
   readonly #kept = new Map<Name, string[]>();
   readonly #ended = new Set<Name>();
-  /** How many of the order were shown whole. */
+  /** Count of the parts, in their order, that were shown whole. */
   #shown = 0;
 
   constructor(order: readonly Name[], show: (text: string) => void) {

@@ -11,12 +11,12 @@ async function patienceWith(handedDown: string): Promise<(deadlineMs: number) =>
   return (await import("./patience.ts")).patience;
 }
 
-it("waits as much longer as the run was told to", async () => {
+it("patience waits as much longer as the run was told to", async () => {
   expect((await patienceWith("2.5"))(1_000)).toBe(2_500);
 });
 
 it.each(["", "0.5", "9", "often"])(
-  "measures the machine where it was told %j, and waits at most four times as long",
+  "patience measures the machine when it is told %j, and waits at most four times as long",
   async (told) => {
     const said = vi.spyOn(console, "log").mockImplementation(() => {});
     const patience = await patienceWith(told);

@@ -1,6 +1,6 @@
 /**
- * How long tests wait for what may hang. Such a deadline asserts nothing, so it grows where the machine is slow or busy; a deadline
- * that is what a test asserts, such as a recovery within ten seconds, stays as it is written.
+ * Stretches the time that tests wait for something that may hang. Such a deadline asserts nothing, so it grows on a slow or
+ * busy machine. A deadline that a test asserts, such as a recovery within ten seconds, stays as it is written.
  */
 import { spawnSync } from "node:child_process";
 import process from "node:process";

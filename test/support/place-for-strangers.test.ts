@@ -16,7 +16,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 it.skipIf(!isRoot || reached === null)(
-  "passes over a folder below one that only its owner may enter, and over one that is not there (skipped without root)",
+  "the place for strangers is no folder below one that only its owner may enter, and none that is missing (skipped without root)",
   () => {
     const [closed, open] = [join(folder, "closed", "tmp"), join(folder, "open")];
     for (const path of [closed, open]) mkdirSync(path, { recursive: true });

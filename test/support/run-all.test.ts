@@ -32,7 +32,7 @@ describe("run-all", () => {
   }
   const notes = (): string[] => readFileSync(join(folder, "notes"), "utf8").trim().split("\n");
 
-  it("runs lanes beside each other, the kinds of a lane in order, and alone what asserts speed", () => {
+  it("runs lanes beside each other, the kinds of a lane in order, and alone the kinds that assert speed", () => {
     const [first, second] = LANES.map(([kind]) => kind);
     const met = (other: string): string => `until grep -q "begin ${other}" notes; do sleep 0.01; done`;
     makefile({ [first!]: met(second!), [second!]: met(first!) });
@@ -118,6 +118,6 @@ it.each([
   [0.4, "0:00"],
   [59.6, "1:00"],
   [369, "6:09"],
-])("writes %s seconds as %s", (seconds, text) => {
+])("the clock shows %s seconds as %s", (seconds, text) => {
   expect(clock(seconds)).toBe(text);
 });

@@ -1,5 +1,5 @@
 /**
- * Runs every kind of test: `node test/support/run-all.ts FOLDER`. Lanes run beside each other; of all that run, the output of one
+ * Runs every kind of test: `node test/support/run-all.ts FOLDER`. Lanes run beside each other; among all that run, the output of one
  * is shown as it comes and that of the others when its turn has come, whole. FOLDER gets each kind's output, JSON and times.
  */
 import { spawn } from "node:child_process";

@@ -171,7 +171,7 @@ export class Site {
     return new Promise((resolve) => child.once("close", (code) => resolve({ code, out })));
   }
 
-  /** How often each operation was started, as the nodes' journals tell it. */
+  /** Counts each operation's starts, as the nodes' journals tell them. */
   async starts(): Promise<Map<string, number>> {
     const starts = new Map<string, number>();
     for (const machine of this.nodes.values()) {

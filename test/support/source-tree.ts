@@ -173,7 +173,7 @@ interface UnusedExport extends Export {
   readonly path: string;
 }
 
-/** What a runtime or a user takes: nobody in the project imports it. */
+/** Exports for a runtime or a user: nobody in the project imports them. */
 const TAKEN_BY_NAME = [
   // wrangler.toml names it, and its classes.
   "src/index.ts",
@@ -185,7 +185,7 @@ const TAKEN_BY_NAME = [
   "compute-node/training/kernels/assembly/",
 ];
 
-/** By path; default exports are left out, since tools take them: of a configuration, of a strategy. */
+/** By path. Default exports are left out, since tools take them: a configuration's, a strategy's. */
 export function unusedExports(files: ReadonlyMap<string, SourceFile>): UnusedExport[] {
   const used = new Map<string, Set<string>>();
   const use = (path: string, name: string): void => {

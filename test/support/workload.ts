@@ -23,11 +23,11 @@ const DATA = { symbol: "SP500", timeframe: "1d" };
 interface Job {
   readonly phase: string;
   readonly spec: OperationSpec;
-  /** Of a local run; null for what has no bytes. */
+  /** The result of a local run; null for an operation without bytes. */
   readonly bytes: Uint8Array | null;
 }
 
-/** What a phase's operations came to. */
+/** The outcome of a phase's operations. */
 export interface PhaseCount {
   readonly phase: string;
   readonly seconds: number;
@@ -54,7 +54,7 @@ export class Workload {
     this.#store = store;
   }
 
-  /** What is accepted from now on counts for this phase. */
+  /** Counts the operations that are accepted from now on for this phase. */
   begin(phase: string): void {
     this.#endPhase();
     this.#phase = phase;
@@ -90,7 +90,7 @@ export class Workload {
     await until(60_000, `${operations} more operations are accepted`, async () => this.size >= enough);
   }
 
-  /** What is queued or running now. */
+  /** The operations that are queued or running now. */
   async open(): Promise<Set<string>> {
     const pages = ["queued", "running"].map((status) => this.#client().listOperations({ status, limit: OPEN_AT_MOST }));
     const found = (await Promise.all(pages)).flatMap(({ operations }) => operations);

@@ -16,7 +16,7 @@ export class FakeStore {
   /** Asked before each request is carried out; null lets it pass. */
   fault: (request: string) => Fault | null = () => null;
 
-  /** Takes what is under `/api/v1/artefacts/`; answers whether it was. */
+  /** Answers requests under `/api/v1/artefacts/`; false for any other. */
   handle(request: IncomingMessage, body: Buffer, response: ServerResponse): boolean {
     const match = /^\/api\/v1\/artefacts\/([0-9a-f]{64})(\/uploads(?:\/(?:\d+|complete))?)?$/.exec(request.url ?? "");
     if (match === null) return false;

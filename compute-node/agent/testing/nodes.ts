@@ -9,7 +9,7 @@ import { resolveSettings } from "../settings.ts";
 import type { NodeSettings } from "../settings-table.ts";
 import { TOKEN } from "./fake-registry.ts";
 
-/** Remembers what was said. */
+/** Remembers log lines. */
 export class MemoryLog implements Log {
   readonly lines: string[] = [];
   debug = this.#write("debug");

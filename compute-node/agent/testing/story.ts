@@ -33,7 +33,7 @@ function capabilitiesFor(slots: number): Capabilities {
   return { slots, kinds: ["backtest", "sleep"], labels: {}, datasets: [] };
 }
 
-/** Of a strategy that trades now and then on daily bars; `long` is its entry. */
+/** A backtest of a strategy that trades now and then on daily bars; `long` is its entry. */
 export function backtestOf(symbol: string, long = "fast crosses above slow"): BacktestSpec {
   return {
     kind: "backtest",

@@ -68,31 +68,31 @@ export async function auditSlowly(
 }
 
 class Comparison {
-  private readonly found = new Map<string, AuditFinding>();
-  private readonly timeMs: Float64Array;
-  private readonly whole: readonly AuditedColumn[];
+  readonly #found = new Map<string, AuditFinding>();
+  readonly #timeMs: Float64Array;
+  readonly #whole: readonly AuditedColumn[];
 
   constructor(timeMs: Float64Array, whole: readonly AuditedColumn[]) {
-    this.timeMs = timeMs;
-    this.whole = whole;
+    this.#timeMs = timeMs;
+    this.#whole = whole;
   }
 
   add(rows: number, columns: readonly AuditedColumn[]): void {
     for (const [index, short] of columns.entries()) {
-      const finding = firstChange(short, this.whole[index], rows, this.timeMs);
+      const finding = firstChange(short, this.#whole[index], rows, this.#timeMs);
       const key = `${short.kind} ${short.name}`;
-      const known = this.found.get(key);
-      if (finding !== null && (known === undefined || finding.bar < known.bar)) this.found.set(key, finding);
+      const known = this.#found.get(key);
+      if (finding !== null && (known === undefined || finding.bar < known.bar)) this.#found.set(key, finding);
     }
   }
 
   report(prefixes: readonly number[]): AuditReport {
     const rank = ({ kind }: AuditFinding) => AUDITED_KINDS.indexOf(kind);
-    const findings = [...this.found.values()].sort(
+    const findings = [...this.#found.values()].sort(
       (left, right) => left.timeMs - right.timeMs || rank(left) - rank(right),
     );
     const columns: Partial<Record<AuditedKind, number>> = {};
-    for (const { kind } of this.whole) columns[kind] = (columns[kind] ?? 0) + 1;
+    for (const { kind } of this.#whole) columns[kind] = (columns[kind] ?? 0) + 1;
     return { findings, prefixes, columns };
   }
 }

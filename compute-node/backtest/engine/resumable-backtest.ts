@@ -18,15 +18,15 @@ interface KeptRun {
 }
 
 export class ResumableBacktest {
-  private readonly curve: EquityCurve;
-  private readonly trades = new TradeLog();
-  private readonly orders = new OrderLog();
-  private readonly run: SignalRun;
+  readonly #curve: EquityCurve;
+  readonly #trades = new TradeLog();
+  readonly #orders = new OrderLog();
+  readonly #run: SignalRun;
 
   /** @throws Problem as `runBacktest` */
   constructor(bars: BarColumns, signals: StrategySignals, settings: BacktestSettings) {
-    this.curve = new EquityCurve(bars.close);
-    this.run = new SignalRun(bars, signals, settings, this.curve, this.trades, this.orders);
+    this.#curve = new EquityCurve(bars.close);
+    this.#run = new SignalRun(bars, signals, settings, this.#curve, this.#trades, this.#orders);
   }
 
   /**
@@ -43,37 +43,37 @@ export class ResumableBacktest {
   ): ResumableBacktest {
     const kept = decodeCheckpoint(checkpoint, "signals", inputs) as KeptRun;
     const backtest = new ResumableBacktest(bars, signals, settings);
-    backtest.run.restore(kept.run);
-    backtest.trades.restore(kept.trades);
-    backtest.orders.restore(kept.orders);
-    backtest.curve.equity.set(kept.equity);
+    backtest.#run.restore(kept.run);
+    backtest.#trades.restore(kept.trades);
+    backtest.#orders.restore(kept.orders);
+    backtest.#curve.equity.set(kept.equity);
     return backtest;
   }
 
   /** The next bar to process. */
   get bar(): number {
-    return this.run.state().bar;
+    return this.#run.state().bar;
   }
 
   /** Processes the bars before `untilBar` that are not done yet. */
   advance(untilBar: number, onProgress?: BarsDone): void {
-    this.run.advance(untilBar, onProgress);
+    this.#run.advance(untilBar, onProgress);
   }
 
   checkpoint(inputs: string): Uint8Array {
-    const run = this.run.state();
+    const run = this.#run.state();
     const kept: KeptRun = {
       run,
-      trades: this.trades.snapshot(),
-      orders: this.orders.snapshot(),
-      equity: this.curve.equity.subarray(0, run.bar),
+      trades: this.#trades.snapshot(),
+      orders: this.#orders.snapshot(),
+      equity: this.#curve.equity.subarray(0, run.bar),
     };
     return encodeCheckpoint("signals", inputs, kept);
   }
 
   /** After the last bar. */
   finish(onProgress?: BarsDone): EngineResult {
-    const ended = this.run.finish(onProgress);
-    return { ...ended, trades: this.trades, orders: this.orders, equity: this.curve.equity };
+    const ended = this.#run.finish(onProgress);
+    return { ...ended, trades: this.#trades, orders: this.#orders, equity: this.#curve.equity };
   }
 }

@@ -3,7 +3,7 @@ import type { KernelMode } from "../kernels/kernels.ts";
 import type { Member, TrainingBackend } from "../network.ts";
 import { CpuSession } from "./session.ts";
 
-/** `exact` trains to the same bits on every machine; `fast` uses what the machine rounds faster. */
+/** `exact` trains to the same bits on every machine; `fast` rounds in the way that is fastest on the machine. */
 export function cpuBackend(mode: KernelMode = "exact"): TrainingBackend {
   return {
     name: mode === "exact" ? "cpu" : "cpu-fast",

@@ -12,7 +12,7 @@ interface PanelRows {
 }
 
 /**
- * Row b of what is written becomes the row of features that stands `back` before the end of example b. Before the first
+ * Row b of the output becomes the row of features that stands `back` before the end of example b. Before the first
  * row of all, that is the first.
  */
 export function gatherRows(set: InputRows, batch: Batch, back: number, target: PanelRows): void {

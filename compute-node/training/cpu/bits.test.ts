@@ -1,5 +1,5 @@
 /**
- * The very bits of what is learnt. The hashes were made on x86-64 with Node 24; whatever the processor, the
+ * The very bits of the learnt weights. The hashes were made on x86-64 with Node 24; whatever the processor, the
  * operating system and the engine, these must come out. They change only with the arithmetic of the kernels, the random
  * numbers or the examples below.
  */

@@ -1,4 +1,4 @@
-/** A network as calls of kernels: what an mlp and a recurrent network have in common. */
+/** A network as calls of kernels: the common part of an mlp and a recurrent network. */
 import type { TrainingSet } from "../network.ts";
 
 /** One batch of examples. */
@@ -9,7 +9,7 @@ export interface Batch {
   readonly count: number;
 }
 
-/** What inputs are copied from. */
+/** The rows that inputs are copied from. */
 export type InputRows = Pick<TrainingSet, "features" | "inputs" | "windowRows">;
 
 export interface CompiledNetwork {

@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { createSharedKernels, type KernelMode } from "../kernels/kernels.ts";
 import { SharedCalls } from "./shared-calls.ts";
 
-/** What it is started with. */
+/** The data that it is started with. */
 export interface HelperInput {
   readonly mode: KernelMode;
   readonly memory: WebAssembly.Memory;

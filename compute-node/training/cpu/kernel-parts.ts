@@ -4,7 +4,7 @@
  */
 import type { Kernels } from "../kernels/kernels.ts";
 
-/** Of what a call is cut by: panels of columns for matrices, cache lines for an optimiser. */
+/** Counted in the units that a call is cut by: panels of columns for matrices, cache lines for an optimiser. */
 interface Part {
   readonly first: number;
   readonly count: number;
@@ -15,7 +15,7 @@ type RunPart = (kernels: Kernels, values: Float64Array, part: Part) => void;
 /** Floats of a cache line: no two threads write into one. */
 const LINE_FLOATS = 16;
 const PANEL_COLUMNS = 8;
-/** Of a panel's row. */
+/** Bytes of a panel's row. */
 const ROW_BYTES = 32;
 const FLOAT_BYTES = 4;
 

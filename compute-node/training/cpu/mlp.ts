@@ -13,7 +13,7 @@ interface Layer {
   readonly weight: MatrixAddresses;
   readonly bias: VectorAddresses;
   readonly norm: Norm | null;
-  /** What the layer reads and what it writes. */
+  /** The values that the layer reads, and those that it writes. */
   readonly from: number;
   readonly to: number;
 }

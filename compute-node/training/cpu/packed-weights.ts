@@ -26,7 +26,7 @@ interface PackedTensor {
 export interface PackedLayout {
   readonly tensors: ReadonlyMap<string, PackedTensor>;
   readonly length: number;
-  /** What the optimiser changes comes first. */
+  /** The parameters that the optimiser changes come first. */
   readonly trainableLength: number;
 }
 

@@ -26,7 +26,7 @@ export class RecurrentLayer {
   /** Columns of the state, padded. */
   readonly columns: number;
   readonly states: number;
-  /** Gradient of the states: filled from above, then by what comes back through time. */
+  /** Gradient of the states: filled from above, then through time. */
   readonly gradient: number;
   readonly #kernels: Kernels;
   readonly #kind: RecurrentSpec["kind"];

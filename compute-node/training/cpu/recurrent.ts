@@ -66,7 +66,7 @@ export class CompiledRecurrent implements CompiledNetwork {
     if (set.windowRows !== undefined) this.#shorten(set.windowRows, batch, panels);
   }
 
-  /** Notes when each window begins, and clears what stands before. */
+  /** Notes when each window begins, and clears the rows before it. */
   #shorten(windowRows: Uint16Array, { rows, first, count }: Batch, panels: Float32Array): void {
     const starts = new Int32Array(this.#kernels.memory.buffer, this.#starts, this.#windows.rows).fill(0);
     for (let example = 0; example < count; example++) {
@@ -117,7 +117,7 @@ export class CompiledRecurrent implements CompiledNetwork {
     return this.#isTraining && this.#dropped.length > 0;
   }
 
-  /** What the head reads: the last layer's states after the last row. */
+  /** The head's inputs: the last layer's states after the last row. */
   #top(): LayerInput {
     const last = this.#layers.length - 1;
     const layer = this.#layers[last];
@@ -127,7 +127,7 @@ export class CompiledRecurrent implements CompiledNetwork {
     return { address: this.#dropped[last] + time * rows * ROW_BYTES, stride: layer.stride };
   }
 
-  /** Copies a layer's states, and thins each time by a mask of its own; of the last layer the last time alone. */
+  /** Copies a layer's states, and thins each time by a mask of its own. For the last layer, only the last time. */
   #dropOut(index: number, step: number): void {
     const { dropout, hidden, sequenceLength } = this.#spec;
     const { rows } = this.#windows;

@@ -1,9 +1,9 @@
-/** What a threaded backend and its threads say to each other. */
+/** Messages between a threaded backend and its threads. */
 import type { ProblemDetails } from "../../../protocol/problem.ts";
 import type { KernelMode } from "../kernels/kernels.ts";
 import type { BatchRequest, BatchResults, Evaluation, LearntState, Member } from "../network.ts";
 
-/** What a session begins with. */
+/** The data that a session begins with. */
 export interface SessionOrder {
   readonly member: Member;
   readonly mode: KernelMode;

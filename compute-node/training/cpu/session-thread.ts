@@ -1,4 +1,4 @@
-/** A thread that holds sessions and does what a threaded backend asks, one thing after the other. */
+/** A thread that holds sessions and answers a threaded backend's requests, one after the other. */
 import { parentPort } from "node:worker_threads";
 import { Problem } from "../../../protocol/problem.ts";
 import type { CpuSession } from "./session.ts";

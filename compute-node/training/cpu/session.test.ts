@@ -30,7 +30,7 @@ function lossFor(outputs: number): fc.Arbitrary<LossSpec> {
 
 const mlpMember = mlp.chain((network) => lossFor(network.outputs).map((loss) => exampleMember(network, { loss })));
 
-/** The root of the mean square of the differences, as a share of the root mean square of what is expected. */
+/** The root of the mean square of the differences, as a share of the expected values' root mean square. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   let difference = 0;
   let size = 0;

@@ -27,11 +27,11 @@ const SPINS = 4_000;
 const PATIENCE_MS = 60_000;
 
 export class SharedCalls {
-  /** What all threads have. */
+  /** The state that all threads share. */
   readonly memory: SharedArrayBuffer;
   readonly #numbers: Int32Array;
   readonly #arguments: Float64Array;
-  /** Of the part that this thread has taken. */
+  /** Bounds of the part that this thread has taken. */
   readonly #own = new Float64Array(ARGUMENTS_MAX);
 
   constructor(memory = new SharedArrayBuffer(NUMBERS * 8 + ARGUMENTS_MAX * 8)) {
@@ -63,7 +63,7 @@ export class SharedCalls {
     return true;
   }
 
-  /** What a helper does all its life. */
+  /** Runs a helper's loop, until its thread ends. */
   help(kernels: Kernels): never {
     const numbers = this.#numbers;
     for (let idle = 0; ; idle++) {

@@ -22,7 +22,7 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((backend) => backend.close()));
 });
 
-/** Of millions of bytes: to show how they differ would take minutes. */
+/** Compares millions of bytes: a printed difference would take minutes. */
 function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }

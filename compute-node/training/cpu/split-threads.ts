@@ -1,4 +1,4 @@
-/** How many threads pay for one network. */
+/** Computes the number of threads that pay off for one network. */
 import { gateCount, type Member, type NetworkSpec } from "../network.ts";
 import { SPLIT_THRESHOLDS, type SplitThresholds } from "./split-kernels.ts";
 

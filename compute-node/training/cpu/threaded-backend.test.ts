@@ -48,7 +48,7 @@ describe("A threaded backend", () => {
     await expect(session.getState()).rejects.toThrow("There is no session 0");
   });
 
-  it("refuses what is asked after it was closed, and what was asked before is refused too", async () => {
+  it("refuses requests after it was closed, and those that were still open", async () => {
     const backend = open(1);
     const session = await backend.create(exampleMember(MLP));
     const waiting = session.getState().then(

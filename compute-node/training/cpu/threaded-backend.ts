@@ -25,7 +25,7 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-/** What Node says of a thread whose heap is full. */
+/** Node's error code for a thread whose heap is full. */
 const OUT_OF_MEMORY = "ERR_WORKER_OUT_OF_MEMORY";
 /** A thread does not start with much less. */
 const LEAST_HEAP_MB = 16;

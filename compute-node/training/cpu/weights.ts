@@ -1,4 +1,4 @@
-/** A network's weights, gradients and moments in a kernel's memory, and what an optimiser does with them. */
+/** A network's weights, gradients and moments in a kernel's memory, and an optimiser's step on them. */
 
 import type { Arena } from "../kernels/kernels.ts";
 import { type LearntState, momentCount, type NetworkSpec, type OptimiserSpec, parameterLayout } from "../network.ts";

@@ -22,13 +22,13 @@ const CARD: AdapterDescription = {
   },
 };
 
-it("an adapter is one line of what it is and how much memory it has", () => {
+it("an adapter is described in one line, with its memory", () => {
   expect(adapterLine(CARD)).toBe("NVIDIA H200, nvidia hopper, 151 GB");
   expect(adapterLine({ ...CARD, description: "", memoryBytes: null })).toBe("0x2335, nvidia hopper");
   expect(adapterLine({ ...CARD, description: "x".repeat(300) })).toHaveLength(200);
 });
 
-it("running out of GPU memory says what to make smaller, anything else what to report", () => {
+it("an error names what to make smaller when GPU memory ran out, and what to report otherwise", () => {
   class GPUOutOfMemoryError extends Error {}
   class GPUValidationError extends Error {}
   const full = problemOfGpuError(new GPUOutOfMemoryError("no room for 4 GB"), CARD);

@@ -20,7 +20,7 @@ export interface AdapterDescription {
   readonly description: string;
   /** True for one that computes on the CPU, such as SwiftShader or lavapipe. */
   readonly software: boolean;
-  /** Of the whole card, where its vendor's own tool tells; WebGPU does not. */
+  /** Memory of the whole card. The vendor's own tool tells it; WebGPU does not. */
   readonly memoryBytes: number | null;
   readonly limits: AdapterLimits;
 }
@@ -33,7 +33,7 @@ export interface FoundAdapter {
 export interface AdapterRequest {
   /** Takes an adapter that computes on the CPU; slower than the CPU backend, so for tests alone. */
   readonly allowSoftware?: boolean;
-  /** Leaves out Dawn's own checks (of indexes, commands and workgroup memory), to measure what they cost. */
+  /** Leaves out Dawn's own checks (of indexes, commands and workgroup memory), to measure their cost. */
   readonly unchecked?: boolean;
 }
 
@@ -68,8 +68,8 @@ export function adapterLine(description: AdapterDescription): string {
 }
 
 /**
- * What a `gpu_host` node asks before it starts.
- * Throws the Problem of `findAdapter`, with what the operator can do instead.
+ * Checks, before a `gpu_host` node starts, that it has a GPU.
+ * Throws the Problem of `findAdapter`, with the operator's alternatives.
  */
 export async function requireGpu(request: AdapterRequest = {}): Promise<AdapterDescription> {
   try {
@@ -131,7 +131,7 @@ async function describeAdapter(adapter: GPUAdapter): Promise<AdapterDescription>
 
 const NVIDIA_SMI_TIMEOUT_MS = 5000;
 
-/** Of the first card, which is the one that Dawn takes; null where the driver's tool is not installed. */
+/** Asks about the first card, which Dawn takes; null when the driver's tool is not installed. */
 async function nvidiaMemoryBytes(): Promise<number | null> {
   try {
     const query = ["--query-gpu=memory.total", "--format=csv,noheader,nounits"];

@@ -185,7 +185,7 @@ describe.skipIf(!available)("the GPU backend", () => {
     expect(first).toEqual(second);
   });
 
-  it("refuses what does not fit into a workgroup's memory, and says so beforehand", async () => {
+  it("refuses a network that does not fit into a workgroup's memory, and says so beforehand", async () => {
     const member = smallRecurrentMember("gru");
     const wide = { ...member, network: { ...(member.network as RecurrentSpec), hidden: 1000 } };
     await expect(gpu.create(wide)).rejects.toThrow("The network holds 9003 values of a row at once");
@@ -194,7 +194,7 @@ describe.skipIf(!available)("the GPU backend", () => {
     expect(gpu.refusal(member)).toBeNull();
   });
 
-  it("ends what is under way when a session is disposed of, and trains others on", async () => {
+  it("ends running requests when a session is disposed of, and trains others on", async () => {
     const member = smallMember();
     const [closed, other] = [await gpu.create(member), await gpu.create(member)];
     const request = { order: member.set.training, firstBatch: 0, batchCount: 3, learningRate: 0.01 };

@@ -20,10 +20,10 @@ import { bytesPerMember, mostBatchRowsOf, Population, SLICE_BYTES } from "./popu
 import { RequestQueue } from "./request-queue.ts";
 import type { OutputsRequest, TrainRequest } from "./requests.ts";
 
-/** How the work is cut, where the usual choice is not wanted. */
+/** Cuts the work differently from the usual choice. */
 interface Cut {
   readonly tiling?: Partial<Tiling>;
-  /** How much of the rows' order goes to the GPU at once. */
+  /** Bytes of the rows' order that go to the GPU at once. */
   readonly sliceBytes?: number;
 }
 

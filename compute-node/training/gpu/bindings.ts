@@ -37,7 +37,7 @@ const ELEMENTS: Readonly<Record<BufferName, string>> = {
   outputs: "array<f32>",
 };
 
-/** Which buffers a kernel uses, and which of those it writes. */
+/** The buffers that a kernel uses, and those that it writes. */
 export interface KernelBuffers {
   readonly reads: readonly BufferName[];
   readonly writes: readonly BufferName[];

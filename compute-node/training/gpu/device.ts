@@ -79,7 +79,7 @@ export class GpuDevice {
     return result;
   }
 
-  /** Throws `too-large` for what no buffer of this adapter holds; running out of memory is for `withinMemory` to meet. */
+  /** Throws `too-large` when no buffer of this adapter is large enough. `withinMemory` meets running out of memory. */
   createBuffer({ label, byteLength, usage }: BufferRequest): GPUBuffer {
     const { limits } = this.description;
     const most = usage & USAGE.storage ? Math.min(limits.storageBindingBytes, limits.bufferBytes) : limits.bufferBytes;
@@ -96,7 +96,7 @@ export class GpuDevice {
     return this.device.createBuffer({ label, size, usage });
   }
 
-  /** Does what takes much memory; throws `too-large` when there is not enough, and the device goes on. */
+  /** Does a step that takes much memory. Throws `too-large` when there is not enough; the device goes on. */
   async withinMemory(work: () => void): Promise<void> {
     this.device.pushErrorScope("out-of-memory");
     let scope: Promise<GPUError | null>;
@@ -163,7 +163,7 @@ export class GpuDevice {
     }
   }
 
-  /** Frees everything on it; what still waits fails. */
+  /** Frees everything on it. Requests that still wait fail. */
   destroy(): void {
     this.device.destroy();
   }

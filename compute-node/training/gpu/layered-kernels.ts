@@ -68,7 +68,7 @@ ${storeQuad("value", `${matrix.inputColumn + matrix.inputs}u + unit`, "0u")}`;
   });
 }
 
-/** In evaluation, batch norm by what it has kept. */
+/** In evaluation, batch norm by its kept statistics. */
 function byRunning({ scaleOffset, shiftOffset, meanOffset, varianceOffset }: NormPlan): string {
   const read = (offset: number) => `weights[parameters + ${offset}u + unit]`;
   const normalised = `(sum - ${read(meanOffset)}) / sqrt(${read(varianceOffset)} + ${BATCH_NORM_EPSILON})`;
@@ -101,11 +101,11 @@ ${storeQuad("delta", `${before.deltaColumn}u + unit`, "0u")}`,
 }
 
 interface ProductKernel {
-  /** Whether it begins a batch, as the only one to read the counter. */
+  /** True for the kernel that begins a batch: it alone reads the counter. */
   readonly first: boolean;
-  /** Whether it drops values. */
+  /** True when it drops values. */
   readonly step: boolean;
-  /** Whether it counts the batch as done. */
+  /** True when it counts the batch as done. */
   readonly countsBatches: boolean;
   readonly units: number;
   readonly terms: number;
@@ -116,7 +116,7 @@ interface ProductKernel {
   source(index: number): string;
   /** Where in the trace the values that are read are kept. */
   readonly keepSource: string | null;
-  /** What is done with each `sum` of `quad` and `unit`. */
+  /** Code that uses each `sum` of `quad` and `unit`. */
   readonly finish: string;
 }
 
@@ -202,7 +202,7 @@ export function lossRows({ network }: Plan): number {
   return network.outputs <= 32 ? 64 : 16;
 }
 
-/** From the outputs, which stand in the place of the last layer's deltas, to the losses and those deltas. */
+/** Turns the outputs into losses and the last layer's deltas. The outputs stand where the deltas will. */
 export function lossKernel(plan: MlpPlan, mostBatchRows: number): string {
   const rows = lossRows(plan);
   const { outputs } = plan.network;

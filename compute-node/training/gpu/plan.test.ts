@@ -26,7 +26,7 @@ const networks: fc.Arbitrary<MlpSpec> = fc.record({
   batchNorm: fc.boolean(),
 });
 
-it("rows in workgroup memory fit, with room for what threads tell each other", () => {
+it("rows in workgroup memory fit, with room for the values that threads exchange", () => {
   fc.assert(
     fc.property(networks, fc.constantFrom(1, 16, 1000), (network, members) => {
       const { tiling, cellColumns } = planOf(shapeOf(network, members), LIMITS);

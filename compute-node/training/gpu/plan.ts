@@ -37,25 +37,25 @@ export interface MatrixPlan {
 /** Batch norm after a hidden layer's matrix. */
 export interface NormPlan {
   readonly units: number;
-  /** In the member's parameters: what is trained, then what is kept. */
+  /** Places in the member's parameters: trained ones, then batch norm's kept ones. */
   readonly scaleOffset: number;
   readonly shiftOffset: number;
   readonly meanOffset: number;
   readonly varianceOffset: number;
-  /** Columns of the trace; of the inverse deviations, only a batch's first row is used. */
+  /** Columns of the trace. The inverse deviations use only a batch's first row. */
   readonly normalisedColumn: number;
   readonly inverseColumn: number;
   /** Among the sums of squares. */
   readonly firstTile: number;
 }
 
-/** How work is cut; the results are the same to rounding. */
+/** Cuts the work; the results are the same to rounding. */
 export interface Tiling {
-  /** Of an mlp, whether each layer is a kernel of its own. */
+  /** True for an mlp in which each layer is a kernel of its own. */
   readonly layered: boolean;
   /** Rows of a batch in one workgroup; a multiple of 4. */
   readonly rowsPerGroup: number;
-  /** Of those, rows that one thread computes together; a multiple of 4. */
+  /** The rows of a group that one thread computes together; a multiple of 4. */
   readonly rowsPerThread: number;
   readonly rowThreads: number;
   /** Side of a tile of the gradient: 16 or 32. */
@@ -64,16 +64,16 @@ export interface Tiling {
   readonly gradientRows: number;
 }
 
-/** What differs between kernels: members of one shape train together. */
+/** The sizes and options that make kernels differ. Members of one shape train together. */
 export interface Shape<Network extends NetworkSpec = NetworkSpec> {
   readonly network: Network;
   readonly lossKind: LossSpec["kind"];
   readonly optimiserKind: OptimiserSpec["kind"];
   /** Arrays of moments. */
   readonly moments: number;
-  /** Whether any member drops values. */
+  /** True when any member drops values. */
   readonly dropout: boolean;
-  /** Whether windows differ in length. */
+  /** True when windows differ in length. */
   readonly windows: boolean;
   readonly members: number;
 }
@@ -90,7 +90,7 @@ export interface Plan<Network extends NetworkSpec = NetworkSpec> extends Shape<N
   readonly cellColumns: number;
   /** Floats of one member that the optimiser changes. */
   readonly parameterCount: number;
-  /** And with what batch norm keeps. */
+  /** The same, with batch norm's kept statistics. */
   readonly keptCount: number;
   /** Floats of one member in the weights' buffer: parameters, then every weight matrix transposed. */
   readonly weightStride: number;
@@ -109,7 +109,7 @@ export const GRADIENT_THREADS = 64;
 export const UPDATE_THREADS = 256;
 export const NORM_THREADS = 64;
 const BYTES_PER_FLOAT = 4;
-/** Of a workgroup's memory, for what its threads tell each other beside the cells. */
+/** Bytes of a workgroup's memory that its threads use to exchange values, beside the cells. */
 const SHARED_BYTES = 512;
 /** Workgroups that keep a large GPU busy: two for each of its 132 or so processors. */
 const ENOUGH_GROUPS = 264;
@@ -199,7 +199,7 @@ export function cellStateColumn(network: RecurrentSpec, layer: number): number {
 /** Gate values of a recurrent layer that stand in the cells at once; a GRU's candidate has two parts. */
 export const GATE_CELLS = 4;
 
-/** What the cells of a recurrent network hold, as columns. */
+/** Lays out the cells of a recurrent network as columns. */
 export function recurrentCells({ inputs, hidden, layers, outputs }: RecurrentSpec) {
   const input = 2 * layers * hidden + GATE_CELLS * hidden;
   return {
@@ -208,7 +208,7 @@ export function recurrentCells({ inputs, hidden, layers, outputs }: RecurrentSpe
     /** The same for an LSTM's cell state. */
     cellState: (layer: number) => (layers + layer) * hidden,
     gates: 2 * layers * hidden,
-    /** What goes into a layer; going back, the derivative by what went in. */
+    /** A layer's input; on the way back, the derivative by that input. */
     input,
     output: input + Math.max(inputs, hidden),
     count: input + Math.max(inputs, hidden) + outputs,

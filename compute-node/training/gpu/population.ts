@@ -36,9 +36,9 @@ const MOST_GROUPS = 65_535;
 /** A driver resets a GPU that is busy with one submission for seconds; so much work is far below that. */
 const SUBMISSION_FLOPS = 1e11;
 const MOST_STEPS_PER_SUBMISSION = 256;
-/** Of the rows' order, what goes up at once: some milliseconds of a large population's work. */
+/** Bytes of the rows' order that go up at once: some milliseconds of a large population's work. */
 export const SLICE_BYTES = 8 * 1024 * 1024;
-/** What comes down at once, about; large populations on long histories would fill the memory otherwise. */
+/** Roughly the bytes that come down at once. Without a limit, large populations on long histories would fill the memory. */
 const OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export class Population {
@@ -228,7 +228,7 @@ export class Population {
     for (const name of ["order", "corrections", "statistics", "outputs"] as const) this.#create(name, 0);
   }
 
-  /** What lasts for the requests; answers where each one's statistics start, in batches. */
+  /** Prepares what the requests share. Returns where each one's statistics start, in batches. */
   #startTraining(requests: readonly TrainRequest[]): number[] {
     const starts = startsOf(requests.map(({ batchCount }) => batchCount));
     const corrections = new Float32Array(2 * starts[requests.length]);

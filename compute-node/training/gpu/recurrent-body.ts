@@ -1,6 +1,6 @@
 /**
  * The rows' kernel of an LSTM or GRU: forward through the times of the window, at each through the layers; then back.
- * The cells hold one time; what the way back needs of each time waits in the trace. A window that is shorter than the
+ * The cells hold one time. The values that the way back needs wait in the trace. A window that is shorter than the
  * longest begins at a later time, with states of zero.
  */
 import type { MatrixPlan, RecurrentPlan } from "./plan.ts";
@@ -101,12 +101,12 @@ ${training ? storeQuad("next", `${intoNext}u + unit`, "time") : ""}
   workgroupBarrier();`;
 }
 
-/** The two matrices of a layer: of what comes from below, and of its own state before. */
+/** The two matrices of a layer: one for the values from below, one for its own state before. */
 function matricesOf({ matrices }: RecurrentPlan, layer: number): [MatrixPlan, MatrixPlan] {
   return [matrices[2 * layer], matrices[2 * layer + 1]];
 }
 
-/** What the layer's state goes into: the layer above, or the head. */
+/** The reader of the layer's state: the layer above, or the head. */
 function nextMatrix({ matrices }: RecurrentPlan, layer: number): MatrixPlan {
   return matrices[2 * layer + 2];
 }
@@ -185,7 +185,7 @@ function backwardLayer(plan: RecurrentPlan, layer: number): string {
     (name, gate) => `    let ${name}Gate = ${loadQuad(`${columns[gate]}u + unit`, "time")};`,
   );
   const above = layer + 1 < layers ? ` + ${cell(cells.input)}` : "";
-  // Cells of the deltas that go with the state's matrix: of a GRU's candidate, the second part.
+  // Cells of the deltas that go with the state's matrix: for a GRU's candidate, the second part.
   const stateDelta = kind === "lstm" ? "at" : `at + select(0u, ${hidden}u, at >= ${2 * hidden}u)`;
   const addState = kind === "lstm" ? "=" : "+=";
   const factor = plan.dropout ? ` * ${keepFactor(`${layer - 1}u * TIMES + time`)}` : "";

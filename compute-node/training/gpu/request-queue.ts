@@ -11,7 +11,7 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
-/** `answers` has, for each kind, what answers a list of requests in their order. Kinds run one after the other. */
+/** `answers` has, for each kind, a function that answers a list of requests in their order. Kinds run one after the other. */
 export class RequestQueue<Kind extends string> {
   readonly #answers: Readonly<Record<Kind, Answer>>;
   #waiting = new Map<Kind, Waiting[]>();
@@ -22,7 +22,7 @@ export class RequestQueue<Kind extends string> {
     this.#answers = answers;
   }
 
-  /** Rejects with whatever its kind's answer throws, as do those that are answered with it. */
+  /** Rejects with the error of its kind's answer, as do the requests that are answered with it. */
   ask<Result>(kind: Kind, request: unknown): Promise<Result> {
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     if (this.#waiting.size === 0) setImmediate(() => this.#flush());

@@ -1,7 +1,7 @@
-/** What members ask for, and how much of it is answered at once. */
+/** Describes members' requests, and limits how many are answered at once. */
 import type { BatchRequest } from "../network.ts";
 
-/** What one member asks for; `index` is its place among the members. */
+/** One member's request; `index` is its place among the members. */
 export interface TrainRequest extends BatchRequest {
   readonly index: number;
 }

@@ -15,15 +15,15 @@ ${ofFour((component, index) => `      if (quad * 4u + ${index}u < rowsHere) { tr
     }`;
 }
 
-/** What dropout multiplies unit `unit` of four rows with. */
+/** The factors by which dropout multiplies unit `unit` of four rows. */
 export function keepFactor(place: string): string {
   return `keep(dropout, ${place}, firstRow + quad * 4u, unit)`;
 }
 
 interface Product {
-  /** How many numbers come out, one for each unit. */
+  /** Count of results, one for each unit. */
   readonly units: number;
-  /** How many products each is the sum of, in ascending order, and what it starts with. */
+  /** Count of products that each result sums, in ascending order, and the value that it starts with. */
   readonly terms: number;
   readonly start: string;
   /** The index of the weight of `at` and `unit` among a member's weights. */
@@ -100,7 +100,7 @@ fn traceAt(member: u32, row: u32, time: u32) -> u32 {
 }`;
 }
 
-/** `loadTrace` reads a column of four rows; of those that are not among the next `rows`, zero. */
+/** `loadTrace` reads a column of four rows. Rows that are not among the next `rows` are zero. */
 export function loadTraceFunction(): string {
   return `fn loadTrace(member: u32, firstRow: u32, rows: u32, time: u32, column: u32) -> vec4f {
   var values = vec4f(0);

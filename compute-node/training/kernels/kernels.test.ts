@@ -15,7 +15,7 @@ function problemOf(work: () => void): Problem {
   throw new Error("Nothing was thrown.");
 }
 
-/** What a kernel makes of values, of which there are a multiple of four. */
+/** Runs a kernel over values; their count is a multiple of four. */
 function activated(activation: Activation, values: Float32Array): Float32Array {
   const arena = new Arena(createKernels("exact"));
   const address = arena.allocateFloats(values.length);
@@ -45,7 +45,7 @@ describe("The kernels' functions", () => {
     }
   });
 
-  it("what is not a number stays so, and infinities have their limits", () => {
+  it("keep NaN, and give infinities their limits", () => {
     const values = Float32Array.of(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0);
     expect([...activated("relu", values)]).toEqual([Number.NaN, Number.POSITIVE_INFINITY, 0, 0]);
     expect([...activated("tanh", values)]).toEqual([Number.NaN, 1, -1, 0]);
@@ -56,7 +56,7 @@ describe("The kernels' functions", () => {
 });
 
 describe("Kernels that cannot be had", () => {
-  it("say how to build what is not built", () => {
+  it("say how to build them", () => {
     const problem = problemOf(() => createKernels("absent" as KernelMode));
     expect(problem.message).toContain("absent.wasm cannot be read");
     expect(problem.cure).toContain("npm run build");

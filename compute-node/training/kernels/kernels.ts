@@ -192,7 +192,7 @@ export interface Kernels {
   ): void;
 }
 
-/** What becomes of a product's tiles, as in `assembly/matrix.ts`. */
+/** The last step on a product's tiles, as in `assembly/matrix.ts`. */
 export const FINISH = { none: 0, relu: 1, leaky_relu: 2, add: 3, slope: 4 } as const;
 
 /** `exact` gives the same bits on every machine; `fast` may round once where `exact` rounds twice. */

@@ -1,4 +1,4 @@
-/** What the kernels need of WebAssembly's JavaScript interface, which Node has and its types leave to the browser's. */
+/** Types the part of WebAssembly's JavaScript interface that the kernels use. Node has it, but its types leave it to the browser's. */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array<ArrayBuffer>);

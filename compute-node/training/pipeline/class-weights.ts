@@ -1,6 +1,6 @@
 /** Which examples count for how much. */
 
-/** How many of `rows` have each class. */
+/** Counts the rows of each class among `rows`. */
 export function countClasses(values: ArrayLike<number>, rows: Uint32Array, classes: number): number[] {
   const counts: number[] = Array.from({ length: classes }, () => 0);
   for (let index = 0; index < rows.length; index++) counts[values[rows[index]]]++;

@@ -1,4 +1,4 @@
-/** From a strategy and bars to a training set, with a report of what is wrong with it. */
+/** Makes a training set from a strategy and bars, with a report of its faults. */
 export { classNamesOf, LABEL_SOURCES, labelConfig, labelConfigOf } from "./labels/label-config.ts";
 export { labelBars } from "./labels/labels.ts";
 export type { ClassificationMetrics } from "./metrics/classification.ts";

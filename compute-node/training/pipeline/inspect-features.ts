@@ -28,7 +28,7 @@ function constantOf({ features, inputs, training }: TrainingSet, k: number): num
 interface DeadZone {
   /** The timeframe and name of a fuzzy set, such as `1h_momentum`. */
   readonly set: string;
-  /** Of the training rows: where none of its memberships is above zero. */
+  /** Share of the training rows in which none of its memberships is above zero. */
   readonly share: number;
 }
 

@@ -16,7 +16,7 @@ const preparedOf = (classNames: string[], validationRows = 10) =>
 const CLASSES = preparedOf(["buy", "hold", "sell"]);
 const MLP = { architecture: { hidden_layers: [16, 8] } };
 
-it("a strategy that says little gets the standard values", () => {
+it("a strategy with few settings gets the standard values", () => {
   expect(trainingPlan(strategyOf(MLP, {}), CLASSES)).toEqual({
     network: {
       kind: "mlp",
@@ -94,7 +94,7 @@ it("nothing stops early without rows that validate", () => {
   expect(plan.options.earlyStopping).toBeNull();
 });
 
-it("what is misspelt under training is named with its place", () => {
+it("a misspelt key under training is named with its place", () => {
   const text = JSON.stringify({
     name: "x",
     training_data: { symbols: { mode: "single", symbol: "X" }, timeframes: { mode: "single", timeframe: "1h" } },

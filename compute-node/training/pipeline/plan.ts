@@ -1,4 +1,4 @@
-/** What a strategy's `model` and `training` sections ask for, with the standard values of ktrdr (Python) filled in. */
+/** Reads a strategy's `model` and `training` sections, and fills in the standard values of ktrdr (Python). */
 import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type {
   Activation,

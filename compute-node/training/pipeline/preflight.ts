@@ -1,4 +1,4 @@
-/** What is wrong with a training set, before a run spends hours on it. */
+/** Finds faults of a training set before a run spends hours on it. */
 import { Problem } from "../../../protocol/problem.ts";
 import type { TrainingSet } from "../network.ts";
 import { countClasses } from "./class-weights.ts";
@@ -40,7 +40,7 @@ export interface Finding {
   readonly rows: number;
 }
 
-/** Of a regression's targets on one part. */
+/** Statistics of a regression's targets on one part. */
 interface TargetSpread {
   readonly mean: number;
   readonly deviation: number;
@@ -76,7 +76,7 @@ interface Inspected {
   readonly scales: readonly FeatureScale[];
   readonly set: TrainingSet;
   readonly classNames: readonly string[];
-  /** Whether the strategy's decisions take a predicted return. */
+  /** True when the strategy's decisions take a predicted return. */
   readonly isRegression: boolean;
   readonly counts: DroppedRows;
   readonly wantsValidation: boolean;
@@ -241,7 +241,7 @@ function targetFindings({ rows, targets }: PartReport): Finding[] {
   ];
 }
 
-/** Of training rows with no membership of a set above zero. */
+/** A share of training rows: if a set has no membership above zero in more of them, the report warns. */
 const DEAD_ZONE_SHARE = 0.3;
 /** A raw input beyond it drowns memberships, which end at 1. */
 const UNSCALED_DEVIATION = 10;

@@ -123,7 +123,7 @@ describe("a training set", () => {
     expect([Math.min(...minmax), Math.max(...minmax)]).toEqual([0, 1]);
   });
 
-  it("of a regression holds the returns", () => {
+  it("for a regression holds the returns", () => {
     const strategy = strategyWith(({ training }) => {
       training.labels = { source: "forward_return", horizon: 4 };
     });

@@ -1,4 +1,4 @@
-/** From a strategy and bars to what a network learns from, with a report of what is wrong with it. */
+/** Makes a network's training set from a strategy and bars, with a report of its faults. */
 import { DAY_MS } from "../../../protocol/durations.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
@@ -32,7 +32,7 @@ interface PrepareRequest {
   /** Every symbol of the strategy, with all of its timeframes. */
   readonly bars: Readonly<Record<string, BarsByTimeframe>>;
   readonly context?: FeatureOptions["context"];
-  /** Of all examples: how many before each boundary of the split learn nothing. 0.01 by default. */
+  /** Share of all examples that is left out before each boundary of the split; 0.01 by default. */
   readonly embargoFraction?: number;
 }
 
@@ -46,7 +46,7 @@ export interface PreparedTraining {
   /** Inverse frequencies of the training rows; null for a regression. */
   readonly classWeights: readonly number[] | null;
   readonly symbols: readonly SymbolRows[];
-  /** Of each row's bar. */
+  /** Time of each row's bar. */
   readonly timeMs: Float64Array;
   /** For each row the newest label of its symbol that is known when its bar closes, or NaN. */
   readonly knownLabels: Float32Array;
@@ -64,7 +64,7 @@ export interface PreparedTraining {
  * nothing; raw features are scaled as their input asks for, by the training rows alone.
  *
  * Throws a `Problem`: `invalid-strategy` for its faults; `data-not-found` for bars that are not given; `invalid-data` for
- * bars that cannot be labelled. What is only worth knowing, and what makes a run pointless, is in the report.
+ * bars that cannot be labelled. Facts that are only worth knowing, and those that make a run pointless, are in the report.
  */
 export function prepareTraining(request: PrepareRequest): PreparedTraining {
   const { strategy, bars, context, embargoFraction = 0.01 } = request;

@@ -54,7 +54,7 @@ describe("the split", () => {
     );
   });
 
-  it("takes what data_split says, and the rest of 1 for what it leaves out", () => {
+  it("takes the shares of data_split, and the rest of 1 for one that it leaves out", () => {
     const of = (data_split?: object) => splitFractionsOf({ data_split });
     expect(of()).toEqual({ train: 0.7, validation: 0.15, test: expect.closeTo(0.15, 12) });
     expect(of({ train: 0.8 })).toEqual({ train: 0.8, validation: 0.15, test: expect.closeTo(0.05, 12) });

@@ -25,7 +25,7 @@ interface SplitFractions {
 
 interface SplitOptions {
   readonly fractions: SplitFractions;
-  /** Of all examples: how many before each boundary learn nothing. */
+  /** Share of all examples that is left out before each boundary. */
   readonly embargoFraction: number;
 }
 
@@ -45,7 +45,7 @@ export interface Split {
   readonly embargoed: number;
 }
 
-/** Absorbs what 1 - (0.15 + 0.15) loses. */
+/** Absorbs the rounding of 1 - (0.15 + 0.15). */
 const ROUNDING = 1e-9;
 
 /**

@@ -4,7 +4,7 @@ import { get, type Matrix, matrix } from "./matrix.ts";
 
 export interface LossResult {
   readonly loss: number;
-  /** Of the loss by the outputs. */
+  /** The derivative of the loss by the outputs. */
   readonly gradient: Matrix;
 }
 

@@ -10,7 +10,7 @@ import {
 import { columnSums, get, type Matrix, map, multiply, transpose } from "./matrix.ts";
 import { Parameters } from "./parameters.ts";
 
-/** Whether dropout keeps a value of hidden layer `place`. */
+/** Tells if dropout keeps a value of hidden layer `place`. */
 export type Keeps = (place: number, row: number, column: number) => boolean;
 
 export interface ForwardPass {

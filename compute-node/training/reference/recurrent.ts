@@ -4,7 +4,7 @@ import { type Matrix, matrix } from "./matrix.ts";
 import type { ForwardPass, Keeps } from "./mlp.ts";
 import { Parameters } from "./parameters.ts";
 
-/** What one cell did at one time, and the way back: from the gradient of its state to that of what it read. */
+/** One cell's step at one time, and the way back: from the gradient of its state to that of its inputs. */
 interface CellStep {
   readonly state: Float64Array;
   /** The LSTM's second state. */

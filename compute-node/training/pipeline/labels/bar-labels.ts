@@ -1,4 +1,4 @@
-/** What a way of labelling gives. */
+/** Defines the result of a label source. */
 export interface Labels {
   /** In the order of the network's outputs; empty for a regression. */
   readonly classNames: readonly string[];
@@ -9,6 +9,6 @@ export interface Labels {
    * before that: such a label may still change, and nothing should learn from it.
    */
   readonly settledAt: Int32Array;
-  /** How much of its own each label says (mean 1), where labels overlap and the configuration asks for it. */
+  /** Uniqueness of each label (mean 1), when labels overlap and the configuration asks for it. */
   readonly weights: Float32Array | null;
 }

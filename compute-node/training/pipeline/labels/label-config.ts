@@ -81,7 +81,7 @@ const CLASS_NAMES: Readonly<Record<LabelSource, readonly string[]>> = {
 };
 
 /**
- * Reads what the strategy says about labels; what it leaves out has its standard value. Keys that the source does not
+ * Reads the strategy's labels section; keys that it leaves out have their standard values. Keys that the source does not
  * know are left out here, since `resolveNeural` warns of each. Throws a `Problem` (`invalid-strategy`) for an unknown source
  * and for values outside their range, with the valid names.
  */

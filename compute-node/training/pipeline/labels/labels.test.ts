@@ -112,7 +112,7 @@ describe("labels", () => {
     );
   });
 
-  it("of regimes change with no bar after the one that settles them, given the thresholds", () => {
+  it("for regimes change with no bar after the one that settles them, given the thresholds", () => {
     const chosen = config("regime", { atrPeriod: 4, volLookback: 8, macroAtrMult: 2, microAtrMult: 1 });
     const thresholds = { macro: 0.15, micro: 0.05 };
     fc.assert(
@@ -148,7 +148,7 @@ describe("labels", () => {
     );
   });
 
-  it("of a regime tell trends, ranges and turmoil apart", () => {
+  it("for regimes tell trends, ranges and turmoil apart", () => {
     const closes: number[] = [];
     // Up in steps with falls between them, sideways, down in steps, then a storm.
     for (let k = 0; k < 60; k++) closes.push(100 + 2 * k + (k % 4 === 3 ? -7 : 0));

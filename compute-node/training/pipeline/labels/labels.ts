@@ -1,4 +1,4 @@
-/** What each bar should have been answered with: labels look ahead on purpose, and say how far. */
+/** Labels each bar with its right answer. Labels look ahead on purpose, and say how far. */
 import type { BarColumns } from "../../../market-data/bars.ts";
 import type { Labels } from "./bar-labels.ts";
 import { labelContext, labelForwardReturn } from "./forward-return.ts";

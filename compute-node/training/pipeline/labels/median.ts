@@ -1,6 +1,6 @@
 /** The median without sorting: Hoare's selection (Communications of the ACM 4 (1961) 321), O(n) on average. */
 
-/** Of finite values, the mean of the middle two for an even number; NaN for none. Leaves `values` as they are. */
+/** Computes the median of finite values: the mean of the middle two for an even number, NaN for none. Leaves `values` as they are. */
 export function median(values: Float64Array): number {
   const rest = values.slice();
   const middle = rest.length >> 1;

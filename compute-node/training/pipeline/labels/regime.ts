@@ -76,7 +76,7 @@ export function labelRegime(
 }
 
 /**
- * Whether the extremes from number `first` up to bar `end` go with a leg: of the pairs of neighbouring lows (up) or
+ * Tells if the extremes from number `first` up to bar `end` go with a leg: among pairs of neighbouring lows (up) or
  * highs (down) at least the share `tolerance` rises or falls. An extreme that is neither, by its neighbours, is left out.
  */
 function followsLeg(

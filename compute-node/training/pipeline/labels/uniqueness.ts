@@ -1,4 +1,4 @@
-/** How much of its own each of several overlapping labels says. */
+/** Measures the uniqueness of overlapping labels. */
 
 /**
  * The mean over a label's bars of 1 / (labels that are active there), divided by the mean of all labels (López de Prado

@@ -13,7 +13,7 @@ export interface ZigzagExtremes {
 /**
  * The extremes of `close` by one pass: an extreme moves while it is exceeded; a move of `threshold` (a fraction of the
  * extreme) against it settles it, and the bar of the reversal becomes the next extreme. As the indicator `zigzag` of
- * ktrdr (Python), which repaints: of use for labels alone.
+ * ktrdr (Python), which repaints: useful for labels alone.
  */
 export function zigzagExtremes(close: Float64Array, threshold: number): ZigzagExtremes {
   const rows = close.length;

@@ -1,10 +1,10 @@
-/** How well a classifier does, next to answers that need no network. */
+/** Measures a classifier beside answers that need no network. */
 
 interface ClassMetrics {
   readonly name: string;
-  /** Of what was called this class, the share that is. 0 where nothing was. */
+  /** The share of right answers among rows that were given this class; 0 without such rows. */
   readonly precision: number;
-  /** Of what is this class, the share that was called so. 0 where nothing is. */
+  /** The share of right answers among rows of this class; 0 without such rows. */
   readonly recall: number;
   /** Harmonic mean of the two. */
   readonly f1: number;
@@ -46,7 +46,7 @@ export interface ClassificationMetrics {
   readonly baselines: {
     /** The accuracy of always answering the commonest class of the training rows. */
     readonly majority: { readonly name: string; readonly accuracy: number };
-    /** Of answering the newest label that is known at the time; null where none ever is. */
+    /** The accuracy of answering the newest label known at the time; null when none ever is. */
     readonly persistence: number | null;
   };
   readonly calibration: Calibration;

@@ -6,7 +6,7 @@ import { regressionMetrics } from "./regression.ts";
 const CLASS_NAMES = ["buy", "hold", "sell"];
 const none = (rows: number) => new Float32Array(rows).fill(Number.NaN);
 
-/** Logits whose softmax is what is given. */
+/** Logits whose softmax is the given one. */
 const logitsOf = (probabilities: readonly number[][]) => Float32Array.from(probabilities.flat(), (p) => Math.log(p));
 
 describe("metrics of a classification", () => {
@@ -59,7 +59,7 @@ describe("metrics of a classification", () => {
     expect(brier).toBeCloseTo((0.06 + 0.86 + 0.14 + 3 * 0 + 0.14 + 0.14 + (0.25 + 0.01 + 0.36)) / 6, 6);
   });
 
-  it("of a perfect and sure network are perfect", () => {
+  it("for a perfect and sure network are perfect", () => {
     fc.assert(
       fc.property(fc.uint8Array({ min: 0, max: 2, minLength: 1, maxLength: 50 }), (classes) => {
         const sure = Float32Array.from({ length: 3 * classes.length }, (_, at) =>
@@ -79,7 +79,7 @@ describe("metrics of a classification", () => {
     );
   });
 
-  it("of no rows are zeros, not NaN", () => {
+  it("over no rows are zeros, not NaN", () => {
     const empty = { logits: new Float32Array(), actual: new Uint8Array(), known: none(0) };
     const zeros = classificationMetrics({ ...empty, classNames: CLASS_NAMES, trainingCounts: [0, 0, 0] });
     expect(JSON.stringify(zeros)).not.toMatch(/null,|NaN/);

@@ -1,4 +1,4 @@
-/** How well a predicted return does, next to answers that need no network. */
+/** Measures a predicted return beside answers that need no network. */
 
 export interface RegressionMetrics {
   readonly rows: number;
@@ -14,7 +14,7 @@ export interface RegressionMetrics {
   readonly baselines: {
     /** Mean absolute error of always answering the training rows' mean. */
     readonly mean: number;
-    /** Of answering the newest return that is known at the time; null where none ever is. */
+    /** The error of answering the newest return known at the time; null when none ever is. */
     readonly persistence: number | null;
     /** Share of rows that the commonest sign of these rows gets right. */
     readonly majoritySign: number;
