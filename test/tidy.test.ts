@@ -225,3 +225,24 @@ describe("exceptions", () => {
     expect(short.map(({ path }) => path)).toEqual([]);
   });
 });
+
+describe("plain English", () => {
+  const AWKWARD: Readonly<Record<string, RegExp>> = {
+    'a comment that opens with "Of" or "What"': /(\/\*\*|\/\/|^\s*\*) (Of|What) [a-z]/,
+    '"in place of" instead of "instead of"': /\bin (the )?place of\b/,
+    'a test title that opens with "of" or "what"': /\b(it|describe|test)(\.\w+)*\("(of|what) /i,
+  };
+
+  it.each(Object.entries(AWKWARD))("has no %s", (_, pattern) => {
+    const found = [...SOURCES.values()]
+      // This file names them.
+      .filter(
+        ({ path }) =>
+          !path.startsWith(ASSEMBLY) && !path.startsWith("test/house/strategies/") && path !== "test/tidy.test.ts",
+      )
+      .flatMap(({ path, text }) =>
+        text.split("\n").flatMap((line, at) => (pattern.test(line) ? [`${path}:${at + 1}`] : [])),
+      );
+    expect(found).toEqual([]);
+  });
+});

@@ -10,7 +10,7 @@ describe("a stop", () => {
   it("on a long position fills at the open when the open has passed it", () => {
     expect(stopFillPrice(1, 94, 96, 93, 97)).toBe(94);
   });
-  it("of a short is the mirror image", () => {
+  it("mirrors the price of a long for a short", () => {
     expect(stopFillPrice(-1, 100, 105, 95, 103)).toBe(103);
     expect(stopFillPrice(-1, 100, 103, 95, 103)).toBe(103);
     expect(stopFillPrice(-1, 106, 107, 104, 103)).toBe(106);
@@ -24,7 +24,7 @@ describe("a target", () => {
     expect(targetFillPrice(1, 108, 109, 107, 105)).toBe(108);
     expect(targetFillPrice(1, 100, 104.9, 99, 105)).toBeNaN();
   });
-  it("of a short is the mirror image", () => {
+  it("mirrors the price of a long for a short", () => {
     expect(targetFillPrice(-1, 100, 101, 94, 95)).toBe(95);
     expect(targetFillPrice(-1, 92, 94, 91, 95)).toBe(92);
     expect(targetFillPrice(-1, 100, 101, 95.1, 95)).toBeNaN();

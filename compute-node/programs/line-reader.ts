@@ -5,7 +5,7 @@ const NEWLINE = 0x0a;
 export class LineReader {
   readonly #limitBytes: number;
   #parts: Buffer[] = [];
-  /** Of the line that has begun: what is kept of it, and what it has in all. */
+  /** The line that has begun: the part that is kept, and its whole length. */
   #keptBytes = 0;
   #bytes = 0;
 
@@ -28,7 +28,7 @@ export class LineReader {
     return lines;
   }
 
-  /** What came after the last line's end. */
+  /** The text after the end of the last line. */
   rest(): string[] {
     return this.#bytes === 0 ? [] : [this.#line()];
   }

@@ -62,7 +62,7 @@ export class ProcessGroup {
     return new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("exit", () => {
-        // What it started and left behind, and the guard.
+        // Its children that are left behind, and the guard.
         this.signal("SIGKILL");
         this.#isOver = true;
         const timer = setTimeout(() => {

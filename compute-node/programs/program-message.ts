@@ -1,4 +1,4 @@
-/** What a program says on its standard output: one JSON object a line. Everything else that it prints is its log. */
+/** Reads the standard output of a program: one JSON object a line. Everything else that it prints is its log. */
 import { z } from "zod";
 import { issuesOf, progress } from "../../protocol/index.ts";
 

@@ -32,7 +32,7 @@ interface ProgramRunOptions {
 
 type ResultMessage = Extract<ProgramMessage, { result: unknown }>["result"];
 
-/** What a failure quotes of the last lines. */
+/** A failure quotes the last lines up to this length. */
 const QUOTED_LINES = 12;
 const QUOTED_LENGTH = 1_500;
 /** A program ends with this code where another try may help: EX_TEMPFAIL of sysexits.h. */
@@ -46,7 +46,7 @@ export class ProgramRun {
   #group: ProcessGroup | null = null;
   #graceTimer: NodeJS.Timeout | undefined;
   #isStopped = false;
-  /** What made the node end it. */
+  /** The reason for which the node ended it. */
   #fault: Problem | null = null;
   #printedBytes = 0;
   #lastLines: string[] = [];

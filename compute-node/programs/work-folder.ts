@@ -6,7 +6,7 @@ import { type CommandSpec, commandSpec, type Lease, LIMITS, Problem, wire } from
 import { type BarColumns, sliceBars } from "../market-data/index.ts";
 import { npyOfBars, parquetOfBars } from "./bars-files.ts";
 
-/** What a run starts from. */
+/** Everything that a run starts from. */
 export interface ProgramInput {
   readonly lease: Lease;
   readonly spec: CommandSpec;
