@@ -9,6 +9,7 @@ function text(name: string): string {
 
 export const NEW_KIND: Addition = {
   what: "a kind of operation",
+  compiledBy: "tsconfig.json",
   tests: ["protocol/operations/", "compute-node/jobs/", "cli/commands/operations/kinds.test.ts"],
   parts: [
     {
