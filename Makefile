@@ -1,4 +1,4 @@
-# What people type. Each target installs what it needs; only Node and npm have to be there.
+# The commands that people type. Each target installs its own needs; only Node and npm have to be there.
 SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export WRANGLER_SEND_METRICS := false
@@ -14,7 +14,7 @@ INSTALLED := compute-node/training/kernels/build/exact.wasm
 RESULTS := .ktrdr/test-results
 VITEST := vitest run --reporter=default --reporter=json --reporter=test/support/file-times.ts
 
-# In one line what is missing: npm installs with Node 20, and brings the Node 24 that everything else runs on.
+# Says in one line when Node is too old. npm installs with Node 20, and brings the Node 24 that everything else runs on.
 require-node = @node -e '[a, b] = process.versions.node.split("."); process.exit(a > $(1) || (a == $(1) && b >= $(2)) ? 0 : 1)' 2> /dev/null || \
   { echo "error: $(3) needs Node $(1).$(2) or newer; this is $$(node --version 2> /dev/null || echo a machine without Node). https://nodejs.org/en/download" >&2; exit 1; }
 
@@ -47,10 +47,10 @@ test: $(INSTALLED) ## every test that a fresh machine can run, with times and to
 	@status=0; node test/support/run-all.ts $(RESULTS) || status=1; \
 	  node test/support/print-totals.ts $(RESULTS) || status=1; exit $$status
 
-check: quality ## quality, and the unit tests that reach what was changed since SINCE (the last commit)
+check: quality ## quality, and the unit tests that reach files changed since SINCE (the last commit)
 	@vitest run --project unit --changed $(SINCE) --passWithNoTests
 
-watch: $(INSTALLED) ## run unit tests again when what they reach changes (FILE=part-of-a-path for some)
+watch: $(INSTALLED) ## run unit tests again when a file that they reach changes (FILE=part-of-a-path for some)
 	@vitest watch --project unit $(FILE)
 
 test-unit: $(INSTALLED) ## unit, property and golden tests (FILE=part-of-a-path for some)
@@ -90,7 +90,7 @@ quality: $(INSTALLED) ## lint, format and types
 	@tsc -b tsconfig.outside.json
 	@tsc -p cli/report/page
 
-fix: $(INSTALLED) ## let the linter correct what it can
+fix: $(INSTALLED) ## let the linter correct the faults that it can
 	@biome check --write .
 
 bench: $(INSTALLED) ## benchmarks, as ratios to limits and peers
@@ -116,5 +116,5 @@ preview: $(INSTALLED) ## a control plane beside production: make preview NAME=my
 preview-delete: $(INSTALLED) ## remove it again: make preview-delete NAME=my-branch
 	@node deploy/cloudflare/preview.ts delete $(NAME)
 
-clean: ## remove what was installed and made
+clean: ## remove everything that was installed and made
 	rm -rf node_modules dist .wrangler .ktrdr compute-node/training/kernels/build

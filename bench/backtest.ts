@@ -24,7 +24,7 @@ const AGREEMENT = 1e-9;
 
 interface Measured {
   readonly seconds: number;
-  /** Of the quietest round. */
+  /** Measured in the quietest round. */
   readonly leastSeconds?: number;
   /** With every statistic and the equity curve. */
   readonly completeSeconds?: number;

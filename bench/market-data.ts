@@ -62,7 +62,7 @@ function touchEveryByte(bytes: Uint8Array): number {
   return sum;
 }
 
-/** What one writes first: strings split at line feeds and commas. */
+/** The simplest way: strings split at line feeds and commas. */
 function splitText(bytes: Uint8Array): BarColumns {
   const lines = new TextDecoder().decode(bytes).trimEnd().split("\n");
   const bars = allocateBars(lines.length - 1);

@@ -1,4 +1,4 @@
-/** How every benchmark in here takes time. */
+/** Takes time for every benchmark in here. */
 
 /** Seconds on a clock that only goes forward. */
 export function nowSeconds(): number {
@@ -20,7 +20,7 @@ export function medianSeconds(work: () => void, rounds: number): number {
   return leastAndMedianSeconds(work, rounds).median;
 }
 
-/** As `medianSeconds`, and the least: what the machine does when nobody else wants it. */
+/** As `medianSeconds`, and the least: the machine's speed when nobody else wants it. */
 export function leastAndMedianSeconds(work: () => void, rounds: number): { least: number; median: number } {
   const warmUpStart = nowSeconds();
   let calls = 0;

@@ -1,11 +1,12 @@
 /**
- * Is this build as fast as another one? `node bench/old-and-new.ts CHECKOUT [--rounds 9]`, where CHECKOUT holds the other
- * build with its packages installed.
+ * Compares the speed of this build with another one's: `node bench/old-and-new.ts CHECKOUT [--rounds 9]`, where
+ * CHECKOUT holds the other build with its packages installed.
  *
- * Both builds, and the other one a second time, take turns in fresh processes, in another order each round; what counts is
- * the processor time of each process, since a busy machine stretches the clock. For each measure it prints the median over
- * the rounds of this build's speed as a ratio to the other's, and the same for the other build against itself: what that
- * moves is noise. Fails where the median is below 0.97 and below all that the other build shows against itself.
+ * Both builds, and the other one a second time, take turns in fresh processes, in another order each round; the measure
+ * is the processor time of each process, since a busy machine stretches the clock. For each measure it prints the
+ * median over the rounds of this build's speed as a ratio to the other's, and the same for the other build against
+ * itself, whose changes are noise. Fails where the median is below 0.97 and below all that the other build shows
+ * against itself.
  */
 import { execFileSync } from "node:child_process";
 import process from "node:process";
@@ -19,7 +20,7 @@ const LEAST_RATIO = 0.97;
 interface Turn {
   /** Processor time a bar, by measure. */
   readonly nanoseconds: Readonly<Record<string, number>>;
-  /** SHA-256 of what was computed. */
+  /** SHA-256 of the results. */
   readonly results: string;
 }
 

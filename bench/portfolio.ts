@@ -1,6 +1,6 @@
 /**
- * Portfolio backtests: bars a second of the whole (signals, engine, statistics, encoding) and of the engine alone, and what
- * a portfolio of one costs beside the engine for one symbol. `node bench/portfolio.ts [symbols] [bars]`
+ * Portfolio backtests: bars a second of the whole (signals, engine, statistics, encoding) and of the engine alone, and
+ * the cost of a portfolio of one beside the engine for one symbol. `node bench/portfolio.ts [symbols] [bars]`
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { runBacktest } from "../compute-node/backtest/index.ts";

@@ -21,7 +21,7 @@ import { median, nowSeconds } from "./measure.ts";
 const { values: flags } = parseArgs({
   options: {
     json: { type: "boolean", default: false },
-    /** A few batches of everything: whether it works. */
+    /** Runs a few batches of everything, to see that it works. */
     quick: { type: "boolean", default: false },
     /** Only cases whose name has this in it. */
     only: { type: "string", default: "" },
@@ -45,7 +45,7 @@ interface Case {
 interface Measured extends Omit<Case, "network"> {
   readonly batchRows: number;
   readonly rowsPerSecond: number;
-  /** Of all members together. */
+  /** Time of a step of all members together. */
   readonly stepMicroseconds: number;
   readonly firstLoss: number;
   readonly lastLoss: number;

@@ -1,5 +1,5 @@
 /**
- * What training takes besides training, and what a model takes in a backtest: features, labels, split, scaling and the
+ * Measures the work around training, and a model's work in a backtest: features, labels, split, scaling and the
  * report over many bars, next to one epoch of 30-64-64-3 on the training rows; then a model of 30-64-32-3 from bars to trades.
  * Run: `node bench/training-pipeline.ts [rows]`
  */

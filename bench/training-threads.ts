@@ -1,6 +1,6 @@
 /**
- * Training in two threads as a ratio to one: of several networks side by side, and of one large network whose layers are
- * split. Both train the same batches, and end with the same bits, or the program fails.
+ * Training in two threads as a ratio to one, for several networks side by side and for one large network whose layers
+ * are split. Both train the same batches, and end with the same bits, or the program fails.
  *
  * They take turns of some tens of milliseconds. A busy machine would measure who else is there: on Linux a turn counts
  * only if no thread of this process waited for a processor for more than a twentieth of it, and it says how many counted.
@@ -41,7 +41,7 @@ interface Workload {
   readonly name: string;
   readonly network: NetworkSpec;
   readonly models: number;
-  /** Of each model in a turn. */
+  /** Batches of each model in a turn. */
   readonly batches: number;
 }
 
@@ -117,7 +117,7 @@ interface Result {
   readonly name: string;
   readonly models: number;
   readonly turns: number;
-  /** Of the turns that counted; null for none. */
+  /** Median over the turns that counted; null for none. */
   readonly ratio: number | null;
   readonly oneThread: number | null;
 }
@@ -143,7 +143,7 @@ async function measure(workload: Workload, threads: number, untilMs: number): Pr
   };
 }
 
-/** Of the first model, after as many batches. */
+/** Compares the first model of both, after as many batches. */
 async function requireSameBits(one: Contestant, all: Contestant): Promise<void> {
   const [left, right] = [one.runs[0], all.runs[0]];
   while (left.batchesDone < right.batchesDone) await left.advance(right.batchesDone - left.batchesDone);

@@ -251,7 +251,7 @@ function print({ name, rates, ratios, losses, goal }: Result): void {
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "9" },
-    /** In place of each workload's own. */
+    /** Used instead of each workload's own. */
     batches: { type: "string" },
     json: { type: "boolean", default: false },
   },

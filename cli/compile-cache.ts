@@ -5,16 +5,16 @@ import { extname, isAbsolute, join } from "node:path";
 import process from "node:process";
 
 /**
- * In a checkout it goes with the packages. An installed package may be root's, and another version tomorrow, so its cache is
- * the user's own; none for somebody without a home. Node keys it by its own version, by user and by each file's text, and
- * goes on without where it may not write.
+ * In a checkout the cache is beside the packages. An installed package may belong to root and be replaced tomorrow, so its
+ * cache is in the user's home; a user without a home has none. Node keys it by its own version, by user and by each file's
+ * text, and goes on without a cache where it may not write.
  */
 export const COMPILE_CACHE_FOLDER: string | undefined =
   extname(import.meta.filename) === ".ts"
     ? join(import.meta.dirname, "..", "node_modules", ".cache", "ktrdr")
     : userCacheFolder(process.env);
 
-/** For whatever this process imports from now on. NODE_COMPILE_CACHE goes before it. */
+/** Turns the cache on for all later imports of this process. NODE_COMPILE_CACHE goes before it. */
 export function useCompileCache(): void {
   if (COMPILE_CACHE_FOLDER !== undefined) enableCompileCache(COMPILE_CACHE_FOLDER);
 }
@@ -25,6 +25,6 @@ function userCacheFolder({ XDG_CACHE_HOME: given }: NodeJS.ProcessEnv): string |
   try {
     return join(homedir(), ".cache", "ktrdr");
   } catch {
-    return undefined; // A user that the machine does not know, as in some containers.
+    return undefined; // The machine does not know the user, as in some containers.
   }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** What `make demo` runs. */
+/** The program of `make demo`. */
 import process from "node:process";
 import { useCompileCache } from "./compile-cache.ts";
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Plain JavaScript in the words of 2017, so that a Node that is too old for the rest can still read this and say so. In a
+// Plain JavaScript of 2017, so that a Node that is too old for the rest can still read this and say so. In a
 // checkout the compile cache is on before the first TypeScript file: with every file in it, Node need not load its
 // TypeScript parser at all. The package has no TypeScript; main.js turns its cache on.
 const [major, minor] = process.versions.node.split(".").map(Number);

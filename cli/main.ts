@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-/** The `ktrdr` command. Whatever is slow to load is loaded by the command that needs it. */
+/** The `ktrdr` command. Each command loads its slow modules itself. */
 import process from "node:process";
 import { useCompileCache } from "./compile-cache.ts";
 
 useCompileCache();
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever read our output has left, such as `| head`. What was asked for is still done.
+    // The reader of the output has left, such as `| head`. The command still finishes its work.
     if (error.code !== "EPIPE") throw error;
   });
 }

@@ -43,7 +43,7 @@ function program(surroundings: TestSurroundings = testSurroundings()): Command {
 }
 
 describe("usage", () => {
-  it("is shown when nothing is asked, and is no failure", async () => {
+  it("is shown without a command, and is no failure", async () => {
     const { code, out, err } = await run([]);
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toContain("Usage: ktrdr");
@@ -118,7 +118,7 @@ describe("failures", () => {
     expect(err).toContain("error: ");
   });
 
-  it("of a strategy file that is not there say so", async () => {
+  it("name a strategy file that is missing", async () => {
     const { code, err } = await run(["backtest", join(home, "none.yaml"), "--local"]);
     expect(code).toBe(1);
     expect(err).toContain("none.yaml cannot be read: ENOENT");
@@ -165,7 +165,7 @@ describe("ops", () => {
     expect(readFileSync(file, "utf8")).toBe('{"x":1.0}');
   });
 
-  it("says what became of a cancellation", async () => {
+  it("reports the outcome of a cancellation", async () => {
     const running = operationJson({ status: "running", cancelRequested: true });
     const { out } = await runAgainst({ status: 202, json: running }, ["ops", "cancel", OPERATION_ID]);
     expect(out).toBe(`${OPERATION_ID} is running; its worker is told to stop.\n`);
@@ -173,12 +173,12 @@ describe("ops", () => {
 });
 
 describe("workers, tokens, enrolment", () => {
-  it("tells how to get workers when there are none", async () => {
+  it("says how to get workers when there are none", async () => {
     const { out } = await runAgainst({ json: { total: 0, workers: [] } }, ["workers"]);
     expect(out).toContain("ktrdr node start");
   });
 
-  it("drains and takes back", async () => {
+  it("drains a worker and undoes the drain", async () => {
     const { paths } = await runAgainst({ json: {} }, ["workers", "drain", "desk-1", "--off"]);
     expect(paths).toEqual(["POST /api/v1/workers/desk-1/drain"]);
   });
@@ -211,7 +211,7 @@ describe("report", () => {
     expect(err).toContain("is not the result of a backtest");
   });
 
-  it("refuses what is neither an operation nor a file", async () => {
+  it("refuses a name that is neither an operation nor a file", async () => {
     const { err } = await run(["report", "op_nothing"]);
     expect(err).toContain("neither an operation id nor a file");
   });
@@ -225,7 +225,7 @@ it("keeps main.ts executable, since npm links to it", () => {
   }
 });
 
-/** As lists carry it: without the specification. */
+/** An operation as lists carry it, without the specification. */
 function operationJson(changes: Parameters<typeof sampleOperation>[0] = {}): unknown {
   const { spec: _spec, ...json } = sampleOperationJson(changes) as Record<string, unknown>;
   return json;

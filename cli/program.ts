@@ -1,4 +1,4 @@
-/** The command tree, and what its ends mean: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+/** The command tree and its exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
 import { Command, CommanderError } from "commander";
 import { backtestCommand } from "./commands/backtest/command.ts";
 import { backupCommand, restoreCommand } from "./commands/backup/command.ts";
@@ -92,7 +92,7 @@ export function createProgram(surroundings: Surroundings, contextOf: (options: G
   return program;
 }
 
-/** `ktrdr ops lgos` means a command of the group, and is no argument for the one that runs when none is named. */
+/** Refuses `ktrdr ops lgos` as an unknown command, instead of passing `lgos` to the group's default command. */
 function nameUnknownCommands(group: Command): void {
   const names = group.commands.map((command) => command.name());
   for (const command of group.commands.filter((each) => each.registeredArguments.length === 0)) {
@@ -113,7 +113,7 @@ First steps:
   $ ktrdr backtest examples/strategies/sma-cross.yaml --symbol SP500 --report
 `;
 
-/** Commander's message in the shape of every other error; what follows its first line is the cure. */
+/** Turns Commander's message into the shape of every other error. Its later lines become the cure. */
 export function usageText(text: string): string {
   const [message, ...rest] = text.trim().split("\n");
   const advice = rest.join(" ").trim();

@@ -1,4 +1,4 @@
-/** The version of this checkout or package, as package.json says it. */
+/** The version of this checkout or package, from package.json. */
 import { readFileSync } from "node:fs";
 
 export function softwareVersion(): string {

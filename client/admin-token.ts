@@ -13,9 +13,9 @@ const secretsFile = z.strictObject({ admin_token_sha256: sha256 });
 
 interface AdminToken {
   readonly token: string;
-  /** Of the whole token text, as hexadecimal: what the server compares with. */
+  /** SHA-256 of the whole token text, as hexadecimal. The server compares with it. */
   readonly sha256: string;
-  /** Whether it was made just now, and so has to be shown. */
+  /** True for a token that was made just now: it has to be shown. */
   readonly isNew: boolean;
 }
 
@@ -29,10 +29,10 @@ export function makeAdminToken(): string {
 }
 
 /**
- * The admin token of the control plane in this home; a new one when it has none, to be kept once the control plane runs
- * (`keepAdminToken`), so that a start that fails leaves no token behind that nobody knows. `given` is a token from a flag or the
- * environment. Throws a `Problem` when the control plane has a token that nobody here knows, or when the home's credentials
- * belong to a control plane elsewhere, which must not be overwritten.
+ * Finds the admin token of the control plane in this home, or makes one where it has none. A new token is kept once the
+ * control plane runs (`keepAdminToken`): a start that fails leaves no token behind that nobody knows. `given` is a token from a
+ * flag or the environment. Throws a `Problem` when the control plane has a token that nobody here knows, or when the home's
+ * credentials belong to a control plane elsewhere, which must not be overwritten.
  */
 export function adminToken(home: HomePaths, given: string | undefined): AdminToken {
   const path = secretsPath(home);
@@ -55,7 +55,7 @@ export function adminToken(home: HomePaths, given: string | undefined): AdminTok
   });
 }
 
-/** The token for this machine's commands, then its hash for the next start of the control plane. */
+/** Writes the token for this machine's commands, then its hash for the next start of the control plane. */
 export function keepAdminToken(home: HomePaths, url: string, admin: AdminToken): void {
   writeCredentials(home.credentials, { url, token: admin.token, workspace: DEFAULT_WORKSPACE });
   writePrivateJson(secretsPath(home), { admin_token_sha256: admin.sha256 });

@@ -1,10 +1,10 @@
-/** What hinders a request to the control plane, or is its answer, as the `Problem` that a user can act upon. */
+/** Turns a failed request to the control plane, or a refusal, into a `Problem` that a user can act upon. */
 import { Problem, problemDetails } from "../protocol/index.ts";
 import type { Connection } from "./credentials.ts";
 
 const CREDENTIALS_HINT = "credentials.json in the ktrdr home";
 
-/** Why a connection failed: nobody listens, the name is unknown, it took longer than `limitMs`, it broke. */
+/** Says why a connection failed: nobody listens, the name is unknown, it took longer than `limitMs`, it broke. */
 export function unreachable(url: string, error: unknown, limitMs?: number): Problem {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const code = (cause as { code?: string }).code;
@@ -30,7 +30,7 @@ export function unreachable(url: string, error: unknown, limitMs?: number): Prob
   });
 }
 
-/** An answer that is not 2xx, as the `Problem` that its document describes. */
+/** Reads an answer that is not 2xx as the `Problem` that its document describes. */
 export function refusal(answer: { status: number; text: string }, connection: Connection): Problem {
   const details = problemDetails.safeParse(jsonOrUndefined(answer.text));
   if (answer.status === 401) {

@@ -1,4 +1,4 @@
-/** How long to rest between attempts that must go on for ever. */
+/** Computes the rests between attempts that must go on for ever. */
 export interface BackoffRange {
   /** Upper bound of the first delay. */
   readonly firstMs: number;

@@ -1,6 +1,6 @@
 /**
- * A call for each route, made from its row: its arguments are the parts of the path in their order, then the body and the query
- * where it has them. A new row is a new call.
+ * Makes a call for each route from its row. Its arguments are the parts of the path in their order, then the body and the
+ * query where it has them. A new row is a new call.
  */
 import type { z } from "zod";
 import { Problem, parameterNames, pathOf, ROUTES, type Route, toSnakeCase, wire } from "../protocol/index.ts";
@@ -19,7 +19,7 @@ type Parts<Path extends string> = Path extends `${string}{${string}}${infer Rest
   ? [part: string, ...Parts<Rest>]
   : [];
 
-/** What is checked may leave out what has a default. */
+/** A body that is checked may leave out keys that have a default. */
 type Body<R extends Route> = R extends { body: { schema: infer S extends z.ZodType } }
   ? R extends { body: { subject: string } }
     ? OptionalWhereEmpty<z.input<S>>
@@ -28,14 +28,14 @@ type Body<R extends Route> = R extends { body: { schema: infer S extends z.ZodTy
 
 type OptionalWhereEmpty<T> = Record<never, never> extends T ? [body?: T] : [body: T];
 
-/** By the names of the code; the control plane checks the values, which are text on the wire. */
+/** Keys are the code's names. The control plane checks the values, which are text on the wire. */
 type Query<R extends Route> = R extends { query: infer Q extends z.ZodType }
   ? [query?: { readonly [Name in keyof z.output<Q>]?: string | number | undefined }]
   : [];
 
 interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
-  /** In place of the usual limit of time. */
+  /** Replaces the usual limit of time. */
   readonly signal?: AbortSignal;
 }
 
@@ -54,7 +54,7 @@ type Call<R extends Route> = (
   ...given: [...Parts<R["path"]>, ...Body<R>, ...Query<R>, options?: CallOptions]
 ) => Answer<R>;
 
-/** Throws a `Problem`: what the control plane refuses, or what hinders the request. */
+/** Throws a `Problem` for a refusal of the control plane, or for a request that fails. */
 export type Calls = { readonly [Name in Names<typeof ROUTES>]: Call<(typeof ROUTES)[Name]> };
 
 /** A request as its row and the call's arguments make it. */
@@ -77,7 +77,7 @@ export function callsOf(url: string, send: (request: CallRequest) => Promise<Res
       return answerOf(request, await send(request), url);
     };
   }
-  // The loop leaves out what the type leaves out.
+  // The loop and the type leave out the same routes.
   return calls as Calls;
 }
 

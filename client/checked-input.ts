@@ -1,4 +1,4 @@
-/** What a user asked for, checked here before anything is sent or run. */
+/** Checks a user's input before anything is sent or run. */
 import type { z } from "zod";
 import { issuesOf, Problem } from "../protocol/problem.ts";
 import { toSnakeCase } from "../protocol/wire.ts";

@@ -30,7 +30,7 @@ describe("the API client", () => {
     expect(request.headers.authorization).toBe("Bearer ktrdr.default.secret");
   });
 
-  it("puts filters into the query and leaves out what is not given", async () => {
+  it("puts filters into the query and leaves out absent ones", async () => {
     await using plane = await fakeControlPlane(() => ({ json: { total: 0, operations: [], next_cursor: null } }));
     await clientOf(plane).listOperations({ status: "failed", limit: 5 });
     expect(plane.requests[0].path).toBe("/api/v1/operations?status=failed&limit=5");
@@ -63,7 +63,7 @@ describe("the API client", () => {
     expect(plane.requests).toHaveLength(1);
   });
 
-  it("refuses what the control plane would refuse, before anything is sent", async () => {
+  it("refuses a submission that the control plane would refuse, before anything is sent", async () => {
     await using plane = await fakeControlPlane(() => ({}));
     const problem = await problemFrom(clientOf(plane).submit({ ...SLEEP, priority: 1000 }));
     expect(problem.kind).toBe("invalid-request");

@@ -1,6 +1,6 @@
 /**
- * The API of the control plane as typed calls, named after its routes. Answers are parsed with the protocol's schemas, problem
- * details are thrown as `Problem`s, and whatever hinders the request itself (nobody listens, a wrong token) comes with its cure.
+ * The API of the control plane as typed calls, named after its routes. Answers are parsed with the protocol's schemas. Problem
+ * details are thrown as `Problem`s. A request that fails (nobody listens, a wrong token) throws a `Problem` with its cure.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,7 +18,7 @@ import type { Connection } from "./credentials.ts";
 import type { SubmissionLine } from "./submission-line.ts";
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** How often a submission is sent again, with the same idempotency key, when its answer got lost. */
+/** The number of times that a submission is sent again, with the same idempotency key, when its answer got lost. */
 const SUBMIT_ATTEMPTS = 3;
 const SUBMIT_RETRY_MS = 200;
 
@@ -26,15 +26,15 @@ export interface Client extends Omit<Calls, "submit" | "submitBatch"> {
   readonly url: string;
   /** For uploads and downloads of datasets, which speak to the store themselves. */
   readonly source: { readonly url: string; readonly credential: string };
-  /** Durable once this resolves. Sent again with the same key when the answer got lost, so it is submitted once. */
+  /** Resolves when it is durable. Sends again with the same key when the answer got lost, so it is submitted once. */
   submit(request: z.input<typeof submitRequest>, idempotencyKey?: string): ReturnType<Calls["submit"]>;
   /** Up to `LIMITS.batchOperations` in one write, all or none. */
   submitBatch(operations: SubmitRequest[], idempotencyKey?: string): ReturnType<Calls["submitBatch"]>;
-  /** For one submission after the other: a connection that is held open from the first one on, until it is closed. */
+  /** Submits one operation after the other, over a connection that is open from the first one on until it is closed. */
   submissionLine(): Promise<SubmissionLine>;
 }
 
-/** `traceparent` (W3C Trace Context) is what submissions belong to; nothing where it is none. */
+/** Submissions belong to the trace that `traceparent` names (W3C Trace Context); a malformed one counts as none. */
 export function createClient(connection: Connection, traceparent?: string): Client {
   const { url } = connection;
   const caller = parseTraceparent(traceparent);

@@ -31,7 +31,7 @@ describe("a stream of events", () => {
 });
 
 describe("a feed", () => {
-  it("wakes who waits, and goes on after the last event that it had when the stream ends", async () => {
+  it("wakes waiting callers, and goes on after its last event when the stream ends", async () => {
     const asked: number[] = [];
     const feed = openEventFeed(
       {
@@ -51,7 +51,7 @@ describe("a feed", () => {
     feed.close();
   });
 
-  it("where there is none leaves the waiting to its limit, and does not ask for ever", async () => {
+  it("leaves the waiting to its limit where there is no stream, and does not ask for ever", async () => {
     let asked = 0;
     const refused = async () => {
       asked++;

@@ -1,6 +1,6 @@
 /**
- * What happens to an operation, as server-sent events: they say when to look again, and what there is to see is then asked
- * for. So nothing depends on an event that got lost, and where no stream can be had, looking now and then remains.
+ * Follows an operation through server-sent events. An event only says when to look again; the state is then asked for. So
+ * nothing depends on an event that got lost. Where no stream can be had, looking now and then remains.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { operationEvent } from "../protocol/events.ts";
@@ -12,7 +12,7 @@ const eventWire = wire(operationEvent);
 const RECONNECT_MS = 1000;
 
 interface EventFeed {
-  /** Whether a stream is open now; where it is, `wait` needs no short limit. */
+  /** True while a stream is open: `wait` then needs no short limit. */
   readonly isLive: boolean;
   /** Resolves when something has happened since the last call, or after `limitMs`. Rejects with the signal's reason. */
   wait(limitMs: number, signal?: AbortSignal): Promise<void>;
@@ -40,7 +40,7 @@ export function openEventFeed(client: Pick<Client, "followOperation">, operation
           tell();
         }
       } catch (error) {
-        // What refuses the stream for good refuses the question too, and that is answered with the reason.
+        // A refusal of the stream for good refuses the question too, and the question's answer has the reason.
         if (error instanceof Problem && !error.retryable) return;
       } finally {
         isLive = false;

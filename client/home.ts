@@ -1,4 +1,4 @@
-/** Where the command keeps things on this machine. One folder, so that removing it removes everything. */
+/** The command's folder on this machine. It is the only one, so that removing it removes everything. */
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 

@@ -1,4 +1,4 @@
-/** One WebSocket that this machine opens to a control plane: the handshake, frames and heartbeats, and how it ended. */
+/** One WebSocket that this machine opens to a control plane: the handshake, frames, heartbeats and the end. */
 import type { IncomingMessage } from "node:http";
 import WebSocket from "ws";
 import { CLOSE_REASON_BYTES, HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE, withinBytes } from "../protocol/index.ts";
@@ -6,7 +6,7 @@ import { CLOSE_REASON_BYTES, HEARTBEAT_REQUEST, HEARTBEAT_RESPONSE, withinBytes 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const CLOSE_TIMEOUT_MS = 500;
 const NORMAL_CLOSURE = 1000;
-/** As much of a refusal as anybody would read. */
+/** Characters of a refusal's text that are read. */
 const REFUSAL_LENGTH = 64 * 1024;
 
 interface SocketTarget {
@@ -14,15 +14,15 @@ interface SocketTarget {
   readonly url: string;
   readonly bearer: string;
   readonly subprotocols: readonly string[];
-  /** Of one message that comes in; a longer one ends the socket. */
+  /** Limits one incoming message; a longer one ends the socket. */
   readonly maxMessageBytes?: number;
-  /** Whether the text of a refused handshake is waited for. */
+  /** Waits for the text of a refused handshake. */
   readonly readsRefusal?: boolean;
 }
 
 /**
- * The other side closed, or we did; or the handshake was answered with something else; or the network failed, when `code` and
- * `reason` are what the socket says nevertheless.
+ * The end of a socket. `closed`: by the other side or by us. `answered`: the handshake got another answer. `failed`: the network
+ * failed; `code` and `reason` are the socket's own.
  */
 export type OutboundSocketEnd =
   | { readonly type: "closed"; readonly code: number; readonly reason: string }
@@ -42,7 +42,7 @@ export interface OutboundSocket {
   /** Nothing is sent before it is open, or after it closed. */
   send(text: string): void;
   ping(): void;
-  /** Says goodbye, and does not wait long for the answer. A reason that is too long is cut. */
+  /** Says goodbye, and waits a short time for the answer. A reason that is too long is cut. */
   close(reason: string): void;
   /** Ends without a goodbye: it failed with `error`, where there is one. */
   terminate(error?: Error): void;
@@ -103,7 +103,7 @@ export function openOutboundSocket(target: SocketTarget, handlers: OutboundSocke
   };
 }
 
-/** What cannot be read to its end is what came of it. */
+/** Reads the text of a response. Where reading fails midway, the part that came is returned. */
 async function textOf(response: IncomingMessage): Promise<string> {
   let text = "";
   try {

@@ -46,7 +46,7 @@ describe("a submission line", () => {
     ]);
   });
 
-  it("sends what was not answered again under the same key when the line was cut, and nothing else", async () => {
+  it("sends only unanswered submissions again under the same key when the line was cut", async () => {
     const registry = new KeepingRegistry();
     await using server = await fakeSubmissionServer((frame, count) => {
       const answer = registry.answer(frame);
@@ -155,7 +155,7 @@ describe("a refusal on a submission line", () => {
     expect(server.handshakes).toHaveLength(2);
   });
 
-  it("ends what waits when the token is revoked", async () => {
+  it("ends waiting submissions when the token is revoked", async () => {
     await using server = await fakeSubmissionServer(() => {
       server.close(4003, "The token is unknown, expired or revoked.");
       return "nothing";
@@ -164,7 +164,7 @@ describe("a refusal on a submission line", () => {
     expect(await problemFrom(line.submit(NAP))).toMatchObject({ kind: "unauthenticated" });
   });
 
-  it("that cannot say what it refuses refuses all", async () => {
+  it("refuses all waiting submissions where it cannot say which one it means", async () => {
     const problem = refusedBy("invalid-request", "The frame is not valid: type.");
     await using server = await fakeSubmissionServer(() => ({ type: "refused", request_id: null, problem }));
     await using line = lineTo(server);
@@ -172,7 +172,7 @@ describe("a refusal on a submission line", () => {
     expect(both.map(({ kind }) => kind)).toEqual(["invalid-request", "invalid-request"]);
   });
 
-  it("is an answer that is none of this version's", async () => {
+  it("follows an answer that this version does not understand", async () => {
     await using server = await fakeSubmissionServer(() => "hello?");
     await using line = lineTo(server);
     expect((await problemFrom(line.submit(NAP))).message).toContain("does not speak this version");
@@ -197,7 +197,7 @@ describe("a submission line that cannot submit", () => {
     expect(server.frames.length).toBeGreaterThan(1);
   });
 
-  it("refuses what is faulty or too large before it is sent, and more than can wait", async () => {
+  it("refuses a faulty or too large submission before it is sent, and more than can wait", async () => {
     await using server = await fakeSubmissionServer(() => "nothing");
     const line = lineTo(server);
     expect((await problemFrom(line.submit({ spec: { kind: "sleep", durationMs: -1 } }))).message).toContain(
@@ -213,7 +213,7 @@ describe("a submission line that cannot submit", () => {
     expect(new Set((await Promise.all(waiting)).map(({ kind }) => kind))).toEqual(new Set(["unavailable"]));
   });
 
-  it("was closed: with a goodbye, what waits is rejected, and nothing more is taken", async () => {
+  it("rejects waiting submissions when it is closed, says goodbye, and takes nothing more", async () => {
     await using server = await fakeSubmissionServer(() => "nothing");
     const line = lineTo(server);
     const waiting = problemFrom(line.submit(NAP));

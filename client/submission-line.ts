@@ -1,7 +1,7 @@
 /**
- * A connection for whoever submits one operation after the other: the registry is asked over one WebSocket, which saves the
- * request, and its way through the edge, for each. It outlives cut lines and restarts of the control plane: every
- * submission has an idempotency key, and what was not answered is sent again.
+ * A connection for clients that submit one operation after the other. The registry is asked over one WebSocket, which saves a
+ * request through the edge for each. It outlives cut lines and restarts of the control plane: every submission has an
+ * idempotency key, and a submission without an answer is sent again.
  */
 import { randomUUID } from "node:crypto";
 import type { z } from "zod";
@@ -29,7 +29,7 @@ const answerWire = wire(submissionAnswer);
 
 /** Somebody waits: shorter than a node's rests. */
 const BACKOFF: BackoffRange = { firstMs: 200, longestMs: 5_000 };
-/** How long a line that was open once may be away before what waits is rejected. */
+/** A line that was open once may be away for this long; then waiting submissions are rejected. */
 const PATIENCE_MS = 60_000;
 /** Submissions that wait for their answers at once. */
 const MOST_PENDING = 1_000;
@@ -53,8 +53,8 @@ interface Pending {
 /**
  * The life of a line:
  * - `idle`: no socket. The next submission opens one.
- * - `opening`: a socket that is not open yet; what is submitted waits.
- * - `open`: what is submitted is sent at once.
+ * - `opening`: a socket that is not open yet; submissions wait.
+ * - `open`: submissions are sent at once.
  * - `resting`: the socket was lost while something waited; another is tried after a while.
  * - `closed`: by its owner, for good.
  */
@@ -81,8 +81,8 @@ export class SubmissionLine {
   }
 
   /**
-   * Durable once this resolves; submitted once, however often the line was cut. Rejects with a `Problem`: the registry's own
-   * where it refuses, `unavailable` where the control plane could not be reached.
+   * Resolves when the operation is durable. It is submitted once, however often the line was cut. Rejects with the registry's
+   * own `Problem` where it refuses, and with `unavailable` where the control plane could not be reached.
    */
   async submit(request: z.input<typeof submitRequest>, idempotencyKey?: string): Promise<Submitted[number]> {
     const [accepted] = await this.submitBatch([checkedInput(submitRequest, request, "operation")], idempotencyKey);
@@ -109,7 +109,7 @@ export class SubmissionLine {
     });
   }
 
-  /** For good. Rejects what is not answered yet: it may have been submitted, or not. */
+  /** Closes for good. Rejects submissions without an answer: they may have arrived, or not. */
   async close(): Promise<void> {
     const socket = this.#socket;
     this.#phase = "closed";
@@ -176,7 +176,7 @@ export class SubmissionLine {
     this.#failures = 0;
     this.#awaySince = null;
     if (answer.type === "refused" && answer.requestId === null) {
-      // It cannot say which of them it means, and all of them are of one make.
+      // It cannot say which of them it means, and all of them have the same form.
       this.#rejectAll(Problem.fromDetails(answer.problem));
       return;
     }
@@ -225,7 +225,7 @@ export class SubmissionLine {
   }
 }
 
-/** Of a line that was open before it would be a restart of the control plane. */
+/** Applies to the first connection alone: later, the same failure may be a restart of the control plane. */
 function isNobodyThere(error: Error): boolean {
   return ["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN"].includes((error as NodeJS.ErrnoException).code ?? "");
 }

@@ -1,4 +1,4 @@
-/** One WebSocket to the registry as a submitter sees it: answers, and heartbeats that notice a line that died. */
+/** One WebSocket to the registry, as a submitter sees it: answers, and heartbeats that notice a dead line. */
 import { LIMITS, pathOf, ROUTES } from "../protocol/index.ts";
 import type { Connection } from "./credentials.ts";
 import { type OutboundSocketEnd, openOutboundSocket } from "./outbound-socket.ts";
@@ -15,7 +15,7 @@ interface SubmissionSocketHandlers {
 
 export interface SubmissionSocket {
   send(text: string): void;
-  /** Says goodbye, and waits for the answer to that, but not long. */
+  /** Says goodbye, and waits a short time for the answer. */
   close(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export function openSubmissionSocket(
       socket.ping();
       return;
     }
-    // A process that computed all the while reads first what came in the meantime.
+    // A process that computed all the while first reads the frames that came in the meantime.
     setImmediate(() => {
       if (!wasHeard) socket.terminate(new Error(`nothing was heard for ${heartbeatMs / 1000} s`));
     });

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { Command } from "commander";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { FakeRegistry, TOKEN } from "./agent/testing/fake-registry.ts";
 import { temporaryFolder } from "./agent/testing/nodes.ts";
 import { leaseFor } from "./agent/testing/story.ts";
+import { addNodeOptions } from "./main.ts";
 
 let registry: FakeRegistry;
 let folder: ReturnType<typeof temporaryFolder>;
@@ -68,4 +70,23 @@ it("a node process exits with 2 over settings that do not fit", async () => {
   const node = startNode("--url", "nonsense");
   expect(await once(node.process, "exit")).toEqual([2, null]);
   expect(node.output()).toContain("flag --url");
+});
+
+it("takes the flags of earlier releases beside --program, and lists only today's in its help", () => {
+  const command = addNodeOptions(new Command("ktrdr-node"));
+  const words = ["--command", "a=/bin/sh", "--program", "b=/bin/sh", "--command-time-limit-ms", "5"];
+  command.parse(words, { from: "user" });
+  expect(command.opts()).toEqual({ programs: ["a=/bin/sh", "b=/bin/sh"], programTimeLimitMs: "5", health: true });
+  const help = command.helpInformation();
+  expect(help).toContain("--program <name=path>");
+  expect(help).toContain("--program-time-limit-ms <ms>");
+  expect(help).not.toContain("--command");
+});
+
+it("a node process started as earlier releases did announces its programs by the wire's names", async () => {
+  const node = startNode("--url", registry.url, "--type", "cpu_training", "--command", "shell=/bin/sh");
+  const { capabilities } = await registry.next("hello");
+  expect(capabilities.kinds).toContain("command:shell");
+  node.process.kill("SIGTERM");
+  expect(await once(node.process, "exit")).toEqual([0, null]);
 });

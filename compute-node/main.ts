@@ -17,19 +17,22 @@ import {
   type Setting,
   settingText,
 } from "./agent/index.ts";
-import { requirePrograms } from "./command/index.ts";
 import { MarketDataStore } from "./market-data/index.ts";
+import { requirePrograms } from "./programs/index.ts";
 import { adapterLine, requireGpu } from "./training/gpu/index.ts";
 
 /** Adds every setting of a node to a command; its parsed options go into `resolveSettings` as `flags`. */
 export function addNodeOptions(command: Command): Command {
   for (const [name, setting] of Object.entries<Setting>(SETTINGS)) {
-    const { flag, environment, isRepeatable } = setting;
-    const option = command.createOption(flag, `${settingText(setting)} [${environment}]`);
-    if (isRepeatable) option.argParser((value: string, before: string[] = []) => [...before, value]);
-    // commander would name it after the flag; the settings have names of their own.
-    option.attributeName = () => name;
-    command.addOption(option);
+    const { flag, formerFlag, environment, isRepeatable } = setting;
+    for (const each of formerFlag === undefined ? [flag] : [flag, formerFlag]) {
+      const option = command.createOption(each, `${settingText(setting)} [${environment}]`);
+      option.hideHelp(each === formerFlag);
+      if (isRepeatable) option.argParser((value: string, before: string[] = []) => [...before, value]);
+      // commander would name it after the flag; the settings have names of their own.
+      option.attributeName = () => name;
+      command.addOption(option);
+    }
   }
   return command
     .option("--config <file>", "settings as YAML or JSON (default: <home>/node.yaml)")
@@ -47,7 +50,7 @@ export function addNodeOptions(command: Command): Command {
 export async function runNode({ settings, sources }: ResolvedSettings, signal?: AbortSignal): Promise<number> {
   const log = await createLog(settings.logLevel, settings.workerId);
   log.debug({ sources }, "settings");
-  requirePrograms(settings.commands);
+  requirePrograms(settings.programs);
   const tracing = traceSettings(process.env);
   if (tracing !== null) log.info(`traces go to ${tracing.url}`);
   const gpu = await gpuOf(settings);

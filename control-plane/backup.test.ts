@@ -85,7 +85,7 @@ async function problemOf(work: Promise<unknown>): Promise<Problem> {
 }
 
 describe("a backup", () => {
-  it("of an open database, with its newest writes still in the journal, restores whole", async () => {
+  it("restores an open database whole, with its newest writes still in the journal", async () => {
     const database = openDatabase(100);
     const manifest = await backUp(state, file, "1.2.3", 5);
     database.close();
@@ -206,7 +206,7 @@ describe("a restore", () => {
     expect(readdirSync(folder)).not.toContain("evil");
   });
 
-  it("takes what the release before wrote, without pax headers", async () => {
+  it("reads an archive of the release before, without pax headers", async () => {
     const target = join(folder, "restored");
     const { manifest } = await restore(OF_0_1_0, target, false);
     const [, blob] = manifest.files.map(({ path }) => path);
@@ -215,7 +215,7 @@ describe("a restore", () => {
     expect(readFileSync(join(target, blob)).equals(Buffer.alloc(70_000, 7))).toBe(true);
   });
 
-  it("knows a file that is no backup", async () => {
+  it("refuses a file that is no backup", async () => {
     const path = join(folder, "letter.txt");
     writeFileSync(path, "dear reader");
     expect((await problemOf(restore(path, join(folder, "restored"), false))).message).toContain(
@@ -252,7 +252,7 @@ describe("a tar archive", () => {
     expect(mostBytes).toBeLessThan(1e9);
   });
 
-  it("skips what nobody reads", async () => {
+  it("skips files that nobody reads", async () => {
     const archive = packTar(
       filesOf([
         ["first", new Uint8Array(5_000_000)],
@@ -273,7 +273,7 @@ describe("a tar archive", () => {
   });
 });
 
-it("what goes into a tar archive comes out of it, however it is cut into pieces", async () => {
+it("a tar archive gives back its files, however it is cut into pieces", async () => {
   const name = fc.stringMatching(/^[a-z0-9.é]{1,90}$/);
   const path = fc.array(name, { minLength: 1, maxLength: 5 }).map((names) => names.join("/"));
   const files = fc.array(fc.tuple(path, fc.uint8Array({ maxLength: 2000 })), { maxLength: 5 });

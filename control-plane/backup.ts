@@ -19,11 +19,11 @@ import { Problem } from "../protocol/problem.ts";
 import { wire } from "../protocol/wire.ts";
 import { packTar, readTar, type TarFile } from "./tar.ts";
 
-/** What the runtime keeps in a state folder; logs and caches beside it are not part of a backup. */
+/** The folder in which the runtime keeps its state; logs and caches beside it are not part of a backup. */
 const STATE = "v3";
 const MANIFEST = "manifest.json";
 const MANIFEST_LIMIT_BYTES = 256 * 1024 * 1024;
-/** What Linux allows a path (PATH_MAX). */
+/** Linux's limit on a path (PATH_MAX). */
 const LONGEST_PATH = 4096;
 
 const backupManifest = z.strictObject({
@@ -118,14 +118,14 @@ interface Owner {
   readonly gid: number;
 }
 
-/** Of the folder, or of the nearest one above it that is there. */
+/** Finds the owner of the folder, or of the nearest existing one above it. */
 async function ownerOf(folder: string): Promise<Owner> {
   for (let path = resolve(folder); ; path = dirname(path)) {
     if (existsSync(path)) return await stat(path);
   }
 }
 
-/** What root restores belongs to the user whose folder it goes into: a service under that user would not start otherwise. */
+/** Gives files that root restores to the owner of their folder: a service under that user would not start otherwise. */
 async function giveTo({ uid, gid }: Owner, path: string): Promise<void> {
   if (process.getuid?.() !== 0 || uid === 0) return;
   await chown(path, uid, gid);
@@ -151,7 +151,7 @@ async function copyState(stateFolder: string, scratch: string): Promise<Source[]
   return sources;
 }
 
-/** In one folder and those within it, as paths from `root`, sorted. */
+/** Lists the files in one folder and those within it, as paths from `root`, sorted. */
 async function filesIn(root: string, folder: string, isWanted: (name: string) => boolean): Promise<string[]> {
   if (!existsSync(join(root, folder))) return [];
   const found: string[] = [];
@@ -270,7 +270,7 @@ async function checkDatabases(folder: string, { files }: BackupManifest): Promis
   }
 }
 
-/** A running control plane holds its databases' locks; a database that can be had alone belongs to nobody. */
+/** A running control plane holds its databases' locks; a database that can be locked is not in use. */
 async function requireUnused(state: string): Promise<void> {
   if (!existsSync(state)) return;
   const { DatabaseSync } = await import("node:sqlite");

@@ -18,7 +18,7 @@ export async function controlPlaneScript(): Promise<string> {
 export async function bundleControlPlane(): Promise<string> {
   const { build } = await import("esbuild");
   const result = await build({
-    // With names from here on and links as they are named, so that the bytes are the same wherever the sources lie.
+    // Paths are relative to the root and links stay as they are named: the bytes are the same wherever the sources lie.
     absWorkingDir: join(import.meta.dirname, ".."),
     preserveSymlinks: true,
     entryPoints: [fileURLToPath(new URL("../src/index.ts", import.meta.url))],

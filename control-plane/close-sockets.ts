@@ -1,4 +1,4 @@
-/** Before the server ends: every registry says goodbye to its nodes and followers. */
+/** Makes every registry say goodbye to its nodes and followers, before the server ends. */
 import type { Miniflare } from "miniflare";
 import { DEFAULT_WORKSPACE } from "../protocol/token.ts";
 
@@ -16,7 +16,7 @@ interface Registries {
   get(id: unknown): Registry;
 }
 
-/** Rejects when that took longer than three seconds. */
+/** Rejects when it takes longer than three seconds. */
 export async function closeSockets(plane: Miniflare, worker: string, adminTokenHash: string): Promise<void> {
   const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(() => timeout.reject(new Error(`no answer in ${PATIENCE_MS} ms`)), PATIENCE_MS);

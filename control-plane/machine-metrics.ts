@@ -1,4 +1,4 @@
-/** `GET /metrics` of the self-hosted server's machine, on loopback: what the registry inside cannot see. */
+/** Serves `GET /metrics` on loopback: figures of the self-hosted server's machine, which the registry inside cannot see. */
 import { statfsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import { PROMETHEUS_MEDIA_TYPE, PrometheusText } from "../telemetry/index.ts";

@@ -4,7 +4,8 @@
  *
  *   KTRDR_ADMIN_TOKEN_SHA256=… node control-plane/serve.ts --port 8787 --state ~/.ktrdr/control-plane
  *
- * With --metrics-port, GET /metrics there, on loopback, tells of this machine's disk. Prints one JSON line on stdout when it is ready, stops on SIGTERM, SIGINT, or when stdin closes with `--with-parent`.
+ * With --metrics-port it serves GET /metrics there, on loopback, with figures of this machine's disk. Prints one JSON line on
+ * stdout when it is ready. Stops on SIGTERM and SIGINT, and with `--with-parent` when stdin closes.
  */
 import { mkdirSync } from "node:fs";
 import { createServer } from "node:net";
@@ -56,7 +57,7 @@ const plane = new Miniflare({
   ...convertV4MiniflareOptions({
     name: WORKER,
     // miniflare's own door stands before every request with a Worker of its own, which costs as much as ours; it gets a
-    // port that nobody is told of.
+    // port that nobody knows.
     host: "127.0.0.1",
     port: 0,
     unsafeDirectSockets: [{ host: flags.host, port }],
@@ -83,7 +84,7 @@ let stopping = false;
 async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
-  // Nodes hear that it leaves, rather than find out. workerd does not leave by itself while sockets are open: dispose() ends it.
+  // Nodes are told that the server stops. workerd does not stop by itself while sockets are open: dispose() ends it.
   await closeSockets(plane, WORKER, adminTokenHash as string).catch((error: Error) =>
     process.stderr.write(`warning: the sockets could not be closed first: ${error.message}\n`),
   );

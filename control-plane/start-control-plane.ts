@@ -1,8 +1,8 @@
 /**
- * The control plane as a service or in a container: what `ktrdr up` does on a desk. Makes the admin token at the first start
- * (or takes KTRDR_TOKEN), keeps it in `<KTRDR_HOME>/credentials.json`, and serves on KTRDR_HOST and KTRDR_PORT, its
+ * Starts the control plane as a service or in a container, as `ktrdr up` does on a desk. Makes the admin token at the first
+ * start (or takes KTRDR_TOKEN) and keeps it in `<KTRDR_HOME>/credentials.json`. Serves on KTRDR_HOST and KTRDR_PORT, and its
  * machine's metrics on KTRDR_METRICS_PORT where that is set. With KTRDR_ENROLMENT_FILE it writes an enrolment token there, as a
- * node's settings file, and with KTRDR_SCRAPE_TOKEN_FILE a viewer's token for Prometheus; new ones each day.
+ * node's settings file. With KTRDR_SCRAPE_TOKEN_FILE it writes a viewer's token for Prometheus. Both are new each day.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
@@ -24,7 +24,7 @@ const admin = adminToken(home, process.env.KTRDR_TOKEN || undefined);
 
 const script = join(import.meta.dirname, "serve.ts");
 const environment: NodeJS.ProcessEnv = { ...process.env, KTRDR_ADMIN_TOKEN_SHA256: admin.sha256 };
-// Compose gives what is not set as an empty text, which is no JSON.
+// Compose passes an unset variable as an empty text, which is no JSON.
 if (!environment.KTRDR_REGISTRY_CONFIG) delete environment.KTRDR_REGISTRY_CONFIG;
 const words = [script, "--host", host, "--port", port, "--state", home.controlPlane];
 const metricsPort = process.env.KTRDR_METRICS_PORT;
@@ -56,7 +56,7 @@ async function isReady(): Promise<void> {
   });
 }
 
-/** Writes the file now and each day; what is in it is good for two. */
+/** Writes the file now and each day; a token in it is valid for two days. */
 async function keepFresh(file: string | undefined, mode: number, content: () => Promise<string>): Promise<void> {
   if (!file) return;
   const renew = async (): Promise<void> => {

@@ -26,13 +26,13 @@ export function packTar(files: AsyncIterable<TarFile>, modifiedAtMs: number): As
     }
     controller.finalize();
   };
-  // Whoever reads the stream is told.
+  // The stream's reader gets the error.
   write().catch((error: unknown) => controller.error(error));
   return readable;
 }
 
 /**
- * One file at a time. Its `content` can be read until the next is asked for; what is left of it is skipped.
+ * Reads one file at a time. Its `content` can be read until the next file is asked for; the rest of it is skipped.
  *
  * @throws Problem for an archive that is damaged, ends early, or holds anything but regular files; a `Problem` of `source`
  * passes through

@@ -1,4 +1,4 @@
-/** The deployment guide names commands, options and files that are there. */
+/** The deployment guide names only commands, options and files that exist. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -16,7 +16,7 @@ const CODE = [
 ];
 
 describe("the deployment guide", () => {
-  it("names files of the repository that are there", () => {
+  it("names only files that exist in the repository", () => {
     const paths = CODE.flatMap((line) => [...line.matchAll(/\bdeploy\/[\w./@-]+\w/g)].map(([path]) => path));
     expect(paths.length).toBeGreaterThan(15);
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
@@ -32,7 +32,7 @@ describe("the deployment guide", () => {
     }
   });
 
-  it("types ktrdr commands and options that there are", () => {
+  it("uses only ktrdr commands and options that exist", () => {
     const surroundings = testSurroundings();
     const program = createProgram(surroundings, (options) => createContext(options, surroundings));
     const lines = CODE.flatMap(

@@ -1,4 +1,4 @@
-/** The guides for operators name only commands, options and files that are there. */
+/** The guides for operators name only commands, options and files that exist. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -32,14 +32,14 @@ describe.each(["operations-runbook.md", "cost.md"])("docs/guides/%s", (name) => 
     }
   });
 
-  it("names files that are there", () => {
+  it("names files that exist", () => {
     for (const [path] of text.matchAll(/(?<=`)(deploy|test|\.github|docs)\/[\w./-]+/g)) {
       expect(existsSync(join(ROOT, path)), path).toBe(true);
     }
   });
 });
 
-it("the cost page reckons with the rows that its test measures", () => {
+it("the cost page uses the number of rows that its test measures", () => {
   const test = readFileSync(join(ROOT, "test", "worker", "cost.test.ts"), "utf8");
   const measured = /expect\(written\)\.toBe\((\d{2,})\)/.exec(test)?.[1];
   const page = readFileSync(join(ROOT, "docs", "guides", "cost.md"), "utf8");

@@ -7,8 +7,8 @@ const ROOT = join(import.meta.dirname, "..");
 const LOCK = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as Lock;
 const MANIFEST = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Manifest;
 
-describe("the lock of a role", () => {
-  it("takes a package from where Node would find it, and what that needs", () => {
+describe("the part of the lock for a role", () => {
+  it("has each package from the folder where Node would find it, with its own dependencies", () => {
     const lock: Lock = {
       lockfileVersion: 3,
       packages: {
@@ -41,12 +41,12 @@ describe("the lock of a role", () => {
     expect(packages["node_modules/a"]).not.toHaveProperty("dev");
   });
 
-  it("refuses what the lock file does not have", () => {
+  it("refuses a package that the lock file lacks", () => {
     const manifest = { dependencies: { "no-such-package": "1.0.0" } };
     expect(() => lockFor(manifest, LOCK)).toThrow("the lock file has no no-such-package, which ktrdr needs");
   });
 
-  it.each(Object.keys(ROLES))("of %s is part of the checkout's", (role) => {
+  it.each(Object.keys(ROLES))("for %s is a part of the checkout's lock", (role) => {
     const { packages } = lockFor(manifestFor(ROLES[role], MANIFEST), LOCK);
     for (const name of ROLES[role]) expect(packages).toHaveProperty([`node_modules/${name}`, "version"]);
     for (const [place, { version, integrity }] of Object.entries(packages)) {
@@ -64,7 +64,7 @@ describe("the packages of each role", () => {
     expect(devDependencies).toEqual({});
   });
 
-  it("refuses a package that is not there", () => {
+  it("refuse a package that is missing from package.json", () => {
     expect(() => manifestFor(["left-pad"], manifest)).toThrow("package.json has no left-pad");
   });
 

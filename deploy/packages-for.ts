@@ -1,11 +1,11 @@
 /**
- * Leaves in a copy's package.json what one role needs, all of it as dependencies:
+ * Reduces a copy's package.json to the packages of one role, all as dependencies:
  *
  *   node deploy/packages-for.ts worker .     then `npm install`, which takes versions and hashes from package-lock.json
  *
- * In the npm package, which has no development packages, it writes npm-shrinkwrap.json too, out of deploy/packages-lock.json;
- * then `npm ci` installs exactly that. `npm ci --omit=dev` alone cannot do this: a worker needs no sample prices, and a
- * control plane needs miniflare, which everybody else does without.
+ * In the npm package, which has no development packages, it also writes npm-shrinkwrap.json, from deploy/packages-lock.json;
+ * then `npm ci` installs exactly that. `npm ci --omit=dev` alone cannot do this: a worker needs no sample prices, and only
+ * a control plane needs miniflare.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -16,11 +16,11 @@ export const ROLES: Readonly<Record<string, readonly string[]>> = {
   worker: NODE,
   gpu_host: [...NODE, "webgpu"],
   "control-plane": ["commander", "esbuild", "hono", "miniflare", "modern-tar", "ws", "yaml", "zod"],
-  // What deploy/package/build.ts needs, for an image.
+  // The packages of deploy/package/build.ts, for an image.
   package: ["assemblyscript", "esbuild", "hono", "modern-tar", "typescript", "zod"],
 };
 
-/** The package has the control plane's Worker bundled already. */
+/** The npm package has the control plane's Worker as a bundle. */
 export const BUNDLED: readonly string[] = ["hono"];
 
 export interface Manifest {
@@ -34,7 +34,7 @@ export interface Manifest {
   readonly engines?: Record<string, string>;
 }
 
-/** An entry of a lock file: what npm wrote, of which this reads the names of other packages alone. */
+/** An entry of a lock file, as npm wrote it. Only the names of other packages are read here. */
 interface LockedPackage {
   readonly version?: string;
   readonly integrity?: string;
@@ -51,7 +51,7 @@ export interface Lock {
   readonly packages: Readonly<Record<string, LockedPackage>>;
 }
 
-/** Throws for a package that the manifest does not have. */
+/** Throws for a package that the manifest lacks. */
 export function manifestFor(names: readonly string[], manifest: Manifest): Manifest {
   const versions = { ...manifest.peerDependencies, ...manifest.devDependencies, ...manifest.dependencies };
   const chosen = names.map((name) => {
@@ -63,7 +63,7 @@ export function manifestFor(names: readonly string[], manifest: Manifest): Manif
 }
 
 /**
- * The part of a lock that a manifest's dependencies need, with the manifest as its root; versions, hashes and folders stay.
+ * Picks the part of a lock that a manifest's dependencies need, with the manifest as root. Versions, hashes and folders stay.
  * Throws for a package that the lock lacks, unless it is optional.
  */
 export function lockFor(manifest: Manifest, lock: Lock): Lock & { name?: string; version?: string } {
@@ -90,7 +90,7 @@ export function lockFor(manifest: Manifest, lock: Lock): Lock & { name?: string;
   };
 }
 
-/** The folder that Node would find the package in, from the folder of the one that asks. */
+/** The folder where Node would find the package, seen from the folder of its user. */
 function placeOf(name: string, from: string, lock: Lock): string | null {
   for (let folder = from; ; folder = folder.slice(0, Math.max(0, folder.lastIndexOf("/node_modules/")))) {
     const place = folder === "" ? `node_modules/${name}` : `${folder}/node_modules/${name}`;
@@ -99,7 +99,7 @@ function placeOf(name: string, from: string, lock: Lock): string | null {
   }
 }
 
-/** What is a development package of the checkout may be a dependency here; npm would leave it out. */
+/** Drops npm's mark of development packages, since one may be a dependency here and npm would leave it out. */
 function withoutMarks({ dev, peer, ...entry }: LockedPackage): LockedPackage {
   return entry;
 }

@@ -1,6 +1,6 @@
 /**
- * GitHub's workflows, as far as that can be checked without GitHub: actionlint finds nothing, every command is run here with
- * stand-ins as bash would run it there, and a test that runs the real thing is named for each.
+ * Checks GitHub's workflows as far as possible without GitHub. actionlint finds no fault. Bash runs every command here with
+ * stand-ins, as it would there. And each command names a test that runs the real thing.
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -71,12 +71,12 @@ function commandsOf(file: string): string[] {
 }
 
 describe.each(FILES)("%s", (file) => {
-  it("is flawless to actionlint", async () => {
+  it("has no fault by actionlint", async () => {
     const faults = await runLint(readFileSync(join(FOLDER, file), "utf8"), `.github/workflows/${file}`);
     expect(faults.map(({ message }) => message).filter((message) => !message.startsWith(OWN_RUNNER))).toEqual([]);
   });
 
-  it("gives every job a limit of time, and rights beyond reading to jobs that need them", () => {
+  it("limits the time of every job, and gives rights beyond reading only to jobs that need them", () => {
     const { permissions, jobs } = read(file);
     expect(permissions).toEqual({ contents: "read" });
     for (const [name, job] of Object.entries(jobs)) {
@@ -85,27 +85,27 @@ describe.each(FILES)("%s", (file) => {
     }
   });
 
-  it("uses GitHub's own actions alone, at a version", () => {
+  it("uses only GitHub's own actions, at a version", () => {
     for (const { uses } of stepsOf(file)) if (uses !== undefined) expect(uses).toMatch(/^actions\/[a-z-]+@v\d+$/);
   });
 
-  it("takes nothing that others write into a command line", () => {
+  it("puts no text that others write into a command line", () => {
     for (const command of commandsOf(file)) expect(command).not.toContain("${{");
   });
 });
 
-it("actionlint is at work: it finds what is wrong", async () => {
+it("actionlint finds the faults of a broken workflow", async () => {
   const wrong = `on: push\njobs:\n  a:\n    runs-on: ubuntu-24.04\n    steps:\n      - run: echo \${{ github.event.issue.title }}\n        wiht: 1\n`;
   const messages = (await runLint(wrong, "wrong.yml")).map(({ message }) => message).join("\n");
   expect(messages).toContain('"github.event.issue.title" is potentially untrusted');
   expect(messages).toContain('unexpected key "wiht"');
 });
 
-/** Where a command is run in earnest: a file, and what shows it there. */
+/** Proof that a command really runs: a file, and a text in it that shows so. */
 interface Claim {
   readonly by: string;
   readonly as: string | RegExp;
-  /** What it comes to with stand-ins, when it runs as GitHub would run it. */
+  /** The calls of stand-ins when the command runs as on GitHub. */
   readonly calls: readonly string[];
 }
 
@@ -114,7 +114,7 @@ const make = (target: string, by = ".ci/run", as: string | RegExp = "make --no-p
 });
 
 const CLAIMS: Readonly<Record<string, Claim>> = {
-  // `make quality` and every `make test-…` install first what is not installed.
+  // `make quality` and every `make test-…` install missing packages first.
   "make install": make("install", "Makefile", /^quality: \$\(INSTALLED\)/m),
   "make quality": make("quality", ".ci/run", "make --no-print-directory quality"),
   "make deploy-check": make("deploy-check", "test/e2e/cloudflare.test.ts", 'run("make deploy-check")'),
@@ -174,7 +174,7 @@ const CLAIMS: Readonly<Record<string, Claim>> = {
     calls: ["build-release.sh --ref v1.2.0 --out dist/releases"],
   },
   "npm publish --provenance --access public dist/releases/ktrdr-*.tgz": {
-    // npm itself takes it on a tag alone; that it is a package that npm installs is shown there.
+    // npm itself takes it only for a tag. The named test shows that npm can install the package.
     by: "test/e2e/package.test.ts",
     as: "installed as a stranger does it",
     calls: ["npm publish --provenance --access public dist/releases/ktrdr-1.2.0-0123.tgz"],
@@ -188,14 +188,14 @@ const CLAIMS: Readonly<Record<string, Claim>> = {
   },
 };
 
-describe("every command", () => {
+describe("every command of a workflow", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "ktrdr-workflows-"));
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** As GitHub's runner does it: bash that stops at the first failure, in the checkout. */
+  /** Runs like GitHub's runner: bash that stops at the first failure, in the checkout. */
   function runAsGitHub(command: string, version = "1.2.0"): { status: number | null; stderr: string; calls: string[] } {
     const stand = standIns(folder);
     for (const program of ["make", "gh", "npm", "sudo"]) stand.program(program);
@@ -219,13 +219,13 @@ describe("every command", () => {
 
   const commands = [...new Set(FILES.flatMap(commandsOf))];
 
-  it.each(commands)("does as a shell what it says: %j", (command) => {
+  it.each(commands)("makes the expected calls in a shell: %j", (command) => {
     const { status, stderr, calls } = runAsGitHub(command);
     expect(status, stderr).toBe(0);
     expect(calls).toEqual(CLAIMS[command]?.calls);
   });
 
-  it.each(commands)("is run in earnest by a test: %j", (command) => {
+  it.each(commands)("really runs in a test: %j", (command) => {
     const { by, as } = CLAIMS[command] ?? { by: "nobody", as: "" };
     const path = join(ROOT, by);
     expect(existsSync(path), by).toBe(true);
@@ -236,7 +236,7 @@ describe("every command", () => {
     }
   });
 
-  it("is claimed once, and no claim is left over", () => {
+  it("has one claim, and no claim is left over", () => {
     expect(Object.keys(CLAIMS).toSorted()).toEqual(commands.toSorted());
   });
 
@@ -253,7 +253,7 @@ describe("every command", () => {
   });
 });
 
-it("every kind of test that make test runs is a job", () => {
+it("every kind of test that make test runs is a job of the workflow", () => {
   expect(read("test.yml").jobs.tests?.strategy?.matrix.kind?.toSorted()).toEqual(KINDS.toSorted());
   const makefile = readFileSync(join(ROOT, "Makefile"), "utf8");
   for (const kind of KINDS) expect(makefile).toMatch(new RegExp(`^test-${kind}:`, "m"));

@@ -22,7 +22,7 @@ export interface SubmitterAttachment {
 
 type Attachment = NodeAttachment | FollowerAttachment | SubmitterAttachment;
 
-/** As long as this object is awake: it is asked for with every message, and asking the runtime takes time. */
+/** Lives while this object is awake. Every message needs the attachment, and asking the runtime takes time. */
 const attachments = new WeakMap<WebSocket, Attachment>();
 
 export function attachmentOf(socket: WebSocket): Attachment {

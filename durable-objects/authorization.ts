@@ -33,7 +33,7 @@ export class Authorization {
     return this.#tokens.valid(tokenHash, now)?.role;
   }
 
-  /** The enrolment token, or null when the caller is the worker itself with its own credential. */
+  /** Returns the enrolment token, or null when the caller is the worker itself with its own credential. */
   requireEnrolment(tokenHash: string, workerId: string, now: number): TokenRecord | null {
     if (this.isWorker(tokenHash, workerId)) return null;
     const token = this.#tokens.valid(tokenHash, now);
@@ -47,7 +47,7 @@ export class Authorization {
     return this.#scheduler.workers.credentialHash(workerId) === tokenHash;
   }
 
-  /** The worker whose credential this is. */
+  /** Finds the worker that has this credential. */
   requireSomeWorker(tokenHash: string): string {
     const workerId = this.#scheduler.workers.withCredential(tokenHash);
     if (workerId === null) throw unknownToken();

@@ -17,8 +17,8 @@ export class Connections {
   readonly #byWorker = new Map<string, WebSocket>();
 
   /**
-   * After hibernation, of a worker's sockets only that of its present epoch is its connection: older ones may linger while
-   * they close, or because nobody noticed that they are dead.
+   * After hibernation a worker's connection is the socket of its present epoch alone. Older ones may linger while they close, or
+   * because nobody noticed that they are dead.
    */
   constructor(context: DurableObjectState, presentEpochs: ReadonlyMap<string, number>) {
     this.#context = context;
@@ -35,12 +35,12 @@ export class Connections {
     setAttachment(socket, { workerId, epoch: null, faults: 0 });
   }
 
-  /** The connection says its epoch; whether it becomes the worker's own is not decided yet. */
+  /** Records the epoch that the connection claims. A later step decides whether it becomes the worker's own. */
   identify(socket: WebSocket, epoch: number): void {
     setAttachment(socket, { ...nodeAttachmentOf(socket), epoch });
   }
 
-  /** The connection became the worker's own. */
+  /** Makes the connection the worker's own. */
   adopt(socket: WebSocket): void {
     this.#byWorker.set(nodeAttachmentOf(socket).workerId, socket);
   }
@@ -50,7 +50,7 @@ export class Connections {
     if (this.#byWorker.get(workerId) === socket) this.#byWorker.delete(workerId);
   }
 
-  /** The epoch of each worker that has a live connection. */
+  /** Returns the epoch of each worker that has a live connection. */
   epochs(): Map<string, number> {
     return new Map([...this.#byWorker].map(([workerId, socket]) => [workerId, nodeAttachmentOf(socket).epoch!]));
   }
@@ -62,7 +62,7 @@ export class Connections {
     return this.#context.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? null;
   }
 
-  /** Sends and closes what a step asked for; messages to one worker share frames. */
+  /** Sends the messages and closes the sockets that a step asked for. Messages to one worker share frames. */
   carryOut(effects: readonly Effect[]): void {
     const outgoing = new Map<WebSocket, RegistryMessage[]>();
     for (const effect of effects) {
@@ -86,13 +86,13 @@ export class Connections {
   }
 }
 
-/** One frame for all messages, or several when they would be over the limit together. */
+/** Packs all messages into one frame, or into several when one would be over the limit. */
 export function sendFrames(socket: WebSocket, messages: readonly RegistryMessage[]): void {
   const texts = messages.map((message) => JSON.stringify(messageWire.encode(message)));
   for (const frame of framesOf(texts)) sendQuietly(socket, frame);
 }
 
-/** A socket that closed between the step and the send is a lost message; the protocol repeats what matters. */
+/** Sends a frame. A message to a socket that just closed is lost; the protocol repeats those that matter. */
 export function sendQuietly(socket: WebSocket, text: string): void {
   try {
     socket.send(text);
@@ -101,7 +101,7 @@ export function sendQuietly(socket: WebSocket, text: string): void {
   }
 }
 
-/** Closing fails on a socket that is closed already, which is what was wanted. A long reason is cut. */
+/** Closes a socket, also one that is closed already. A long reason is cut. */
 export function closeQuietly(socket: WebSocket, code: number, reason: string): void {
   try {
     socket.close(code, withinBytes(reason, CLOSE_REASON_BYTES));

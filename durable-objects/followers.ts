@@ -20,7 +20,7 @@ interface Stream {
 export class Followers {
   readonly #context: DurableObjectState;
   readonly #streams = new Set<Stream>();
-  /** Sockets by what they follow; most operations have nobody who follows, and asking the runtime takes time. */
+  /** Sockets by the operation that they follow. Most operations have no follower, and asking the runtime takes time. */
   readonly #sockets = new Map<string, Set<WebSocket>>();
 
   constructor(context: DurableObjectState) {
@@ -72,7 +72,7 @@ export class Followers {
     }
   }
 
-  /** Its connection closed. */
+  /** Forgets a follower whose connection closed. */
   forget(socket: WebSocket): void {
     const key = followedBy(socket);
     const sockets = this.#sockets.get(key);

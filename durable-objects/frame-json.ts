@@ -1,6 +1,6 @@
 import { byteLength, Problem } from "../protocol/index.ts";
 
-/** The JSON of a socket's frame. Throws a Problem for what is binary, larger than `limitBytes`, or no JSON. */
+/** Parses the JSON of a socket's frame. Throws a Problem for a frame that is binary, larger than `limitBytes`, or no JSON. */
 export function frameJson(frame: string | ArrayBuffer, limitBytes: number): unknown {
   if (typeof frame !== "string") throw new Problem("invalid-request", "A frame must be text, not binary.");
   const bytes = byteLength(frame);

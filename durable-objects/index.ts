@@ -1,4 +1,4 @@
-/** The workspace's registry: its Durable Object, the calls that the edge makes, and what both do alike. */
+/** The workspace's registry: its Durable Object, the calls that the edge makes, and functions that both use. */
 export type { Answer } from "./answer.ts";
 export { artefactKey } from "./artefact-key.ts";
 export type { Caller } from "./caller.ts";

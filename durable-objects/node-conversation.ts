@@ -5,7 +5,7 @@ import { type Connections, closeQuietly, sendFrames } from "./connections.ts";
 import { parseFrame, versionOf } from "./node-frame.ts";
 import type { Outcome, Scheduler } from "./scheduler/index.ts";
 
-/** Messages in one connection that cannot be understood before it is closed. */
+/** The number of messages that are not understood after which a connection is closed. */
 const FAULTS_ALLOWED = 20;
 
 export class NodeConversation {
@@ -32,7 +32,7 @@ export class NodeConversation {
     }
   }
 
-  /** The socket has closed. */
+  /** Ends the conversation of a socket that has closed. */
   end(socket: WebSocket): void {
     const { workerId, epoch } = nodeAttachmentOf(socket);
     this.#connections.forget(socket);
@@ -84,7 +84,7 @@ export class NodeConversation {
     this.#commit(this.#scheduler.sessions.receiveAll(workerId, epoch, later, Date.now()));
   }
 
-  /** Answers with the reason, counts, and gives up on a connection that keeps sending what nobody understands. */
+  /** Answers with the reason, counts, and gives up on a connection that keeps sending messages that are not understood. */
   #refuse(socket: WebSocket, problem: Problem): void {
     const attachment = nodeAttachmentOf(socket);
     if (problem.kind === "internal") console.error("message handler failed", attachment.workerId, problem.cause);

@@ -5,7 +5,7 @@ import { frameJson } from "./frame-json.ts";
 
 const messageWire = wire(nodeMessage);
 
-/** A `hello` of whatever version, as far as it can be read. */
+/** A `hello` of any version, as far as it can be read. */
 const anyHello = z.object({
   type: z.literal("hello"),
   protocol_version: z.int().min(0),

@@ -1,4 +1,4 @@
-/** What the registry's spans say of each way that an operation may go: the real scheduler on SQLite, and its effects. */
+/** Tests the registry's spans for each course of an operation, with the real scheduler on SQLite and its effects. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { PROTOCOL_VERSION, submitRequest } from "../protocol/index.ts";
 import { Collector, type ReceivedSpan } from "../test/support/collector.ts";
@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => collector.stop());
 
-/** The registry's object begins, with whatever is stored. */
+/** Starts the registry's object on the present storage. */
 function wake(): void {
   scheduler = new Scheduler(sql, registryConfig.parse({}));
   const made = registryTracer({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, sql, "default", () => {});
@@ -75,7 +75,7 @@ async function story(): Promise<{ names: string[]; spans: ReceivedSpan[] }> {
 }
 
 describe("the registry's spans", () => {
-  it("say how long it was queued, and what became of the attempt", async () => {
+  it("show the time in the queue, and the end of the attempt", async () => {
     connect("desk");
     submit();
     say("desk", { type: "accept", ...of(1) });
@@ -88,7 +88,7 @@ describe("the registry's spans", () => {
     expect(attempt?.events.map(({ name }) => name)).toEqual(["accepted"]);
   });
 
-  it("are those that the node was told of, when the object was evicted in the middle of the attempt", async () => {
+  it("are the ones that the node knows, when the object was evicted in the middle of the attempt", async () => {
     connect("desk");
     submit();
     await tracer.close(1000);
@@ -126,7 +126,7 @@ describe("the registry's spans", () => {
     expect(reasons[2]).toBeUndefined();
   });
 
-  it("tell of a cancellation in the queue, a failure, and a second life by hand", async () => {
+  it("show a cancellation in the queue, a failure, and a retry by hand", async () => {
     submit();
     commit(scheduler.operations.cancel(ID, now));
     commit(scheduler.operations.retry(ID, now));
@@ -149,7 +149,7 @@ describe("the registry's spans", () => {
 });
 
 describe("the registry", () => {
-  it("serves without tracing where nothing is set, or where what is set cannot be used", () => {
+  it("serves without tracing where the settings are absent or cannot be used", () => {
     const made = (environment: Record<string, string>) => registryTracer(environment, nodeSql(), "default", () => {});
     expect(made({})).toBeNull();
     expect(made({ OTEL_EXPORTER_OTLP_ENDPOINT: "nonsense" })).toBeNull();

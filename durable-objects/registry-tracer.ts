@@ -1,6 +1,6 @@
 /**
- * The registry's spans, told from the events that it keeps of each operation anyway: submit, and for each attempt how long it
- * was queued and what became of it. It is told after the commit, and reads and sends a moment later, so that no answer waits.
+ * Makes the registry's spans from the events that it keeps of each operation anyway: the submission, and for each attempt its
+ * time in the queue and its end. It gets effects after the commit, and reads and sends a moment later, so that no answer waits.
  *
  * An attempt may outlive this object's memory, and its node must know its span: the ids of such spans are derived
  * (`derivedSpanId`), and nothing is stored but the operation's `traceparent`.
@@ -39,7 +39,7 @@ interface SubmitTrace {
   readonly parentSpanId: string | null;
 }
 
-/** How long events wait before they are told: longer would only lose more with this object's memory. */
+/** Events wait this long before they are sent. A longer wait would only lose more with this object's memory. */
 const DELAY_MS = 500;
 const PENDING_EVENTS = 4_096;
 /** Events of one attempt that its span holds; later ones are left out. */
@@ -72,7 +72,7 @@ interface Stretch {
   readonly end: OperationEvent & { readonly eventId: number };
 }
 
-/** Null where nothing is to be sent, or where what is set cannot be used: the registry serves all the same. */
+/** Returns null where nothing is to be sent, or where the settings cannot be used: the registry serves all the same. */
 export function registryTracer(
   environment: TraceEnvironment,
   sql: Sql,
@@ -119,7 +119,7 @@ export class RegistryTracer {
     return { traceparent: formatTraceparent(context), context, parentSpanId: parent?.spanId ?? null };
   }
 
-  /** The submission is durable. `operationIds` are those that it made; without any it was sent before. */
+  /** Ends the span of a durable submission. `operationIds` are the operations that it made; none for one that was sent before. */
   endSubmit({ context, parentSpanId }: SubmitTrace, caller: Caller, operationIds: readonly string[]): void {
     const [only, another] = operationIds;
     if (!context.isSampled || only === undefined) return;
@@ -145,7 +145,7 @@ export class RegistryTracer {
     if (this.#pending.length > 0) this.#timer ??= setTimeout(() => this.#project(), DELAY_MS);
   }
 
-  /** Tells what is pending, and gives the collector `withinMs` to take it. */
+  /** Sends pending spans, and gives the collector `withinMs` to take them. */
   async close(withinMs: number): Promise<void> {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#project();
@@ -165,7 +165,7 @@ export class RegistryTracer {
     }
   }
 
-  /** Null for an operation that is not traced, or gone. */
+  /** Returns null for an operation that is not traced, or gone. */
   #traced(operationId: string): Traced | null {
     const row = first<{ kind: string; traceparent: string | null }>(
       this.#sql,
@@ -238,7 +238,7 @@ function attributesOf(operationId: string, kind: string, attempt: number, end: S
   };
 }
 
-/** Why it failed, or went back to the queue. */
+/** Says why it failed, or went back to the queue. */
 function reasonOf({ data }: OperationEvent): string | null {
   const reason = data.reason ?? data.detail;
   return typeof reason === "string" ? reason : null;

@@ -1,6 +1,6 @@
 /**
- * The parts of one workspace's registry, and the one way that every call takes: check the caller, run one step of the
- * scheduler, carry out its effects.
+ * The parts of one workspace's registry, and the path of every call: check the caller, run one step of the scheduler, carry out
+ * its effects.
  */
 import { DEFAULT_WORKSPACE, Problem, ROUTES, type Role, type SubmitRequest } from "../protocol/index.ts";
 import type { Answer } from "./answer.ts";
@@ -18,7 +18,7 @@ import { StoredBytes } from "./stored-bytes.ts";
 import type { Idempotency } from "./submission-checks.ts";
 import { TokenStore } from "./tokens.ts";
 
-/** Statuses that are shown or used are at most this old. */
+/** Statuses are at most this old when they are shown or used. */
 const STATUS_VALID_MS = 1000;
 
 export class Registry {
@@ -102,7 +102,7 @@ export class Registry {
     }
   }
 
-  /** The alarm rings: time alone may have changed something. */
+  /** Runs when the alarm rings: time alone may have changed something. */
   async alarm(): Promise<void> {
     this.#alarmAt = null;
     const now = Date.now();
@@ -111,7 +111,7 @@ export class Registry {
     this.setAlarm();
   }
 
-  /** Between alarms the statuses may be old; whoever reads or submits gets them fresh, at most every second. */
+  /** Refreshes the statuses for a reader or submitter, at most every second. Between alarms they may be old. */
   lookAtHeartbeats(now: number): void {
     if (now - this.#checkedAt >= STATUS_VALID_MS) this.#tick(now);
   }

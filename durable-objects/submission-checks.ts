@@ -19,7 +19,7 @@ export function checkSize(request: SubmitRequest): SubmitRequest {
 }
 
 /**
- * `operations` as they came, in JSON. The hash is of their compact text, so that neither white space nor the way (a request, a
+ * `operations` are the JSON of the request. Their compact text is hashed, so that neither white space nor the way (a request, a
  * batch, a socket) makes another submission of them.
  */
 export async function idempotencyOf(

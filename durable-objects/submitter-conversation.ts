@@ -23,7 +23,7 @@ import { checkSize, type Idempotency, idempotencyOf } from "./submission-checks.
 const messageWire = wire(submitterMessage);
 const answerWire = wire(submissionAnswer);
 
-/** Frames in one connection that cannot be understood before it is closed. */
+/** The number of frames that are not understood after which a connection is closed. */
 const FAULTS_ALLOWED = 20;
 const TAG = "submits:";
 
@@ -56,7 +56,7 @@ export class SubmitterConversation {
     this.#host = host;
   }
 
-  /** The token may submit now; each frame asks again. */
+  /** Accepts a submitter whose token may submit now; each frame checks it again. */
   accept(tokenHash: string): Response {
     if (this.#context.getWebSockets(TAG).length >= LIMITS.submitterLines) {
       throw new Problem("too-many-requests", `${LIMITS.submitterLines} lines of submitters are open already.`, {
@@ -91,7 +91,7 @@ export class SubmitterConversation {
     }
   }
 
-  /** Answers with the reason, counts, and gives up on a connection that keeps sending what cannot even be answered by name. */
+  /** Answers with the reason, counts, and gives up on a connection that keeps sending frames without a readable id. */
   #misunderstand(socket: WebSocket, id: string | null, problem: Problem): void {
     this.#host.countRefused();
     refuse(socket, id, problem);
@@ -103,7 +103,7 @@ export class SubmitterConversation {
   }
 }
 
-/** The frame's own name for itself, also where the rest of it is faulty. */
+/** Reads the frame's id, also where the rest of it is faulty. */
 function requestIdOf(json: unknown): string | null {
   const found = requestId.safeParse((json as { request_id?: unknown } | null)?.request_id);
   return found.success ? found.data : null;

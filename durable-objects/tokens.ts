@@ -42,7 +42,7 @@ export class TokenStore {
     );
   }
 
-  /** The token with this hash, unless it has expired or is used up. */
+  /** Finds the token with this hash, unless it has expired or is used up. */
   valid(tokenHash: string, now: number): TokenRecord | undefined {
     const row = first<TokenRow>(this.#sql, "SELECT * FROM tokens WHERE token_hash = ?", tokenHash);
     if (row === undefined) return undefined;

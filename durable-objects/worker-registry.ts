@@ -11,9 +11,10 @@ import { NodeConversation } from "./node-conversation.ts";
 import { problemResponse } from "./problem-response.ts";
 import { Registry } from "./registry.ts";
 import { REGISTRY_CALLS, type RegistryCall } from "./rpc/index.ts";
+import { assert } from "./scheduler/index.ts";
 import { SubmitterConversation } from "./submitter-conversation.ts";
 
-/** How long sockets have to close before their server ends. */
+/** The time that sockets have to close before their server ends. */
 const GOODBYE_MS = 1000;
 const GOODBYE_POLL_MS = 10;
 
@@ -22,6 +23,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
   static {
     for (const [name, method] of Object.entries(REGISTRY_CALLS)) {
       const call: RegistryCall = method;
+      assert(!Object.hasOwn(WorkerRegistry.prototype, name), `no call has the name of a method of the class: ${name}`);
       Object.defineProperty(WorkerRegistry.prototype, name, {
         value(this: WorkerRegistry, ...values: never[]) {
           return call(this.#registry, ...values);
@@ -71,7 +73,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
     }
   }
 
-  /** Events of one operation, or of all, as SSE or over a WebSocket. */
+  /** Streams the events of one operation, or of all, as SSE or over a WebSocket. */
   async #follow(request: Request, url: URL): Promise<Response> {
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
     const operationId = url.searchParams.get("operation");
@@ -86,7 +88,7 @@ export class WorkerRegistry extends DurableObject<Environment> {
       : this.#registry.followers.stream(operationId, answer.value);
   }
 
-  /** The upgrade of a node's connection; the edge forwards the worker and the token's hash in headers. */
+  /** Upgrades a node's connection; the edge forwards the worker and the token's hash in headers. */
   #acceptNode(request: Request): Response {
     const workerId = request.headers.get("x-ktrdr-worker") ?? "";
     const tokenHash = request.headers.get("x-ktrdr-token-hash") ?? "";
@@ -103,8 +105,8 @@ export class WorkerRegistry extends DurableObject<Environment> {
 
   /**
    * Closes every socket, and answers when the other ends have closed theirs, or after a second; called by the self-hosted
-   * server alone, before it ends. Storage goes on to say that the workers are connected: the next start then sees an outage,
-   * and gives them the time of one to return.
+   * server alone, before it ends. Storage still has the workers as connected: the next start then sees an outage, and gives them
+   * the longer time to return.
    */
   async goAway(): Promise<void> {
     this.#isLeaving = true;

@@ -9,12 +9,12 @@ export const API_PREFIX = "/api/v1";
 const role = z.enum(["admin", "researcher", "viewer"]);
 export type Role = z.infer<typeof role>;
 
-/** Not strict: it is what clients of other versions look at first. */
+/** Not strict, since clients of other versions look at it first. */
 export const health = z.object({
   status: z.literal("ok"),
   version: z.string(),
   protocolVersion: z.int(),
-  /** Of a control plane that does not say it: the first. */
+  /** The first for a control plane that does not say it. */
   oldestProtocolVersion: z.int().default(1),
 });
 
@@ -29,9 +29,9 @@ export const workspaceList = z.strictObject({ workspaces: z.array(workspace) });
 
 export const createEnrolmentRequest = z.strictObject({
   name: z.string().min(1).max(100).default("enrolment"),
-  /** How many workers may enrol with it. */
+  /** The number of workers that may enrol with it. */
   maxUses: z.int().min(1).max(10_000).default(1),
-  /** How long it is valid. */
+  /** The time for which it is valid. */
   ttlMs: z
     .int()
     .min(1000)
@@ -39,7 +39,7 @@ export const createEnrolmentRequest = z.strictObject({
     .default(DAY_MS),
 });
 
-/** The only time that the token is shown. */
+/** A new token, whose text is shown this once. */
 export const createdToken = z.strictObject({
   tokenId: z.string(),
   token: z.string(),

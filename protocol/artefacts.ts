@@ -1,4 +1,4 @@
-/** Artefacts on their way in parts: results and checkpoints that one request cannot carry. */
+/** Uploads in parts, for results and checkpoints that one request cannot carry. */
 import { z } from "zod";
 import { LIMITS } from "./limits.ts";
 

@@ -1,4 +1,4 @@
-/** The words of a backtest's result: its format, and the reasons, kinds and states that it names. `results/` has the whole. */
+/** The format of a backtest's result, and the reasons, kinds and states that it names. `results/` has the whole. */
 import { z } from "zod";
 
 export const BACKTEST_RESULT_FORMAT = "ktrdr.backtest.v3";
@@ -18,14 +18,14 @@ export const EXIT_REASONS = [
   "liquidation",
 ] as const;
 
-/** Why an entry did not become a position. */
+/** Reasons for which an entry did not become a position. */
 export const REFUSAL_REASONS = ["no_cash", "below_lot", "margin", "pyramiding"] as const;
 export const ORDER_KINDS = ["market", "limit", "stop", "stop_limit"] as const;
 export const ORDER_STATUSES = ["filled", "cancelled", "expired", "refused", "waiting"] as const;
-/** Why an order ended as it did: for a fill, what the trade was for. */
+/** Reasons for the end of an order. A fill's reason is that of its trade. */
 export const ORDER_REASONS = [
   ...EXIT_REASONS,
-  /** Cancelled: by the strategy; by another of its group; because what it would have closed was gone. */
+  /** Cancelled: by the strategy; by another order of its group; because the position that it would have closed was gone. */
   "withdrawn",
   "group_filled",
   "position_closed",

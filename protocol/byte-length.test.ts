@@ -7,13 +7,13 @@ const text = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
   fc.string({ unit: fc.constantFrom("a", "é", "界", "𝄞", "\ud834", "\udd1e", "\u0000") }),
 );
-/** Longer than any buffer that the count may go through, with whatever stands at its seams. */
+/** Longer than any buffer of the count, with any character at its seams. */
 const longText = fc
   .tuple(text, fc.integer({ min: 0, max: 40_000 }), text, fc.integer({ min: 1, max: 4 }))
   .map(([start, fill, middle, repeats]) => `${start}${"x".repeat(fill)}${middle}`.repeat(repeats));
 
 describe("the length of a text in bytes", () => {
-  it("is what TextEncoder makes of it", () => {
+  it("is that of TextEncoder's output", () => {
     const agrees = (whole: string): boolean => byteLength(whole) === new TextEncoder().encode(whole).byteLength;
     fc.assert(fc.property(text, agrees), { numRuns: 1000 });
     fc.assert(fc.property(longText, agrees));

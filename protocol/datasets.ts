@@ -3,8 +3,8 @@
  *
  * The bytes are an artefact: the six columns `time_ms`, `open`, `high`, `low`, `close`, `volume` one after another, as
  * little-endian doubles, so that the artefact's hash is the dataset's own. They are uploaded under `/api/v1/artefacts/{sha256}`
- * first; `PUT /api/v1/datasets/{sha256}` then says what they are. The newest version of a symbol and timeframe is what an
- * operation means that does not pin one.
+ * first; `PUT /api/v1/datasets/{sha256}` then says what they are. An operation that pins no version gets the newest of its
+ * symbol and timeframe.
  */
 import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "./identifiers.ts";
@@ -19,7 +19,7 @@ export const publishDatasetRequest = z.strictObject({
   rows: z.int().min(1),
   firstMs: timestampMs,
   lastMs: timestampMs,
-  /** Where the bars came from, for people. */
+  /** The source of the bars, for people. */
   source: z.string().max(500).default(""),
 });
 export type PublishDatasetRequest = z.infer<typeof publishDatasetRequest>;

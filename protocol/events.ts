@@ -1,4 +1,4 @@
-/** What happens to operations, as a stream that can be resumed. */
+/** Events of operations, as a stream that can be resumed. */
 import { z } from "zod";
 import { operationId, timestampMs } from "./identifiers.ts";
 

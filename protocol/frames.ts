@@ -1,12 +1,12 @@
 import { byteLength } from "./byte-length.ts";
 import { LIMITS } from "./limits.ts";
 
-/** Around an array of messages. */
+/** Bytes of the brackets around an array of messages. */
 const BRACKETS_BYTES = 2;
 
 /**
- * The frames that carry `messages`, each of them JSON: a message alone stands as it is; several share an array as long as that
- * has at most `limitBytes`. A single message above the limit gets a frame of its own.
+ * Packs `messages`, each of them JSON, into frames. A message alone stands as it is. Several share an array of at most
+ * `limitBytes`. A single message above the limit gets a frame of its own.
  */
 export function framesOf(messages: readonly string[], limitBytes: number = LIMITS.socketMessageBytes): string[] {
   const frames: string[] = [];

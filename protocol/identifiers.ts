@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-/** Who a compute node is; its host name by default. */
+/** Names a compute node; its host name by default. */
 export const workerId = z
   .string()
   .regex(

@@ -28,9 +28,9 @@ export const LIMITS = {
   artefactBytes: 4 * 1024 * 1024 * 1024,
   /** The summary that a node sends with `complete`. */
   resultSummaryBytes: 32 * 1024,
-  /** A line that an operator's program prints; what is longer is cut. */
+  /** A line that an operator's program prints; a longer one is cut. */
   programLineBytes: 64 * 1024,
-  /** All that an operator's program prints. */
+  /** The whole output of an operator's program. */
   programOutputBytes: 64 * 1024 * 1024,
   /** A result or checkpoint of an operator's program: the node holds it in memory until it is stored. */
   programFileBytes: 512 * 1024 * 1024,
@@ -40,6 +40,6 @@ export const LIMITS = {
   workerSlots: 256,
   /** Datasets that one node may announce. */
   workerDatasets: 2000,
-  /** Datasets in one socket message; a node says the others in `datasets` messages behind it. */
+  /** Datasets in one socket message; a node sends the others in `datasets` messages behind it. */
   messageDatasets: 250,
 } as const;

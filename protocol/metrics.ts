@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { workerStatus, workerType } from "./workers.ts";
 
-/** `GET /api/v1/metrics/workers`. Statuses and types that no worker has are left out. */
+/** Answers `GET /api/v1/metrics/workers`. Statuses and types that no worker has are left out. */
 export const workerMetrics = z.strictObject({
   totalWorkers: z.int(),
   byStatus: z.record(z.string(), z.int()),

@@ -1,4 +1,4 @@
-/** Operations: what is asked of the fleet, and what became of it. */
+/** Operations: requests to the fleet, their state and their results. */
 import { z } from "zod";
 import { DAY_MS } from "./durations.ts";
 import { operationId, sha256, timestampMs } from "./identifiers.ts";
@@ -9,7 +9,7 @@ import { workerType } from "./workers.ts";
 
 /**
  * The life of an operation:
- * - `queued`: accepted and durable; no lease. `waitingReason` says what it waits for.
+ * - `queued`: accepted and durable; no lease. `waitingReason` says why it waits.
  * - `running`: exactly one lease {worker, attempt, expires}. Becomes `queued` again when the lease is lost.
  * - `completed`, `failed`, `cancelled`: terminal; reached once and never left.
  */
@@ -17,13 +17,13 @@ export const operationStatus = z.enum(["queued", "running", "completed", "failed
 export type OperationStatus = z.infer<typeof operationStatus>;
 export const TERMINAL_STATUSES: readonly OperationStatus[] = ["completed", "failed", "cancelled"];
 
-/** What a worker must have to be handed the operation. */
+/** The demands on a worker that may be handed the operation. */
 export const requirements = z.strictObject({
   /** In order of preference. */
   workerTypes: z.array(workerType).min(1).max(3),
   labels: z.record(z.string().max(63), z.string().max(200)).default({}),
   memoryBytes: z.int().min(0).default(0),
-  /** How long to hold out for the first of `workerTypes` before taking another. */
+  /** Holds out this long for the first of `workerTypes` before it takes another. */
   preferWaitMs: z.int().min(0).max(DAY_MS).default(0),
 });
 export type Requirements = z.infer<typeof requirements>;
@@ -34,7 +34,7 @@ export const submitRequest = z.strictObject({
   /** Higher goes first. */
   priority: z.int().min(-100).max(100).default(0),
   maxAttempts: z.int().min(1).max(20).default(3),
-  /** Fails when it has not ended by then. */
+  /** The operation fails when it has not ended by then. */
   deadlineMs: timestampMs.optional(),
   /** Shown in lists. */
   name: z.string().max(100).optional(),
@@ -50,7 +50,7 @@ export const progress = z.strictObject({
 });
 export type Progress = z.infer<typeof progress>;
 
-/** Where a finished operation's bytes are, and the few figures that lists show. */
+/** Names a finished operation's bytes, and holds the few figures that lists show. */
 export const operationResult = z.strictObject({
   /** The artefact's content hash; null when the summary is all there is. */
   sha256: sha256.nullable(),
@@ -73,18 +73,18 @@ export const operation = z.strictObject({
   startedAt: timestampMs.nullable(),
   finishedAt: timestampMs.nullable(),
   progress: progress.nullable(),
-  /** Why it is still queued, with the cure; null otherwise. */
+  /** The reason for which it is still queued, with the cure; null otherwise. */
   waitingReason: z.string().nullable(),
   result: operationResult.nullable(),
   error: problemDetails.nullable(),
   cancelRequested: z.boolean(),
   requirements,
-  /** Where to find it in the tracing backend, 32 hexadecimal digits; null where nobody traces it. */
+  /** Its trace in the tracing backend, 32 hexadecimal digits; null where it is not traced. */
   traceId: z.string().nullable(),
 });
 export type Operation = z.infer<typeof operation>;
 
-/** What `GET /api/v1/operations/{id}` answers: with the specification. */
+/** Answers `GET /api/v1/operations/{id}`; has the specification too. */
 export const operationDetail = operation.extend({ spec: operationSpec });
 export type OperationDetail = z.infer<typeof operationDetail>;
 

@@ -1,4 +1,4 @@
-/** What a portfolio backtest is asked for beyond a single one: corporate actions and currencies. */
+/** Inputs of a portfolio backtest beyond those of a single one: corporate actions and currencies. */
 import { z } from "zod";
 import { symbol, timestampMs } from "./identifiers.ts";
 
@@ -17,6 +17,6 @@ export const corporateAction = z.discriminatedUnion("action", [
 ]);
 export type CorporateAction = z.infer<typeof corporateAction>;
 
-/** Which actions the prices behind a bar, that indicators read, are adjusted for; later ones never. */
+/** Corporate actions for which the prices that indicators read are adjusted; later ones than the bar never count. */
 export const historyAdjustment = z.enum(["splits", "splits_and_dividends", "none"]);
 export type HistoryAdjustment = z.infer<typeof historyAdjustment>;

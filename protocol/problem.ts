@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 
-/** Each kind of problem: its HTTP status, and whether the same request may succeed later without a change. */
+/** Each kind of problem with its HTTP status; `retryable` where the same request may succeed later without a change. */
 export const PROBLEMS = {
   "invalid-request": { status: 400, title: "The request is not valid", retryable: false },
   "damaged-bytes": { status: 400, title: "The bytes were damaged on the way", retryable: true },
@@ -24,7 +24,7 @@ export const PROBLEMS = {
 
 export type ProblemKind = keyof typeof PROBLEMS;
 
-/** One fault among several, with where it stands. */
+/** One fault among several, with its place. */
 export const problemIssue = z.object({
   message: z.string(),
   /** A JSON path, such as `indicators.sma_fast.period`. */
@@ -41,7 +41,7 @@ export const problemDetails = z.looseObject({
   title: z.string(),
   status: z.int(),
   detail: z.string(),
-  /** What to do about it. */
+  /** The cure, as an imperative sentence. */
   cure: z.string().optional(),
   retryable: z.boolean().optional(),
   issues: z.array(problemIssue).optional(),
@@ -49,13 +49,13 @@ export const problemDetails = z.looseObject({
 export type ProblemDetails = z.infer<typeof problemDetails>;
 
 export interface ProblemOptions {
-  /** What to do about it, as an imperative sentence. */
+  /** The cure, as an imperative sentence. */
   cure?: string;
   issues?: readonly ProblemIssue[];
   cause?: unknown;
 }
 
-/** An error that a user can act upon: what happened (`message`) and the cure. */
+/** An error that a user can act upon: `message` says what happened, `cure` what to do. */
 export class Problem extends Error {
   readonly kind: ProblemKind;
   readonly cure: string | undefined;
@@ -90,14 +90,14 @@ export class Problem extends Error {
     };
   }
 
-  /** Any thrown value as a problem; what is not one already is `internal`, with the cause kept. */
+  /** Turns any thrown value into a problem. Other errors become `internal`, with the cause kept. */
   static from(thrown: unknown): Problem {
     if (thrown instanceof Problem) return thrown;
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     return new Problem("internal", message, { cause: thrown });
   }
 
-  /** The problem that a document describes; used by clients and by the registry for a node's `fail`. */
+  /** Makes the problem that a document describes, for clients and for a node's `fail`. */
   static fromDetails(details: ProblemDetails): Problem {
     const name = details.type.replace("urn:ktrdr:problem:", "");
     const kind: ProblemKind = name in PROBLEMS ? (name as ProblemKind) : "internal";

@@ -14,12 +14,12 @@ import { traceparent } from "./traceparent.ts";
 import { capabilities, datasetRef } from "./workers.ts";
 
 export const SUBPROTOCOL = "ktrdr.v1";
-/** versions.ts says what each version brought, and how an older node is spoken to. */
+/** versions.ts lists the changes of each version, and adapts messages for older nodes. */
 export const PROTOCOL_VERSION = 2;
 export const HEARTBEAT_REQUEST = "ping";
 export const HEARTBEAT_RESPONSE = "pong";
 
-/** Why the registry closed a socket. */
+/** Reasons for which the registry closes a socket. */
 export const CLOSE_CODES = {
   /** A newer connection of the same worker took over; do not reconnect from this one. */
   superseded: 4001,
@@ -52,7 +52,7 @@ export const nodeMessage = z.discriminatedUnion("type", [
   /** More of what `hello` or `capabilities` began to list: both carry as many datasets as fit a frame. */
   z.strictObject({ type: z.literal("datasets"), datasets: z.array(datasetRef).max(LIMITS.messageDatasets) }),
   z.strictObject({ type: z.literal("accept"), ...lease.shape }),
-  /** Not now or not here: another worker is tried. */
+  /** Turns the operation down; another worker is tried. */
   z.strictObject({ type: z.literal("reject"), ...lease.shape, reason: z.string().max(500) }),
   z.strictObject({ type: z.literal("progress"), ...lease.shape, progress }),
   z.strictObject({ type: z.literal("log"), ...lease.shape, lines: z.array(z.string().max(2000)).max(100) }),
@@ -87,9 +87,9 @@ export const registryMessage = z.discriminatedUnion("type", [
     spec: operationSpec,
     checkpoint: sha256.nullable(),
     dataset: datasetRef.optional(),
-    /** Likewise of a spec that asks for several, in their order; null for bars that the store does not have. */
+    /** The same for a spec that asks for several, in their order; null for bars that the store does not have. */
     datasets: z.array(sha256.nullable()).optional(),
-    /** Of the attempt's span (W3C Trace Context), where the operation is traced. Since version 2. */
+    /** Names the attempt's span (W3C Trace Context), where the operation is traced. Since version 2. */
     traceparent: traceparent.optional(),
   }),
   /** Stop this attempt and answer `stopped`. */

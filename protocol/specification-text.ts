@@ -1,9 +1,9 @@
 /**
- * @file What is asked for, as one text: requests that ask for the same have the same text, however their keys are ordered
- * and whatever is said about them beside. The SHA-256 of the text names the specification in results and models.
+ * @file Writes a specification as one text. Requests that ask for the same have the same text, whatever the order of their
+ * keys. The SHA-256 of the text names the specification in results and models.
  *
- * Left out is what cannot change a result, or stands in the hash of the data: pinned hashes, and lines that only errors
- * name. A kind's text changes with a version of its own; a change without one would give two meanings to one hash.
+ * The text leaves out pinned hashes, which are in the hash of the data, and source maps, which only errors need. A kind's text
+ * changes with a version of its own. A change without one would give two meanings to one hash.
  */
 import { canonicalJson } from "./canonical-json.ts";
 import {
@@ -52,17 +52,17 @@ export function specificationText<Kind extends OperationKind>(spec: SpecOf<Kind>
   return textOf(spec);
 }
 
-/** What a model's backtest depends on, besides its data. */
+/** The inputs of a model's backtest, besides its data. */
 export interface ModelBacktestChoice
   extends Pick<ModelBacktestSpec, "settings">,
     Pick<DataRequest, "startMs" | "endMs"> {
   readonly modelSha256: string;
   readonly symbol: string;
-  /** Fraction of the equity in each entry, where it is not the strategy's. */
+  /** Fraction of the equity in each entry, where it differs from the strategy's. */
   readonly sizeFraction?: number;
 }
 
-/** As `specificationText` of the kind `model_backtest`, for who has no specification. Its keys are camelCase, unlike the wire's. */
+/** Writes the text of the kind `model_backtest` for callers without a specification. Its keys are camelCase, unlike the wire's. */
 export function modelBacktestText(choice: ModelBacktestChoice): string {
   const { modelSha256, symbol, startMs, endMs, settings, sizeFraction } = choice;
   return canonicalJson({ kind: "model_backtest", modelSha256, symbol, startMs, endMs, settings, sizeFraction });
@@ -77,7 +77,7 @@ const TRAIN_TEXT_VERSION = 2;
  */
 function trainText(spec: TrainSpec): string {
   const encoded = wire(trainSpec).encode({ ...spec, data: spec.data.map(unpinned) });
-  // Through JSON, since keys that no schema names may hold what it cannot carry, such as NaN.
+  // Goes through JSON, since keys that no schema names may hold values that it cannot carry, such as NaN.
   const { strategy, ...asked } = JSON.parse(JSON.stringify(encoded)) as TrainSpec;
   const sets = Object.entries(strategy.fuzzy_sets).map(([id, { indicator, ...memberships }]) => {
     return [id, { indicator, memberships: Object.entries(memberships) }];

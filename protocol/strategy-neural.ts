@@ -1,6 +1,6 @@
 /**
  * A fuzzy-neural strategy, version 3, as people write it in YAML. Existing files load unmodified, so unknown keys pass
- * here; `compute-node/strategy` says of each that it does nothing. What the names mean is checked there too.
+ * here; `compute-node/strategy` warns of each that it does nothing. The meaning of names is checked there too.
  * Keys stay snake_case, as they stand in the file.
  */
 import { z } from "zod";
@@ -79,7 +79,7 @@ const input = z.looseObject({
   raw_indicator: z.string().min(1).optional(),
   /** `all`, or a list. */
   timeframes: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]),
-  /** With `raw_indicator` alone. */
+  /** Only with `raw_indicator`. */
   normalization: z.enum(["minmax", "zscore", "none"]).optional(),
 });
 

@@ -31,19 +31,19 @@ const condition = z.string().min(1).max(2000);
 /** A positive fraction (`0.03`), a percentage (`3%`) or the name of a parameter that holds a fraction. */
 const fraction = z.union([z.number(), z.string().min(1).max(70)]);
 
-/** How much an entry buys: a fraction of the free equity, or what that follows from. */
+/** The size of an entry: a fraction of the free equity, or a rule that computes it. */
 const positionSize = z.union([
   fraction,
-  /** Always as many units. */
+  /** Always this many units. */
   z.strictObject({ units: z.number().positive() }),
-  /** Always for as much money, commission included. */
+  /** Always for this much money, commission included. */
   z.strictObject({ money: z.number().positive() }),
   /**
    * The yearly volatility that the position shall have: its value is equity times target / measured, at most what the
    * account may hold. Measured from the last `window` returns, whose bars are counted into years by the data so far.
    */
   z.strictObject({ volatility_target: fraction, window: z.int().min(2).max(100_000).default(20) }),
-  /** What the stop may lose, as a fraction of equity: the size is risk / stop_loss, at most 1. */
+  /** The loss at the stop, as a fraction of equity: the size is risk / stop_loss, at most 1. */
   z.strictObject({ risk: fraction }),
   /**
    * Kelly's fraction of a bet that wins `payoff` times what it loses: win_rate - (1 - win_rate) / payoff, times `share`

@@ -1,6 +1,6 @@
 /**
  * A strategy in TypeScript or JavaScript on its way to a node: one bundled CommonJS module as text, which exports the
- * strategy as `default`. `ktrdr backtest my-strategy.ts` makes it; whoever talks to the API may write it by hand.
+ * strategy as `default`. `ktrdr backtest my-strategy.ts` makes it; callers of the API may write it by hand.
  * Nodes run it only where their operator allowed scripts.
  */
 import { z } from "zod";
@@ -14,7 +14,7 @@ export const scriptStrategy = z.strictObject({
     .string()
     .min(1)
     .max(LIMITS.operationSpecBytes, `a bundle of at most ${LIMITS.operationSpecBytes} characters`),
-  /** A source map (version 3, JSON) by which errors name the lines that were written. It is not part of what is hashed. */
+  /** A source map (version 3, JSON) by which errors name the author's lines. It is not part of the hash. */
   sourceMap: z.string().max(LIMITS.operationSpecBytes).optional(),
 });
 

@@ -22,7 +22,7 @@ export function workspaceOfToken(token: string): string | null {
   return workspaceName.safeParse(parts[1]).success ? parts[1]! : null;
 }
 
-/** Lower-case hexadecimal SHA-256 of a text or bytes; what is stored in place of a token. */
+/** Computes the lower-case hexadecimal SHA-256 of a text or bytes. It is stored instead of a token. */
 export async function sha256Hex(content: string | Uint8Array<ArrayBuffer>): Promise<string> {
   const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
@@ -31,5 +31,5 @@ export async function sha256Hex(content: string | Uint8Array<ArrayBuffer>): Prom
   return hex;
 }
 
-/** By byte; computing them took three times as long as the digest of a short text. */
+/** Indexed by byte. Computing them took three times as long as the digest of a short text. */
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));

@@ -38,7 +38,7 @@ describe("a traceparent", () => {
     expect(parseTraceparent(header)).toBeNull();
   });
 
-  it("of a later version is read as far as it is known", () => {
+  it("is read as far as it is known where its version is later", () => {
     const known = { traceId: TRACE_ID, spanId: SPAN_ID, isSampled: true };
     expect(parseTraceparent(EXAMPLE.replace(/^00/, "01"))).toEqual(known);
     expect(parseTraceparent(`${EXAMPLE.replace(/^00/, "cc")}-what-the-future-will-be-like`)).toEqual(known);
@@ -52,7 +52,7 @@ describe("a traceparent", () => {
     );
   });
 
-  it("is never taken for more than it is: whatever is read can be handed on", () => {
+  it("can be handed on whenever it was read", () => {
     const near = fc
       .tuple(contexts, fc.nat(54), fc.constantFrom("", "-", "g", "0", " ", "\n", "F"))
       .map(([context, at, text]) => {

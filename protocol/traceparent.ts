@@ -3,11 +3,11 @@ import { z } from "zod";
 
 /** Version 00, ids that are not all zero. */
 const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/;
-/** A later version may say more behind the flags, and not ff. */
+/** A later version may have more behind the flags; ff is no version. */
 const LATER_TRACEPARENT = /^(?!ff|00)[0-9a-f]{2}-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?$/;
 const SAMPLED = 1;
 
-/** As it is kept and handed on: version 00. */
+/** The form in which it is kept and handed on: version 00. */
 export const traceparent = z.string().regex(TRACEPARENT, "a W3C traceparent, such as 00-<32 hex>-<16 hex>-01");
 
 /** Says which trace and which span something belongs to. */

@@ -13,7 +13,7 @@ export const modelName = z
 /** The artefact that a training run leaves: safetensors with a manifest. */
 export const MODEL_MEDIA_TYPE = "application/vnd.ktrdr.model+safetensors";
 
-/** Where a training run computes: `auto` takes the node's GPU where it has one that the network suits, else the CPU. */
+/** The device of a training run. `auto` takes the node's GPU where it has one that suits the network, else the CPU. */
 export const trainingBackend = z.enum(["auto", "cpu", "gpu"]);
 
 /** One version of a model, as the registry keeps it. The bytes are an artefact. */
@@ -25,7 +25,7 @@ export const modelVersion = z.strictObject({
   /** The training run that left it; null for one that was imported. */
   operationId: operationId.nullable(),
   createdAt: timestampMs,
-  /** What lists show: kind of network, symbols, metrics. */
+  /** Shown in lists: kind of network, symbols, metrics. */
   summary: z.record(z.string(), z.unknown()),
 });
 export type ModelVersion = z.infer<typeof modelVersion>;

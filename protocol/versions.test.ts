@@ -31,7 +31,7 @@ describe("a message for an older node", () => {
 });
 
 describe("a version that is not spoken", () => {
-  it("is refused with both versions and the cure, in what a close frame carries", () => {
+  it("is refused with both versions and the cure, within a close frame's limit", () => {
     const refusal = versionRefusal(1, 1_000_000);
     expect(refusal).toMatchObject({
       code: 4010,

@@ -1,7 +1,7 @@
 /** Everything that a result or a dataset may warn of, each code once. `docs/reference/warnings.md` is printed from it. */
 import { z } from "zod";
 
-/** Whose results carry a warning. */
+/** The results that carry a warning. */
 export const WARNING_SOURCES = {
   backtest: "Backtests",
   model: "Backtests of models",
@@ -82,7 +82,7 @@ export const WARNINGS = {
 
 export type WarningCode = keyof typeof WARNINGS;
 
-/** Something that the reader must know and that stopped nothing: an order below one unit, a gap in the data. */
+/** A fact that the reader must know and that stopped nothing: an order below one unit, a gap in the data. */
 export const resultWarning = z.strictObject({
   /** A newer ktrdr may know more codes than these. */
   code: z.custom<WarningCode>((code) => typeof code === "string"),

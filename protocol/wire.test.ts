@@ -78,7 +78,7 @@ describe("the wire's spelling", () => {
     expect(toNode.parse(JSON.parse(JSON.stringify(toNode.encode(assign))))).toEqual(assign);
   });
 
-  it("of an answer may have keys that a newer server adds, at any depth, and no other faults", () => {
+  it("lets an answer have keys that a newer server adds, at any depth, and no other faults", () => {
     const answers = wire(
       z.strictObject({ workerId: z.string(), items: z.array(z.strictObject({ leaseMs: z.int() })) }),
     );

@@ -14,11 +14,11 @@ export interface Wire<T> {
   /** JSON value → checked value. Throws a `Problem` (`invalid-request`) that lists every fault with its wire path. */
   parse(json: unknown, subject?: string): T;
   /**
-   * As `parse`, for what a server answers: keys that it knows and this version does not are left out, so that a control plane
-   * may be newer than those who ask it.
+   * Parses a server's answer. Keys that this version does not know are left out, so that a control plane may be newer than its
+   * clients.
    */
   parseAnswer(json: unknown, subject: string): T;
-  /** JSON value that `encode` made → value, unchecked: for what was checked before it was stored. */
+  /** JSON value that `encode` made → value, unchecked, since it was checked before it was stored. */
   decode(json: unknown): T;
   /** Value → JSON value. The value is trusted: it was parsed, or made by typed code. */
   encode(value: T): unknown;
@@ -134,7 +134,7 @@ function discriminated(def: { options: readonly z.core.$ZodType[]; discriminator
   return { decode: rename("decode", wireField), encode: rename("encode", field) };
 }
 
-/** A plain union: the first option that accepts the renamed value. */
+/** Tries the options of a plain union; the first that accepts the renamed value wins. */
 function tried(options: readonly z.core.$ZodType[]): Codec {
   return {
     decode(value) {
@@ -151,7 +151,7 @@ function tried(options: readonly z.core.$ZodType[]): Codec {
   };
 }
 
-/** The JSON form of a camelCase schema. `subject` names the thing in error messages. */
+/** Makes the JSON form of a camelCase schema. `subject` names the thing in error messages. */
 export function wire<S extends z.ZodType>(schema: S): Wire<z.output<S>> {
   return {
     schema: schema as unknown as z.ZodType<z.output<S>>,
@@ -176,7 +176,7 @@ function checked<T>(result: z.ZodSafeParseResult<T>, subject: string): T {
   });
 }
 
-/** Takes the keys that `error` calls unknown out of `value`; says whether there were any. */
+/** Removes the keys that `error` calls unknown from `value`. Returns true where there were any. */
 function dropUnknown(value: unknown, error: z.ZodError): boolean {
   let found = false;
   for (const issue of error.issues) {

@@ -21,7 +21,7 @@ export type WorkerStatus = z.infer<typeof workerStatus>;
 export const datasetRef = z.strictObject({ symbol, timeframe, sha256 });
 export type DatasetRef = z.infer<typeof datasetRef>;
 
-/** What a node can do; sent at enrolment, at `hello`, and whenever it changes. */
+/** The abilities of a node; sent at enrolment, at `hello`, and whenever they change. */
 export const capabilities = z.strictObject({
   slots: z.int().min(1).max(LIMITS.workerSlots).default(1),
   /** Kinds of operation that its operator allows. */
@@ -39,11 +39,11 @@ export type Capabilities = z.infer<typeof capabilities>;
 export const registerRequest = z.strictObject({
   workerId,
   workerType,
-  /** Where the node's own health endpoint listens; shown to people, never called. */
+  /** The address of the node's own health endpoint; shown to people, never called. */
   endpointUrl: z.string().max(300).default(""),
   softwareVersion: z.string().max(40).default("unknown"),
   capabilities: capabilities.prefault({}),
-  /** Shown to people; but `instance` tells one process from the next, so that a request that comes late harms nobody. */
+  /** Shown to people. Only `instance` has a meaning: it tells one process from the next, so that a late request does no harm. */
   metadata: z.record(z.string().max(63), z.unknown()).default({}),
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;
@@ -81,9 +81,9 @@ export const worker = z.strictObject({
   connected: z.boolean(),
   draining: z.boolean(),
   softwareVersion: z.string(),
-  /** Of its newest `hello`; null before the first. */
+  /** The version of its newest `hello`; null before the first. */
   protocolVersion: z.int().nullable(),
-  /** Why its newest connection was refused, with the cure; null when it was not. */
+  /** The reason for which its newest connection was refused, with the cure; null when it was not. */
   refusal: z.string().nullable(),
   lastSelectedAt: timestampMs.nullable(),
   registeredAt: timestampMs,

@@ -1,7 +1,7 @@
 /**
- * What a backtest hands back, identical bytes on every machine. The artefact is a ZIP archive: `result.json`, and the
- * long columns as Parquet (equity, trades, orders, chart); this is the whole, as code and as `ktrdr backtest --json` have it.
- * It holds no clock and no machine name; who ran it and when stands in the operation.
+ * A backtest's result, identical bytes on every machine. The artefact is a ZIP archive: `result.json`, and the long columns as
+ * Parquet (equity, trades, orders, chart). This is the whole, in the form of code and of `ktrdr backtest --json`. It holds no
+ * clock and no machine name: the operation has them.
  */
 import { z } from "zod";
 import {
@@ -47,11 +47,11 @@ export const backtestResult = z.strictObject({
   refusals: refusalCounts,
   monthlyReturns: z.array(monthlyReturn),
   trades: z.array(trade),
-  /** By the bar of placing, then of ending. */
+  /** Sorted by the bar of placing, then of ending. */
   orders: z.array(orderRecord),
   /** Marked at each bar's close. */
   equity: z.array(z.number()),
-  /** What is held at each bar's close over the equity there, a fraction: negative for a short, above 1 on margin. */
+  /** Position value over equity at each bar's close, a fraction: negative for a short, above 1 on margin. */
   exposure: z.array(z.number()),
   chart: chartSeries,
   warnings: z.array(resultWarning),

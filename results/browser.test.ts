@@ -35,7 +35,7 @@ describe("results in a browser", () => {
     expect([...new Set(rooms)].sort()).toEqual(["hyparquet", "hyparquet-writer", "protocol", "results", "zod"]);
   });
 
-  it("decode to what Node decodes, with nothing but the web's own globals", () => {
+  it("decode to the same values as in Node, with nothing but the web's own globals", () => {
     const web = { TextEncoder, TextDecoder, URL, single: read("backtest.v2.zip"), portfolio: read("portfolio.v1.zip") };
     const context = createContext(web);
     runInContext(script, context);

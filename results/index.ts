@@ -1,4 +1,4 @@
-/** Results as every program reads them: schemas, archives, figures and how they are written. Nothing here needs Node. */
+/** Reads results in every program: schemas, archives, figures and their format. Nothing here needs Node. */
 export { decodeBacktestResult, encodeBacktestResult } from "./archive/backtest-archive.ts";
 export { drawdownPercent, listOf } from "./archive/column-values.ts";
 export { readParquet, writeParquet } from "./archive/parquet-table.ts";

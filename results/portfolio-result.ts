@@ -1,6 +1,6 @@
 /**
- * What a portfolio backtest hands back. The artefact is a ZIP archive like a single backtest's: `result.json`, and as
- * Parquet the equity, the trades and the chart. Bars are counted on the portfolio's clock, the union of its symbols' times.
+ * A portfolio backtest's result. The artefact is a ZIP archive like a single backtest's: `result.json`, and as Parquet the
+ * equity, the trades and the chart. Bars are counted on the portfolio's clock, the union of its symbols' times.
  */
 import { z } from "zod";
 import {
@@ -22,22 +22,22 @@ import { backtestStatistics } from "./figures/statistics.ts";
 import { portfolioChart } from "./tables/chart.ts";
 import { portfolioTrade } from "./tables/portfolio-trades.ts";
 
-/** What one symbol gave. Money of the account. */
+/** The contribution of one symbol, in money of the account. */
 const portfolioContribution = z.strictObject({
   symbol,
   currency,
-  /** Of the dataset. */
+  /** SHA-256 of the dataset. */
   sha256,
   bars: z.int(),
   tradeCount: z.int(),
   winRatePercent: statistic,
-  /** Of its trades and of what is open, net of commission, with dividends. */
+  /** Profit of its trades and its open position, net of commission, with dividends. */
   profit: z.number(),
   /** Profit over the initial capital; the contributions add up to the return. */
   contributionPercent: z.number(),
   commission: z.number(),
   dividends: z.number(),
-  /** Moments of the clock at whose end it was held. */
+  /** Counts the moments of the clock at whose end it was held. */
   heldPercent: statistic,
   /** Units open at the end; negative for a short. */
   openSize: z.number(),
@@ -54,7 +54,7 @@ export const portfolioResult = z.strictObject({
   symbolBars: z.int(),
   parameters: z.record(z.string(), z.number()),
   settings: backtestSettings,
-  /** The data's is that of all symbols. */
+  /** The data's hash is that of all symbols. */
   hashes: resultHashes,
   /** Buy and hold is the benchmark; exposure the share of moments with a position. */
   statistics: backtestStatistics,

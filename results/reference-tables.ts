@@ -23,7 +23,7 @@ const UNITS: Readonly<Record<FigureUnit | ColumnUnit, string>> = {
   none: "",
 };
 
-/** By the name that stands in the page's marks. */
+/** Keyed by the name in the page's marks. */
 const TABLES: Readonly<Record<string, () => string>> = {
   "equity columns": () => columnTable(EQUITY_COLUMNS),
   "trade columns": () => columnTable(TRADE_COLUMNS),
@@ -36,7 +36,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
   refusals: () => figureTable(REFUSAL_FIGURES),
 };
 
-/** `page` with the text between each `<!-- printed: NAME -->` and `<!-- end -->` printed anew. Throws for an unknown name. */
+/** Prints the text between each `<!-- printed: NAME -->` and `<!-- end -->` of `page` anew. Throws for an unknown name. */
 export function withPrintedTables(page: string): string {
   return page.replace(/(<!-- printed: ([a-z ]+) -->\n)[\s\S]*?(<!-- end -->)/g, (_, begin, name, end) => {
     const table = TABLES[name];
@@ -66,7 +66,7 @@ function statisticTable(): string {
   return table(
     ["figure", "unit", "", "no value where"],
     STATISTICS.map(({ key, unit, formula, source, undefinedWhen }) => {
-      // The page says once whose definitions most of them follow.
+      // The page names the source of most definitions once.
       const origin = source === BACKTESTING_PY ? "" : ` (${source})`;
       return [code(key), UNITS[unit], formula + origin, undefinedWhen ?? ""];
     }),

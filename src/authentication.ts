@@ -1,6 +1,6 @@
 /**
- * Finds the workspace that the bearer token names and hands the token's hash on. Whether the token is valid is known to
- * the workspace's registry alone, which checks it in the same call that does the work.
+ * Finds the workspace that the bearer token names and hands the token's hash on. Only the workspace's registry knows the valid
+ * tokens; it checks the hash in the same call that does the work.
  */
 import { createMiddleware } from "hono/factory";
 import type { RegistryClient } from "../durable-objects/index.ts";

@@ -1,4 +1,4 @@
-/** Refuses bodies over a route's limit, before anything of them is read where they say their length. */
+/** Refuses bodies over a route's limit. Where a body says its length, nothing of it is read before. */
 import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { Problem } from "../protocol/index.ts";

@@ -4,8 +4,8 @@ import { Problem } from "../protocol/index.ts";
 import type { Edge } from "./edge.ts";
 
 /**
- * From after the event that the query (`asked`) or else the header names. `operationId` null follows every operation of the
- * workspace. A server-sent event stream, or a WebSocket where the request upgrades.
+ * Streams the events after the one that the query (`asked`) or else the header names. `operationId` null follows every operation
+ * of the workspace. The answer is a server-sent event stream, or a WebSocket where the request upgrades.
  */
 export async function follow(
   context: Context<Edge>,

@@ -1,4 +1,4 @@
-/** The form of a handler: what a route's row makes of the request goes in, what its row says it answers comes out. */
+/** The form of a handler: it takes a request that was checked by its route's row, and returns the answer that the row declares. */
 import type { Context } from "hono";
 import type { z } from "zod";
 import type { ParameterName, Route, Routes } from "../protocol/index.ts";
@@ -12,14 +12,14 @@ type Parameters<R extends Route> = {
     : never;
 };
 
-/** What of the request the row names, checked. */
+/** The parts of the request that the row names, checked. */
 export interface Input<R extends Route> {
   readonly parameters: Parameters<R>;
   readonly query: R extends { query: infer Q extends z.ZodType } ? z.output<Q> : undefined;
   readonly body: R extends { body: { type: "json"; schema: infer B extends z.ZodType } } ? z.output<B> : undefined;
   /** The JSON body as it came. */
   readonly json: unknown;
-  /** Before the body was read. */
+  /** The time before the body was read. */
   readonly receivedAtMs: number;
 }
 

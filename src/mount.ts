@@ -1,4 +1,4 @@
-/** Mounts a handler for each route: what its row says about callers, limits, query, body and answer is done here, once. */
+/** Mounts a handler for each route. The row's rules for callers, limits, query, body and answer are applied here, once. */
 import type { Context, Hono, MiddlewareHandler } from "hono";
 import type { z } from "zod";
 import { API_PREFIX, LIMITS, type Route, type Routes, type Wire, wire } from "../protocol/index.ts";
@@ -8,7 +8,7 @@ import { limitBody } from "./body-limit.ts";
 import type { Edge } from "./edge.ts";
 import type { Handler, Handlers, Input } from "./handler.ts";
 
-/** A row with its handler, and its schemas as they are on the wire. */
+/** A row with its handler, and its schemas in wire form. */
 interface Mounted {
   readonly route: Route;
   readonly handler: Handler<Route>;
@@ -34,7 +34,7 @@ export function mount<Table extends Routes>(app: Hono<Edge>, routes: Table, hand
   guardTheRest(app, routes);
 }
 
-/** Paths that no row names: under a resource they need a token like the others, so that nobody learns what is there. */
+/** Answers paths that no row names. Under a resource they need a token like the others, so that nobody learns which exist. */
 function guardTheRest(app: Hono<Edge>, routes: Routes): void {
   app.use(`${API_PREFIX}/*`, limitBody(LIMITS.requestBodyBytes));
   const resources = Object.values(routes)

@@ -1,4 +1,4 @@
-/** The registry's metrics for Prometheus; docs/guides/operations-runbook.md says what to make of them. */
+/** Writes the registry's metrics for Prometheus; docs/guides/operations-runbook.md explains them. */
 import type { RegistryMetrics } from "../durable-objects/scheduler/index.ts";
 import { type MetricSample, PrometheusText } from "../telemetry/index.ts";
 
@@ -86,7 +86,7 @@ function writeOperations(text: PrometheusText, { operations, queue, dispatchLate
   );
 }
 
-/** Zeros too: an alert can then tell "none" from "not asked". */
+/** Writes zeros too: an alert can then tell "none" from "not asked". */
 function workerSamples({ workers }: RegistryMetrics): MetricSample[] {
   const counts = countBy(workers, (worker) => `${worker.workerType} ${worker.status}`);
   return WORKER_TYPES.flatMap((type) =>

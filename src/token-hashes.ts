@@ -1,6 +1,6 @@
 /**
- * The hashes of the tokens that were seen last: a client sends the same one with each request, and WebCrypto's round trip
- * is a good part of a short request. Whether a hash is valid is asked of the registry each time.
+ * Keeps the hashes of the tokens that were seen last. A client sends the same one with each request, and WebCrypto's round trip
+ * is a good part of a short request. The registry checks the hash each time.
  */
 import { sha256Hex } from "../protocol/index.ts";
 

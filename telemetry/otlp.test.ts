@@ -79,7 +79,7 @@ describe("spans as OTLP's JSON", () => {
   });
 });
 
-describe("what a collector did not take", () => {
+describe("the count of spans that a collector rejects", () => {
   it.each([
     ['{"partialSuccess":{"rejectedSpans":"3","errorMessage":"too old"}}', 3, "too old"],
     ['{"partialSuccess":{}}', 0, ""],

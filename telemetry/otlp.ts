@@ -4,14 +4,14 @@
  */
 
 export type AttributeValue = string | number | boolean;
-/** By name; docs/reference/traces.md lists them. */
+/** Keyed by name; docs/reference/traces.md lists them. */
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** `SpanKind` of opentelemetry/proto/trace/v1/trace.proto. */
 const SPAN_KINDS = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const;
 export type SpanKind = keyof typeof SPAN_KINDS;
 
-/** `STATUS_CODE_ERROR` there; a span without a fault says nothing. */
+/** `STATUS_CODE_ERROR` there; a span without a fault has no status. */
 const STATUS_ERROR = 2;
 
 export interface SpanEvent {

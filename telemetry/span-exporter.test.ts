@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 describe("the exporter", () => {
-  it("sends what comes together in one request, with its headers, in order", async () => {
+  it("sends spans that come together in one request, with its headers, in order", async () => {
     for (let index = 0; index < 10; index++) exporter.add(spanOf(index));
     await until(5_000, "they arrive", async () => collector.spans.length === 10);
     expect(collector.headers).toHaveLength(1);
@@ -49,7 +49,7 @@ describe("the exporter", () => {
     expect(collector.spans.map(({ name }) => name)).toEqual(Array.from({ length: 10 }, (_, index) => `span ${index}`));
   });
 
-  it("cuts what is many into several requests", async () => {
+  it("cuts many spans into several requests", async () => {
     for (let index = 0; index < 1100; index++) exporter.add(spanOf(index));
     await until(5_000, "they arrive", async () => collector.spans.length === 1100);
     expect(collector.headers).toHaveLength(3);
@@ -103,15 +103,15 @@ describe("the exporter", () => {
   });
 });
 
-describe("at the end", () => {
-  it("what waits is sent first", async () => {
+describe("the closing exporter", () => {
+  it("sends waiting spans first", async () => {
     exporter.add(spanOf(0));
     await exporter.close(1000);
     expect(collector.spans).toHaveLength(1);
     expect(dropped).toBe(0);
   });
 
-  it("a collector that does not answer holds nobody up, and what comes later is dropped", async () => {
+  it("is not held up by a collector that does not answer, and drops later spans", async () => {
     const { promise: never, resolve } = Promise.withResolvers<void>();
     const { createServer } = await import("node:http");
     const silent = createServer(() => void never);

@@ -7,7 +7,7 @@ import type { TraceSettings } from "./trace-settings.ts";
 
 interface SpanExporterOptions {
   readonly settings: Pick<TraceSettings, "url" | "headers" | "timeoutMs">;
-  /** Who did the work. */
+  /** The attributes of the process that did the work. */
   readonly resource: Attributes;
   /** The time that spans wait for others, so that they share a request. */
   readonly delayMs?: number;

@@ -15,7 +15,7 @@ describe("an id", () => {
     expect(makeSpanId()).toMatch(/^[0-9a-f]{16}$/);
   });
 
-  it("of an attempt is the same for everybody, and another for each operation, attempt and trace", () => {
+  it("is the same for everybody for one attempt, and another for each operation, attempt and trace", () => {
     const of = (parent: string, operation: string, attempt: number) => attemptTraceparent(parent, operation, attempt);
     expect(of(EXAMPLE, "op_1", 1)).toBe(of(EXAMPLE, "op_1", 1));
     const all = new Set<string | null>();
@@ -29,12 +29,12 @@ describe("an id", () => {
     expect(attemptTraceparent(null, "op_1", 1)).toBeNull();
   });
 
-  it("that is derived stays what it is: registries of different releases make the same", () => {
+  it("never changes where it is derived: registries of different releases make the same", () => {
     // As this code made it when it was new (2026-11-24).
     expect(derivedSpanId(SPAN_ID, "op_1 attempt 1")).toBe("197c096c7f0b6a81");
   });
 
-  it("is shown of traces that are recorded", () => {
+  it("is shown only for traces that are recorded", () => {
     expect(sampledTraceId(EXAMPLE)).toBe(TRACE_ID);
     expect(sampledTraceId(EXAMPLE.replace(/01$/, "00"))).toBeNull();
     expect(sampledTraceId(null)).toBeNull();

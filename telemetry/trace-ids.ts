@@ -28,13 +28,13 @@ export function attemptTraceparent(of: string | null, operationId: string, attem
   return formatTraceparent({ ...context, spanId: derivedSpanId(context.spanId, `${operationId} attempt ${attempt}`) });
 }
 
-/** Null also for a trace that is not recorded. */
+/** Returns the trace's id, or null where there is no trace or it is not recorded. */
 export function sampledTraceId(of: string | null): string | null {
   const context = parseTraceparent(of);
   return context?.isSampled ? context.traceId : null;
 }
 
-/** Not all zero: the chance of that is that of guessing the id. */
+/** Never all zero in practice: that is as unlikely as guessing an id. */
 function randomHex(bytes: number): string {
   const random = crypto.getRandomValues(new Uint8Array(bytes));
   return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -15,7 +15,7 @@ function problemOf(environment: TraceEnvironment): Problem {
   throw new Error("it was taken");
 }
 
-describe("where traces go", () => {
+describe("the URL for traces", () => {
   it.each<TraceEnvironment>([
     {},
     { OTEL_EXPORTER_OTLP_ENDPOINT: "" },
@@ -71,14 +71,14 @@ describe("where traces go", () => {
     expect(problem.cure).toBeDefined();
   });
 
-  it("never repeats what may be a secret", () => {
+  it("never repeats a value that may be a secret", () => {
     const headers = { ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: "authorization=secret%2" };
     expect(problemOf(headers).message).not.toContain("secret");
     expect(problemOf({ ...ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS: "secret" }).message).not.toContain("secret");
   });
 });
 
-describe("which traces are recorded", () => {
+describe("the set of recorded traces", () => {
   const parentOf = (isSampled: boolean) =>
     parseTraceparent(formatTraceparent({ traceId: makeTraceId(), spanId: makeSpanId(), isSampled }));
   const ratios = fc.double({ min: 0, max: 1, noNaN: true });
@@ -101,7 +101,7 @@ describe("which traces are recorded", () => {
     );
   });
 
-  it("grows with the ratio: what a smaller one records, a larger one does too", () => {
+  it("grows with the ratio: a larger one records every trace of a smaller one", () => {
     fc.assert(
       fc.property(ratios, ratios, fc.constant(null).map(makeTraceId), (one, other, traceId) => {
         const [smaller, larger] = [Math.min(one, other), Math.max(one, other)];

@@ -5,7 +5,7 @@
 import { Problem, type TraceContext } from "../protocol/index.ts";
 import type { Attributes } from "./otlp.ts";
 
-/** The variables that are read; an empty one counts as not set, as the specification has it. */
+/** The variables that are read. An empty one counts as not set, by the specification. */
 export const TRACE_VARIABLES = [
   "OTEL_SDK_DISABLED",
   "OTEL_TRACES_EXPORTER",
@@ -25,7 +25,7 @@ type TraceVariable = (typeof TRACE_VARIABLES)[number];
 export type TraceEnvironment = Readonly<Partial<Record<TraceVariable, string>>>;
 
 export interface TraceSettings {
-  /** Where `POST` takes spans. */
+  /** The URL to which spans are posted. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;

@@ -1,6 +1,6 @@
 /**
  * One clock for all processes of this machine: milliseconds with fractions of the system's monotonic clock. Each process's
- * `performance.timeOrigin` comes from the wall clock at its start, and those differ by what that was corrected meanwhile.
+ * `performance.timeOrigin` comes from the wall clock at its start, and those differ by its corrections in between.
  */
 export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6;

@@ -1,4 +1,4 @@
-/** What is measured of every queue, and how. Each function opens a queue of its own and leaves nothing behind. */
+/** Measures every queue in the same ways. Each function opens a queue of its own and leaves nothing behind. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { HOUR_MS } from "../../protocol/durations.ts";
 import { now, percentile } from "./clock.ts";
@@ -117,7 +117,7 @@ export function restart(broker: Broker, limitMs: number): Promise<number | null>
   });
 }
 
-/** How often one job is started that burns its thread's processor for `busyMs`, while a second worker stands by. */
+/** Counts the starts of one job that burns its thread's processor for `busyMs`, while a second worker stands by. */
 export function blocked(broker: Broker, busyMs: number): Promise<number> {
   return withQueue(broker, async (queue, submitter) => {
     const workers = [

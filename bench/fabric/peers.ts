@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import type { Job } from "./queue.ts";
 
 interface PeerClient {
-  /** Connects, and makes what the queue needs. */
+  /** Connects, and creates the queue's tables or keys. */
   prepare(): Promise<void>;
   one(job: Job): Promise<void>;
   bulk(jobs: readonly Job[]): Promise<void>;

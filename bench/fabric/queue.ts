@@ -1,6 +1,6 @@
 /** One shape over every job queue that is measured. */
 
-/** What each job says, for all queues: `durationMs` of waiting, or of burning the processor. */
+/** A job, the same for all queues: it waits for `durationMs`, or burns the processor for as long. */
 export interface Job {
   readonly durationMs: number;
   readonly busy: boolean;
@@ -30,9 +30,9 @@ export interface WorkerOptions {
   /** Two workers of one name never run at the same time; the same name again is the same worker come back. */
   readonly name: string;
   readonly slots: number;
-  /** How many jobs it will see at most; the last one is told of at once. */
+  /** The most jobs it will see; it reports the last one at once. */
   readonly jobs: number;
-  /** Every start is told of at once instead of now and then. */
+  /** Reports every start at once instead of now and then. */
   readonly prompt: boolean;
 }
 
@@ -40,7 +40,7 @@ export interface WorkerOptions {
 export interface Queue {
   submitter(): Promise<Submitter>;
   startWorker(options: WorkerOptions): Promise<QueueWorker>;
-  /** Stops what is left of its workers. */
+  /** Stops its remaining workers. */
   close(): Promise<void>;
 }
 
@@ -54,10 +54,10 @@ export interface Broker {
   stop(): Promise<void>;
 }
 
-/** What a worker process tells the benchmark. */
+/** A message from a worker process to the benchmark. */
 export type WorkerReport = { type: "ready" } | { type: "started"; count: number; at: number };
 
-/** What the benchmark tells a worker process, as JSON in its only argument. */
+/** The task of a worker process, as JSON in its only argument. */
 export interface WorkerTask extends WorkerOptions {
   readonly broker: string;
   readonly queue: string;

@@ -1,7 +1,7 @@
 /** The figures as a table for people, with ratios to the best peer. */
 export interface Row {
   readonly measure: string;
-  /** Whether a smaller figure is the better one. */
+  /** True when a smaller figure is better. */
   readonly smallerIsBetter: boolean;
   /** By broker: the figure, or why there is none. */
   readonly cells: ReadonlyMap<string, Cell>;
@@ -27,7 +27,7 @@ export function markdownTable(rows: readonly Row[], brokers: readonly string[]):
   return [lineOf(head), lineOf(widths.map((width) => "-".repeat(width))), ...lines.map(lineOf)].join("\n");
 }
 
-/** Above 1: ours is better by that factor. Null without a figure on both sides. What begins with our name is no peer. */
+/** Above 1: ours is better by that factor. Null without a figure on both sides. Names that begin with ours are no peers. */
 export function ratioToBestPeer(row: Row, ours: string): number | null {
   const own = row.cells.get(ours)?.value;
   const peers = [...row.cells].flatMap(([name, { value }]) => (name.startsWith(ours) || value === null ? [] : [value]));

@@ -4,7 +4,7 @@
  *
  *   node bench/fabric/run.ts [--quick] [--json] [--install] [--only ktrdr,bullmq] [--measures latency,one] [--write]
  *
- * `--install` fetches what the peers need: their npm packages into this folder, and, as root, redis-server and
+ * `--install` fetches the peers' needs: their npm packages into this folder, and, as root, redis-server and
  * PostgreSQL with apt-get. A peer that lacks something is reported as missing, with the reason.
  * `--only ktrdr,ktrdr-http` measures a submission over the held line beside one that is a request.
  * `--write` puts the table into docs/benchmarks.md.
@@ -36,7 +36,7 @@ const BROKERS = {
   },
 } as const satisfies Record<string, { title: string; start: () => Promise<Broker>; missing: () => string | null }>;
 type BrokerName = keyof typeof BROKERS;
-/** Of the way in alone, so that it is measured where somebody asks for it. */
+/** Differs only in how jobs are submitted, so it is measured only on request. */
 const ONLY_WHEN_ASKED: BrokerName = "ktrdr-http";
 
 const MEASURES = ["latency", "one", "bulk", "recovery", "restart", "blocked"] as const;
@@ -140,7 +140,7 @@ function secondsCell(seconds: number | null): Cell {
   return { value: seconds, text: seconds.toFixed(1) };
 }
 
-/** One broker after the other; a fault of one is shown in its place and does not keep the others from being measured. */
+/** One broker after the other; a fault is shown instead of its figures and does not stop the others. */
 async function addRow(
   measure: string,
   smallerIsBetter: boolean,
@@ -186,7 +186,7 @@ function print(): void {
   if (flags.write) writeSection("Fabric", lines.join("\n"));
 }
 
-/** Median time of a write and its fdatasync where the servers keep their data: what every durable queue pays. */
+/** Median time of a write and its fdatasync where the servers keep their data: every durable queue pays it. */
 function durableWriteMs(): number {
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-bench-disk-"));
   try {

@@ -1,6 +1,6 @@
 /**
- * The registry's core alone, on `node:sqlite` in a file: what a job costs in it, and which statements cost most.
- * No socket, no HTTP, no workerd: what is left of the job's way is in those.
+ * Measures the registry's core alone, on `node:sqlite` in a file: the cost of a job, and the statements that cost most.
+ * No socket, no HTTP, no workerd: the rest of the job's way lies in those.
  *
  *   node bench/fabric/scheduler.ts [--jobs 5000] [--slots 10] [--queued 0] [--json]
  */
@@ -118,7 +118,7 @@ function run(): void {
   };
   take(scheduler.sessions.hello(WORKER, hello, now));
 
-  /** As a node does: what it says about all of its slots shares a frame. */
+  /** As a node does: messages about all of its slots share a frame. */
   const drain = (count: number): void => {
     for (let left = count; left > 0; ) {
       const held = assigned.splice(0, Math.min(slots, left));

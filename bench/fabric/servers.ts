@@ -19,7 +19,7 @@ const READY_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 5_000;
 const POSTGRES_HOME = "/usr/lib/postgresql";
 
-/** Why the server cannot run here, or null. */
+/** The reason why the server cannot run here, or null. */
 export function redisMissing(): string | null {
   return existsSync("/usr/bin/redis-server") ? null : "redis-server is not installed (apt-get install redis-server)";
 }

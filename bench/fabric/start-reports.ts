@@ -1,4 +1,4 @@
-/** Tells the benchmark of the jobs that a worker process starts. */
+/** Reports the jobs that a worker process starts to the benchmark. */
 import type { WorkerOptions, WorkerReport } from "./queue.ts";
 
 const REPORT_EVERY_JOBS = 100;
@@ -8,7 +8,7 @@ export function tell(report: WorkerReport): void {
   process.send?.(report);
 }
 
-/** Answers a function that takes the count and the moment of the newest start, and passes on what is worth a message. */
+/** Answers a function that takes the count and the moment of the newest start, and sends a message where one is due. */
 export function startReporter({ jobs, prompt }: Pick<WorkerOptions, "jobs" | "prompt">) {
   let toldAt = 0;
   let toldCount = 0;

@@ -5,7 +5,7 @@ import type { QueueWorker, WorkerReport, WorkerTask } from "./queue.ts";
 
 const READY_WITHIN_MS = 60_000;
 
-/** Starts `program` with the task, and resolves when it says that it is ready. What it writes goes to `logFile`. */
+/** Starts `program` with the task, and resolves when it says that it is ready. Its output goes to `logFile`. */
 export async function startWorkerProcess(program: URL, task: WorkerTask, logFile: string): Promise<QueueWorker> {
   const log = openSync(logFile, "a");
   const child = fork(program, [JSON.stringify(task)], { stdio: ["ignore", log, log, "ipc"] });

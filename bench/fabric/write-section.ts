@@ -1,11 +1,11 @@
-/** Keeps one section of docs/benchmarks.md: what a program measured, and beneath it what a person wrote. */
+/** Keeps one section of docs/benchmarks.md: a program's measurements, and beneath them a person's words. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const PAGE = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 const TITLE = "# Benchmarks\n";
 
-/** Replaces what stands between the section's markers, or appends a section with them. Everything else stays. */
+/** Replaces the text between the section's markers, or appends a section with them. Everything else stays. */
 export function writeSection(title: string, measured: string): void {
   const page = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : TITLE;
   writeFileSync(PAGE, withSection(page, title, measured));

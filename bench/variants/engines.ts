@@ -72,11 +72,11 @@ function time(work: () => unknown, rows: number): number {
   return (median(samples) * 1e6) / rows;
 }
 
-/** The bits of what the engines computed, so that two builds can be told equal. */
+/** The bits of the engines' results, so that two builds can be compared. */
 const results = createHash("sha256");
 const nanoseconds: Record<string, number> = {};
 
-/** What a sweep does for each parameter set: signals, fills, and the few figures of a summary. */
+/** The work of a sweep for each parameter set: signals, fills, and the few figures of a summary. */
 function timeSummary(rows: number): void {
   const compiled = rules.compileRules(strategy, {});
   const scratch = new rules.SignalScratch();

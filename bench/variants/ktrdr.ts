@@ -49,7 +49,7 @@ function time(step: () => number): number {
   }, rounds);
 }
 
-/** Seconds of each step alone; `records` and `encoding` come on top of the complete statistics. */
+/** Seconds of each step by itself; `records` and `encoding` come on top of the complete statistics. */
 function timeParts(): Record<string, number> {
   const signals = compiled.signals(bars);
   const run = runBacktest(bars, signals, spec.settings);
@@ -68,7 +68,7 @@ function timeParts(): Record<string, number> {
   };
 }
 
-/** What the C loop computes: indicators, fills, final equity, drawdown, Sharpe ratio, number of trades. */
+/** The same work as the C loop's: indicators, fills, final equity, drawdown, Sharpe ratio, number of trades. */
 const scratch = new SignalScratch();
 const trades = new TradeLog();
 function summary(market: ReturnType<typeof prepareMarket>) {

@@ -1,4 +1,4 @@
-/** An mlp trained by plain loops over typed arrays: relu, cross entropy, Adam; what one writes first in JavaScript. */
+/** An mlp trained by plain loops over typed arrays: relu, cross entropy, Adam; the simplest way in JavaScript. */
 
 interface Layer {
   readonly inputs: number;

@@ -1,4 +1,4 @@
-/** Submitting an operation to the fleet, and following it to its result. */
+/** Submits an operation to the fleet, and follows it to its result. */
 
 import type { Client } from "../../client/client.ts";
 import type { OperationDetail } from "../../protocol/operation.ts";
@@ -14,7 +14,7 @@ export interface SubmitOptions extends PlacementOptions {
   /** Submit and do not wait. */
   detach?: boolean;
   priority: number;
-  /** What lists show. */
+  /** The name that lists show. */
   name?: string;
 }
 
@@ -35,8 +35,8 @@ export async function runOnFleet(...words: Parameters<typeof followOnFleet>): Pr
 }
 
 /**
- * Submits, and follows to a good end. `title` is the operation's name where the user gives none. Null when it was only
- * submitted, or left running.
+ * Submits an operation, and follows it until it completes. `title` is its name when the user gives none. Null when it was
+ * only submitted, or left running.
  */
 export async function followOnFleet(
   context: Context,

@@ -28,7 +28,7 @@ export const PLACEMENT_OPTIONS: readonly OptionDeclaration[] = [
   },
   {
     flags: "--prefer-wait <span>",
-    description: "how long to hold out for the first type, such as 10m",
+    description: "time to hold out for the first type, such as 10m",
     parse: parseSpan,
   },
   {
@@ -40,7 +40,7 @@ export const PLACEMENT_OPTIONS: readonly OptionDeclaration[] = [
   { flags: "--deadline <span>", description: "fail when it has not ended by then, such as 2h", parse: parseSpan },
   {
     flags: "--attempts <count>",
-    description: "how often it may be lost before it fails (3)",
+    description: "attempts that may be lost before it fails (3)",
     parse: parseAttempts,
   },
 ];
@@ -49,10 +49,10 @@ export const PLACEMENT_OPTIONS: readonly OptionDeclaration[] = [
 export const SUBMISSION_OPTIONS: readonly OptionDeclaration[] = [
   { flags: "--detach", description: "submit and do not wait" },
   { flags: "--priority <number>", description: "higher goes first", parse: parseAmount, default: 0 },
-  { flags: "--name <name>", description: "what lists show" },
+  { flags: "--name <name>", description: "the name that lists show" },
 ];
 
-/** What the options ask of the registry; absent ones are left to its defaults. `now` is milliseconds since the epoch. */
+/** Turns the options into requirements. The registry's defaults fill absent ones. `now` is milliseconds since the epoch. */
 export function placementOf(
   options: PlacementOptions,
   now: number,

@@ -25,7 +25,7 @@ describe("watching an operation", () => {
     expect(stream.lines()).toEqual(["queued", "running on w", "completed"]);
   });
 
-  it("survives a control plane that restarts, and tells both", async () => {
+  it("survives a control plane that restarts, and says when it goes and when it is back", async () => {
     const stream = collector();
     const client = clientThatAnswers([away, away, async () => sampleOperation({ status: "completed" })]);
     await watchOperation({ client, operationId: OPERATION_ID, view: createProgressView(stream) });
@@ -33,7 +33,7 @@ describe("watching an operation", () => {
     expect(stream.text()).toContain("is back");
   });
 
-  it("gives up when its patience ends", async () => {
+  it("gives up when the control plane stays away too long", async () => {
     const options = {
       client: clientThatAnswers([away]),
       operationId: OPERATION_ID,

@@ -1,4 +1,4 @@
-/** Following an operation until it ends, through restarts of the control plane. */
+/** Follows an operation until it ends, through restarts of the control plane. */
 
 import type { Client } from "../../client/client.ts";
 import { openEventFeed } from "../../client/event-feed.ts";
@@ -9,21 +9,21 @@ import type { ProgressView } from "../terminal/progress.ts";
 const FIRST_POLL_MS = 100;
 const SLOWEST_POLL_MS = 1000;
 const POLL_GROWTH = 1.3;
-/** With a stream of events open, only a lost event is waited for this long. */
+/** With a stream of events open, this wait only matters when an event was lost. */
 const LIVE_POLL_MS = 5000;
-/** How long the control plane may be away before watching gives up; the operation itself is not affected. */
+/** The control plane may be away this long before watching gives up. The operation itself is not affected. */
 const PATIENCE_MS = 60_000;
 
 export interface WatchOptions {
   client: Pick<Client, "showOperation" | "url"> & Partial<Pick<Client, "followOperation">>;
   operationId: string;
   view: ProgressView;
-  /** Ends the watching, not the operation; the promise then rejects with the signal's reason. */
+  /** Ends the watching, not the operation. The promise then rejects with the signal's reason. */
   signal?: AbortSignal;
   patienceMs?: number;
 }
 
-/** Resolves with the operation once it has reached a terminal status, whichever that is. */
+/** Resolves with the operation once it has reached any terminal status. */
 export async function watchOperation(options: WatchOptions): Promise<OperationDetail> {
   const { client, operationId, view, signal, patienceMs = PATIENCE_MS } = options;
   const feed = openEventFeed({ followOperation: client.followOperation ?? noEvents }, operationId);
@@ -59,7 +59,7 @@ async function noEvents(): Promise<never> {
   throw new Problem("not-found", "This client has no stream of events.");
 }
 
-/** The error that a failed or cancelled operation stands for, for commands that wanted its result. */
+/** Turns a failed or cancelled operation into an error, for commands that wanted its result. */
 export function problemOf(operation: OperationDetail): Problem {
   if (operation.error !== null) return Problem.fromDetails(operation.error);
   return new Problem("conflict", `${operation.operationId} was ${operation.status}`, {

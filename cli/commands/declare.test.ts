@@ -11,7 +11,7 @@ const listed = COMMANDS.flatMap((each) =>
     : each.commands.map((command) => ({ path: `${each.name} ${command.name}`, command })),
 );
 
-/** The words of each call of ktrdr in a line for a shell; what is only for the shell is left out. */
+/** The words of each call of ktrdr in a shell line, without the parts that only the shell reads. */
 function callsIn(example: string): string[][] {
   const line = example.replace(/<[a-z ]+>/g, "word").replace(/\s+(#|for the control plane).*$/, "");
   const calls = line.split(/\||&&/).map((part) => [...part.replace(/>.*$/, "").matchAll(/"[^"]*"|\S+/g)].map(String));
@@ -62,7 +62,7 @@ describe("a declared command", () => {
     aliases: ["hello"],
     description: "say hello",
     arguments: [{ name: "<name>" }],
-    options: [{ flags: "--times <count>", description: "how often", parse: Number }],
+    options: [{ flags: "--times <count>", formerFlags: "--count <count>", description: "how often", parse: Number }],
     examples: ["ktrdr greet Ada"],
     fault: (_, { times }) => (times === 0 ? "--times 0 greets nobody" : null),
     handle(context, [name], { times }) {
@@ -86,6 +86,15 @@ describe("a declared command", () => {
 
   it("runs by its older name", async () => {
     expect(await run("hello", "Ada")).toEqual(["Ada 1"]);
+  });
+
+  it("takes the older flag of an option, which its help does not list", async () => {
+    expect(await run("greet", "Ada", "--count", "3")).toEqual(["Ada 3"]);
+    const program = new Command("ktrdr");
+    addCommands(program, [greet], () => ({}) as never);
+    const help = program.commands[0].helpInformation();
+    expect(help).toContain("--times <count>");
+    expect(help).not.toContain("--count");
   });
 
   it("does not run with words that are wrong together", async () => {

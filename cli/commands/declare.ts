@@ -1,5 +1,5 @@
 /**
- * A command as one object: its words, its examples, what it refuses and what it does. `addCommands` turns the objects into
+ * Declares a command as one object: its words, its examples, its checks and its action. `addCommands` turns the objects into
  * Commander's tree; tests read them as they are. Loaded at every start, so it imports nothing that is slow to load.
  */
 import { type Command, Option } from "commander";
@@ -15,8 +15,10 @@ interface ArgumentDeclaration {
 export interface OptionDeclaration {
   /** As a person types it, with its value: `-o, --output <file>`. */
   readonly flags: string;
+  /** The flags of earlier releases, which go on working and stay out of the help. */
+  readonly formerFlags?: string;
   readonly description: string;
-  /** Makes the value of the text; `before` is the value so far, for an option that may be repeated. */
+  /** Turns the text into a value; `before` is the value so far, for an option that may be repeated. */
   parse?(text: string, before: unknown): unknown;
   readonly choices?: readonly string[];
   readonly default?: unknown;
@@ -26,7 +28,7 @@ export interface OptionDeclaration {
 /** `Arguments` are the words in their order, `Options` the options by their names in camelCase. */
 interface CommandDeclaration<Arguments extends readonly unknown[], Options> {
   readonly name: string;
-  /** Older names, which go on working and stay out of the help. */
+  /** Older names. They still work, and the help does not show them. */
   readonly aliases?: readonly string[];
   readonly description: string;
   /** Runs when its group is named alone. */
@@ -39,7 +41,7 @@ interface CommandDeclaration<Arguments extends readonly unknown[], Options> {
   readonly examples: readonly string[];
   /** For a command that parses its own words. */
   readonly takesUnknownOptions?: boolean;
-  /** Names the fault of words that are right one by one and wrong together; null when there is none. */
+  /** Names the fault of words that are right alone and wrong together; null when there is none. */
   fault?(words: Arguments, options: Options): string | null;
   handle(context: Context, words: Arguments, options: Options, command: Command): void | Promise<void>;
 }
@@ -85,7 +87,14 @@ function addCommand(parent: Command, declaration: DeclaredCommand, getContext: G
   for (const { name, description, default: value } of declaration.arguments ?? []) {
     command.argument(name, description ?? "", value);
   }
-  for (const option of declaration.options ?? []) command.addOption(commanderOption(option));
+  for (const option of declaration.options ?? []) {
+    const current = commanderOption(option);
+    command.addOption(current);
+    if (option.formerFlags === undefined) continue;
+    const former = commanderOption({ ...option, flags: option.formerFlags }).hideHelp();
+    former.attributeName = () => current.attributeName();
+    command.addOption(former);
+  }
   if (declaration.takesUnknownOptions === true) command.helpOption(false).allowUnknownOption();
   command.addHelpText("after", helpEnd(declaration)).action(async () => {
     const [words, options] = [command.processedArgs, command.opts()];

@@ -1,4 +1,4 @@
-/** `ktrdr data load`: files or samples, checked and put into the store. */
+/** `ktrdr data load`: checks files or samples and puts them into the store. */
 import { basename } from "node:path";
 import {
   chooseTimeframe,
@@ -25,7 +25,7 @@ export interface DataLoadOptions {
   columns?: string[];
   sort?: boolean;
   allowNonPositive?: boolean;
-  /** True without a name: all samples. */
+  /** True when no name was given: all samples. */
   sample?: string | true;
 }
 
@@ -37,11 +37,11 @@ interface NamedBars extends LoadedBars {
 
 interface Stored {
   readonly manifest: DatasetManifest;
-  /** Nothing changed: the same bars stood there already. */
+  /** The store had the same bars already. */
   readonly isKnown: boolean;
 }
 
-/** Stores each file before it reads the next; the first bad one ends the command, and those before it stay. */
+/** Stores each file before it reads the next. The first bad file ends the command; the files before it stay stored. */
 export async function runDataLoad(context: Context, files: readonly string[], options: DataLoadOptions): Promise<void> {
   const store = new MarketDataStore(context.home.data);
   const stored: Stored[] = [];
@@ -113,7 +113,7 @@ function describe({ manifest, isKnown }: Stored): string {
   ].join("\n");
 }
 
-/** A bar on a terminal for files that take a while; nothing elsewhere. */
+/** A progress bar on a terminal for files that take a while; nothing elsewhere. */
 function progressLine(context: Context, file: string): { update(fraction: number): void; end(): void } {
   const { stderr } = context;
   let isShown = false;

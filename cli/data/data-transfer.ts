@@ -20,10 +20,10 @@ import { listenForInterrupts } from "../terminal/interrupt.ts";
 import { barText } from "../terminal/progress.ts";
 import { tableText } from "../terminal/table.ts";
 
-/** Attempts in a row that bring nothing, before a push gives up. */
+/** A push gives up after this many attempts in a row without progress. */
 const PATIENCE = 8;
 
-/** Uploads what the store does not have yet, then says what it is. A push that was cut goes on where it was. */
+/** Uploads the bytes that the store lacks, then their manifest. A push that was cut goes on where it was. */
 export async function pushDataset(context: Context, symbol: string, timeframe: string): Promise<void> {
   const [client, { manifest, bars }] = await Promise.all([
     context.client(),
@@ -65,7 +65,7 @@ async function upload(context: Context, client: Client, sha256: string, bytes: U
   }
 }
 
-/** Fetches the newest version. What is here under that name gives way to it. */
+/** Fetches the newest version. It replaces the local dataset of that name. */
 export async function pullDataset(context: Context, symbol: string, timeframe: string): Promise<void> {
   const client = await context.client();
   const found = await newestOf(client, symbol, timeframe);

@@ -22,7 +22,7 @@ async function file(name: string, text = CSV): Promise<string> {
   return path;
 }
 
-/** What a command line prints; throws what the command throws. */
+/** Returns the output of a command line; throws the command's error. */
 async function run(words: string[], json = false): Promise<{ stdout: string; stderr: string }> {
   const printed = { stdout: "", stderr: "" };
   const collect = (name: keyof typeof printed) => ({
@@ -40,7 +40,7 @@ async function run(words: string[], json = false): Promise<{ stdout: string; std
 }
 
 describe("ktrdr data load", () => {
-  it("stores a file, and says what it took from the name", async () => {
+  it("stores a file, and says which values it took from the name", async () => {
     const { stdout, stderr } = await run(["load", await file("AAPL_1d.csv")]);
     expect(stderr).toBe("AAPL_1d.csv: the symbol is AAPL, from the file's name.\n");
     expect(stdout.split("\n")).toEqual([
@@ -122,7 +122,7 @@ describe("ktrdr data load", () => {
 });
 
 describe("ktrdr data list", () => {
-  it("says how to load something when there is nothing", async () => {
+  it("says how to load data when there is none", async () => {
     const { stdout } = await run(["list"]);
     expect(stdout).toBe(
       `No data in ${join(home, "data")}. Load some: ktrdr data load FILE, or ktrdr data load --sample.\n`,
@@ -175,7 +175,7 @@ describe("ktrdr data show", () => {
 });
 
 describe("ktrdr data remove and prune", () => {
-  it("delete a dataset, and what newer bars replaced", async () => {
+  it("delete a dataset, and versions that newer bars replaced", async () => {
     await run(["load", await file("AAPL_1d.csv")]);
     await run(["load", await file("AAPL_1d.csv", CSV.replace("100", "101"))]);
     expect((await run(["prune"])).stdout).toBe("Deleted 1 file, 0.0 MB.\n");

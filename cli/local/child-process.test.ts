@@ -65,7 +65,7 @@ describe("a child process", () => {
     expect(child.hasEnded()).toBe(true);
   });
 
-  it("gets the time to end in order", async () => {
+  it("has time to end in order", async () => {
     const { child } = await nextLine('trap "echo bye; exit 0" TERM; echo up; while :; do sleep 0.02; done');
     await child.stop(5000);
     expect(await child.ended).toEqual({ code: 0, signal: null });

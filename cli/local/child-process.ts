@@ -1,7 +1,7 @@
 /**
- * Processes that this command starts and must not leave behind. Each leads a process group of its own, since what it starts
- * in turn (wrangler starts workerd) would outlive it otherwise, and so that Ctrl-C on the terminal reaches us alone and the
- * order of stopping stays ours.
+ * Starts processes that this command must not leave behind. Each leads its own process group, for two reasons. Its own
+ * children (wrangler starts workerd) would outlive it otherwise. And Ctrl-C on the terminal reaches only this command, which
+ * then stops the processes in its own order.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, mkdirSync, openSync } from "node:fs";
@@ -12,13 +12,13 @@ import { Problem } from "../../protocol/problem.ts";
 import { COMPILE_CACHE_FOLDER } from "../compile-cache.ts";
 
 export interface ChildOptions {
-  /** What people call it, in messages. */
+  /** Its name in messages to people. */
   name: string;
   command: string;
   arguments: readonly string[];
   environment: NodeJS.ProcessEnv;
   workingFolder: string;
-  /** Everything that it writes goes there. */
+  /** Gets all of its output. */
   logFile: string;
   onLine?: (line: string) => void;
 }
@@ -32,12 +32,15 @@ export interface RunningChild {
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
-  /** Resolves when the process has ended, however it did, and its output was read; never rejects. */
+  /** Resolves when the process has ended in any way and its output was read; never rejects. */
   readonly ended: Promise<ChildEnd>;
   hasEnded(): boolean;
   /** The newest lines of its output, for an error message. */
   lastLines(): readonly string[];
-  /** SIGTERM to the process, then to its group, then SIGKILL to the group; `graceMs` is what the process has to end well. Resolves when nothing of the group is left. */
+  /**
+   * Sends SIGTERM to the process, then to its group, then SIGKILL to the group. The process has `graceMs` to end well.
+   * Resolves when nothing of the group is left.
+   */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -45,7 +48,7 @@ const KEPT_LINES = 12;
 const LAST_WORDS_MS = 300;
 const GROUP_POLL_MS = 20;
 const KILL_WAIT_MS = 2000;
-/** What outlives its leader after SIGTERM has this long to follow. */
+/** A group that outlives its leader after SIGTERM has this long to end. */
 const ORPHAN_GRACE_MS = 1000;
 
 /** Throws a `Problem` when the program cannot be started at all. */
@@ -104,14 +107,14 @@ function keepOutput(child: ChildProcess, options: ChildOptions): string[] {
   return lines;
 }
 
-/** The leader alone is told first: it may need what it started (the control plane its workerd) to end well. */
+/** Tells only the leader first: it may need its children to end well, as the control plane needs its workerd. */
 async function stopGroup(pid: number, graceMs: number): Promise<void> {
   signal(pid, "SIGTERM");
   await goes(pid, graceMs);
   signal(-pid, "SIGTERM");
   if (!(await goes(-pid, Math.min(graceMs, ORPHAN_GRACE_MS)))) {
     signal(-pid, "SIGKILL");
-    // What is left after this is dead and waits for a parent outside this command to collect it.
+    // Any process left after this is dead and waits for a parent outside this command to collect it.
     await goes(-pid, KILL_WAIT_MS);
   }
   unguard(pid);
@@ -145,8 +148,8 @@ function isAlive(target: number): boolean {
 }
 
 /**
- * A shell that waits on a pipe from us. When we die without stopping our children (kill -9), the pipe ends and the shell
- * stops the groups that it was told of.
+ * A shell that waits on a pipe from this process. When this process dies without stopping its children (kill -9), the pipe
+ * ends and the shell stops the groups whose ids it was sent.
  */
 const GUARD_SCRIPT = `
 pids=""

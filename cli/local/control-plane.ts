@@ -1,4 +1,4 @@
-/** The control plane as a child process, self-hosted or under `wrangler dev`. */
+/** Runs the control plane as a child process, self-hosted or under `wrangler dev`. */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -137,7 +137,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** What a child said last, as the reason that it ended. */
+/** The last lines of a child's output, as the reason that it ended. */
 export async function endedEarly(child: RunningChild): Promise<Problem> {
   await child.ended;
   return new Problem("unavailable", `${child.name} ended unexpectedly`, {
@@ -146,7 +146,7 @@ export async function endedEarly(child: RunningChild): Promise<Problem> {
   });
 }
 
-/** Two control planes on one state would damage it. The lock of a process that is gone is taken over. */
+/** Locks the state, since two control planes would damage it. Takes over the lock of a process that is gone. */
 function lockState(home: HomePaths): () => void {
   const path = join(home.controlPlane, "running.pid");
   const holder = lockHolder(path);

@@ -1,6 +1,6 @@
 /**
- * `make demo`: real prices, a control plane, three nodes; rules are backtested, a network is trained, and its model is
- * backtested on the years that it has not seen. Everything is stopped at the end.
+ * Runs `make demo` on real prices, with a control plane and three nodes. It backtests rules, trains a network, and backtests
+ * the model on years that it has not seen. It stops everything at the end.
  */
 
 import { mkdir, writeFile } from "node:fs/promises";
@@ -112,7 +112,7 @@ async function loadPrices(home: HomePaths): Promise<void> {
   }
 }
 
-/** What an earlier run stored; undefined where there is nothing, or nothing that can still be read, which is removed. */
+/** Finds the dataset of an earlier run. Removes one that cannot be read any more; undefined when none is left. */
 async function usable(store: MarketDataStore, symbol: string, timeframe: string): Promise<DatasetManifest | undefined> {
   try {
     const manifest = await store.find(symbol, timeframe);
@@ -153,7 +153,7 @@ function startSystem(home: HomePaths, interrupts: Interrupts): Promise<LocalSyst
   });
 }
 
-/** Submits and watches; throws the problem of what did not complete. */
+/** Submits an operation and watches it; throws its problem when it does not complete. */
 async function run({ client }: LocalSystem, spec: OperationSpec, signal: AbortSignal): Promise<OperationDetail> {
   const { operationId } = await client.submit({ spec, name: "demo" });
   const view = createProgressView(indented);
@@ -165,7 +165,7 @@ async function run({ client }: LocalSystem, spec: OperationSpec, signal: AbortSi
   return ended;
 }
 
-/** Prints the table; answers where the report is, relative to where the user stands. */
+/** Prints the table; answers the report's path, relative to the working folder. */
 async function backtest(home: HomePaths, system: LocalSystem, signal: AbortSignal): Promise<string> {
   const { strategy } = await loadStrategy(join(PROJECT_FOLDER, STRATEGY_FILE));
   const spec = backtestSpec.parse({ kind: "backtest", strategy, data: { symbol: SYMBOL, timeframe: TIMEFRAME } });
@@ -204,7 +204,7 @@ async function showBacktest(
   return relative(process.cwd(), await writeReport(result, reportPath(home, operationId)));
 }
 
-/** The demo shows the machinery; a strategy that lost to doing nothing is not passed off as a good one. */
+/** Says when a strategy lost to doing nothing: the demo shows the machinery, not a good strategy. */
 function verdict({ symbol, statistics }: BacktestResult): string | null {
   const { returnPercent, buyAndHoldReturnPercent } = statistics;
   if (typeof returnPercent !== "number" || typeof buyAndHoldReturnPercent !== "number") return null;

@@ -2,7 +2,7 @@
 import { createServer } from "node:net";
 import { Problem } from "../../protocol/problem.ts";
 
-/** Listens for a moment on `port` (0: any) and answers which it was. Throws a `Problem` when it is taken. */
+/** Listens for a moment on `port` (0: any free one) and answers its number. Throws a `Problem` when it is taken. */
 export function probePort(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

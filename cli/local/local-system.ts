@@ -1,4 +1,4 @@
-/** A control plane and its nodes on this machine, started in order and stopped in the other: nodes first. */
+/** Runs a control plane and its nodes on this machine. The control plane starts first and stops last. */
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -22,7 +22,7 @@ export interface LocalSystemOptions {
   port: number;
   nodeCount: number;
   workerType: WorkerType;
-  /** Nodes that train besides; none by default. */
+  /** Additional nodes that train; none by default. */
   trainerCount?: number;
   isDevelopment: boolean;
   /** An admin token from a flag or the environment. */
@@ -31,7 +31,7 @@ export interface LocalSystemOptions {
   on: LocalSystemEvents;
 }
 
-/** What there is to tell while it starts. */
+/** Takes lines for people while the system starts. */
 export interface LocalSystemEvents {
   tokenMade(token: string): void;
   controlPlaneReady(url: string): void;
@@ -43,15 +43,15 @@ export interface LocalSystem {
   readonly client: Client;
   readonly children: readonly RunningChild[];
   /**
-   * Rejects with the reason when the control plane ends by itself. A node that ends is told through `onNodeEnd` and started
-   * again after a pause that grows while it keeps ending.
+   * Rejects with the reason when the control plane ends by itself. When a node ends, `onNodeEnd` is called and the node is
+   * started again, after a pause that grows while it keeps ending.
    */
   watch(onNodeEnd: (node: RunningChild) => void): Promise<never>;
-  /** Nodes, then the control plane; resolves when no process is left. Safe to call twice. */
+  /** Stops the nodes, then the control plane; resolves when no process is left. Safe to call twice. */
   stop(): Promise<void>;
 }
 
-/** Resolves when every node has registered. When anything fails, everything that was started is stopped first. */
+/** Resolves when every node has registered. On a failure it stops everything before it rejects. */
 export async function startLocalSystem(options: LocalSystemOptions): Promise<LocalSystem> {
   const { home, environment, on, signal } = options;
   const admin = adminToken(home, options.givenToken);
@@ -95,7 +95,7 @@ export async function startLocalSystem(options: LocalSystemOptions): Promise<Loc
   }
 }
 
-/** `desktop-1`, `desktop-2`: the same names at each start, so that the nodes come back as the workers that they were. */
+/** Names nodes `desktop-1`, `desktop-2`: the same at each start, so that they come back as the same workers. */
 export function workerIds(count: number, host: string = hostname()): string[] {
   const base =
     host
@@ -152,7 +152,7 @@ function startNode(
       ...environment,
       KTRDR_TOKEN: undefined,
       ENROLMENT_TOKEN: token,
-      // Whoever submits here started this system: their code runs as they do.
+      // The person who submits here started this system, so their code may run with their rights.
       KTRDR_ALLOW_SCRIPTS: environment.KTRDR_ALLOW_SCRIPTS || "yes",
     },
     workingFolder: PROJECT_FOLDER,
@@ -204,10 +204,10 @@ function watcher(
 
 const RESTART_FIRST_MS = 250;
 const RESTART_LONGEST_MS = 30_000;
-/** A node that lived this long starts with a short pause again. */
+/** After a node ran this long, the pause before its next start is short again. */
 const SETTLED_MS = 60_000;
 
-/** Starts a node again whenever it ends by itself, like any supervisor. */
+/** Starts a node again whenever it ends by itself. */
 async function keepAlive(
   first: RunningChild,
   restart: (workerId: string) => Promise<RunningChild>,

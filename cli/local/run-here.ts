@@ -1,4 +1,4 @@
-/** `--local`: the jobs that nodes run, in this process and on the market data of this machine. */
+/** Runs jobs for `--local`: the same jobs as on nodes, in this process, on this machine's market data. */
 import { availableParallelism } from "node:os";
 import { inputOf, type JobResult, type JobSources, type JobTurn, runJob } from "../../compute-node/jobs/index.ts";
 import { MarketDataStore } from "../../compute-node/market-data/index.ts";
@@ -11,7 +11,7 @@ import { type Interrupts, listenForInterrupts } from "../terminal/interrupt.ts";
 import { barText, CLEAR_LINE, ratesText } from "../terminal/progress.ts";
 
 interface LocalRun {
-  /** What was done, such as `Ran in this process on 1000 bars`. */
+  /** The line to print at the end, such as `Ran in this process on 1000 bars`. */
   readonly told: (result: JobResult) => string;
   /** The file of the model that the specification names. */
   readonly model?: Uint8Array;
@@ -19,14 +19,14 @@ interface LocalRun {
 
 const REDRAWN_MS = 100;
 
-/** Null where Ctrl-C ended it. Throws a `Problem` for data that is not here, and what the job throws. */
+/** Null after Ctrl-C. Throws a `Problem` for data that is not here, and the job's own error. */
 export async function runHere<Kind extends OperationKind>(
   context: Context,
   spec: SpecOf<Kind>,
   { told, model }: LocalRun,
 ): Promise<Finished | null> {
   const input = await inputOf(spec, await sourcesHere(context, spec, model));
-  // An engine that never pauses would not hear of a signal: that ends the process, as it does by default.
+  // An engine that never pauses cannot notice a signal. So the signal ends the process, as it does by default.
   const interrupts = OPERATIONS[spec.kind].isCheckpointed ? listenForInterrupts() : null;
   const line = progressLine(context);
   const started = performance.now();

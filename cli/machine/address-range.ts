@@ -29,7 +29,7 @@ export function parseNetwork(text: string): Network | null {
   return { base, prefixLength };
 }
 
-/** Whether a host can have the address: inside, and neither the network's own address nor the broadcast one. */
+/** True for an address that a host can have: inside the network, and neither its own address nor the broadcast one. */
 export function isHostOf({ base, prefixLength }: Network, address: number): boolean {
   return address > base && address < base + 2 ** (32 - prefixLength) - 1;
 }

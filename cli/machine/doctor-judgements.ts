@@ -1,4 +1,4 @@
-/** What `ktrdr doctor` measures and how it judges that, of whichever node or desk it is asked about. */
+/** Measures and judges for `ktrdr doctor`, for an installed node or for the person's own machine. */
 import { statfsSync } from "node:fs";
 import { type OutboundSocketEnd, openOutboundSocket } from "../../client/outbound-socket.ts";
 import { health, PROTOCOL_VERSION, Problem, wire } from "../../protocol/index.ts";
@@ -7,19 +7,19 @@ export interface Finding {
   readonly check: string;
   readonly status: "ok" | "warning" | "failed" | "skipped";
   readonly detail: string;
-  /** What to do, where something is to be done. */
+  /** The remedy, when there is something to do. */
   readonly cure?: string;
 }
 
 export type Judgement = Omit<Finding, "check">;
 
-/** How long an answer is waited for. */
+/** Longest wait for an answer. */
 export const PATIENCE_MS = 10_000;
 const GIGABYTE = 1e9;
-/** Below this, a dataset or a result may not fit any more. */
+/** With less free space, a dataset or a result may not fit. */
 const DISK_FAILED_BYTES = 0.5 * GIGABYTE;
 const DISK_WARNING_SHARE = 0.1;
-/** The server's clock is read in whole seconds. */
+/** The server's clock is known in whole seconds only. */
 const SKEW_WARNING_MS = 5000;
 const SKEW_FAILED_MS = 60_000;
 
@@ -53,7 +53,7 @@ interface Versions {
   readonly oldestProtocol: number;
 }
 
-/** One question, for what it says and for what its time says. */
+/** Asks once; the answer serves to judge its content and the server's clock. */
 export async function askHealth(url: string): Promise<{ plane: Judgement; clock: Judgement; version: Versions }> {
   const version = { software: "", protocol: PROTOCOL_VERSION, oldestProtocol: PROTOCOL_VERSION };
   const clock: Judgement = { status: "skipped", detail: "the control plane does not answer" };
@@ -128,11 +128,11 @@ export interface JudgedSocket {
   readonly url: string;
   readonly bearer: string;
   readonly subprotocols: readonly string[];
-  /** What a refusal of the bearer comes to: the way there is open then, since the control plane is who refused it. */
+  /** Judges a refused bearer. The connection is fine then, since the control plane itself refused it. */
   readonly refused: Judgement;
 }
 
-/** Opens a WebSocket and closes it before anything is said: a node that runs keeps its own. */
+/** Opens a WebSocket and closes it before any message, so that a running node keeps its own. */
 export function judgeSocket({ refused, ...target }: JudgedSocket): Promise<Judgement> {
   return new Promise((resolve) => {
     const socket = openOutboundSocket(target, {

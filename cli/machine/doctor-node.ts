@@ -1,6 +1,6 @@
 /**
- * A node that is installed here as a service, looked at with what it has itself: the settings of its unit and its credential. The
- * node is not disturbed: its registry keeps the connection that it has.
+ * Checks a node that is installed here as a service, with that node's own settings and credential. The node is not disturbed:
+ * its registry keeps the node's connection.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -58,7 +58,7 @@ async function judgeServiceOf(machine: Machine, type: WorkerType): Promise<Judge
   }
 }
 
-/** What systemd says of the unit, and what the node says of itself. */
+/** Asks systemd about the unit, and the node about itself. */
 function judgeService({ workerType, state, restarts, health }: ServiceStatus): Judgement {
   const unit = unitName(workerType);
   if (state === "active" && health?.connected === true) {
@@ -78,7 +78,7 @@ function judgeService({ workerType, state, restarts, health }: ServiceStatus): J
   };
 }
 
-/** Of the folder, or of the nearest above it that is there: the node has not started yet then. */
+/** Free space of the folder, or of its nearest parent that exists when the node has not started yet. */
 function judgeNearestDisk(folder: string): Judgement {
   let nearest = folder;
   while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
@@ -89,7 +89,7 @@ function judgeNearestDisk(folder: string): Judgement {
   }
 }
 
-/** Opens the node's own socket with its credential, and closes it without a word, so that the running node's stays its own. */
+/** Opens a node's socket with its credential and closes it without a message, so that the running node keeps its own. */
 async function judgeCredential({ url, workerId, home, token }: NodeSettings): Promise<Judgement> {
   const file = join(home, "nodes", workerId, "credential.json");
   const cure = `\`ktrdr enrol\`, on a machine with an admin's token, prints what to run here.`;

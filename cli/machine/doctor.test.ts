@@ -30,7 +30,7 @@ async function doctor(
 }
 
 describe("ktrdr doctor", () => {
-  it("finds nothing where nothing is wrong but that no node is there", async () => {
+  it("finds nothing on a healthy machine, except that no node is connected", async () => {
     await using plane = await fakeControlPlane(({ path }): FakeAnswer => {
       if (path === "/health") return { json: HEALTH };
       return path.endsWith("/events") ? { status: 401, json: REFUSED } : { json: { total: 0, workers: [] } };
@@ -75,12 +75,12 @@ describe("ktrdr doctor", () => {
     expect(of("token")).toBeUndefined();
   });
 
-  it("says that what answers is something else", async () => {
+  it("says that another server answers", async () => {
     await using plane = await fakeControlPlane(() => ({ text: "<html>It works!</html>" }));
     expect((await doctor(plane.url)).of("control plane")).toMatchObject({ status: "failed" });
   });
 
-  it("is for people too: one line a check, the cure below it", async () => {
+  it("prints one line a check for people, with the cure below it", async () => {
     const surroundings = testSurroundings({ KTRDR_HOME: home });
     expect(await runCommand(["doctor"], surroundings)).toBe(1);
     const lines = surroundings.stdout.lines();

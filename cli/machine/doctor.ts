@@ -1,6 +1,6 @@
 /**
- * What `ktrdr doctor` looks at: the usual reasons for which a machine does not serve or does not reach its control plane.
- * Each check answers one finding and throws nothing.
+ * Checks for `ktrdr doctor` the usual reasons why a machine does not serve or does not reach its control plane. Each check
+ * answers one finding and throws nothing.
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -29,9 +29,9 @@ const REQUIRED_NODE_MAJOR = 24;
 const KERNELS = ["exact.wasm", "fast.wasm", "exact-shared.wasm", "fast-shared.wasm"];
 
 interface Examination {
-  /** Look for a GPU where no node needs one, too. */
+  /** Also look for a GPU when no node needs one. */
   readonly asGpuHost: boolean;
-  /** Ask for newer releases, where machines of this fleet get theirs. */
+  /** Ask the fleet's release source for newer releases. */
   readonly withUpdates: boolean;
 }
 
@@ -56,7 +56,7 @@ export async function examine(context: Context, { asGpuHost, withUpdates }: Exam
   return findings;
 }
 
-/** Whether somebody works from here: a control plane was named, or `ktrdr up` or a login left its credentials. */
+/** True when a person works from here: a control plane was named, or `ktrdr up` or a login left its credentials. */
 function isDesk({ options, environment, home }: Context): boolean {
   return Boolean(options.url || environment.KTRDR_URL) || existsSync(home.credentials);
 }
@@ -140,7 +140,7 @@ async function askWorkers(connection: Connection): Promise<{ judgement: Judgemen
   }
 }
 
-/** The stream of events, which needs of the way there what a node's connection needs. */
+/** Opens the stream of events. It needs the same network path as a node's connection. */
 function eventsOf({ url, token }: Connection): JudgedSocket {
   const refused: Judgement = { status: "ok", detail: "the way is open; the token is refused" };
   return { url: `${url}${pathOf(ROUTES.followOperations)}`, bearer: token, subprotocols: [], refused };

@@ -1,6 +1,6 @@
 /**
- * Reads a fleet's configuration: the file that KTRDR_ENV picks, then what the environment and `--set` put in its place.
- * Every value knows where it came from, so that `ktrdr config show` can say it and a fault can name it.
+ * Reads a fleet's configuration: the file that KTRDR_ENV picks, then overrides from the environment and `--set`.
+ * Every value keeps its source, so that `ktrdr config show` can print it and a fault can name it.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -11,11 +11,11 @@ import { FLEET_FIELDS, FLEET_OBJECTS, type FleetConfig, fleetConfigJson, parseFl
 
 const CONFIG_FOLDER = join(import.meta.dirname, "..", "..", "deploy", "config");
 const DEFAULT_ENVIRONMENT = "dev";
-/** Variables that start like this can mean nothing but a field, so an unknown one is a mistake. */
+/** Variables with this prefix are fields, so an unknown one is a mistake. */
 const FIELD_VARIABLES = /^KTRDR_(HEALTH_CHECK|DEPLOYMENT|WORKERS)_/;
 
 export interface FleetConfigRequest {
-  /** A file in the place of the one that KTRDR_ENV picks. */
+  /** A file instead of the one that KTRDR_ENV picks. */
   readonly file?: string | undefined;
   /** `path=value`, such as `health_check.interval_seconds=5`. */
   readonly assignments: readonly string[];
@@ -194,7 +194,7 @@ function checked(json: unknown, sources: ReadonlyMap<string, string>, file: stri
   }
 }
 
-/** Sets what stands at `names`, making the objects on the way; what is no object there is left for the schema to refuse. */
+/** Sets the value at `names` and makes missing objects on the way. Stops at a value that is no object; the schema refuses that. */
 function put(object: Record<string, unknown>, [name, ...rest]: string[], value: unknown): void {
   if (name === undefined) return;
   if (rest.length === 0) {

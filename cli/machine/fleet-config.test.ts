@@ -23,7 +23,7 @@ function resolveWith(request: Partial<FleetConfigRequest>): ResolvedFleet {
   return resolveFleetConfig({ assignments: [], environment: {}, ...request });
 }
 
-/** The production file with one text in the place of another. */
+/** The production file with one text replaced. */
 function changed(before: string, after: string): string {
   const text = readFileSync(PROD, "utf8");
   expect(text).toContain(before);
@@ -47,12 +47,12 @@ function field(fleet: ResolvedFleet, path: string): { value: unknown; source: st
 }
 
 describe("the fleet's configuration", () => {
-  it("is the one that KTRDR_ENV picks, development by default", () => {
+  it("comes from the file that KTRDR_ENV picks, development by default", () => {
     expect(resolveWith({}).config.deployment.type).toBe("docker-compose");
     expect(resolveWith({ environment: { KTRDR_ENV: "prod" } }).config.deployment.type).toBe("proxmox-lxc");
   });
 
-  it("says which environments there are when KTRDR_ENV names none", () => {
+  it("lists the environments when KTRDR_ENV names none of them", () => {
     const problem = refusal({ environment: { KTRDR_ENV: "prdo" } });
     expect(problem.kind).toBe("not-found");
     expect(problem.cure).toBe('Did you mean "prod"? Valid environments: dev, prod.');
@@ -98,7 +98,7 @@ describe("the fleet's configuration", () => {
     expect(problem.issues[0].message).toContain('Did you mean "timeout_seconds"?');
   });
 
-  it("leads from the type `training` to the one that there is", () => {
+  it("suggests cpu_training for the type `training`", () => {
     const problem = refusal({ file: changed("  cpu_training:", "  training:") });
     expect(problem.issues[0].message).toContain('Did you mean "cpu_training"?');
   });
@@ -148,7 +148,7 @@ describe("the plan", () => {
   });
 });
 
-it("gives the registry numbers that it takes", () => {
+it("gives numbers that the registry accepts", () => {
   const numbers = registryNumbers(resolveWith({ assignments: ["health_check.timeout_seconds=2.5"] }).config);
   expect(registryConfig.parse(numbers)).toMatchObject({
     healthIntervalMs: 10_000,
@@ -165,7 +165,7 @@ describe("ktrdr config", () => {
     return { code, out: surroundings.stdout.text() };
   }
 
-  it("shows fields, values and sources, and the same as JSON", async () => {
+  it("shows fields, values and sources, as text and as JSON", async () => {
     const { out } = await ktrdr("show", "--set", "backend_url=https://k.example");
     expect(out).toMatch(/^backend_url +https:\/\/k\.example +flag --set$/m);
     expect(out).toMatch(/^deployment\.template_id +9000 +.*workers\.prod\.yaml:13$/m);

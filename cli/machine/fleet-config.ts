@@ -1,4 +1,4 @@
-/** The fleet that an operator describes in deploy/config/workers.<environment>.yaml: its one schema, and its rules. */
+/** The schema and the rules of deploy/config/workers.<environment>.yaml, where an operator describes a fleet. */
 import { z } from "zod";
 import { Problem } from "../../protocol/problem.ts";
 import { toSnakeCase, wire } from "../../protocol/wire.ts";
@@ -28,7 +28,7 @@ const network = z
 const addressRange = z
   .string()
   .refine((text) => parseAddressRange(text) !== null, "It is a range of addresses such as 192.168.1.201-205.");
-/** A name that goes into a command line of Proxmox. */
+/** A name that is passed to Proxmox on a command line. */
 const proxmoxName = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9._-]{0,62}$/, "It is a name of letters, digits, '.', '_', '-'.");
@@ -112,7 +112,7 @@ function checkFleet(
   }
 }
 
-/** Notes the pool's addresses in `taken`. At most one fault: the others follow from it. */
+/** Adds the pool's addresses to `taken`. Reports at most one fault, since further ones would follow from it. */
 function poolFaults(
   type: WorkerType,
   { count, ipRange }: WorkerPool,
@@ -139,9 +139,9 @@ function poolsOf(workers: FleetConfig["workers"]): [WorkerType, WorkerPool][] {
   });
 }
 
-/** One container to be: what `provision-worker.sh` gets. */
+/** One container to make: the arguments of `provision-worker.sh`. */
 export interface PlannedWorker {
-  /** Also its host name, so without the underscores of the type. */
+  /** Also its host name, so it has none of the type's underscores. */
   readonly workerId: string;
   readonly ip: string;
   readonly workerType: WorkerType;
@@ -181,7 +181,7 @@ export function planFleet(config: FleetConfig): FleetPlan {
   return { deployment, backendUrl, workers };
 }
 
-/** What the control plane takes as REGISTRY_CONFIG. */
+/** The numbers that the control plane takes as REGISTRY_CONFIG. */
 export function registryNumbers({ healthCheck }: FleetConfig): Record<string, number> {
   const milliseconds = (seconds: number): number => Math.round(seconds * 1000);
   return {

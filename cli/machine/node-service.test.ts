@@ -46,7 +46,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function machine(): Machine {
-  // Where the tests' own folders stand says nothing of a machine on which ktrdr is installed.
+  // The tests' own folders may be closed to other users; a machine with ktrdr installed is different.
   const modeOf = (path: string): number => (folder.startsWith(path) ? 0o755 : statSync(path).mode);
   return { prefix: join(folder, "root"), isImage: false, environment: { PATH: stand.path }, modeOf };
 }
@@ -98,7 +98,7 @@ describe("installing a node", () => {
     ]);
   });
 
-  it("keeps what an earlier installation said, and changes what is said now", async () => {
+  it("keeps settings of an earlier installation, and changes those that are given now", async () => {
     await using node = await healthy();
     const first = request({ token: "secret", slots: "4", healthPort: String(node.port) });
     await install(machine(), planInstall(machine(), first), first);
@@ -116,7 +116,7 @@ describe("installing a node", () => {
     expect(files.find(({ path }) => path.endsWith("50-gpu.conf"))?.text).toContain("PrivateDevices=no");
   });
 
-  it("knows a machine that has joined before, which needs no token", () => {
+  it("needs no token on a machine that has joined before", () => {
     expect(planInstall(machine(), request({})).isEnrolled).toBe(false);
     const credential = `${folder}/root/var/lib/ktrdr/backtesting/nodes/n1/credential.json`;
     mkdirSync(dirname(credential), { recursive: true });
@@ -124,7 +124,7 @@ describe("installing a node", () => {
     expect(planInstall(machine(), request({})).isEnrolled).toBe(true);
   });
 
-  it("names an installed package by links, makes them, and has the unit that updates a node that is too old", async () => {
+  it("makes links for an installed package, names it by them, and installs the unit that updates a node that is too old", async () => {
     await using node = await healthy();
     const { codePath } = request({});
     writeFileSync(join(codePath, "compute-node", "main.js"), "");
@@ -149,7 +149,7 @@ describe("installing a node", () => {
     expect(existsSync(codePath)).toBe(true);
   });
 
-  it("looks through the links for whether the service's user may read the package", async () => {
+  it("follows the links to check that the service's user may read the package", async () => {
     const { codePath } = request({});
     writeFileSync(join(codePath, "compute-node", "main.js"), "");
     chmodSync(codePath, 0o700);
@@ -174,7 +174,7 @@ describe("installing a node", () => {
     expect(stand.calls()).toEqual([]);
   });
 
-  it("says what a program that fails has said", async () => {
+  it("shows the message of a program that fails", async () => {
     stand.program("systemctl", "echo 'System has not been booted with systemd' >&2; exit 1");
     const asked = request({ token: "secret" });
     await expect(install(machine(), planInstall(machine(), asked), asked)).rejects.toThrow(
@@ -198,7 +198,7 @@ describe("installing a node", () => {
 });
 
 describe("a node that is installed", () => {
-  it("has a status from systemd and from itself, is drained, and goes without a trace when purged", async () => {
+  it("reports its status from systemd and from itself, drains, and leaves no trace when purged", async () => {
     await using node = await healthy();
     const asked = request({ token: "secret", healthPort: String(node.port) });
     await install(machine(), planInstall(machine(), asked), asked);
@@ -220,7 +220,7 @@ describe("a node that is installed", () => {
     expect(stand.calls()).toContain("systemctl disable --now ktrdr-worker@backtesting.service");
   });
 
-  it("leaves the unit to the other types of the machine, and its data where it is", async () => {
+  it("is uninstalled without the unit that other types share, and without its data", async () => {
     await using node = await healthy();
     for (const workerType of ["backtesting", "cpu_training"]) {
       const asked = request({ token: "secret", workerType, healthPort: String(node.port) });
@@ -264,7 +264,7 @@ describe("ktrdr node", () => {
   it("install --root fills a tree, uninstall --root empties it, and neither starts anything", async () => {
     const root = join(folder, "image");
     const words = ["--url", "https://k.example", "--token", "t", "--worker-id", "n1", "--type", "cpu_training"];
-    const programs = ["--command", "trend=/opt/trend.mjs", "--command", "torch=/opt/torch.py"];
+    const programs = ["--program", "trend=/opt/trend.mjs", "--program", "torch=/opt/torch.py"];
     const installed = await ktrdr("install", ...words, ...programs, "--root", root);
     expect(installed).toMatchObject({ code: 0, err: "" });
     const settings = parse(readFileSync(`${root}/etc/ktrdr/cpu_training.yaml`, "utf8"));
@@ -282,6 +282,24 @@ describe("ktrdr node", () => {
     ]);
   });
 
+  it("install takes --command of earlier releases, and keeps the programs that they wrote as commands", async () => {
+    const root = join(folder, "image");
+    const words = ["--url", "https://k.example", "--token", "t", "--worker-id", "n1", "--root", root];
+    const installed = await ktrdr("install", ...words, "--command", "trend=/opt/trend.mjs", "--program", "b=/bin/sh");
+    expect(installed).toMatchObject({ code: 0, err: "" });
+    const file = `${root}/etc/ktrdr/backtesting.yaml`;
+    expect(parse(readFileSync(file, "utf8")).commands).toEqual({ trend: ["/opt/trend.mjs"], b: ["/bin/sh"] });
+    writeFileSync(
+      file,
+      "worker_id: n1\nurl: https://k.example\ncommands: { old: /opt/old.py }\ncommand_time_limit_ms: 5\n",
+    );
+    expect(await ktrdr("install", ...words)).toMatchObject({ code: 0, err: "" });
+    expect(parse(readFileSync(file, "utf8"))).toMatchObject({
+      commands: { old: ["/opt/old.py"] },
+      command_time_limit_ms: 5,
+    });
+  });
+
   it("drain asks the node to leave, and drain --off takes that back", async () => {
     const environment = { KTRDR_HOME: folder, PATH: stand.path, KTRDR_ETC: folder };
     writeFileSync(join(folder, "gpu_host.yaml"), "url: http://k.example\n");
@@ -297,7 +315,7 @@ describe("ktrdr node", () => {
     );
   });
 
-  it("install without a token says where one comes from", async () => {
+  it("install without a token says how to get one", async () => {
     const { code, err } = await ktrdr("install", "--url", "https://k.example", "--root", join(folder, "image"));
     expect(code).toBe(1);
     expect(err).toContain("ktrdr enrol");

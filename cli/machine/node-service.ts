@@ -1,4 +1,4 @@
-/** This machine as a node under systemd: put in place, looked at, drained, taken away. */
+/** Installs, inspects, drains and uninstalls a node of this machine under systemd. */
 import { spawnSync } from "node:child_process";
 import {
   accessSync,
@@ -39,24 +39,24 @@ const HEALTHY_WITHIN_MS = 30_000;
 const POLL_MS = 200;
 const PROBE_TIMEOUT_MS = 2000;
 
-/** Where the machine's files are, and how its programs are called. */
+/** The places of a machine's files, and the way to call its programs. */
 export interface Machine {
-  /** Before every path; empty for the machine itself. */
+  /** Prefix of every path; empty for the machine itself. */
   readonly prefix: string;
   /** A folder that will become a machine, such as a container's: nothing runs there yet. */
   readonly isImage: boolean;
   readonly environment: NodeJS.ProcessEnv;
-  /** A file's permissions, as `stat` gives them; in place of the file system's own. */
+  /** Returns a file's permissions as `stat` does, instead of the file system's own. */
   readonly modeOf?: (path: string) => number;
 }
 
 export interface InstallRequest {
-  /** From the command line, by the names of the node's settings. */
+  /** Values of the command line, by the names of the node's settings. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly limits: ServiceLimits;
   readonly nodePath: string;
   readonly codePath: string;
-  /** What of these paths has to be made, where they are links. */
+  /** Links among these paths that have to be made. */
   readonly links?: readonly ServiceLink[];
 }
 
@@ -64,15 +64,14 @@ export interface InstallPlan {
   readonly resolved: ResolvedSettings;
   readonly files: readonly ServiceFile[];
   readonly links: readonly ServiceLink[];
-  /** In order, after the files and links. */
+  /** Commands to run in order, after the files and links are made. */
   readonly commands: readonly (readonly string[])[];
-  /** Whether this machine has joined before, so that it needs no enrolment token. */
+  /** True when this machine has joined before and needs no enrolment token. */
   readonly isEnrolled: boolean;
 }
 
 /**
- * What an installation would do. Settings that an earlier installation wrote hold unless a flag or the environment says
- * otherwise. Throws `invalid-request` for settings, limits or paths that do not fit.
+ * Plans an installation. Settings of an earlier installation stay unless a flag or the environment changes them. Throws `invalid-request` for settings, limits or paths that do not fit.
  */
 export function planInstall(machine: Machine, request: InstallRequest): InstallPlan {
   checkWords(request);
@@ -123,7 +122,7 @@ function checkWords({ limits, nodePath, codePath, links = [] }: InstallRequest):
 export async function install(machine: Machine, plan: InstallPlan, request: InstallRequest): Promise<void> {
   if (!machine.isImage) checkReadable(machine, plan, request);
   const type = plan.resolved.settings.workerType;
-  // A limit that is no longer asked for must not stay behind.
+  // Remove a limit of an earlier installation that is no longer given.
   rmSync(`${machine.prefix}${dropInFolder(type)}`, { recursive: true, force: true });
   for (const file of plan.files) write(machine, file);
   for (const link of plan.links) makeLink(machine.prefix, link);
@@ -134,7 +133,7 @@ export async function install(machine: Machine, plan: InstallPlan, request: Inst
   if (!machine.isImage) await becomesHealthy(plan);
 }
 
-/** The service runs as a user of its own: a checkout in somebody's private home would not start, and not say why. */
+/** Checks that the service's own user can read the code. A checkout in a private home would not start, without saying why. */
 function checkReadable(
   { prefix, modeOf = (path) => statSync(path).mode }: Machine,
   { resolved, links }: InstallPlan,
@@ -143,7 +142,7 @@ function checkReadable(
   const code = codePath.replace("%i", resolved.settings.workerType);
   for (const named of [nodePath, join(code, mainProgram(codePath))]) {
     const linked = throughLinks(named, links);
-    // What is there already may be a link of an earlier installation.
+    // A path that exists may be a link of an earlier installation.
     const file = linked === named && existsSync(`${prefix}${named}`) ? realpathSync(`${prefix}${named}`) : linked;
     for (let path = file; path !== "/"; path = dirname(path)) {
       const needed = path === file ? 0o004 : 0o001;
@@ -230,7 +229,7 @@ export function installedTypes(machine: Machine): WorkerType[] {
   return WORKER_TYPES.filter((type) => existsSync(settingsFile(machine, type)));
 }
 
-/** `KTRDR_ETC` is the folder's other name, as for update-code.sh. */
+/** `KTRDR_ETC` overrides the folder, as for update-code.sh. */
 function settingsFile({ prefix, environment }: Machine, type: WorkerType): string {
   const folder = environment.KTRDR_ETC;
   return folder ? join(folder, `${type}.yaml`) : `${prefix}${settingsPath(type)}`;
@@ -240,10 +239,10 @@ export interface ServiceStatus {
   readonly workerType: WorkerType;
   readonly workerId: string;
   readonly url: string;
-  /** What systemd says: `active`, `inactive`, `failed`, `activating`. */
+  /** The state by systemd: `active`, `inactive`, `failed`, `activating`. */
   readonly state: string;
   readonly restarts: number;
-  /** Null when it does not answer. */
+  /** Null when the node does not answer. */
   readonly health: Health | null;
 }
 
@@ -275,12 +274,12 @@ export function installedSettings(machine: Machine, type: WorkerType): ResolvedS
   return resolveSettings({ flags: { config: file }, environment: {} });
 }
 
-/** Asks the node to finish what it holds, take nothing new, and leave. It stays down until it is started again. */
+/** Asks the node to finish its jobs, take no new ones, and leave. It stays down until it is started again. */
 export function drainService(machine: Machine, type: WorkerType): void {
   signal(machine, type, "SIGUSR2");
 }
 
-/** Takes that back, while the node is still there. */
+/** Undoes the drain, while the node is still there. */
 export function undrainService(machine: Machine, type: WorkerType): void {
   signal(machine, type, "SIGCONT");
 }

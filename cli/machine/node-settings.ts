@@ -1,4 +1,4 @@
-/** The settings of a node that the command starts: what was said, completed by what this machine's credentials allow. */
+/** The settings of a node that the command starts: the given ones, completed from this machine's credentials. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "../../client/client.ts";
@@ -7,8 +7,8 @@ import { type ResolvedSettings, resolveSettings } from "../../compute-node/agent
 import type { Context } from "../terminal/context.ts";
 
 /**
- * Flags, environment and file as the node reads them. Without a URL among them it is the control plane of the credentials;
- * without a token, on a machine that may enrol nodes, an enrolment token is made, so that nobody has to paste one.
+ * Reads flags, environment and file as the node does. A missing URL comes from the credentials. For a missing token, on a
+ * machine that may enrol nodes, it makes an enrolment token, so that nobody has to paste one.
  */
 export async function nodeSettings(
   context: Context,
@@ -32,7 +32,7 @@ export async function nodeSettings(
   return resolveSettings({ flags: { ...flags, token: enrolment.token }, environment });
 }
 
-/** Null when nothing here is known to be valid there; the node then says itself that it lacks a token. */
+/** Null when no credential here is known to be valid there. The node then says itself that it lacks a token. */
 function connectionFor(context: Context, url: string): Connection | null {
   const token = context.environment.KTRDR_TOKEN;
   const stored = readCredentials(context.home.credentials);

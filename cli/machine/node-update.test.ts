@@ -97,12 +97,12 @@ function pack(version: string, program = ""): string {
 
 const shelf = (): string => join(folder, "shelf");
 const current = (): string => readlinkSync(join(opt, "backtesting"));
-/** What was done to the service. */
+/** The actions on the service. */
 const verbs = (): string[] =>
   stand.calls().flatMap((call) => /^systemctl (kill|stop|start)(?=.*ktrdr-worker@backtesting)/.exec(call)?.[1] ?? []);
 
 describe.skipIf(findProgram("flock") === null)("ktrdr node update (skipped without flock)", () => {
-  it("takes the newest of update_source, and stays when it has that", async () => {
+  it("takes the newest of update_source, and does nothing when it runs already", async () => {
     runs("1.0.0");
     for (const version of ["0.9.0", "1.1.0"]) pack(version);
     const settings = { update_source: shelf() };
@@ -172,7 +172,7 @@ describe.skipIf(findProgram("flock") === null)("ktrdr node update (skipped witho
     expect(verbs()).toEqual([]);
   });
 
-  it("does by itself what auto_update allows, and fails while there is nothing newer", async () => {
+  it("updates by itself when auto_update allows it, and fails while there is nothing newer", async () => {
     runs("1.0.0");
     pack("1.0.1");
     const off = await update(["--automatic"], { update_source: shelf(), auto_update: false });
@@ -183,7 +183,7 @@ describe.skipIf(findProgram("flock") === null)("ktrdr node update (skipped witho
     expect(again).toMatchObject({ code: 1, err: expect.stringContaining("There is nothing newer than 1.0.1") });
   });
 
-  it("waits its turn when it comes by itself, and says that another one runs when somebody is there to read it", async () => {
+  it("an automatic update waits for another one; an update by hand fails and says that another one runs", async () => {
     runs("1.0.0");
     const file = pack("1.1.0");
     const lock = spawn("flock", [join(opt, "update.lock"), "sh", "-c", "echo locked; sleep 1"]);
@@ -202,7 +202,7 @@ describe.skipIf(findProgram("flock") === null)("ktrdr node update (skipped witho
     expect(stand.calls()).toEqual([]);
   });
 
-  it("asks npm where nothing else is said", async () => {
+  it("asks npm when no other source is set", async () => {
     runs("1.0.0");
     const file = pack("1.1.0");
     const integrity = `sha512-${createHash("sha512").update(readFileSync(file)).digest("base64")}`;
@@ -248,7 +248,7 @@ esac`,
   });
 });
 
-it("loads nothing for a control plane that its role has no package of", async () => {
+it("loads no package of a node for a control plane", async () => {
   const programs = ["cli/main.ts", "cli/program.ts", "cli/commands/node/node-update.ts", "cli/machine/node-update.ts"];
   const root = join(import.meta.dirname, "..", "..");
   const { metafile } = await build({
@@ -268,10 +268,10 @@ it("loads nothing for a control plane that its role has no package of", async ()
   expect([...packages].filter((name) => !ROLES["control-plane"].includes(name))).toEqual([]);
 });
 
-describe("what is installed", () => {
+describe("the installed release", () => {
   const machine = () => ({ prefix: join(folder, "root"), isImage: false, environment: {} });
 
-  it("is named where it is a checkout, which no update switches", () => {
+  it("is refused with its path when it is a checkout, which no update switches", () => {
     const units = join(folder, "root/etc/systemd/system");
     mkdirSync(units, { recursive: true });
     const line = "ExecStart=/usr/bin/node /srv/ktrdr/compute-node/main.ts --config /etc/ktrdr/%i.yaml\n";
@@ -281,12 +281,12 @@ describe("what is installed", () => {
     );
   });
 
-  it("is missed where there is no link, and is root's to change", () => {
+  it("is missing without a link, and only root may change it", () => {
     expect(() => installedRelease(machine(), "gpu_host")).toThrow("leads to no ktrdr");
     expect(() => requireWritable(machine())).toThrow("may not be changed");
   });
 
-  it("stands to what was found as its version and its bytes say", () => {
+  it("is compared with the found release by version and bytes", () => {
     const installed = { version: "1.0.0", name: "ktrdr-1.0.0", sha256: "a", isPrivate: false };
     expect(judge(installed, "1.0.1", "b")).toBe("newer");
     expect(judge(installed, "1.0.0-rc.1", null)).toBe("older");

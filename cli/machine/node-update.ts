@@ -1,6 +1,6 @@
 /**
- * A newer version for what runs on this machine: found, checked, and then put in place by deploy/scripts/update-code.sh,
- * which is what deploy-to-workers.sh sends to the machines of a fleet as well.
+ * Updates the services of this machine: finds a newer version, checks it, and lets deploy/scripts/update-code.sh switch to
+ * it. The same script is what deploy-to-workers.sh sends to the machines of a fleet.
  */
 import { spawn } from "node:child_process";
 import {
@@ -26,7 +26,7 @@ import { type FetchedRelease, fetchRelease, findRelease, type Hashes, type Relea
 import { codeLink, UNIT_CODE, UNIT_TEMPLATE_PATH } from "./unit-paths.ts";
 import { compareVersions } from "./version-order.ts";
 
-/** What a machine may run of ktrdr. */
+/** The services that a machine may run. */
 export type UpdateType = WorkerType | "control_plane";
 
 interface UpdateWish {
@@ -39,15 +39,15 @@ interface UpdateWish {
 
 export interface InstalledRelease {
   readonly version: string;
-  /** What the link leads to: a folder's name below releases, or where npm put it. */
+  /** The link's target: a folder's name below releases, or the path where npm put it. */
   readonly name: string;
-  /** Of the tarball that it came from; null where nobody noted it. */
+  /** SHA-256 of the tarball that it came from; null when nobody noted it. */
   readonly sha256: string | null;
-  /** It was never published, so a package of the same name in a registry is somebody else's. */
+  /** True when it was never published. A package of the same name in a registry is then somebody else's. */
   readonly isPrivate: boolean;
 }
 
-/** How what was found stands to what is there: `other` is another build of the same version. */
+/** Compares the found release with the installed one: `other` is another build of the same version. */
 export type Verdict = "current" | "newer" | "other" | "older";
 
 interface Found {
@@ -57,8 +57,8 @@ interface Found {
 }
 
 /**
- * What the machine's link leads to. Throws `not-found` where no link is, and `invalid-request` where the unit does not follow
- * it, since an update would change nothing then.
+ * Reads the release that the machine's link leads to. Throws `not-found` without a link, and `invalid-request` when the unit
+ * does not follow it, since an update would change nothing then.
  */
 export function installedRelease(machine: Machine, type: UpdateType): InstalledRelease {
   const unit = type === "control_plane" ? "/etc/systemd/system/ktrdr-control-plane.service" : UNIT_TEMPLATE_PATH;
@@ -90,7 +90,7 @@ export function installedRelease(machine: Machine, type: UpdateType): InstalledR
   };
 }
 
-/** `KTRDR_OPT` is the folder's other name, as for update-code.sh. */
+/** `KTRDR_OPT` overrides the folder, as for update-code.sh. */
 function releasesRoot({ prefix, environment }: Machine): string {
   return environment.KTRDR_OPT || `${prefix}/opt/ktrdr`;
 }
@@ -103,7 +103,7 @@ function linkName(link: string): string {
   }
 }
 
-/** Throws what `findRelease` throws. */
+/** Throws as `findRelease`. */
 export async function findUpdate(
   machine: Machine,
   type: UpdateType,
@@ -125,7 +125,7 @@ export async function findUpdate(
   return { release, verdict: version === null ? null : judge(installed, version, release.hashes.sha256 ?? null) };
 }
 
-/** `sha256` is null where versions alone tell one from another, as in a registry. */
+/** `sha256` is null when the version alone identifies a release, as in a registry. */
 export function judge(installed: InstalledRelease, version: string, sha256: string | null): Verdict {
   const order = compareVersions(version, installed.version);
   if (order !== 0) return order > 0 ? "newer" : "older";
@@ -138,12 +138,12 @@ async function sourceOf(machine: Machine, type: UpdateType): Promise<string | nu
   return type === "control_plane" ? null : (await settingsOf(machine, type)).updateSource;
 }
 
-/** Whether the node's settings let the service update itself. */
+/** True when the node's settings let the service update itself. */
 export async function mayUpdateItself(machine: Machine, type: WorkerType): Promise<boolean> {
   return (await settingsOf(machine, type)).autoUpdate;
 }
 
-/** Loaded for nodes alone: a control plane's release has no packages of theirs. */
+/** Loaded only for nodes: a control plane's release lacks the packages of a node. */
 async function settingsOf(machine: Machine, type: WorkerType): Promise<NodeSettings> {
   const { installedSettings } = await import("./node-service.ts");
   return installedSettings(machine, type).settings;
@@ -155,7 +155,7 @@ function withNode(machine: Machine): NodeJS.ProcessEnv {
   return { ...environment, PATH: [join(releasesRoot(machine), "node", "bin"), environment.PATH ?? ""].join(delimiter) };
 }
 
-/** Throws `forbidden` for somebody who may not change what the machine runs. */
+/** Throws `forbidden` when the user may not change the machine's releases. */
 export function requireWritable(machine: Machine): void {
   const root = releasesRoot(machine);
   try {
@@ -168,7 +168,7 @@ export function requireWritable(machine: Machine): void {
   }
 }
 
-/** Hands the release to `use` as a file in a folder of its own, which is gone afterwards. Throws what `fetchRelease` throws. */
+/** Hands the release to `use` as a file in a folder of its own, which is gone afterwards. Throws as `fetchRelease`. */
 export async function withFetched<T>(release: Release, use: (fetched: FetchedRelease) => Promise<T>): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-update-"));
   try {
@@ -180,7 +180,7 @@ export async function withFetched<T>(release: Release, use: (fetched: FetchedRel
   }
 }
 
-/** The releases are told apart by the names of their files. */
+/** Gives the file a release's name, since update-code.sh tells releases apart by file name. */
 function named(fetched: FetchedRelease, folder: string): FetchedRelease {
   const usual = /^ktrdr-[A-Za-z0-9._+-]+\.tgz$/;
   const name = basename(fetched.path);
@@ -190,11 +190,11 @@ function named(fetched: FetchedRelease, folder: string): FetchedRelease {
 }
 
 export interface SwitchOptions {
-  /** Null for as long as it takes. */
+  /** Null waits as long as jobs take. */
   readonly drainTimeoutS: number | null;
   readonly interrupt: boolean;
   readonly healthyTimeoutS: number | null;
-  /** Lets another update of this machine end first; otherwise that is an error. */
+  /** Waits until another update of this machine ends; otherwise another update is an error. */
   readonly waitsItsTurn: boolean;
 }
 
@@ -203,13 +203,13 @@ interface Switched {
   readonly result: string;
   readonly release: string;
   readonly previous: string;
-  /** What the script ended with; its first lines say what each means. */
+  /** The script's exit code; its first lines explain each. */
   readonly exitCode: number;
 }
 
 /**
- * Runs update-code.sh; `fetched` is null for the release before. What it says goes to `note`. Ctrl-C while it waits for jobs
- * makes the node take work again. Throws `unavailable`, with what the script said, when it ends without a result.
+ * Runs update-code.sh; `fetched` is null to go back to the release before. Its messages go to `note`. Ctrl-C while it waits
+ * for jobs makes the node take work again. Throws `unavailable` with the script's error when it ends without a result.
  */
 export async function switchRelease(
   machine: Machine,
@@ -247,7 +247,7 @@ async function runScript(
   environment: NodeJS.ProcessEnv,
   note: (line: string) => void,
 ): Promise<ScriptEnd> {
-  // The script decides what an interrupt means, and this process waits for it.
+  // The script decides how to handle an interrupt, and this process waits for it.
   const interrupts = listenForInterrupts();
   try {
     const child = spawn("bash", [...words], { env: environment, stdio: ["ignore", "pipe", "pipe"] });

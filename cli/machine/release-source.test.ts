@@ -79,7 +79,7 @@ const serveShelf = () =>
 const COMMITS = ["-0123456789ab", "-ba9876543210"];
 
 describe("a folder of releases", () => {
-  it("offers the newest version, and of two builds of it the one that was listed last", async () => {
+  it("offers the newest version, and between two builds of it the one listed last", async () => {
     const packed = [pack("0.2.0", COMMITS[0]), pack("0.10.0", COMMITS[0]), pack("0.10.0", COMMITS[1]), pack("0.9.0")];
     list(...packed);
     expect(await find({})).toMatchObject({
@@ -88,7 +88,7 @@ describe("a folder of releases", () => {
     expect(await bring({})).toMatchObject({ version: "0.10.0", sha256: packed[2].sha256 });
   });
 
-  it("has the version that is asked for, by its build too", async () => {
+  it("finds a requested version, also by its build", async () => {
     list(pack("0.2.0", COMMITS[0]), pack("0.2.0", COMMITS[1]), pack("0.3.0-rc.1"));
     expect((await find({ version: "0.2.0" })).origin).toContain(COMMITS[1]);
     expect((await find({ version: `0.2.0${COMMITS[0]}` })).origin).toContain(COMMITS[0]);
@@ -96,19 +96,19 @@ describe("a folder of releases", () => {
     await expect(find({ version: "0.4.0" })).rejects.toThrow("There is no ktrdr@0.4.0 in");
   });
 
-  it("needs no list where each release has its hash beside it", async () => {
+  it("needs no list when each release has its hash beside it", async () => {
     const packed = [pack("0.2.0", COMMITS[0]), pack("0.2.0", COMMITS[1])];
     packed.forEach(note);
     utimesSync(`${packed[0].path}.sha256`, 2e9, 2e9);
     expect((await find({})).origin).toBe(packed[0].path);
   });
 
-  it("is named when it is not there, or empty", async () => {
+  it("is named in the error when it is missing or empty", async () => {
     await expect(find({ source: join(folder, "gone") })).rejects.toThrow(`${join(folder, "gone")} cannot be read`);
     await expect(find({})).rejects.toThrow("There is no ktrdr@latest in");
   });
 
-  it("is the same behind a URL", async () => {
+  it("works the same behind a URL", async () => {
     await using server = await serveShelf();
     const packed = pack("0.2.0");
     list(packed);
@@ -119,7 +119,7 @@ describe("a folder of releases", () => {
 });
 
 describe("a file", () => {
-  it("needs nothing said where it is of this machine; what is said holds, before what stands beside it", async () => {
+  it("needs no hash when it is on this machine; a given hash goes before the one beside it", async () => {
     const packed = pack("0.2.0");
     expect(await bring({ source: packed.path })).toMatchObject({ version: "0.2.0" });
     note({ ...packed, sha256: "0".repeat(64) });
@@ -132,7 +132,7 @@ describe("a file", () => {
     await expect(bring({ source: packed.path, hashes: { integrity: other } })).rejects.toThrow(other);
   });
 
-  it("behind a URL needs a hash, said or beside it", async () => {
+  it("behind a URL needs a hash, given or beside it", async () => {
     await using server = await serveShelf();
     const packed = pack("0.2.0");
     const source = `${server.url}/ktrdr-0.2.0.tgz`;
@@ -142,7 +142,7 @@ describe("a file", () => {
     expect(await bring({ source })).toMatchObject({ version: "0.2.0" });
   });
 
-  it("is refused when it is damaged, another package, or not what its name says", async () => {
+  it("is refused when it is damaged, another package, or another version than its name says", async () => {
     const packed = pack("0.2.0");
     const bytes = readFileSync(packed.path);
     for (const end of [bytes.length - 1, 20, 0]) {
@@ -159,7 +159,7 @@ describe("a file", () => {
   });
 });
 
-describe("what could be changed on its way", () => {
+describe("a release that could be changed on its way", () => {
   it.each(["http://ktrdr.example/releases", "http://ktrdr.example/k.tgz", "ftp://ktrdr.example/k.tgz"])(
     "is refused: %s",
     async (source) => {
@@ -167,10 +167,10 @@ describe("what could be changed on its way", () => {
     },
   );
 
-  it("is refused where a safe URL leads on to one that is not", async () => {
+  it("is refused when a safe URL redirects to an unsafe one", async () => {
     list(pack("0.2.0"));
     const sums = readFileSync(join(shelf, "SHA256SUMS"));
-    // Loopback too, by a name that is not known as such.
+    // This address is loopback too, but not one that is known to be safe.
     await using other = await serve((_request, response) => response.end(sums), "127.0.0.2");
     await using first = await serve((request, response) =>
       response.writeHead(302, { location: `${other.url}${request.url}` }).end(),
@@ -189,7 +189,7 @@ describe("what could be changed on its way", () => {
 describe.skipIf(findProgram("npm") === null)(
   "an npm registry, through npm itself (skipped where npm is missing)",
   () => {
-    /** What npm asks a registry for: the package's document and its tarball. */
+    /** Serves the two things that npm asks a registry for: the package's document and its tarball. */
     async function registry(packed: readonly Packed[], spoil = false) {
       const requests: string[] = [];
       const server = await serve((request, response) => {
@@ -224,7 +224,7 @@ describe.skipIf(findProgram("npm") === null)(
       return { ...server, requests, environment };
     }
 
-    it("offers its latest, and the version that is asked for, with the integrity that it publishes", async () => {
+    it("offers its latest and a requested version, with the integrity that it publishes", async () => {
       const packed = [pack("0.2.0"), pack("0.3.0")];
       await using npm = await registry(packed);
       const latest = await find({ source: null }, npm.environment);
@@ -234,12 +234,12 @@ describe.skipIf(findProgram("npm") === null)(
       });
     });
 
-    it("is not believed when its bytes are not those that it published", async () => {
+    it("is not trusted when its bytes differ from the published integrity", async () => {
       await using npm = await registry([pack("0.2.0")], true);
       await expect(bring({ source: null }, npm.environment)).rejects.toThrow(/npm pack failed: EINTEGRITY/);
     });
 
-    it("says that a version, or the package, is not there, and when nobody answers", async () => {
+    it("gives an error for a missing version, a missing package, and no answer", async () => {
       await using npm = await registry([pack("0.2.0")]);
       await expect(find({ source: null, version: "9.9.9" }, npm.environment)).rejects.toThrow(
         "There is no ktrdr@9.9.9",

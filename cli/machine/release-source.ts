@@ -1,6 +1,6 @@
 /**
- * Where newer versions of ktrdr come from: an npm registry, a folder that deploy/scripts/build-release.sh fills (on a disk or
- * behind a URL), or one file. Whatever it is, its bytes are checked before anybody is told to stop for them.
+ * Finds and fetches newer versions of ktrdr: from an npm registry, from a folder that deploy/scripts/build-release.sh fills
+ * (on a disk or behind a URL), or from one file. The bytes are always checked before any node is asked to stop.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,7 +23,7 @@ const NPM_TIMEOUT_MS = 300_000;
 
 const run = promisify(execFile);
 
-/** What its bytes have to be. Without either, only their form is checked. */
+/** Expected hashes of the bytes. Without either, only their form is checked. */
 export interface Hashes {
   /** 64 hexadecimal digits. */
   readonly sha256?: string | undefined;
@@ -32,24 +32,27 @@ export interface Hashes {
 }
 
 export interface Release {
-  /** Null while only the file itself says it. */
+  /** Null until the file itself was read. */
   readonly version: string | null;
   readonly hashes: Hashes;
-  /** For people: a path, a URL, or the registry. */
+  /** The source for people: a path, a URL, or the registry. */
   readonly origin: string;
-  /** Puts the tarball into a folder of one's own and answers its path; what it holds was not looked at yet. */
+  /** Puts the tarball into the caller's own folder and answers its path. Its content is not checked yet. */
   fetch(folder: string): Promise<string>;
 }
 
 export interface ReleaseWish {
   /** A `.tgz`, or a folder with SHA256SUMS: a path or a URL. Null for the npm registry. */
   readonly source: string | null;
-  /** Null for the newest. A build's name, such as `0.2.0-1a2b3c4d5e6f`, will do where builds have one. */
+  /** Null for the newest. A build's name, such as `0.2.0-1a2b3c4d5e6f`, works where builds have names. */
   readonly version: string | null;
   readonly hashes: Hashes;
 }
 
-/** Throws `not-found` for what is not there, `unavailable` for a source that does not answer, `invalid-request` for words that do not fit. */
+/**
+ * Throws `not-found` for a missing release, `unavailable` for a source that does not answer, and `invalid-request` for
+ * malformed words.
+ */
 export async function findRelease(wish: ReleaseWish, environment: NodeJS.ProcessEnv): Promise<Release> {
   checkHashes(wish.hashes);
   const { source } = wish;
@@ -67,13 +70,13 @@ export async function findRelease(wish: ReleaseWish, environment: NodeJS.Process
 export interface FetchedRelease {
   readonly path: string;
   readonly version: string;
-  /** Of the bytes as they are. */
+  /** SHA-256 of the fetched bytes. */
   readonly sha256: string;
 }
 
 /**
- * Brings the release into `folder`, and looks whether it is whole, has the bytes that it should have, and is ktrdr.
- * Throws `invalid-request` when it is not: nothing else has happened by then.
+ * Brings the release into `folder`, and checks that it is whole, has the expected bytes, and is ktrdr. Throws
+ * `invalid-request` when a check fails; nothing else has happened by then.
  */
 export async function fetchRelease(release: Release, folder: string): Promise<FetchedRelease> {
   const path = await release.fetch(folder);
@@ -114,7 +117,7 @@ function isUrl(place: string): boolean {
   return /^[a-z]+:\/\//i.test(place);
 }
 
-/** Nobody between here and there can change what comes. */
+/** True when nobody on the way can change the bytes. */
 function isSafe(url: string): boolean {
   return /^(https:\/\/|http:\/\/(127\.0\.0\.1|localhost)([:/]|$))/.test(url);
 }
@@ -129,7 +132,7 @@ const npmView = z.object({
   "dist.tarball": z.string().optional(),
 });
 
-/** npm's own settings say which registry, and how to speak to it. */
+/** Uses npm, whose own settings name the registry and the way to reach it. */
 async function registryRelease(wish: ReleaseWish, environment: NodeJS.ProcessEnv): Promise<Release> {
   const wanted = wish.version ?? "latest";
   if (!/^[A-Za-z0-9][A-Za-z0-9.+-]{0,99}$/.test(wanted)) {
@@ -145,7 +148,7 @@ async function registryRelease(wish: ReleaseWish, environment: NodeJS.ProcessEnv
     hashes: { integrity, ...definedOf(wish.hashes) },
     origin: `${PACKAGE_NAME}@${version} of the npm registry`,
     async fetch(folder) {
-      // npm compares what it gets with the registry's integrity; so is done here again, on the file.
+      // npm compares its download with the registry's integrity. The file is checked here once more.
       const words = ["pack", `${PACKAGE_NAME}@${version}`, "--json", "--ignore-scripts", "--pack-destination", folder];
       const [{ filename }] = z
         .tuple([z.object({ filename: z.string() })])
@@ -170,7 +173,7 @@ async function npm(words: readonly string[], environment: NodeJS.ProcessEnv): Pr
   }
 }
 
-/** What npm says first of what is wrong, without the warnings before it. */
+/** The first error of npm's output, without the warnings before it. */
 function firstError(text: string): string {
   const lines = text.split("\n").flatMap((line) => /^npm (?:error|ERR!) (?:code )?(.+)/.exec(line)?.[1] ?? []);
   return lines.slice(0, 2).join(": ");
@@ -186,7 +189,7 @@ interface Listed {
   readonly sha256: string;
   readonly fileName: string;
   readonly version: string;
-  /** What follows the version in the name: a commit, after a dash. */
+  /** The part of the name after the version: a dash and a commit. */
   readonly build: string;
 }
 
@@ -195,7 +198,7 @@ async function listedRelease(place: string, { version, hashes }: ReleaseWish): P
   const entries = parseList(await listOf(folder));
   const isWanted = (entry: Listed): boolean =>
     version === null || [entry.version, `${entry.version}${entry.build}`].includes(version);
-  // Of the same version, the one that was listed last.
+  // Among builds of one version, the one listed last.
   const newest = (one: Listed | null, other: Listed): Listed =>
     one !== null && compareVersions(one.version, other.version) > 0 ? one : other;
   const chosen = entries.filter(isWanted).reduce<Listed | null>(newest, null);
@@ -209,7 +212,7 @@ async function listedRelease(place: string, { version, hashes }: ReleaseWish): P
   };
 }
 
-/** SHA256SUMS; for a folder of this machine that has none, what the `.sha256` files in it say, the oldest file first. */
+/** Reads SHA256SUMS. A local folder without it is listed by its `.sha256` files, the oldest first. */
 async function listOf(folder: string): Promise<string> {
   const list = `${folder}/SHA256SUMS`;
   if (isUrl(folder)) return readText(list, MAX_LIST_BYTES);
@@ -226,7 +229,7 @@ async function listOf(folder: string): Promise<string> {
   }
 }
 
-/** A line of sha256sum, of `ktrdr-0.2.0.tgz` or `ktrdr-0.2.0-1a2b3c4d5e6f.tgz`. */
+/** Parses a line of sha256sum for `ktrdr-0.2.0.tgz` or `ktrdr-0.2.0-1a2b3c4d5e6f.tgz`. */
 const LISTED = /^([0-9a-f]{64}) [ *](ktrdr-([A-Za-z0-9.+-]+?)(-[0-9a-f]{12})?\.tgz)$/;
 
 function parseList(text: string): Listed[] {
@@ -236,7 +239,7 @@ function parseList(text: string): Listed[] {
   });
 }
 
-/** With the hash that is said, else the one beside it. */
+/** Checked by the given hash, else by the one beside it. */
 async function fileRelease(file: string, said: Hashes): Promise<Release> {
   const isSaid = said.sha256 !== undefined || said.integrity !== undefined;
   const beside = isSaid ? null : await readText(`${file}.sha256`, MAX_LIST_BYTES).catch(() => null);
@@ -312,7 +315,7 @@ async function hashesOf(path: string): Promise<Required<Record<keyof Hashes, str
 
 const manifest = z.object({ name: z.literal(PACKAGE_NAME), version: z.string().regex(/^[0-9][A-Za-z0-9.+-]{0,99}$/) });
 
-/** Reads the whole archive, since gzip tells of damage at its end. */
+/** Reads the whole archive, since gzip shows damage only at its end. */
 async function versionInside(path: string, origin: string): Promise<string> {
   try {
     await run("gzip", ["--test", path]);

@@ -1,4 +1,4 @@
-/** The files that make this machine a node under systemd: where each goes, and what it says. */
+/** The files that make this machine a node under systemd, with their paths and contents. */
 import { readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { stringify } from "yaml";
@@ -25,7 +25,7 @@ const UNIT_FOLDER = join(import.meta.dirname, "..", "..", "deploy", "systemd");
 export interface ServiceFile {
   readonly path: string;
   readonly text: string;
-  /** Settings may hold an enrolment token: only root and the group ktrdr read them. */
+  /** Settings may hold an enrolment token, so only root and the group ktrdr may read them. */
   readonly isPrivate: boolean;
 }
 
@@ -39,10 +39,10 @@ export interface ServiceLimits {
 interface ServiceDescription {
   readonly resolved: ResolvedSettings;
   readonly limits: ServiceLimits;
-  /** The Node that runs it, and the folder of the code: those of the committed unit are links. */
+  /** The Node that runs the service, and the folder of the code. In the committed unit both are links. */
   readonly nodePath: string;
   readonly codePath: string;
-  /** Where the links lead to, or will. */
+  /** The targets of the links, also of links that are still to be made. */
   readonly links?: readonly { readonly target: string }[];
 }
 
@@ -75,7 +75,7 @@ export function serviceFiles({ resolved, limits, nodePath, codePath, links = [] 
   return files;
 }
 
-/** The committed unit with the paths of this machine; code below a home stays readable, and no more than that. */
+/** The committed unit with the paths of this machine. Code below a home stays readable, and nothing else there. */
 export function unitText(
   nodePath: string,
   codePath: string,
@@ -83,7 +83,7 @@ export function unitText(
 ): string {
   let text = readUnit("ktrdr-worker@.service").replaceAll(UNIT_NODE, nodePath);
   if (codePath !== UNIT_CODE) {
-    // A checkout: its programs have the ending of this one, and no update switches it.
+    // A checkout: its programs end like this file (.ts), and no update switches it.
     const program = `${codePath}/${mainProgram(codePath)}`;
     text = text.replaceAll(`${UNIT_CODE}/${UNIT_PROGRAM}`, program).replace(/^#[^\n]*\nOnFailure=.*\n/m, "");
   }
@@ -92,7 +92,7 @@ export function unitText(
   return isBelowHome ? text.replace("ProtectHome=yes", "ProtectHome=read-only") : text;
 }
 
-/** What the unit runs, below the folder of the code. */
+/** The program of the unit, relative to the folder of the code. */
 export function mainProgram(codePath: string): string {
   if (codePath === UNIT_CODE) return UNIT_PROGRAM;
   return UNIT_PROGRAM.replace(/\.js$/, extname(import.meta.filename));
@@ -102,7 +102,7 @@ function readUnit(name: string): string {
   return readFileSync(join(UNIT_FOLDER, name), "utf8");
 }
 
-/** What was asked for, and what must not change with the machine's mood: its name, type, folder and control plane. */
+/** Writes the given settings, and always name, type, folder and control plane, so that their defaults cannot change later. */
 function settingsText({ settings, sources }: ResolvedSettings): string {
   const always: SettingName[] = ["url", "workerId", "workerType", "home"];
   const names = (Object.keys(SETTINGS) as SettingName[]).filter(

@@ -46,7 +46,7 @@ function release(version: string, type: WorkerType = "backtesting"): void {
   symlinkSync(`releases/${name}`, `${root()}/opt/ktrdr/${type}`);
 }
 
-describe("the links that the units go through", () => {
+describe("the links of the units", () => {
   it("lead to the installed package, its Node and npm, and are not made twice", () => {
     make(missing("1.0.0"));
     expect(linked("backtesting")).toBe(join(folder, "npm", "ktrdr"));
@@ -63,7 +63,7 @@ describe("the links that the units go through", () => {
     expect(linked("backtesting")).toBe(join(folder, "npm", "ktrdr"));
   });
 
-  it("are made for the machine's other types too, which share the unit; theirs stay as they are", () => {
+  it("are made for the machine's other types too, which share the unit; existing links of those stay", () => {
     mkdirSync(`${root()}/etc/ktrdr`, { recursive: true });
     for (const type of ["cpu_training", "gpu_host"]) writeFileSync(`${root()}/etc/ktrdr/${type}.yaml`, "");
     release("0.9.0", "gpu_host");
@@ -72,7 +72,7 @@ describe("the links that the units go through", () => {
     expect(linked("gpu_host")).toBe("releases/ktrdr-0.9.0");
   });
 
-  it("are renewed when what they lead to is gone, and leave alone what is no link", () => {
+  it("are renewed when their target is gone; a path that is no link stays", () => {
     mkdirSync(`${root()}/opt/ktrdr/node/bin`, { recursive: true });
     writeFileSync(`${root()}/opt/ktrdr/node/bin/node`, "Node's own release");
     symlinkSync("../lib/npm-cli.js", `${root()}/opt/ktrdr/node/bin/npm`);
@@ -83,7 +83,7 @@ describe("the links that the units go through", () => {
     expect(existsSync(`${root()}/opt/ktrdr/backtesting/package.json`)).toBe(true);
   });
 
-  it("leave alone a Node whose whole folder is linked, where a link in it is the system's", () => {
+  it("leave alone a Node whose whole folder is a link, since links in it belong to the system", () => {
     const { nodePath } = installed("1.0.0");
     mkdirSync(join(folder, "system", "bin"), { recursive: true });
     symlinkSync("/etc/alternatives/node", join(folder, "system", "bin", "node"));

@@ -1,5 +1,5 @@
 /**
- * The links through which the units name Node and ktrdr, so that an update switches code without a change to a unit.
+ * The units name Node and ktrdr by these links, so that an update switches code without a change to a unit.
  * Where ktrdr was installed with `npm install -g`, they lead to what npm installed until the first update.
  */
 import { existsSync, lstatSync, mkdirSync, readFileSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
@@ -14,8 +14,8 @@ export interface ServiceLink {
 }
 
 /**
- * The links that an installation of `type` has to make below `prefix`. A release that an update brought stays, unless this
- * package is newer; another type of the machine that has no link yet gets one too, since all share one unit.
+ * Lists the links that an installation of `type` has to make below `prefix`. A release that an update brought stays, unless
+ * this package is newer. Another type of the machine without a link gets one too, since all types share one unit.
  */
 export function missingLinks(
   prefix: string,
@@ -33,7 +33,7 @@ export function missingLinks(
   return [...programLinks(prefix, nodePath), ...code].filter(({ path }) => isFree(`${prefix}${path}`));
 }
 
-/** npm stands beside its Node, and an update needs both. A Node that somebody put or linked there stays as it is. */
+/** Links npm and its Node, since an update needs both. A Node that somebody put or linked there stays as it is. */
 function programLinks(prefix: string, nodePath: string): ServiceLink[] {
   const folder = join(dirname(UNIT_NODE), "..");
   if (nodePath === UNIT_NODE || isLink(`${prefix}${folder}`) || !isFree(`${prefix}${UNIT_NODE}`)) return [];
@@ -44,13 +44,13 @@ function programLinks(prefix: string, nodePath: string): ServiceLink[] {
   return links.filter(({ path, target }) => existsSync(target) && !leadsTo(`${prefix}${path}`, target));
 }
 
-/** The path with the link in it followed, for one that is about to be made. */
+/** Follows a link in the path, also one that is about to be made. */
 export function throughLinks(file: string, links: readonly ServiceLink[]): string {
   const link = links.find(({ path }) => file === path || file.startsWith(`${path}/`));
   return link === undefined ? file : `${link.target}${file.slice(link.path.length)}`;
 }
 
-/** Renamed into place, so that a service that starts meanwhile finds the old one or the new one. */
+/** Renames the link into place, so that a service that starts meanwhile finds the old one or the new one. */
 export function makeLink(prefix: string, { path, target }: ServiceLink): void {
   const link = `${prefix}${path}`;
   mkdirSync(dirname(link), { recursive: true, mode: 0o755 });
@@ -63,7 +63,7 @@ function versionOf(folder: string): string | null {
   try {
     return (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string }).version;
   } catch {
-    return null; // There is no ktrdr, or no more.
+    return null; // No ktrdr is there, or it was removed.
   }
 }
 
@@ -75,7 +75,7 @@ function isLink(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
 }
 
-/** What is no link was put there by somebody, such as Node's own release unpacked: it stays. */
+/** True for a link or an empty place. Somebody put any other file there, such as an unpacked release of Node, so it stays. */
 function isFree(path: string): boolean {
   return isLink(path) || lstatSync(path, { throwIfNoEntry: false }) === undefined;
 }

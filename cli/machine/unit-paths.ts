@@ -1,10 +1,10 @@
-/** Where the files of a service are; those in the committed units hold on machines that deploy/scripts/update-code.sh keeps. */
+/** The paths of a service's files. The committed units use those of machines that deploy/scripts/update-code.sh updates. */
 import type { WorkerType } from "../../protocol/workers.ts";
 
 export const UNIT_NODE = "/opt/ktrdr/node/bin/node";
-/** A link for each type, to a package; systemd puts the instance in the place of `%i`. */
+/** A link to a package for each type; systemd replaces `%i` by the instance. */
 export const UNIT_CODE = "/opt/ktrdr/%i";
-/** What the unit runs, below that. */
+/** The unit's program, relative to that folder. */
 export const UNIT_PROGRAM = "compute-node/main.js";
 
 /** The link of a type, `control_plane` included. */
@@ -13,7 +13,7 @@ export function codeLink(type: string): string {
 }
 
 export const UNIT_TEMPLATE_PATH = "/etc/systemd/system/ktrdr-worker@.service";
-/** Started by the other when the control plane no longer takes the node's version. */
+/** The worker's unit starts this one when the control plane no longer takes the node's version. */
 export const UPDATE_UNIT_PATH = "/etc/systemd/system/ktrdr-update@.service";
 export const SYSUSERS_PATH = "/etc/sysusers.d/ktrdr.conf";
 
@@ -33,7 +33,7 @@ export function cachePath(type: WorkerType): string {
   return `/var/cache/ktrdr/${type}`;
 }
 
-/** The folder of what is said for this type alone. */
+/** The folder of settings for one type only. */
 export function dropInFolder(type: WorkerType): string {
   return `/etc/systemd/system/${unitName(type)}.d`;
 }

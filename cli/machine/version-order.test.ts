@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { compareVersions } from "./version-order.ts";
 
-it("orders versions as the specification's own example does", () => {
+it("versions are ordered like the example of the semver specification", () => {
   // https://semver.org/spec/v2.0.0.html, 11.2 and 11.4.4
   const inOrder = ["1.0.0-alpha", "1.0.0-alpha.1", "1.0.0-alpha.beta", "1.0.0-beta", "1.0.0-beta.2", "1.0.0-beta.11"];
   inOrder.push("1.0.0-rc.1", "1.0.0", "2.0.0", "2.1.0", "2.1.1", "2.1.10");
@@ -16,7 +16,7 @@ it("orders versions as the specification's own example does", () => {
   expect(compareVersions("1.0.0+a", "1.0.0+b")).toBe(0);
 });
 
-it("is an order: what comes before in one direction comes after in the other, and it is transitive", () => {
+it("the order of versions is antisymmetric and transitive", () => {
   const number = fc.nat(20);
   const word = fc.oneof(number.map(String), fc.constantFrom("a", "b", "rc", "x-1"));
   const version = fc

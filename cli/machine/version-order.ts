@@ -1,6 +1,6 @@
-/** Which of two versions is the later one, by https://semver.org/spec/v2.0.0.html, section 11. */
+/** Orders versions by https://semver.org/spec/v2.0.0.html, section 11. */
 
-/** Below 0 when `left` is earlier, above 0 when it is later, 0 when neither is. What follows a `+` does not count. */
+/** Below 0 when `left` is earlier, above 0 when it is later, 0 when neither is. Ignores build metadata after a `+`. */
 export function compareVersions(left: string, right: string): number {
   const [a, b] = [parts(left), parts(right)];
   return compareLists(a.numbers, b.numbers) || comparePreReleases(a.preRelease, b.preRelease);

@@ -1,17 +1,17 @@
-/** What every report is made in: one HTML document with its policy and style inside, and sections with headings. */
+/** The frame of every report: one HTML document with its policy and style inside, and sections with headings. */
 import { html, type Markup, trustedMarkup } from "./markup.ts";
 import { pageAssets } from "./page-assets.ts";
 
 interface ReportDocument {
   readonly title: string;
-  /** Sources of the scripts that the page may run, as its policy names them; none without it. */
+  /** Sources of the scripts that the page may run, as its policy names them. No script may run when left out. */
   readonly scripts?: string;
   readonly body: Markup;
 }
 
 /** The text of the page. Its policy forbids any request, and any script that it does not name. */
 export function reportDocument({ title, scripts, body }: ReportDocument): string {
-  // Fixed text stands as it is; with a page's own hashes in it, it is escaped like any other value.
+  // The fixed policy goes in as it is. One with a page's own hashes is escaped like any other value.
   const policy = scripts === undefined ? trustedMarkup(policyOf("")) : policyOf(`script-src ${scripts}; `);
   return html`<!doctype html>
 <html lang="en">

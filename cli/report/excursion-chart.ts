@@ -1,4 +1,4 @@
-/** Each trade as a dot: how far it went against and with the trade, over what it returned. Plain SVG, without a script. */
+/** Draws each trade as a dot: its adverse and favourable excursion against its return. Plain SVG, without a script. */
 import { formatNumber, type Trade } from "../../results/index.ts";
 import { html, type Markup } from "./markup.ts";
 
@@ -8,7 +8,7 @@ const LEFT = 56;
 const RIGHT = 12;
 const TOP = 12;
 const BOTTOM = 42;
-/** So many dots are drawn; of more trades every so-manieth. */
+/** At most this many dots are drawn. With more trades, every n-th one is drawn. */
 const MOST_DOTS = 2000;
 const TICKS = 5;
 

@@ -19,7 +19,7 @@ import { pageAssets } from "./page-assets.ts";
 import { priceDigits, reportData } from "./report-data.ts";
 import { resultFixture } from "./testing/result-fixture.ts";
 
-/** What is left is read by people, and short enough to be printed when a test fails. */
+/** Keeps the text that people read. It is short enough to print when a test fails. */
 function withoutScripts(report: string): string {
   return report.slice(report.indexOf("<body>"), report.indexOf("<footer>"));
 }
@@ -30,7 +30,7 @@ describe("the report's text", () => {
     expect(backtestResult.safeParse(resultFixture({ bars: 1, barsPerTrade: 0 })).success).toBe(true);
   });
 
-  test("every statistic stands in exactly one group", () => {
+  test("every statistic is in exactly one group", () => {
     const shown = GROUPED_STATISTICS.flatMap((group) => group.rows.map((row) => row.key));
     expect(shown.toSorted()).toEqual(Object.keys(backtestStatistics.shape).toSorted());
     expect(HEADLINE_STATISTICS).toHaveLength(8);
@@ -83,7 +83,7 @@ describe("the report's text", () => {
     expect(text).toContain("The strategy made no trade.");
   });
 
-  test("the heading is the title when one is given, and the strategy's name then stands beneath", () => {
+  test("the heading is the title when one is given, with the strategy's name below it", () => {
     const text = renderBacktestReport(resultFixture(), { title: "My run" });
     expect(text).toContain("<h1>My run</h1>");
     expect(text).toContain("<span>Random walk</span>");
@@ -91,7 +91,7 @@ describe("the report's text", () => {
 });
 
 describe("the sections of a result", () => {
-  test("every figure of a side stands in exactly one row, and every other figure in a table", () => {
+  test("every figure of a side is in exactly one row, and every other figure in a table", () => {
     expect(SIDE_ROWS.map(({ key }) => key).toSorted()).toEqual(Object.keys(sideStatistics.shape).toSorted());
     const result = resultFixture();
     const shown = figureGroups(result).flatMap(({ rows }) => rows);
@@ -102,7 +102,7 @@ describe("the sections of a result", () => {
     for (const value of Object.values(told)) expect(shown.map((row) => row.value)).toContain(value);
   });
 
-  test("every setting that is in force is told", () => {
+  test("every setting that is in force is listed", () => {
     const settings = backtestSettings.parse({
       commissionPerUnit: 0.01,
       commissionMinimum: 1.5,
@@ -121,7 +121,7 @@ describe("the sections of a result", () => {
     }
   });
 
-  test("refusals are told when there are any, and each by its reason", () => {
+  test("refusals are listed by their reasons when there are any", () => {
     const result = { ...resultFixture(), refusals: { noCash: 3, belowLot: 0, margin: 12, pyramiding: 0 } };
     expect(figureGroups(resultFixture()).map(({ title }) => title)).not.toContain("Refused entries");
     const group = figureGroups(result).find(({ title }) => title === "Refused entries");
@@ -139,7 +139,7 @@ describe("the sections of a result", () => {
     expect(excursionChart([flat], "adverse").text).not.toMatch(/NaN|undefined|Infinity/);
   });
 
-  test("axes have few round numbers that hold every value", () => {
+  test("axes have few round numbers, and cover every value", () => {
     const axis = (min: number, max: number) => fc.double({ min, max, noNaN: true });
     fc.assert(
       fc.property(axis(-500, 0), axis(0, 500), (least, most) => {
@@ -171,7 +171,7 @@ describe("the embedded data", () => {
     expect(((benchmark.at(-1) ?? 0) / 100_000 - 1) * 100).toBeCloseTo(Number(result.benchmark.returnPercent), 6);
   });
 
-  test("prices get the digits of their kind", () => {
+  test("prices have as many digits as their size needs", () => {
     expect([[4000], [64.5], [1.2345], [0.02], [0.00001], []].map(priceDigits)).toEqual([2, 2, 5, 6, 8, 2]);
   });
 });
@@ -187,7 +187,7 @@ describe("monthly returns", () => {
     expect(year.months[5]).toBeUndefined();
   });
 
-  test("years stand in their order, whatever order they come in", () => {
+  test("years are in order, whatever order they come in", () => {
     const years = yearsOfReturns([
       { year: 2021, month: 1, returnPercent: 1 },
       { year: 2019, month: 7, returnPercent: 1 },
@@ -195,12 +195,12 @@ describe("monthly returns", () => {
     expect(years.map((entry) => entry.year)).toEqual([2019, 2021]);
   });
 
-  test("what has lost everything does not come back by compounding", () => {
+  test("an account that has lost everything does not recover by compounding", () => {
     expect(compoundPercent([-100, 50])).toBe(-100);
     expect(compoundPercent([-150, -50])).toBeCloseTo(-150, 12);
   });
 
-  test("no month at all is said in words", () => {
+  test("a result without a month says so in words", () => {
     expect(monthlyTable([]).text).toContain("no complete month");
   });
 });

@@ -196,7 +196,7 @@ function tradesSection(result: BacktestResult): Markup {
   );
 }
 
-/** Each setting as it reads on paper; null for one that is not in force. Rates are fractions on the wire and percent here. */
+/** Formats each setting for the report; null for one that is not in force. Rates are fractions on the wire and percent here. */
 const SETTING_ROWS: readonly {
   key: keyof BacktestSettings;
   label: string;

@@ -1,4 +1,4 @@
-/** What a person sees of a backtest or a training run: the HTML report and the table on the terminal. */
+/** Shows a backtest or a training run to people: the HTML report and the table on the terminal. */
 export { renderBacktestReport } from "./html.ts";
 export { renderPortfolioReport } from "./portfolio-html.ts";
 export { renderPortfolioTable } from "./portfolio-terminal.ts";

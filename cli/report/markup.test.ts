@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { embeddedJson, escapeHtml, html, inlineScript, trustedMarkup } from "./markup.ts";
 
 describe("markup", () => {
-  test("what is put into a template is escaped, and markup is not escaped twice", () => {
+  test("text in a template is escaped, and markup is not escaped twice", () => {
     const name = `</h1><img src=x onerror="alert('1')">&`;
     expect(html`<h1>${name}</h1>${html`<b>${1}</b>`}`.text).toBe(
       "<h1>&lt;/h1&gt;&lt;img src=x onerror=&quot;alert(&#39;1&#39;)&quot;&gt;&amp;</h1><b>1</b>",
@@ -14,7 +14,7 @@ describe("markup", () => {
     expect(html`${["<", trustedMarkup("<br>"), 2]}`.text).toBe("&lt;<br>2");
   });
 
-  test("no text keeps a character that means something to the parser", () => {
+  test("escaped text has no character that is special to the parser", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         expect(escapeHtml(text)).not.toMatch(/[<>"']|&(?!(amp|lt|gt|quot|#39);)/);

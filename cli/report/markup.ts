@@ -1,6 +1,6 @@
-/** Text into HTML without a hole: whatever is put into a template is escaped, unless it is markup already. */
+/** Puts text into HTML safely: a template escapes every value, unless it is markup already. */
 
-/** HTML that is safe to print as it stands. Made by `html` and by `trustedMarkup` alone. */
+/** HTML that is safe to print unchanged. Only `html` and `trustedMarkup` make it. */
 export class Markup {
   readonly text: string;
 
@@ -20,7 +20,7 @@ export function html(strings: TemplateStringsArray, ...insertions: Insertable[])
   return new Markup(text);
 }
 
-/** For text that we wrote ourselves, such as the style sheet; never for what a user can name. */
+/** Only for our own text, such as the style sheet; never for a name that a user can choose. */
 export function trustedMarkup(text: string): Markup {
   return new Markup(text);
 }
@@ -46,7 +46,7 @@ export function embeddedJson(value: unknown): Markup {
 
 /**
  * JavaScript for an inline `<script>`: the two sequences that the HTML parser reacts to are broken up.
- * The backslash changes nothing within strings, templates and regular expressions, where alone they can stand.
+ * The sequences occur only in strings, templates and regular expressions, where the added backslash changes nothing.
  */
 export function inlineScript(source: string): Markup {
   return new Markup(source.replace(/<(\/script|!--)/gi, "<\\$1"));

@@ -7,7 +7,7 @@ type MonthlyReturn = BacktestResult["monthlyReturns"][number];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /** The tints that the style sheet has, from pale to strong. */
 const HEAT_LEVELS = 5;
-/** The strongest tint begins here even when all months are calm, so that noise does not glow. */
+/** The least return for the strongest tint, so that noise does not glow when all months are calm. */
 const LEAST_STRONG_PERCENT = 2;
 
 interface YearOfReturns {
@@ -17,7 +17,7 @@ interface YearOfReturns {
   totalPercent: number;
 }
 
-/** Newest year last, as time runs. */
+/** The oldest year first. */
 export function yearsOfReturns(monthlyReturns: readonly MonthlyReturn[]): YearOfReturns[] {
   const byYear = Map.groupBy(monthlyReturns, (entry) => entry.year);
   return [...byYear.entries()]
@@ -29,7 +29,7 @@ export function yearsOfReturns(monthlyReturns: readonly MonthlyReturn[]): YearOf
     });
 }
 
-/** Returns in a row: (1 + r1)(1 + r2)… − 1. What has lost everything stays there: nothing compounds below zero. */
+/** Compounds returns: (1 + r1)(1 + r2)… − 1. A total loss stays a total loss: nothing compounds below zero. */
 export function compoundPercent(returnsPercent: readonly number[]): number {
   let growth = 1;
   for (const returnPercent of returnsPercent) {

@@ -1,4 +1,4 @@
-/** What the report carries in itself: the style sheet, the chart library and the page's own script. */
+/** Reads the assets that the report embeds: the style sheet, the chart library and the page's own script. */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -14,10 +14,10 @@ interface PageAssets {
   chartLicence: string;
 }
 
-/** In the order in which one uses the other. */
+/** Ordered so that each module comes after those that it uses. */
 const PAGE_MODULES = ["figures.js", "trade-lines.js", "chart.js", "trade-table.js", "main.js"];
 
-/** In the order in which the later ones refine the earlier. */
+/** Ordered so that later sheets refine earlier ones. */
 const STYLE_SHEETS = ["page.css", "tables.css"];
 
 let loaded: PageAssets | undefined;
@@ -33,8 +33,8 @@ export function pageAssets(): PageAssets {
 }
 
 /**
- * Modules cannot import one another from a page opened from disk, so they are joined into one scope: their imports
- * and `export` words go, their top-level names must differ. A bundler would do no more, and would be needed to run.
+ * Joins the modules into one scope, since modules of a page opened from disk cannot import one another. Imports and
+ * `export` words are removed, so top-level names must differ. A bundler would do the same, and be one more dependency.
  */
 function joinedModules(sources: readonly string[]): string {
   const bodies = sources.map((source) =>

@@ -21,7 +21,7 @@ const SHOWN_TRADES = 2000;
 const WIDTH = 1000;
 
 /**
- * One self-contained HTML document: equity beside the benchmark, drawdown, exposure, what each symbol gave, statistics,
+ * One self-contained HTML document: equity beside the benchmark, drawdown, exposure, each symbol's contribution, statistics,
  * months, trades, warnings and hashes. The same result gives the same text. Its policy forbids any script and request.
  */
 export function renderPortfolioReport(result: PortfolioResult): string {

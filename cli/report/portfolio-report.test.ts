@@ -36,7 +36,7 @@ describe("the report of a portfolio", () => {
 });
 
 describe("the table of a portfolio on a terminal", () => {
-  it("has every symbol while they fit, and the best and the worst when they do not", () => {
+  it("lists every symbol when they fit, and the best and the worst when they do not", () => {
     const few = renderPortfolioTable(resultOf(2), 80);
     expect(few).toMatch(/^S0 +.*\n?/m);
     expect(few).toContain("2 symbols 1d");

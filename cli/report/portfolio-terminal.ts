@@ -1,4 +1,4 @@
-/** A portfolio's result on a terminal: the figures, the equity in one line, and what each symbol gave. */
+/** A portfolio's result on a terminal: the figures, the equity in one line, and each symbol's contribution. */
 import {
   formatFigure,
   formatNumber,
@@ -12,7 +12,7 @@ import { sparkline } from "./terminal.ts";
 const LEAST_WIDTH = 60;
 const GREATEST_WIDTH = 110;
 const LABEL_WIDTH = 26;
-/** More symbols than fit a screen: the best and the worst are shown, and how many lie between. */
+/** With more symbols than this, only the best and the worst are shown, with the number between them. */
 const SHOWN_SYMBOLS = 24;
 
 /** Lines that end in a newline. Names are symbols and the strategy's, without control characters. */
@@ -36,7 +36,7 @@ export function renderPortfolioTable(result: PortfolioResult, terminalWidth: num
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
 }
 
-/** Two figures a line, the period apart, which stands in the heading. */
+/** Two figures a line, without the period, which is in the heading. */
 function figureLines({ statistics, grossExposure }: PortfolioResult, width: number): string[] {
   const figures = GROUPED_STATISTICS.filter(({ title }) => title !== "Period").flatMap(({ rows }) =>
     rows.map(({ key, label, unit }) => ({ label, unit, value: statistics[key] })),
@@ -83,7 +83,7 @@ function contributionLines({ symbols }: PortfolioResult): string[] {
   return [row("Symbol", "Profit", "Of return", "Trades", "Dividends", "Held"), ...lines];
 }
 
-/** A name must not move the cursor: what controls it becomes a visible stand-in. */
+/** Replaces control characters by visible ones, so that a name cannot move the cursor. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, "\uFFFD");
 }

@@ -1,4 +1,4 @@
-/** What the report's script reads: the chart and the trades as compact columns. */
+/** The data for the report's script: the chart and the trades as compact columns. */
 
 import { DAY_MS } from "../../protocol/durations.ts";
 import { EXIT_REASONS } from "../../protocol/index.ts";
@@ -6,12 +6,12 @@ import type { BacktestResult } from "../../results/index.ts";
 
 /** Columns of equal length. Times are whole seconds since 1970 (UTC), as lightweight-charts counts them. */
 export interface ReportData {
-  /** Of the file that the trade list is saved as. */
+  /** Name of the file that the trade list is saved as. */
   fileName: string;
   barsPerPoint: number;
   /** Decimals of a price. */
   priceDigits: number;
-  /** Whether times need a time of day. */
+  /** True when times need a time of day. */
   intraday: boolean;
   initialCapital: number;
   chart: {
@@ -22,7 +22,7 @@ export interface ReportData {
     close: number[];
     equity: number[];
     drawdownPercent: number[];
-    /** Equity of one who holds the benchmark; empty when that is undefined. */
+    /** Equity of holding the benchmark; empty when that is undefined. */
     benchmark: number[];
   };
   exitReasons: readonly string[];

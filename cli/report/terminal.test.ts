@@ -6,7 +6,7 @@ import { renderStatisticsTable, sparkline, terminalOptions } from "./terminal.ts
 import { resultFixture } from "./testing/result-fixture.ts";
 
 describe("the table on the terminal", () => {
-  test("shows every statistic but the period, which the heading has", () => {
+  test("shows every statistic, with the period in the heading", () => {
     const text = renderStatisticsTable(resultFixture(), { width: 100, color: false });
     for (const group of GROUPED_STATISTICS.filter((candidate) => candidate.title !== "Period")) {
       for (const row of group.rows) expect(text).toContain(row.label);
@@ -37,7 +37,7 @@ describe("the table on the terminal", () => {
     );
   });
 
-  test("its figures end in the same column", () => {
+  test("the figures end in the same column", () => {
     const text = renderStatisticsTable(resultFixture(), { width: 50, color: false });
     const ends = text
       .slice(0, text.search(/^ +Long +Short$/m))
@@ -68,7 +68,7 @@ describe("the table on the terminal", () => {
     expect(text).toContain("1 bar\n");
   });
 
-  test("says each warning with its count", () => {
+  test("prints each warning with its count", () => {
     const result = resultFixture();
     result.warnings = [{ code: "timeframe-sparse", message: "A week is missing.", count: 1204 }];
     expect(renderStatisticsTable(result, { width: 80, color: false })).toContain(
@@ -92,7 +92,7 @@ describe("the sparkline", () => {
     ).toBe("▁▃▆█");
   });
 
-  test("what never changes is a flat line, and nothing is nothing", () => {
+  test("a constant series is a flat line, and an empty one is empty", () => {
     expect(sparkline([3, 3, 3], 5)).toBe("▁▁▁");
     expect(sparkline([], 5)).toBe("");
   });

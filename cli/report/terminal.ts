@@ -18,7 +18,7 @@ import {
 interface TerminalOptions {
   /** Columns of the terminal. From 72 on, two groups stand beside each other. */
   width: number;
-  /** Whether ANSI colours are written. */
+  /** True to write ANSI colours. */
   color: boolean;
 }
 
@@ -33,8 +33,8 @@ const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const;
 type Style = keyof typeof STYLES;
 
 /**
- * Width and colour for a stream: colour on a terminal alone, and never when NO_COLOR is set (https://no-color.org).
- * What is no terminal gets 80 columns.
+ * Chooses width and colour for a stream: colour only on a terminal, and never when NO_COLOR is set
+ * (https://no-color.org). A stream that is no terminal has 80 columns.
  */
 export function terminalOptions(
   stream: { isTTY?: boolean; columns?: number },
@@ -84,8 +84,8 @@ function equityLine(result: BacktestResult, width: number, paint: Painter): stri
 }
 
 /**
- * One character for each of at most `width` equal stretches of `values`, by the stretch's last value: the lowest bar is
- * the least of these, the highest the greatest. What never changes is a line at the bottom.
+ * Draws `values` as at most `width` characters, one for the last value of each equal stretch. The lowest bar is the least of
+ * these values, the highest the greatest. A constant series is a line at the bottom.
  */
 export function sparkline(values: readonly number[], width: number): string {
   const count = Math.min(width, values.length);
@@ -101,7 +101,7 @@ export function sparkline(values: readonly number[], width: number): string {
 }
 
 function statisticLines(result: BacktestResult, width: number, paint: Painter): string[] {
-  // The period already stands in the heading.
+  // The period is in the heading already.
   const groups = figureGroups(result).filter((group) => group.title !== "Period");
   if (width < TWO_COLUMNS_FROM) return groups.flatMap((group) => [...groupLines(group, width, paint), ""]);
   const half = Math.floor((width - GAP) / 2);
@@ -133,7 +133,7 @@ function rowLine(row: FigureRow, width: number, paint: Painter): string {
   return row.label + space + paint(text, ...figureStyle(row, value)) + ` ${unit}`.padEnd(UNIT_WIDTH);
 }
 
-/** Long and short beside each other; on a narrow terminal the column of both together is left out. */
+/** Shows long and short side by side. A narrow terminal leaves out the column of both together. */
 function sideLines({ tradeSides, trades }: BacktestResult, width: number, paint: Painter): string[] {
   if (trades.length === 0) return [];
   const sides = width < TWO_COLUMNS_FROM ? SIDES.slice(1) : SIDES;
@@ -168,7 +168,7 @@ function warningLines(result: BacktestResult, width: number, paint: Painter): st
   });
 }
 
-/** A name must not move the cursor or recolour the terminal: what controls it becomes a visible stand-in. */
+/** Replaces control characters by visible ones, so that a name cannot move the cursor or recolour the terminal. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\ufffd");
 }

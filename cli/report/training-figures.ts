@@ -1,4 +1,4 @@
-/** What a training run's reports show, on paper and on a terminal: the same tables, as text. */
+/** The tables of a training run's reports as text, the same on paper and on a terminal. */
 
 import type { ModelManifest } from "../../compute-node/models/index.ts";
 import { type NetworkSpec, parameterLayout } from "../../compute-node/training/index.ts";
@@ -12,7 +12,7 @@ import { formatNumber, formatTime, UNDEFINED_FIGURE } from "../../results/index.
 /** The first column names the row; the others are figures. */
 export interface FigureTable {
   readonly title: string;
-  /** What it says, for those who do not know the word. */
+  /** An explanation for readers who do not know the word. */
   readonly note: string;
   readonly headings: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -20,7 +20,7 @@ export interface FigureTable {
 
 export interface LossCurve {
   readonly name: string;
-  /** An epoch each. */
+  /** One entry for each epoch. */
   readonly values: readonly number[];
 }
 
@@ -28,7 +28,7 @@ const PARTS = ["validation", "test"] as const;
 const percent = (share: number | null) => (share === null ? UNDEFINED_FIGURE : `${formatNumber(100 * share, 1)} %`);
 const figure = (value: number | null) => (value === null ? UNDEFINED_FIGURE : String(Number(value.toPrecision(4))));
 
-/** Name, network, data and how the run went, a line each. */
+/** Describes name, network, data and the course of the run, one line each. */
 export function trainingFacts({ network, data, training, split }: ModelManifest): (readonly [string, string])[] {
   const facts: (readonly [string, string])[] = [["Network", networkText(network)]];
   for (const { symbol, timeframe, startMs, endMs, bars } of data) {
@@ -53,7 +53,7 @@ export function lossCurves({ training }: ModelManifest): LossCurve[] {
   return validation.length === 0 ? curves : [...curves, { name: "Validation loss", values: validation }];
 }
 
-/** Metrics beside answers that need no network; of a classifier also its confusions and its confidence. */
+/** Metrics beside baselines that need no network. For a classifier, also its confusions and its calibration. */
 export function trainingTables({ metrics }: ModelManifest): FigureTable[] {
   const parts = PARTS.flatMap((part) => {
     const of = metrics[part] as PartMetrics | undefined;

@@ -36,7 +36,7 @@ function tableOf({ title, note, headings, rows }: FigureTable): Markup {
   return html`<p class="note">${note}</p><table class="figures"><caption class="unseen">${title}</caption><thead><tr>${heads}</tr></thead><tbody>${lines}</tbody></table>`;
 }
 
-/** Indented where the text is: HTML drops the spaces. */
+/** Indents the cell when its text is indented, since HTML drops the spaces. */
 function rowHead(label: string): Markup {
   const isIndented = label.startsWith(" ");
   return isIndented

@@ -1,4 +1,4 @@
-/** What a training run learnt, on a terminal. */
+/** Shows a training run's metrics on a terminal. */
 import type { ModelManifest } from "../../compute-node/models/index.ts";
 import { factsText, tableText } from "../terminal/table.ts";
 import { sparkline } from "./terminal.ts";

@@ -47,7 +47,7 @@ export default defineStrategy({
 `;
 
 describe("a strategy in TypeScript", () => {
-  it("becomes one module with what it imports, with its name, description and parameters", async () => {
+  it("becomes one module with its imports, and keeps name, description and parameters", async () => {
     write("lib/rule.ts", RULE);
     const { strategy, parameters, warnings } = await loadRunnable(write("weekend.ts", STRATEGY));
     expect(strategy).toMatchObject({ kind: "script", name: "weekend", description: "Long over the weekend." });
@@ -61,7 +61,7 @@ describe("a strategy in TypeScript", () => {
     expect(strategy.sourceMap).not.toContain(folder);
   });
 
-  it("has the same code wherever its folder is, and with other comments", async () => {
+  it("bundles to the same code in any folder and with any comments", async () => {
     write("lib/rule.ts", RULE);
     const first = await bundleStrategy(write("weekend.ts", STRATEGY));
     write("elsewhere/lib/rule.ts", `// A comment more.\n\n${RULE}`);
@@ -70,7 +70,7 @@ describe("a strategy in TypeScript", () => {
     expect(second.sourceMap).not.toBe(first.sourceMap);
   });
 
-  it("runs, and an error in it names the line that was written", async () => {
+  it("runs, and an error in it names the line of the source", async () => {
     write("lib/rule.ts", RULE.replace("return", 'if (timeMs > 1e12) throw new RangeError("too late");\n  return'));
     const { strategy } = await loadRunnable(write("weekend.ts", STRATEGY));
     const { bars } = await loadSample("SP500");
@@ -105,7 +105,7 @@ describe("a strategy in TypeScript", () => {
     expect((await loadRunnable(file)).strategy.name).toBe("4");
   });
 
-  it("is refused with each line that asks for what a node does not have", async () => {
+  it("is refused with each line that imports a module that nodes lack", async () => {
     const file = write(
       "s.ts",
       [
@@ -147,7 +147,7 @@ describe("a strategy in TypeScript", () => {
     expect(problem.message).toMatch(/ has 1\d{5} bytes when it is bundled; 45056 fit into an operation\.$/);
   });
 
-  it("goes without its source map, with a warning, where that would be too large", async () => {
+  it("is bundled without its source map, with a warning, when the map would be too large", async () => {
     const lines = Array.from({ length: 900 }, (_, index) => `  if (bar === ${index}) buy({ units: ${index + 1} });`);
     const file = write("s.js", `export default { onBar({ bar, buy }) {\n${lines.join("\n")}\n} };`);
     const { strategy, warnings } = await loadRunnable(file);
@@ -156,7 +156,7 @@ describe("a strategy in TypeScript", () => {
     expect(warnings).toMatchObject([{ message: expect.stringContaining("the source map does not fit") }]);
   });
 
-  it("is checked for what it says of itself", async () => {
+  it("is refused when it exports no strategy, does not end, fails, or names an unknown indicator", async () => {
     const failing = async (text: string) => problemOf(loadRunnable(write("s.ts", text)));
     expect((await failing("export const strategy = 1;")).message).toContain("exports no strategy");
     expect((await failing("for (;;) {}")).message).toContain("does not come to its end");

@@ -1,6 +1,6 @@
 /**
- * A strategy in TypeScript, with everything that it imports, as one module that any node can run. What a node does not
- * have is refused here, with the line that asks for it.
+ * Bundles a strategy in TypeScript and all its imports into one module that any node can run. Refuses imports that nodes
+ * lack, with the line of each.
  */
 import { isBuiltin } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
@@ -16,7 +16,7 @@ export interface Bundle {
   readonly warnings: readonly ProblemIssue[];
 }
 
-/** The files that are strategies in code. */
+/** True for a file name of a strategy in code. */
 export function isScriptFile(file: string): boolean {
   return /\.[cm]?[jt]s$/i.test(file);
 }
@@ -24,7 +24,7 @@ export function isScriptFile(file: string): boolean {
 const HOST_MODULE = "export const defineStrategy = (strategy) => strategy;";
 const NO_BUILTIN = "a strategy has no files, no network and no processes: it sees prices and its parameters alone";
 
-/** `ktrdr/strategy` becomes a line, and what only Node has is an error where it is imported. */
+/** Replaces `ktrdr/strategy` by one line of code. Refuses Node modules and `import()` where they are imported. */
 const hostModules: Plugin = {
   name: "ktrdr",
   setup(build) {
@@ -85,7 +85,7 @@ function optionsFor(file: string) {
   } as const satisfies BuildOptions;
 }
 
-/** Loaded when a strategy in code is at hand: every other command does without. */
+/** Loads esbuild, only for a strategy in code. */
 async function loadEsbuild(): Promise<typeof import("esbuild")> {
   try {
     return await import("esbuild");
@@ -97,7 +97,7 @@ async function loadEsbuild(): Promise<typeof import("esbuild")> {
   }
 }
 
-/** Its own program is a package for each platform, which an installation without optional packages lacks. */
+/** esbuild's program is a package for each platform, which an installation without optional packages lacks. */
 function cannotRun(cause: unknown): Problem {
   const [reason] = String(cause instanceof Error ? cause.message : cause).split("\n");
   return new Problem("unavailable", `esbuild, which bundles strategies in TypeScript, does not run: ${reason}`, {

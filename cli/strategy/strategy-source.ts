@@ -1,4 +1,4 @@
-/** A strategy from a file, read and checked. */
+/** Reads a strategy from a file and checks it. */
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { indicatorsOf, loadScript, parametersOf, withPlaces } from "../../compute-node/backtest/index.ts";
@@ -17,22 +17,22 @@ import type { ScriptSource } from "../../protocol/strategy-script.ts";
 import { bundleStrategy, isScriptFile } from "./strategy-bundle.ts";
 import { typeFaults } from "./strategy-types.ts";
 
-/** What a backtest can run, whatever it was written in. */
+/** A strategy that a backtest can run, in rules or in code. */
 export interface RunnableStrategy {
   readonly strategy: RuleStrategy | ScriptSource;
   readonly parameters: Readonly<Record<string, StrategyParameter>>;
   readonly warnings: readonly ProblemIssue[];
 }
 
-/** Room in an operation's specification for all that is not the strategy. */
+/** Bytes kept free in an operation's specification for everything but the strategy. */
 const REST_OF_SPECIFICATION_BYTES = 4 * 1024;
 const LOADING_LIMIT_MS = 5_000;
 const LONGEST_NAME = 100;
 
 /**
- * Rules or code, by the file's ending. What the compiler objects to in code is a warning, since it runs all the same: a
- * misspelt parameter is `undefined`, and compares as false. Throws a `Problem` with every fault: the file's place, its
- * syntax, its meaning.
+ * Loads rules or code, by the file's ending. A compiler error in code is a warning, since the code runs all the same: a
+ * misspelt parameter is `undefined`, and compares as false. Throws a `Problem` with every fault of the file's path, syntax
+ * and meaning.
  */
 export async function loadRunnable(file: string): Promise<RunnableStrategy> {
   if (isScriptFile(file)) {
@@ -43,13 +43,13 @@ export async function loadRunnable(file: string): Promise<RunnableStrategy> {
   return { strategy, parameters: strategy.parameters, warnings };
 }
 
-/** Rules. Throws as `loadRunnable`. */
+/** Loads rules. Throws as `loadRunnable`. */
 export async function loadStrategy(file: string): Promise<{ strategy: RuleStrategy; warnings: StrategyWarning[] }> {
   const strategy = parseRuleStrategyFile(await readStrategyText(file), file);
   return { strategy, warnings: validateStrategy(strategy, { file }) };
 }
 
-/** A strategy of any kind; with `strict`, every warning is a fault. Throws as `loadRunnable`. */
+/** Loads a strategy of any kind; with `strict`, every warning is a fault. Throws as `loadRunnable`. */
 export async function loadAnyStrategy(
   file: string,
   strict = false,
@@ -80,7 +80,7 @@ async function loadScriptFile(file: string): Promise<RunnableStrategy> {
   const { description } = script;
   const fits = bytesOf(mapped) <= room;
   const strategy = { ...(fits ? mapped : unnamed), name, ...(description === undefined ? {} : { description }) };
-  // What came out of the script's context is data of ours from here on.
+  // The values were copied out of the script's context, so they are plain data from here on.
   const parameters: Record<string, StrategyParameter> = JSON.parse(JSON.stringify(script.parameters ?? {}));
   return { strategy, parameters, warnings: fits ? bundle.warnings : [...bundle.warnings, noMap(file)] };
 }

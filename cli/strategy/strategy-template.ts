@@ -1,4 +1,4 @@
-/** A new strategy to begin with: one of the examples, under the name of its file. */
+/** Writes a first strategy: one of the examples, named after its file. */
 import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
@@ -46,7 +46,7 @@ function templateFor(file: string, kind: TemplateKind | undefined): string {
   });
 }
 
-/** An editor finds the types by the nearest `tsconfig.json`; within ktrdr's own folder they are known. */
+/** True when no folder above has a `tsconfig.json`, by which an editor finds the types. ktrdr's own folder has one. */
 function needsCompilerOptions(file: string): boolean {
   let folder = dirname(resolve(file));
   if (!relative(PROJECT_FOLDER, folder).startsWith("..")) return false;

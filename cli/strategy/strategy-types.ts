@@ -1,4 +1,4 @@
-/** What the TypeScript compiler says of a strategy, checked against what a strategy may see and nothing else. */
+/** Checks a strategy's types with the TypeScript compiler, against only those names that a strategy may use. */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
@@ -7,20 +7,20 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import process from "node:process";
 import type { ProblemIssue } from "../../protocol/problem.ts";
 
-/** What `import … from "ktrdr/strategy"` means to a compiler: the source in a checkout, its declarations in the package. */
+/** The file that `import … from "ktrdr/strategy"` means to a compiler: the source in a checkout, declarations in the package. */
 const STRATEGY_MODULE = join(
   ...[import.meta.dirname, "..", "..", "compute-node", "backtest", "script"],
   `api${extname(import.meta.filename) === ".ts" ? ".ts" : ".d.ts"}`,
 );
 
-/** Of the world outside the language, a strategy has this alone. */
+/** The only global name that a strategy has beyond the language. */
 const GLOBALS =
   "declare const console: Record<'log' | 'info' | 'debug' | 'warn' | 'error', (...words: unknown[]) => void>;\n";
-/** A package without types; it is bundled all the same. */
+/** The error code for a package without types, which can be bundled all the same. */
 const UNTYPED_PACKAGE = "TS7016";
 const LONGEST_MS = 60_000;
 
-/** The compiler's errors, or null where no compiler is installed beside the strategy or with ktrdr. */
+/** Returns the compiler's errors, or null when no compiler is installed beside the strategy or with ktrdr. */
 export async function typeFaults(file: string): Promise<ProblemIssue[] | null> {
   if (!/\.[cm]?ts$/i.test(file)) return [];
   const compiler = findCompiler(file);
@@ -40,7 +40,7 @@ export async function typeFaults(file: string): Promise<ProblemIssue[] | null> {
   }
 }
 
-/** Under which a strategy is checked; also what `ktrdr strategy new` writes for editors. */
+/** The compiler options for checking a strategy. `ktrdr strategy new` writes them for editors. */
 export function compilerOptions(): Record<string, unknown> {
   return {
     strict: true,
@@ -67,7 +67,7 @@ function findCompiler(file: string): string | null {
   return null;
 }
 
-/** Errors are told by what is printed: the exit code says only that there are some. */
+/** Runs the compiler and returns its output, which lists the errors. The exit code says only that there are some. */
 function run(script: string, words: readonly string[], folder: string): Promise<string> {
   return new Promise((done, fail) => {
     execFile(process.execPath, [script, ...words], { cwd: folder, timeout: LONGEST_MS }, (error, stdout) => {
@@ -77,7 +77,7 @@ function run(script: string, words: readonly string[], folder: string): Promise<
   });
 }
 
-/** Lines such as `my-strategy.ts(7,20): error TS2304: Cannot find name 'x'.`; indented ones say more of the one before. */
+/** Lines such as `my-strategy.ts(7,20): error TS2304: Cannot find name 'x'.`; indented lines belong to the error before. */
 function faultsOf(output: string, file: string): ProblemIssue[] {
   return output.split("\n").flatMap((line): ProblemIssue[] => {
     const [, path, row, column, code, message] = /^(.+?)\((\d+),(\d+)\): error (TS\d+): (.*)$/.exec(line) ?? [];

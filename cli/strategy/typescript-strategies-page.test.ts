@@ -52,7 +52,7 @@ describe("docs/reference/typescript-strategies.md", () => {
     expect(names.filter((name) => !spoken.has(name))).toEqual([]);
   });
 
-  it("states the room that there is", () => {
+  it("states the largest size of a strategy", () => {
     expect(page).toContain(`at most ${LIMITS.operationSpecBytes / 1024 - 4} KiB`);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * What every command gets: where things are, how to speak to the user, and how to reach the control plane.
+ * The context of every command: its folders, its output to the user, and its way to the control plane.
  * This file is loaded at every start, so it imports nothing that is slow to load.
  */
 import type { Client } from "../../client/client.ts";
@@ -15,7 +15,7 @@ export interface GlobalOptions {
   color?: boolean;
 }
 
-/** Where text goes; `process.stdout` fits, and so does a test's collector. */
+/** Takes text; `process.stdout` fits, and so does a test's collector. */
 export interface TextStream {
   write(text: string): unknown;
   readonly isTTY?: boolean;
@@ -36,13 +36,13 @@ export interface Context {
   readonly home: HomePaths;
   /** `--json`: one JSON document on stdout and nothing else there. */
   readonly json: boolean;
-  /** Whether stdout takes ANSI colours. */
+  /** True when stdout takes ANSI colours. */
   readonly color: boolean;
   /** Columns of the terminal, 80 where it is none. */
   readonly width: number;
   readonly stdout: TextStream;
   readonly stderr: TextStream;
-  /** What the process ends with; a command that fails without throwing sets 1. */
+  /** The exit code of the process; a command that fails without throwing sets 1. */
   exitCode: number;
   /** A line for people on stdout; silent with `--json`. */
   say(line: string): void;
@@ -89,7 +89,7 @@ export function createContext(options: GlobalOptions, surroundings: Surroundings
         import("../../client/credentials.ts"),
         import("../../client/client.ts"),
       ]);
-      // How OpenTelemetry hands a trace from one process to another that it starts.
+      // OpenTelemetry passes a trace to a child process in this variable.
       return createClient(findConnection(options, environment, home), environment.TRACEPARENT);
     },
   };

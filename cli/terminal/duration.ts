@@ -1,4 +1,4 @@
-/** Spans and moments as people read them. */
+/** Formats spans and moments for people. */
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../../protocol/durations.ts";
 
 /** Two units at most: `850 ms`, `4.2 s`, `3 min 20 s`, `5 h 12 min`, `12 d 3 h`. */

@@ -1,4 +1,4 @@
-/** Ctrl-C, SIGTERM and a closed terminal, as an abort signal instead of a sudden end. */
+/** Turns Ctrl-C, SIGTERM and a closed terminal into an abort signal instead of a sudden end. */
 import { type Context, EXIT } from "./context.ts";
 
 export interface Interrupts {

@@ -1,4 +1,4 @@
-/** The values of options that several commands have: text in, value out, or Commander's error with what would be right. */
+/** Parses the values of options that several commands have. Faulty text throws Commander's error, which says how to write it. */
 
 import { InvalidArgumentError } from "commander";
 import { DAY_MS } from "../../protocol/durations.ts";

@@ -25,7 +25,7 @@ describe("errors on a terminal", () => {
     expect(issueText({ message: "m", file: "f.csv", column: 3 })).toBe("f.csv: m");
   });
 
-  it("show the stack of what nobody expected, since only that helps", () => {
+  it("show the stack of an unexpected error, since only that helps", () => {
     const text = problemText(new TypeError("x is undefined"));
     expect(text).toContain("error: x is undefined");
     expect(text).toContain("problem-text.test.ts");

@@ -1,4 +1,4 @@
-/** How an error looks on a terminal: what happened, each fault with its place, and the cure. */
+/** Formats an error for a terminal: the message, each fault with its place, and the cure. */
 import { Problem, type ProblemIssue } from "../../protocol/problem.ts";
 
 /** `file:line:column: path: message`, with the parts that are known. */
@@ -12,7 +12,7 @@ export function issueText(issue: ProblemIssue): string {
 
 /**
  * The lines for stderr: `error: <message>`, an indented line for each issue, `  cure: <cure>`. An `internal` problem also
- * shows the stack of what was thrown, since only that helps whoever has to correct it.
+ * shows the stack of its cause, which helps to correct it.
  */
 export function problemText(thrown: unknown): string {
   const problem = Problem.from(thrown);

@@ -30,13 +30,13 @@ describe("progress", () => {
     expect(ratesText(rates)).toBe("epoch 12, loss 0.812, validation loss 0.900, accuracy 61.2 %, 2.1M rows/s");
   });
 
-  it("says what a queued operation waits for", () => {
+  it("names the reason why a queued operation waits", () => {
     const reason = "no worker has MSFT 1d; load it with ktrdr data load";
     expect(progressText(sampleOperation({ waitingReason: reason }))).toBe(`queued: ${reason}`);
     expect(progressText(sampleOperation({ attempt: 1 }))).toBe("queued again after attempt 1");
   });
 
-  it("says where it runs, and which attempt it is from the second on", () => {
+  it("names the node of a running operation, and the attempt from the second on", () => {
     expect(progressText(running(0.5))).toContain("bars on desk-1, 120M bars/s");
     expect(progressText(running(0.5, { attempt: 2 }))).toContain("on desk-1 (attempt 2)");
   });

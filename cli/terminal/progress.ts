@@ -1,20 +1,20 @@
 /**
- * How a running operation looks while one waits for it: one line that is redrawn on a terminal, and plain lines elsewhere,
- * each only when it says something new.
+ * Shows the progress of an operation: one line that is redrawn on a terminal, and plain lines elsewhere, each only when it
+ * says something new.
  */
 import type { Operation } from "../../protocol/operation.ts";
 import type { TextStream } from "./context.ts";
 
 export interface ProgressView {
   update(operation: Operation): void;
-  /** A line of its own, above the bar. */
+  /** Writes a separate line above the bar. */
   note(line: string): void;
   /** Leaves the terminal clean for what follows. */
   end(): void;
 }
 
 const BAR_CELLS = 24;
-/** Back to the start of the line, which is emptied: ECMA-48 sections 8.3.15 and 8.3.41. */
+/** Returns to the start of the line and clears it: ECMA-48 sections 8.3.15 and 8.3.41. */
 export const CLEAR_LINE = "\r\u001b[K";
 const PLAIN_STEP = 0.25;
 
@@ -50,7 +50,7 @@ function compactNumber(value: number): string {
   return new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 }).format(value);
 }
 
-/** What one line says about an operation that has not ended. */
+/** Describes in one line an operation that has not ended. */
 export function progressText(operation: Operation): string {
   if (operation.status === "queued") {
     const again = operation.attempt > 0 ? ` again after attempt ${operation.attempt}` : "";
@@ -104,7 +104,7 @@ function plainView(stream: TextStream): ProgressView {
   };
 }
 
-/** Two states with the same key are told once: the same attempt, the same phase, the same quarter of it. */
+/** Two states with the same key are printed once: the same attempt, the same phase, the same quarter of it. */
 function noveltyOf(operation: Operation): string {
   const { status, attempt, waitingReason, workerId, progress } = operation;
   const quarter = progress === null ? "" : Math.floor(progress.fraction / PLAIN_STEP);

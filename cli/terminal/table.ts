@@ -1,4 +1,4 @@
-/** Plain columns for lists: headings, one row a line, two spaces between, numbers to the right. */
+/** Formats lists as plain columns: headings, one row a line, two spaces between, numbers to the right. */
 
 export interface TableColumn<Row> {
   readonly heading: string;

@@ -1,4 +1,4 @@
-/** Streams and surroundings for tests: what a command wrote, as text. */
+/** Streams and surroundings for tests, which collect a command's output as text. */
 import type { Surroundings, TextStream } from "../terminal/context.ts";
 
 interface Collector extends TextStream {

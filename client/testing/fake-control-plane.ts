@@ -1,4 +1,4 @@
-/** A small HTTP server in the control plane's place, answering what a test tells it to. */
+/** A small HTTP server that stands in for the control plane and answers as a test tells it to. */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 

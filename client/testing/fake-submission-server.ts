@@ -1,4 +1,4 @@
-/** The registry's end of submitters' lines, answering what a test tells it to. */
+/** The registry's end of submitters' lines. It answers as a test tells it to. */
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import WebSocket, { WebSocketServer } from "ws";
@@ -19,11 +19,11 @@ export interface FakeSubmissionServer {
   frames: SubmitFrame[];
   /** The handshakes so far. */
   handshakes: IncomingMessage[];
-  /** How connections ended, by code. */
+  /** The close codes of connections that ended. */
   closed: number[];
-  /** Answers handshakes with this in place of a connection, while it is set. */
+  /** While set, handshakes get this answer instead of a connection. */
   refusing: { status: number; body: string } | null;
-  /** Whether heartbeats are answered. */
+  /** True while heartbeats are answered. */
   isAlive: boolean;
   send(text: string): void;
   close(code: number, reason: string): void;

@@ -116,10 +116,10 @@ export class Agent {
         threads: settings.trainingThreads,
         checkpointIntervalMs: settings.checkpointIntervalMs,
       },
-      commands: {
-        programs: settings.commands,
+      programs: {
+        approved: settings.programs,
         folder: join(settings.home, "nodes", settings.workerId, "work"),
-        timeLimitMs: settings.commandTimeLimitMs,
+        timeLimitMs: settings.programTimeLimitMs,
       },
       dataCacheBytes: settings.dataCacheMb * MEGABYTE,
       onProgress: (lease, progress) => {
@@ -450,9 +450,9 @@ function capabilitiesOf(settings: NodeSettings, gpu: string | undefined): Capabi
 }
 
 /** Scripts are backtests, so they need those allowed as well. */
-function allowedKinds({ kinds, allowScripts, commands }: NodeSettings): string[] {
-  const programs = Object.keys(commands).map((name) => `${COMMAND_KIND_PREFIX}${name}`);
-  return [...kinds, ...(allowScripts && kinds.includes("backtest") ? [SCRIPT_KIND] : []), ...programs];
+function allowedKinds({ kinds, allowScripts, programs }: NodeSettings): string[] {
+  const capabilities = Object.keys(programs).map((name) => `${COMMAND_KIND_PREFIX}${name}`);
+  return [...kinds, ...(allowScripts && kinds.includes("backtest") ? [SCRIPT_KIND] : []), ...capabilities];
 }
 
 function isSameList(left: readonly DatasetRef[], right: readonly DatasetRef[]): boolean {

@@ -47,7 +47,7 @@ function runJob(spec: OperationSpec, change: Partial<JobsOptions> = {}, lease: L
       fetcher: new DatasetFetcher(store, nowhere),
       source: nowhere,
       training: { gpu: null, threads: 1, checkpointIntervalMs: 60_000 },
-      commands: { programs: {}, folder: join(folder.path, "work"), timeLimitMs: 60_000 },
+      programs: { approved: {}, folder: join(folder.path, "work"), timeLimitMs: 60_000 },
       onEnded: (_, outcome) => resolve(outcome),
       ...change,
     });
@@ -174,7 +174,7 @@ describe("a job thread", () => {
       fetcher: new DatasetFetcher(store, nowhere),
       source: nowhere,
       training: { gpu: null, threads: 1, checkpointIntervalMs: 60_000 },
-      commands: { programs: {}, folder: join(folder.path, "work"), timeLimitMs: 60_000 },
+      programs: { approved: {}, folder: join(folder.path, "work"), timeLimitMs: 60_000 },
       onEnded: (_, outcome) => {
         ends.push(outcome);
         if (ends.length === 2) settled.resolve();

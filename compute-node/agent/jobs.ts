@@ -10,9 +10,9 @@ import {
   Problem,
   type Progress,
 } from "../../protocol/index.ts";
-import { type CommandOptions, Commands } from "../command/index.ts";
 import { inputOf, type JobDataset, type JobSources, startProcess, type TrainingSurroundings } from "../jobs/index.ts";
 import type { BarColumns } from "../market-data/index.ts";
+import { Programs, type ProgramsOptions } from "../programs/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import type { DatasetFetcher } from "./dataset-fetcher.ts";
 import { downloadArtefact, type Source } from "./download.ts";
@@ -30,7 +30,7 @@ export interface JobsOptions extends JobPoolOptions {
   /** Where models and checkpoints are; the store answers with the node's credential. */
   readonly source: () => Source;
   readonly training: TrainingSurroundings;
-  readonly commands: CommandOptions;
+  readonly programs: ProgramsOptions;
   readonly onProgress: (lease: Lease, progress: Progress) => void;
   readonly onLog: (lease: Lease, lines: readonly string[]) => void;
   /** `newestCheckpoint` has its bytes. */
@@ -44,7 +44,7 @@ export interface JobsOptions extends JobPoolOptions {
 export class Jobs {
   readonly #options: JobsOptions;
   readonly #pool: JobPool;
-  readonly #commands: Commands;
+  readonly #programs: Programs;
   readonly #datasets: DatasetCache;
   readonly #models: ModelCache;
   /** By lease; a controller while the job's bars are being fetched and opened. */
@@ -59,7 +59,7 @@ export class Jobs {
   constructor(options: JobsOptions) {
     this.#options = options;
     this.#pool = new JobPool(options);
-    this.#commands = new Commands(options.commands);
+    this.#programs = new Programs(options.programs);
     this.#datasets = new DatasetCache(options.dataCacheBytes, (sha256) => options.marketData.open(sha256));
     this.#models = new ModelCache(options.source);
   }
@@ -113,7 +113,7 @@ export class Jobs {
   async close(): Promise<void> {
     for (const job of this.#running.values()) if (job instanceof AbortController) job.abort();
     this.#running.clear();
-    await Promise.all([this.#pool.close(), this.#commands.close()]);
+    await Promise.all([this.#pool.close(), this.#programs.close()]);
   }
 
   async #run(lease: Lease, given: Given, preparation: AbortSignal): Promise<JobEnd> {
@@ -129,7 +129,7 @@ export class Jobs {
       const input = await inputOf(given.spec, await this.#sourcesOf(given, listener, preparation));
       if (preparation.aborted) return { type: "stopped" };
       this.#options.onPrepared?.(lease);
-      const job = startProcess(input, lease, listener, this.#commands) ?? this.#pool.run(input, listener);
+      const job = startProcess(input, lease, listener, this.#programs) ?? this.#pool.run(input, listener);
       this.#running.set(leaseKey(lease), job);
       return await job.ended;
     } catch (thrown) {

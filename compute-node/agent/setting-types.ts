@@ -1,7 +1,7 @@
 /** What a setting's value may be: a schema that takes it from a flag, the environment or the file, and words for people. */
 import { z } from "zod";
 import { LIMITS } from "../../protocol/index.ts";
-import { programsSchema } from "../command/index.ts";
+import { programsSchema } from "../programs/index.ts";
 
 export interface SettingType<Value> {
   readonly schema: z.ZodType<Value>;

@@ -27,13 +27,16 @@ export function settingsPage(): string {
     .trimEnd()}\n`;
 }
 
-function section({ key, flag, environment, description, type, fallbackText, isRepeatable }: Setting): string[] {
+function section(setting: Setting): string[] {
+  const { key, flag, formerFlag, environment, description, type, fallbackText, isRepeatable } = setting;
+  const former =
+    formerFlag === undefined ? "" : `; \`${formerFlag.split(" ")[0]}\` of earlier releases goes on working`;
   return [
     `## ${key}`,
     "",
     `${description.charAt(0).toUpperCase()}${description.slice(1)}.`,
     "",
-    `- flag: \`${flag}\`${isRepeatable ? ", several times for more" : ""}`,
+    `- flag: \`${flag}\`${isRepeatable ? ", several times for more" : ""}${former}`,
     `- environment: \`${environment}\``,
     `- value: ${type.text}`,
     `- default: ${fallbackText ?? "none"}`,

@@ -32,6 +32,8 @@ export interface Setting<Value = unknown> {
   readonly fallbackText: string | null;
   /** The command line flag, as commander writes it. */
   readonly flag: string;
+  /** The flag's name in earlier releases, which goes on working and stays out of the help. */
+  readonly formerFlag?: string;
   readonly environment: string;
   /** The key in the file. */
   readonly key: string;
@@ -119,21 +121,23 @@ export const SETTINGS = {
     key: "allow_scripts",
     description: "run strategies in TypeScript, which is code that others wrote",
   }),
-  commands: setting({
+  programs: setting({
     type: programs(),
     fallback: () => ({}),
     fallbackText: null,
-    flag: "--command <name=path>",
+    flag: "--program <name=path>",
+    formerFlag: "--command <name=path>",
     environment: "KTRDR_COMMANDS",
     key: "commands",
     description: "a program that people may run here by its name, with `ktrdr run`; repeat for more",
     isRepeatable: true,
   }),
-  commandTimeLimitMs: setting({
+  programTimeLimitMs: setting({
     type: wholeNumber(1),
     fallback: () => DAY_MS,
     fallbackText: "a day",
-    flag: "--command-time-limit-ms <ms>",
+    flag: "--program-time-limit-ms <ms>",
+    formerFlag: "--command-time-limit-ms <ms>",
     environment: "KTRDR_COMMAND_TIME_LIMIT_MS",
     key: "command_time_limit_ms",
     description: "how long one run of such a program may take",

@@ -98,15 +98,15 @@ describe("a node's settings", () => {
 
   it("take programs by name, from repeated flags, the environment or the file", () => {
     const node = process.execPath;
-    const of = (...words: Parameters<typeof resolveIn>) => resolveIn(...words).settings.commands;
+    const of = (...words: Parameters<typeof resolveIn>) => resolveIn(...words).settings.programs;
     expect(of({})).toEqual({});
-    expect(of({ commands: [`a=${node}`, "b=/bin/sh"] })).toEqual({ a: [node], b: ["/bin/sh"] });
+    expect(of({ programs: [`a=${node}`, "b=/bin/sh"] })).toEqual({ a: [node], b: ["/bin/sh"] });
     expect(of({}, { KTRDR_COMMANDS: "a=/bin/sh, b=/bin/sh" })).toEqual({ a: ["/bin/sh"], b: ["/bin/sh"] });
     writeFileSync(join(folder.path, "node.yaml"), "commands:\n  a: /bin/sh\n  b: [/bin/sh, -c, 'exit 1']\n");
     expect(of({})).toEqual({ a: ["/bin/sh"], b: ["/bin/sh", "-c", "exit 1"] });
-    expect(() => of({ commands: ["a=train.py"] })).toThrow("whole path");
-    expect(() => of({ commands: ["../a=/bin/sh"] })).toThrow("letters, digits");
-    expect(() => of({ commands: ["/bin/sh"] })).toThrow("--command");
+    expect(() => of({ programs: ["a=train.py"] })).toThrow("whole path");
+    expect(() => of({ programs: ["../a=/bin/sh"] })).toThrow("letters, digits");
+    expect(() => of({ programs: ["/bin/sh"] })).toThrow("--program");
   });
 
   it("read JSON as well, with --config", () => {

@@ -234,7 +234,7 @@ const settings = fc.record({
 });
 
 describe("prices of every kind", () => {
-  it("given to the engine as they are, are run or refused", () => {
+  it("are run or refused when given to the engine as they are", () => {
     let refused = 0;
     fc.assert(
       fc.property(oddBars, settings, (odd, chosen) => {
@@ -246,7 +246,7 @@ describe("prices of every kind", () => {
     expect(1500 - refused).toBeGreaterThan(100);
   });
 
-  it("loaded from a file, are run or refused", () => {
+  it("are run or refused when loaded from a file", () => {
     fc.assert(
       fc.property(oddBars, fc.boolean(), fc.boolean(), (odd, sort, allowNonPositive) => {
         const lines = Array.from({ length: odd.rows }, (_, row) => FIELDS.map((field) => odd[field][row]).join(","));
@@ -257,7 +257,7 @@ describe("prices of every kind", () => {
     );
   });
 
-  it("that never move, that gap by years, that fall to almost nothing, are run", () => {
+  it("are run when they never move, gap by years, or fall to almost nothing", () => {
     const flat = allocateBars(200);
     for (const field of ["open", "high", "low", "close"] as const) flat[field].fill(10);
     flat.timeMs.forEach((_, row) => {

@@ -78,7 +78,7 @@ describe("a backtest", () => {
     );
   });
 
-  it("sees the bars of its range alone", () => {
+  it("sees only the bars of its range", () => {
     const [startMs, endMs] = [bars.timeMs[100], bars.timeMs[299]];
     const data = { symbol: "TEST", timeframe: "1d", startMs, endMs };
     const { result } = executeBacktest({ spec: specOf({ data }), bars, dataSha256 });
@@ -87,7 +87,7 @@ describe("a backtest", () => {
     expect(result.trades[0].entryTimeMs).toBe(bars.timeMs[100 + result.trades[0].entryBar]);
   });
 
-  it("of a range without bars is a problem that names the range asked and the range there is", () => {
+  it("over a range without bars is a problem that names the range asked for and the range there is", () => {
     const data = { symbol: "TEST", timeframe: "1d", startMs: 0, endMs: Date.UTC(1999, 11, 31) };
     const run = () => executeBacktest({ spec: specOf({ data }), bars, dataSha256 });
     expect(run).toThrow(Problem);
@@ -96,7 +96,7 @@ describe("a backtest", () => {
     );
   });
 
-  it("of a dataset without bars is a problem", () => {
+  it("on a dataset without bars is a problem", () => {
     expect(() => executeBacktest({ spec: specOf(), bars: allocateBars(0), dataSha256 })).toThrow(/has no bars/);
   });
 
@@ -149,7 +149,7 @@ describe("canonical JSON", () => {
 });
 
 describe("decoding", () => {
-  it("of anything else is a problem", () => {
+  it("anything else is a problem", () => {
     expect(() => decodeBacktestResult(Uint8Array.of(1, 2, 3))).toThrow(/These 3 bytes are not a backtest result/);
     expect(() => decodeBacktestResult(new TextEncoder().encode("{}"))).toThrow(Problem);
   });

@@ -1,4 +1,4 @@
-/** From a backtest's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
+/** Runs a backtest: from its specification and bars to the artefact's bytes. Job threads and `--local` call it. */
 import { crc32 } from "node:zlib";
 import { BACKTEST_RESULT_FORMAT, type BacktestSpec, Problem } from "../../protocol/index.ts";
 import { type BacktestResult, encodeBacktestResult, listOf } from "../../results/index.ts";
@@ -12,7 +12,7 @@ import { runDetails } from "./statistics/run-details.ts";
 import { computeStatistics } from "./statistics/statistics.ts";
 import { undefinedFigures } from "./statistics/undefined-statistics.ts";
 
-/** Raised with every change that may change a result's figures; how they are written down has the format's version. */
+/** Raised with every change that may change a result's figures; the format's version covers their spelling. */
 export const ENGINE_VERSION = "ktrdr-backtest-3";
 
 export interface BacktestRequest {
@@ -32,7 +32,7 @@ export interface BacktestRequest {
 
 export interface BacktestProgress {
   readonly phase: "signals" | "bars" | "statistics" | "encoding";
-  /** Of the whole backtest, 0 to 1. */
+  /** Fraction of the whole backtest, 0 to 1. */
   readonly fraction: number;
   /** Bars that the engine has done. */
   readonly bars: number;
@@ -42,13 +42,13 @@ export interface BacktestArtefact {
   readonly result: BacktestResult;
   /** A ZIP archive; `decodeBacktestResult` reads it. */
   readonly bytes: Uint8Array;
-  /** Of `bytes`. */
+  /** SHA-256 of `bytes`. */
   readonly sha256: string;
   /** The few figures that lists show, in wire spelling. */
   readonly summary: Record<string, unknown>;
 }
 
-/** Where in the whole each phase begins; the engine is fast and encoding is slow. */
+/** The fraction of the whole at which each phase begins; the engine is fast and encoding is slow. */
 const PHASE_START = { signals: 0, bars: 0.2, statistics: 0.5, encoding: 0.6 } as const;
 
 /**
@@ -56,7 +56,7 @@ const PHASE_START = { signals: 0, bars: 0.2, statistics: 0.5, encoding: 0.6 } as
  * Bars before the range are not seen, also not by indicators.
  *
  * @throws Problem `data-not-found` for a range without bars; `invalid-data` for bars that the store would not take, and for
- *   figures beyond what a number holds; `invalid-strategy` for what the strategy gets wrong; as `decodeCheckpoint`
+ *   figures beyond what a number holds; `invalid-strategy` for faults of the strategy; as `decodeCheckpoint`
  */
 export function executeBacktest({
   spec,
@@ -88,7 +88,7 @@ export function executeBacktest({
   });
 }
 
-/** A run that is over, whatever made its signals. */
+/** A finished run, from any source of signals. */
 export interface BacktestRun {
   readonly asked: Pick<BacktestResult, "strategyName" | "symbol" | "timeframe" | "settings">;
   /** The tested ones. */

@@ -24,13 +24,13 @@ interface PreparedStrategy {
 }
 
 interface NamedCheckpoints extends RunCheckpoints {
-  /** Names what the run depends on: specification, data, engine. */
+  /** Names the inputs of the run: specification, data, engine. */
   readonly inputs: string;
 }
 
 /**
- * @param onLog takes what a script prints
- * @throws Problem `invalid-strategy` for what is wrong with it on any bars
+ * @param onLog takes each line that a script prints
+ * @throws Problem `invalid-strategy` for faults that do not depend on the bars
  */
 export function prepareStrategy(spec: BacktestSpec, onLog?: (line: string) => void): PreparedStrategy {
   const { strategy, settings, parameters } = spec;
@@ -40,7 +40,7 @@ export function prepareStrategy(spec: BacktestSpec, onLog?: (line: string) => vo
       parameters: parametersOf(script, parameters),
       run: (bars, onBars, checkpoints) =>
         withPlaces(strategy, () => {
-          // What a script without a declared state remembers is nowhere to be kept: it begins anew.
+          // A script without a declared state has nowhere to keep what it remembers: it begins anew.
           if (checkpoints === undefined || script.state === undefined)
             return runScript(bars, script, settings, parameters, onBars);
           const { from, inputs } = checkpoints;
@@ -83,7 +83,7 @@ function runSignals(
   return run.finish(onBars);
 }
 
-/** Saves first, so that a run that is told to stop has kept what it did. */
+/** Saves first, so that a run that must stop has kept its work. */
 function saving(
   run: Pick<ResumableBacktest, "checkpoint">,
   onBars: BarsDone,

@@ -61,7 +61,7 @@ describe("the page about warnings", () => {
     expect(readFileSync(WARNINGS_PAGE, "utf8")).toBe(warningsPage());
   });
 
-  it("has codes in kebab-case alone", () => {
+  it("has only codes in kebab-case", () => {
     for (const code of Object.keys(WARNINGS)) expect(code).toMatch(/^[a-z]+(-[a-z]+)*$/);
   });
 });

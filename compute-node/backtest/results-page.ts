@@ -1,5 +1,5 @@
 /**
- * Prints what follows from the declared tables of results: the list of `results/statistics`, the tables of
+ * Prints the texts made from the declared tables of results: the list of `results/statistics`, the tables of
  * `docs/reference/results.md`, and `docs/reference/warnings.md`. Run it after adding a statistic, a figure or a column: `node compute-node/backtest/results-page.ts`.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -24,11 +24,10 @@ export function statisticsDoor(): string {
   const name = (file: string) => file.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
   const imports = files.map((file) => `import { ${name(file)} } from "./${file}.ts";\n`).join("");
   const list = files.map((file) => `  ${name(file)},\n`).join("");
+  const declaration = `export const DECLARED_STATISTICS = [\n${list}] as const;\n`;
   return `/** One file a statistic. Printed from the folder by \`node compute-node/backtest/results-page.ts\`; a test holds it. */
 ${imports}
-const DECLARED_STATISTICS = [
-${list}] as const;
-`;
+${declaration}`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

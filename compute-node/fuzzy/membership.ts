@@ -73,7 +73,7 @@ export function findMembership(name: string): MembershipType | undefined {
   );
 }
 
-/** What is wrong with the parameters, as a sentence without its subject; null when they are right. */
+/** Says what is wrong with the parameters, as a sentence without its subject; null when they are right. */
 export function faultOfMembership(type: MembershipType, parameters: readonly number[]): string | null {
   const { parameterNames, conflict } = MEMBERSHIPS[type];
   if (parameters.length !== parameterNames.length)

@@ -34,7 +34,7 @@ export function computeIndicator(
   }
 }
 
-/** Four sums, since one would wait for itself: 0 × value is 0 for finite values alone. */
+/** Four sums, since one would wait for itself: 0 × value is 0 only for finite values. */
 function allFinite(column: Float64Array): boolean {
   const rows = column.length;
   const whole = rows - (rows % 4);

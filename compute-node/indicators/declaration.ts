@@ -1,10 +1,10 @@
-/** What an indicator's declaration says. Validation, documentation and lists are made from it alone. */
+/** The declaration of an indicator. Validation, documentation and lists are made only from it. */
 
 /** The price columns of `BarColumns` that an indicator may read, and that `source:` and conditions may name. */
 export type PriceColumn = "open" | "high" | "low" | "close" | "volume";
 export const PRICE_COLUMNS: readonly PriceColumn[] = ["open", "high", "low", "close", "volume"];
 
-/** What an indicator may read: prices, and for those that know days, the start of each bar. */
+/** The columns that an indicator may read: prices, and for those that know days, the start of each bar. */
 export type InputColumn = PriceColumn | "timeMs";
 export const INPUT_COLUMNS: readonly InputColumn[] = [...PRICE_COLUMNS, "timeMs"];
 
@@ -12,8 +12,8 @@ export type IndicatorParameters = Readonly<Record<string, number>>;
 
 /**
  * The arithmetic of an indicator. `inputs` and `outputs` all have one length, and every input value is finite.
- * Output k is written from its `firstIndex` to the end; what lies before is left as it is (NaN, by the caller), or is
- * written as NaN. The value at index i depends on inputs 0..i alone. Parameters were checked. Works for any length.
+ * Output k is written from its `firstIndex` to the end; earlier values stay as they are (NaN, by the caller), or are
+ * written as NaN. The value at index i depends only on inputs 0..i. Parameters were checked. Works for any length.
  */
 export type IndicatorKernel = (
   inputs: readonly Float64Array[],
@@ -21,7 +21,7 @@ export type IndicatorKernel = (
   outputs: readonly Float64Array[],
 ) => void;
 
-/** One bar: reads `inputs[k][index]` and writes `outputs[k][index]`; keeps what it must remember itself. */
+/** One bar: reads `inputs[k][index]` and writes `outputs[k][index]`; keeps its own state. */
 export type IndicatorStep = (inputs: readonly Float64Array[], index: number, outputs: readonly Float64Array[]) => void;
 
 export interface IndicatorParameter {
@@ -35,7 +35,7 @@ export interface IndicatorParameter {
   readonly description: string;
   /** Written as one of these, and handed to the kernel as its index: `adjust: true`, `ma_type: SMA`. */
   readonly choices?: readonly (string | boolean)[];
-  /** It is accepted and does nothing: why. */
+  /** The reason why it is accepted and does nothing. */
   readonly ignored?: string;
 }
 
@@ -55,16 +55,16 @@ export interface IndicatorDeclaration {
   readonly parameters: readonly IndicatorParameter[];
   /** The columns that it reads, in the order in which the kernel takes them. */
   readonly inputs: readonly InputColumn[];
-  /** `source:` may name another column or indicator in place of its first input. */
+  /** `source:` may name another column or indicator instead of its first input. */
   readonly takesSource: boolean;
   readonly outputs: readonly IndicatorOutput[];
-  /** What is computed, with its edge cases. */
+  /** The computation, with its edge cases. */
   readonly formula: string;
-  /** Where the formula comes from. */
+  /** The source of the formula. */
   readonly origin: string;
-  /** Where a value after the first one may be undefined; absent when none may. */
+  /** The cases in which a value after the first one is undefined; absent when there are none. */
   readonly undefinedWhere?: string;
-  /** How it differs from the system that neural strategies were written for, and why. */
+  /** The difference from the system that neural strategies were written for, and the reason. */
   readonly deviation?: string;
   /** A rule between parameters; the fault as a sentence, or null. */
   readonly conflict?: (parameters: IndicatorParameters) => string | null;

@@ -25,7 +25,7 @@ export function findIndicator(name: string): IndicatorDeclaration | undefined {
   return byName.get(normalised(name));
 }
 
-/** What a neural strategy means by a name: its own arithmetic where that differs, else the one of `findIndicator`. */
+/** As `findIndicator`, for a neural strategy: with its own arithmetic where that differs. */
 export function findNeuralIndicator(name: string): IndicatorDeclaration | undefined {
   return byNeuralName.get(normalised(name)) ?? byName.get(normalised(name));
 }
@@ -37,7 +37,7 @@ interface ParameterFault {
   readonly cure: string;
 }
 
-/** What is wrong with a full set of parameter values; empty when `computeIndicator` may take them. */
+/** Lists the faults of a full set of parameter values; empty when `computeIndicator` may take them. */
 export function faultsOfParameters(declaration: IndicatorDeclaration, values: IndicatorParameters): ParameterFault[] {
   const faults: ParameterFault[] = [];
   for (const { name, min, max, integer } of declaration.parameters) {

@@ -136,7 +136,7 @@ describe.each(everyIndicator)("%s", (_title, declaration, references) => {
 });
 
 describe.each(everyIndicator)("the stream of %s", (_title, declaration) => {
-  it("gives bit for bit what the batch gives, also across gaps", () => {
+  it("has the bits of the batch, also across gaps", () => {
     const hole = fc.option(fc.tuple(fc.nat(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY)), { nil: null });
     fc.assert(
       fc.property(columns, parametersOf(declaration), hole, (data, parameters, torn) => {
@@ -176,7 +176,7 @@ function tolerance(name: string, data: Columns, wanted: number): number {
 }
 
 describe("the table", () => {
-  it("gives every name and alias to one indicator alone, and finds it in any spelling", () => {
+  it("gives every name and alias to exactly one indicator, and finds it in any spelling", () => {
     const names = INDICATORS.flatMap(({ name, aliases }) => [name, ...aliases]);
     expect(new Set(names).size).toBe(names.length);
     for (const declaration of INDICATORS) {

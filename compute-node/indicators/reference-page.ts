@@ -1,5 +1,5 @@
 /**
- * docs/reference/indicators.md, made from the table. Run it to write the page:
+ * Prints docs/reference/indicators.md from the table. Run it to write the page:
  * `node compute-node/indicators/reference-page.ts`
  */
 import { writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ export function referencePage(): string {
     "Case and underscores in a name never matter: `BollingerBands` is `bollinger_bands`. A value is undefined (NaN) before",
     "the bar given as its warm-up (bar 0 is the first), and after a gap in its inputs an indicator starts again. Where an",
     "indicator reads `close` or another single column first, `source` may name another one. Each value depends on its own",
-    "bar and earlier ones alone.",
+    "bar and earlier ones only.",
     "",
     "Rules and TypeScript strategies use the first table. Fuzzy-neural strategies (v3) use it too, except for the names in",
     "the second one, where their models were trained on other arithmetic.",
@@ -27,7 +27,7 @@ export function referencePage(): string {
     "## For every strategy",
     "",
     ...INDICATORS.flatMap(section),
-    "## What v3 strategies mean by these names",
+    "## For v3 strategies",
     "",
     ...NEURAL_INDICATORS.flatMap(section),
   ]

@@ -32,7 +32,7 @@ function means(values: Float64Array, length: number): Float64Array {
 }
 
 describe("the mean of the last values", () => {
-  it("is, one value at a time, bit for bit what the whole series gives", () => {
+  it("is the same bits one value at a time as over the whole series", () => {
     fc.assert(
       fc.property(series, period, (values, length) => {
         const next = meanOperator(length);
@@ -69,7 +69,7 @@ describe("the mean of the last values", () => {
     );
   });
 
-  it("of zeros is zero, and of values at the ends of the range is near them", () => {
+  it("is zero for zeros, and near the values at the ends of the range", () => {
     expect(means(new Float64Array(5), 3)).toEqual(Float64Array.of(Number.NaN, Number.NaN, 0, 0, 0));
     for (const value of [5e-324, 1e-300, 1e299]) expect(means(new Float64Array(4).fill(value), 4)[3]).toBe(value);
   });

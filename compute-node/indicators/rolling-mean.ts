@@ -3,9 +3,9 @@
  * values is that value.
  *
  * Mostly the values of a window are positive and of one magnitude, as prices are. Then each is cut in two on one grid:
- * a high part of at most 26 bits, and the rest. Sums of either part are exact, so what leaves the window takes along
- * exactly what it brought, and the mean is a multiple of the grid with a small correction. A value that the grid does not
- * hold asks for a new one.
+ * a high part of at most 26 bits, and the rest. Sums of either part are exact, so a value that leaves the window takes
+ * along exactly what it brought, and the mean is a multiple of the grid with a small correction. A value that the grid
+ * does not hold asks for a new one.
  *
  * Where no grid holds a window, its sum is an unevaluated pair `high + low` for a while (Knuth's TwoSum; The Art of
  * Computer Programming, volume 2, 4.2.2, theorem B), and the quotient is corrected by its remainder.
@@ -19,9 +19,9 @@ interface Grid {
   readonly bottom: number;
 }
 
-/** So much larger than the window's largest value a grid is made, so that it holds for a while. */
+/** A grid is made this much larger than the window's largest value, so that it holds for a while. */
 const HEADROOM = 2;
-/** Of `top`, for a window of one value: the least value of which every bit still counts in the sum of the rest. */
+/** A fraction of `top`, for a window of one value: the least value whose every bit still counts in the rests' sum. */
 const LEAST_SHARE = 2 ** -20;
 /** Far from where `splitter` overflows and where the last bits vanish. */
 const [SMALLEST, LARGEST] = [2 ** -900, 2 ** 900];
@@ -45,7 +45,7 @@ function gridOf(values: Float64Array, from: number, to: number): Grid | null {
   return { splitter: 1.5 * 2 ** 26 * top, top, bottom };
 }
 
-/** For so many values at least a pair stays in use before a grid is looked for again. */
+/** A pair stays in use for at least this many values before a grid is looked for again. */
 const PAIR_VALUES = 1024;
 
 /**
@@ -92,7 +92,7 @@ function meansOnGrid(values: Float64Array, period: number, grid: Grid, from: num
   return rows;
 }
 
-/** The nearest step of the grid, and what is missing to the mean. All but the last two operations are exact. */
+/** The nearest step of the grid, and the rest up to the mean. All but the last two operations are exact. */
 function meanOnGrid(high: number, low: number, period: number, inverse: number, splitter: number): number {
   const step = high * inverse + splitter - splitter;
   return step + (high - step * period + low) * inverse;
@@ -145,7 +145,7 @@ class MeanWindow {
   private readonly inverse: number;
   /** A ring; the next value overwrites the oldest. */
   private readonly values: Float64Array;
-  /** The ring's values, oldest first, and what `meansOfPairs` writes. */
+  /** The ring's values, oldest first, and the output of `meansOfPairs`. */
   private readonly inOrder: Float64Array;
   private at = 0;
   private count = 0;

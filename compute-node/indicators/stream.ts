@@ -4,8 +4,8 @@ import { withSmallIntegers } from "./small-integers.ts";
 
 interface IndicatorStream {
   /**
-   * One value for each output of the declaration, NaN where it is not defined, bit for bit what `computeIndicator` gives
-   * for the same bar. A bar with a missing or infinite input gives NaN and starts the indicator anew. The array is
+   * One value for each output of the declaration, NaN where it is not defined, bit for bit as `computeIndicator` gives
+   * it for the same bar. A bar with a missing or infinite input gives NaN and starts the indicator anew. The array is
    * filled again by the next call.
    */
   push(bar: Readonly<Partial<Record<InputColumn, number>>>): Float64Array;

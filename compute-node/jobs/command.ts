@@ -1,4 +1,4 @@
-/** A program of the node's operator. */
+/** Runs a program of the node's operator. The file has the name of the wire's kind, `command`. */
 import type { CommandSpec } from "../../protocol/index.ts";
 import type { JobDataset, ProcessJob } from "./job.ts";
 
@@ -6,7 +6,7 @@ interface CommandJobInput {
   readonly kind: "command";
   readonly spec: CommandSpec;
   readonly datasets: readonly JobDataset[];
-  /** Where the attempt before was. */
+  /** Left by the attempt before. */
   readonly checkpoint: Uint8Array | null;
 }
 
@@ -16,6 +16,6 @@ export const commandJob: ProcessJob<CommandSpec, CommandJobInput> = {
     ...{ kind: "command", spec, datasets },
     checkpoint: await checkpoint(),
   }),
-  start: ({ spec, datasets, checkpoint }, lease, listener, commands) =>
-    commands.run({ lease, spec, datasets, checkpoint }, listener),
+  start: ({ spec, datasets, checkpoint }, lease, listener, programs) =>
+    programs.run({ lease, spec, datasets, checkpoint }, listener),
 };

@@ -1,6 +1,6 @@
 /** Every kind's job, in one table: what a node's threads, its agent and `--local` run. */
 import type { Lease, OperationKind, SpecOf } from "../../protocol/index.ts";
-import type { Commands, RunningCommand } from "../command/index.ts";
+import type { Programs, RunningProgram } from "../programs/index.ts";
 import { backtestJob } from "./backtest.ts";
 import { commandJob } from "./command.ts";
 import type { Job, JobResult, JobSources, JobTurn, ProcessListener } from "./job.ts";
@@ -62,10 +62,10 @@ export function startProcess<Kind extends OperationKind>(
   input: JobInput<Kind>,
   lease: Lease,
   listener: ProcessListener,
-  commands: Commands,
-): RunningCommand | null {
+  programs: Programs,
+): RunningProgram | null {
   const job: Job<SpecOf<Kind>, JobInput<Kind>> = JOBS[input.kind];
-  return job.place === "process" ? job.start(input, lease, listener, commands) : null;
+  return job.place === "process" ? job.start(input, lease, listener, programs) : null;
 }
 
 /** How long the job may take to stop before its thread is killed; undefined for the usual time. */

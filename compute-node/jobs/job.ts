@@ -1,7 +1,7 @@
 /** A job: what one kind of operation starts from, and how it is done. */
 import type { Lease, OperationResult, Progress } from "../../protocol/index.ts";
-import type { Commands, RunningCommand } from "../command/index.ts";
 import type { BarColumns } from "../market-data/index.ts";
+import type { Programs, RunningProgram } from "../programs/index.ts";
 import type { TrainingMachine } from "../training-job/index.ts";
 
 export interface JobDataset {
@@ -79,7 +79,7 @@ export interface ThreadJob<Spec, Input> extends JobDeclaration<Spec, Input> {
 export interface ProcessJob<Spec, Input> extends JobDeclaration<Spec, Input> {
   readonly place: "process";
   /** Throws a `Problem` for what this node does not run. */
-  start(input: Input, lease: Lease, listener: ProcessListener, commands: Commands): RunningCommand;
+  start(input: Input, lease: Lease, listener: ProcessListener, programs: Programs): RunningProgram;
 }
 
 export type Job<Spec, Input> = ThreadJob<Spec, Input> | ProcessJob<Spec, Input>;

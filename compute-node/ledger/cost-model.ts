@@ -1,8 +1,8 @@
-/** What the broker charges for an order, as a small value: rates by maker and taker, a fixed part, one a unit, a least. */
+/** The broker's charges for an order, as a small value: maker and taker rates, money per order and unit, a minimum. */
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
 
 export interface CostModel {
-  /** Fraction of the traded value, for orders that take what is in the book. */
+  /** Fraction of the traded value, for orders that take from the book. */
   readonly takerRate: number;
   /** Likewise for limit orders that stood in the book; below 0 for a rebate. */
   readonly makerRate: number;
@@ -10,7 +10,7 @@ export interface CostModel {
   readonly fixed: number;
   /** Money for each unit. */
   readonly perUnit: number;
-  /** Money that each order pays at least; 0 for none. */
+  /** The least that each order pays, money; 0 for none. */
   readonly minimum: number;
 }
 

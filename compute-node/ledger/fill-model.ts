@@ -1,4 +1,4 @@
-/** What the market takes of a price, as a small value: spread, slippage, and the step of prices. */
+/** The market's part of a fill price, as a small value: spread, slippage, and the step of prices. */
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { Side } from "./fill-price.ts";
 
@@ -20,12 +20,12 @@ export function slippedPrice({ slippageRate }: FillModel, side: Side, price: num
   return price * (1 + side * slippageRate);
 }
 
-/** What an entry of `side` pays for a unit, from a price that has slipped. */
+/** The price that an entry of `side` pays for a unit, from a price after slippage. */
 export function priceWithSpread({ spreadRate, tickSize }: FillModel, side: Side, slipped: number): number {
   return roundToTick(slipped * (1 + side * spreadRate), tickSize, side);
 }
 
-/** What an order of `side` trades at without the spread: each exit, and what the log of orders tells. */
+/** The price of an order of `side` without the spread, as exits and the log of orders have it. */
 export function tradedPrice(fills: FillModel, side: Side, price: number): number {
   return roundToTick(slippedPrice(fills, side, price), fills.tickSize, side);
 }

@@ -1,11 +1,11 @@
 /**
- * At which price an order fills, from one bar's prices alone. Pure rules, without costs.
+ * Finds the price at which an order fills, only from one bar's prices. Pure rules, without costs.
  *
- * A bar tells open, high and low, not their order. Both rules are pessimistic where that matters: the engine asks the
- * stop first, and a gap through the stop fills at the open, which is worse than the stop.
+ * A bar gives open, high and low, but not their order. Both rules are pessimistic where that matters: the engine asks
+ * the stop first, and a gap through the stop fills at the open, which is worse than the stop.
  */
 
-/** Of a position: 1 long, -1 short. */
+/** The side of a position: 1 long, -1 short. */
 export type Side = 1 | -1;
 
 /**

@@ -1,4 +1,4 @@
-/** What one entry holds. */
+/** The position that one entry opened. */
 import type { HeldPart } from "./ledger.ts";
 
 export interface Holding extends HeldPart {
@@ -7,12 +7,12 @@ export interface Holding extends HeldPart {
   entryPrice: number;
   entryFee: number;
   holdingCost: number;
-  /** Levels that are never reached stand at the infinite end of their side. */
+  /** An absent level stands at the infinite end of its side, where no price reaches it. */
   stop: number;
   target: number;
 }
 
-/** A level as a trade tells it: NaN without one. */
+/** A level as a trade records it: NaN without one. */
 export function levelOrNaN(level: number): number {
   return Number.isFinite(level) ? level : Number.NaN;
 }

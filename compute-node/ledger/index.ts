@@ -1,4 +1,4 @@
-/** What trading does to an account: fills, costs, sizes, margin, and the money of entries and exits. */
+/** The effects of trading on an account: fills, costs, sizes, margin, and the money of entries and exits. */
 export { type AccountModels, accountModels } from "./account-models.ts";
 export { orderCommission } from "./cost-model.ts";
 export { levelPrice, priceWithSpread, roundToTick, slippedPrice, tradedPrice } from "./fill-model.ts";

@@ -1,8 +1,9 @@
 /**
- * @file An account's cash, and what entries and exits do to it.
+ * @file An account's cash, and how entries and exits change it.
  *
- * `cash` is what is left when every position is closed without a profit: capital, plus what closed trades made, minus
- * commissions and holding costs, plus dividends. Each order of the additions is fixed: results are compared by their bits.
+ * `cash` is the money left when every position closes without a profit: capital, plus profits of closed trades, minus
+ * commissions and holding costs, plus dividends. The order of each addition is fixed: results are compared by their
+ * bits.
  */
 import { type CostModel, orderCommission } from "./cost-model.ts";
 
@@ -10,15 +11,15 @@ import { type CostModel, orderCommission } from "./cost-model.ts";
 export interface HeldPart {
   /** Units; negative for a short. */
   readonly size: number;
-  /** What a unit cost, spread and slippage included. */
+  /** The cost of a unit, spread and slippage included. */
   readonly entryPrice: number;
   /** Commission of the entry that no exit has carried yet. */
   readonly entryFee: number;
-  /** What holding it has cost so far; the cash has paid it. */
+  /** The cost of holding it so far; the cash has paid it. */
   readonly holdingCost: number;
 }
 
-/** What a closing comes to, money. */
+/** The outcome of a closing, money. */
 export interface Settlement {
   /** Entry and exit together. */
   commission: number;
@@ -47,8 +48,8 @@ export class Ledger {
   }
 
   /**
-   * Closes `part` at `exitPrice`, what an exit gets for a unit; `dividends` are what the cash has had of it. The answer is
-   * good until the next call.
+   * Closes `part` at `exitPrice`, the money that an exit gets for a unit; `dividends` are already in the cash. The
+   * answer is good until the next call.
    */
   settle(part: HeldPart, exitPrice: number, rate: number, dividends = 0): Readonly<Settlement> {
     const { size, entryPrice, holdingCost } = part;

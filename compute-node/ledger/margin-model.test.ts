@@ -14,7 +14,7 @@ describe("holding", () => {
     expect(holdingCost(rules, 100, 1000, 20, 10 * DAY_MS)).toBe(0);
   });
 
-  it("costs a long the interest on what it borrows alone", () => {
+  it("costs a long only the interest on what it borrows", () => {
     const rules = rulesOf({ financingRate: 0.073 });
     expect(holdingCost(rules, 100, 5000, 20, DAY_MS)).toBeCloseTo(1, 12);
     expect(holdingCost(rules, 100, -1, 20, DAY_MS)).toBe(0);

@@ -1,5 +1,5 @@
 /**
- * @file What borrowing means for an account, as a small value: how much it may buy, what holding costs, when it is
+ * @file The rules of borrowing for an account, as a small value: how much it may buy, what holding costs, when it is
  * liquidated. The rules are those of one account with positions on one side.
  *
  * Signed money that a position borrows is Σ size · entry price − cash, where `cash` is capital and profits so far: what
@@ -48,7 +48,7 @@ export function marginModel(settings: BacktestSettings): MarginModel {
   };
 }
 
-/** Money of `equity` that no position binds; `gross` is Σ |value| of what is held. */
+/** Money of `equity` that no position binds; `gross` is Σ |value| of the positions. */
 export function freeEquity({ margin }: MarginModel, equity: number, gross: number): number {
   return equity - gross * margin;
 }
@@ -60,7 +60,7 @@ export function buyingPower({ leverage }: MarginModel, free: number): number {
 
 /**
  * Money that holding `size` units for `elapsedMs` costs: a short pays the borrowing of its value at `price`, a long the
- * interest on what it borrows.
+ * interest on the money that it borrows.
  */
 export function holdingCost(
   { shortBorrowPerMs, financingPerMs }: MarginModel,

@@ -1,29 +1,29 @@
-/** How many units an order may buy. */
+/** Computes the units that an order may buy. */
 import type { CostModel } from "./cost-model.ts";
 import { buyingPower, type MarginModel } from "./margin-model.ts";
 
 /** The fraction that stands for all equity, one machine epsilon below 1 so that rounding never overdraws. */
 const FULL_FRACTION = 1 - Number.EPSILON;
 
-/** What an account may hold of a unit. */
+/** The multiples of a unit that an account may hold. */
 export interface LotRules {
   readonly fractionalUnits: boolean;
   /** Entries are multiples of it; 0 leaves it at whole units, or none with `fractionalUnits`. */
   readonly lotSize: number;
 }
 
-/** What the units of an entry depend on, besides the money. */
+/** The settings that decide the units of an entry, besides the money. */
 interface SizeModels {
   readonly costs: CostModel;
   readonly margins: MarginModel;
   readonly lots: LotRules;
 }
 
-/** What an entry is to buy. */
+/** The size that an entry asks for. */
 export interface EntryDemand {
   /** Fraction of the free equity, above 0 and at most 1. */
   readonly fraction: number;
-  /** Fixed instead, where it is not null. */
+  /** A fixed number instead, where it is not null. */
   readonly units: number | null;
   readonly money: number | null;
 }
@@ -39,7 +39,7 @@ interface EntryPrices {
 }
 
 /**
- * Units that an entry takes, or 0 where the free equity does not carry what is asked for. A fraction takes what it can
+ * Units that an entry takes, or 0 where the free equity does not carry the demand. A fraction takes what it can
  * pay; fixed units or money are taken whole or not at all.
  */
 export function entryUnits(demand: EntryDemand, free: number, prices: EntryPrices, models: SizeModels): number {
@@ -54,8 +54,8 @@ export function entryUnits(demand: EntryDemand, free: number, prices: EntryPrice
 }
 
 /**
- * Why `entryUnits` gave nothing. Units below a lot, and a fraction that is too small where the whole account pays for a
- * unit or lot: `below_lot`. More than the account carries: `margin` where it may borrow, or else `no_cash`.
+ * Tells why `entryUnits` gave nothing. Units below a lot, and a fraction that is too small where the whole account pays
+ * for a unit or lot: `below_lot`. More than the account carries: `margin` where it may borrow, or else `no_cash`.
  */
 export function entryRefusal(
   demand: EntryDemand,
@@ -72,7 +72,7 @@ export function entryRefusal(
   return "below_lot";
 }
 
-/** Units that the fraction `size` of the free equity pays; NaN and what is not positive pay none. */
+/** Units that the fraction `size` of the free equity pays; NaN and fractions that are not positive pay none. */
 function affordableUnits(size: number, free: number, prices: EntryPrices, models: SizeModels): number {
   const fraction = wholeFraction(size);
   const power = buyingPower(models.margins, free) * fraction;
@@ -111,7 +111,7 @@ export function lotUnits(power: number, cost: number, { fractionalUnits, lotSize
   return unitsFor(power, cost * lot, fractionalUnits && lotSize === 0) * lot;
 }
 
-/** Rounded down to what the settings let one trade. */
+/** Rounded down to a tradable amount. */
 export function tradableUnits(units: number, { fractionalUnits, lotSize }: LotRules): number {
   if (lotSize > 0) return floorDivide(units, lotSize) * lotSize;
   return fractionalUnits ? units : Math.floor(units);

@@ -8,7 +8,7 @@ export const UNFINISHED_PREFIX = ".unfinished-";
 
 /**
  * Writes `parts` one after another to `path`, in a folder that is made when missing: to a file of its own beside it,
- * flushed to disk, then renamed over the old one. Throws what the file system throws, and leaves no unfinished file.
+ * flushed to disk, then renamed over the old one. Throws the file system's errors, and leaves no unfinished file.
  */
 export async function writeAtomically(path: string, parts: readonly Uint8Array[]): Promise<void> {
   const folder = dirname(path);

@@ -1,7 +1,7 @@
 /**
  * Bars on disk: a header of 64 bytes, then the six columns one after another as little-endian doubles, so that a file
- * is read straight into the memory that job threads share. The content hash covers the column bytes alone; it is made
- * when bars are stored, and the checksum, made at the same time, tells at each read whether the disk kept them.
+ * is read straight into the memory that job threads share. The content hash covers only the column bytes; it is made
+ * when bars are stored, and the checksum, made at the same time, shows at each read that the disk kept them.
  *
  * | offset | bytes | what |
  * |---|---|---|

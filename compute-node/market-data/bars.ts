@@ -26,7 +26,7 @@ export function allocateBars(rows: number): BarColumns {
   return barsOn(new SharedArrayBuffer(rows * BYTES_PER_BAR), rows);
 }
 
-/** Columns over a buffer that holds `rows` bars in canonical order; how a job thread gets back what it was posted. */
+/** Columns over a buffer that holds `rows` bars in canonical order; a job thread gets back its posted bars with it. */
 export function barsOn(buffer: ArrayBufferLike, rows: number): BarColumns {
   const column = (index: number) => new Float64Array(buffer, index * rows * Float64Array.BYTES_PER_ELEMENT, rows);
   return {

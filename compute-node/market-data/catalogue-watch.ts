@@ -46,7 +46,7 @@ export function watchCatalogue(folder: string, onChange: () => void, pollMs = PO
   };
 }
 
-/** Where file events do not work, polling alone remains. */
+/** Where file events do not work, only polling remains. */
 async function listen(folder: string, onEvent: () => void, signal: AbortSignal): Promise<void> {
   try {
     await mkdir(folder, { recursive: true });

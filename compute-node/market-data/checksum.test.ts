@@ -23,7 +23,7 @@ describe("Checksum", () => {
     );
   });
 
-  it("does not depend on how the bytes are cut", () => {
+  it("does not depend on where the bytes are cut", () => {
     fc.assert(
       fc.property(words, fc.nat(), (bytes, at) => {
         const cut = (at * 8) % bytes.length;

@@ -1,7 +1,7 @@
-/** Which of a file's columns holds what. */
+/** Finds the role of each of a file's columns. */
 import { Problem, type ResultWarning } from "../../protocol/index.ts";
 
-/** What a column can be asked to be, in the order of `BAR_COLUMN_NAMES`. */
+/** The roles that a column can be given, in the order of `BAR_COLUMN_NAMES`. */
 export const COLUMN_ROLES = ["timestamp", "open", "high", "low", "close", "volume"] as const;
 type ColumnRole = (typeof COLUMN_ROLES)[number];
 /** Such as `{ close: "Last" }`: the file's own name for a column. */
@@ -12,7 +12,7 @@ const USUAL_NAMES: Record<ColumnRole, readonly string[]> = {
   timestamp: [
     ..."timestamp,datetime,date time,open time,date,time,ts,t,gmt time,unix,unix timestamp,epoch".split(","),
     ..."timestamp utc,datetime utc,date utc,time utc".split(","),
-    // What pandas calls an index without a name in Parquet, `__index_level_0__`.
+    // The name that pandas gives an index without one in Parquet, `__index_level_0__`.
     "index level 0",
   ],
   open: ["open", "open price", "o"],

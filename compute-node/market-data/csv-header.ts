@@ -1,4 +1,4 @@
-/** The start of a CSV file: is it one, what separates its fields, and the names of its columns. */
+/** Reads the start of a CSV file: checks that it is one, and finds its separator and the names of its columns. */
 import { Problem } from "../../protocol/index.ts";
 import { COLUMN_ROLES } from "./columns-plan.ts";
 
@@ -9,11 +9,11 @@ export interface CsvHeader {
   readonly separator: string;
   /** The offset of the first byte after the header's line end. */
   readonly end: number;
-  /** Where the header stands, from 1: blank lines may come before it. */
+  /** The header's line, from 1: blank lines may come before it. */
   readonly line: number;
 }
 
-/** What a file that is no CSV starts with, and what to do with it. */
+/** The first bytes of files that are not CSV, and the cure for each. */
 const OTHER_FORMATS = [
   { start: [0x50, 0x41, 0x52, 0x31], name: "a Parquet file", cure: "Load it with ktrdr data load, which takes both." },
   { start: [0x1f, 0x8b], name: "compressed with gzip", cure: "Unpack it with gunzip first." },
@@ -22,7 +22,7 @@ const OTHER_FORMATS = [
   { start: [0xfe, 0xff], name: "UTF-16 text", cure: "Save it as UTF-8." },
 ] as const;
 
-/** The text's bytes. Throws `invalid-data` for an empty file and for what is plainly another format. */
+/** The text's bytes. Throws `invalid-data` for an empty file and for plainly another format. */
 export function withoutByteOrderMark(bytes: Uint8Array, file: string): Uint8Array {
   if (bytes.length === 0) {
     throw new Problem("invalid-data", `${file} is empty.`, { cure: "Give a file with a header and at least one bar." });

@@ -30,7 +30,7 @@ const INT32_DIGITS = 9;
 const text = new TextDecoder();
 
 export class CsvScanner {
-  /** Of the next byte to read. */
+  /** Offset of the next byte to read. */
   position = 0;
   /** Line feeds within quotes that were passed so far. */
   quotedLines = 0;
@@ -61,7 +61,7 @@ export class CsvScanner {
     this.position = position;
   }
 
-  /** The number of a field that ends at a separator or a line's end: what `Number` makes of its text, or NaN. */
+  /** The number of a field that ends at a separator or a line's end, as `Number` reads its text, or NaN. */
   readNumber(): number {
     const bytes = this.#bytes;
     let at = this.position;

@@ -342,7 +342,7 @@ describe("parseCsv, for any bars,", () => {
     );
   });
 
-  it("never does anything but answer or refuse, whatever the bytes", () => {
+  it("always answers or refuses, whatever the bytes", () => {
     const fragment = fc.constantFrom(
       ...HEADER.split(","),
       ",",

@@ -15,7 +15,7 @@ export interface LoadOptions extends ValidationOptions {
   readonly onProgress?: (fraction: number) => void;
 }
 
-/** What a loader hands on: bars that passed every check, and what the reader of a result must know about them. */
+/** The result of a loader: bars that passed every check, and the warnings about them. */
 export interface LoadedBars {
   readonly bars: BarColumns;
   readonly warnings: readonly ResultWarning[];
@@ -24,7 +24,7 @@ export interface LoadedBars {
 /** The role of the column that may be empty, and its place among the columns. */
 const VOLUME = COLUMN_ROLES.indexOf("volume");
 const TIME = COLUMN_ROLES.indexOf("timestamp");
-/** What `Number` takes beyond this (hexadecimal, Infinity, nothing at all) is no price. */
+/** Other text that `Number` takes (hexadecimal, Infinity, nothing at all) is no price. */
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const DECIMAL_COMMA = /^[+-]?\d+,\d+$/;
 const LINE_FEED = 10;
@@ -36,7 +36,7 @@ const ROWS_BETWEEN_REPORTS = 1 << 17;
 /**
  * Parses a CSV file of bars: a header with the usual column names in any case (or `options.columns`), then one bar a
  * line. Takes LF, CR LF and CR, a byte-order mark, quoted fields, and comma, semicolon, tab or bar as separator. Every
- * number is exactly what `Number` makes of its text. A missing or empty volume is 0, with a warning.
+ * number is exactly as `Number` reads its text. A missing or empty volume is 0, with a warning.
  *
  * @param file its name, for messages.
  * @throws Problem `invalid-data`, with up to 20 faults that name their line, for a file with any fault at all.

@@ -7,7 +7,7 @@ import { timeframeMs } from "./timeframe.ts";
 const WEEKS_EACH_SIDE = 4;
 /** …or when this share of all weeks has: an outage of weeks leaves none around it. */
 const USUAL_SHARE = 0.9;
-/** How many gaps a report lists. */
+/** The most gaps that a report lists. */
 const LISTED_GAPS = 5;
 
 interface Pause {
@@ -58,14 +58,14 @@ function findPauses(timeMs: Float64Array, stepMs: number): Pause[] {
   return pauses;
 }
 
-/** Which slots of each week have a bar, as bits; a slot is one bar length. */
+/** The slots of each week that have a bar, as bits; a slot is one bar length. */
 class WeeklyRhythm {
   readonly #stepMs: number;
   readonly #firstSlot: number;
   readonly #slotsAWeek: number;
   readonly #weeks: number;
   readonly #present: Uint8Array;
-  /** For each slot of a week, how many weeks have it. */
+  /** For each slot of a week, the number of weeks that have it. */
   readonly #weeksWith: Uint32Array;
 
   /** Null when the series is too short to have a rhythm, or its bars do not divide a week. */
@@ -94,7 +94,7 @@ class WeeklyRhythm {
     }
   }
 
-  /** How many bars are expected strictly between two bars. */
+  /** Counts the bars expected strictly between two bars. */
   expectedBetween(afterMs: number, beforeMs: number): number {
     const end = Math.floor(beforeMs / this.#stepMs) - this.#firstSlot;
     let expected = 0;

@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 describe("loadFile", () => {
-  it("tells CSV and Parquet apart by what is in them", async () => {
+  it("tells CSV and Parquet apart by their content", async () => {
     const csv = join(folder, "a.dat");
     await writeFile(csv, "date,open,high,low,close,volume\n2024-01-02,1,1,1,1,1");
     const parquet = join(folder, "b.dat");
@@ -36,7 +36,7 @@ describe("loadFile", () => {
     await expect(loadFile(folder)).rejects.toMatchObject({ message: `${folder} is a folder.` });
   });
 
-  it("tells how far it is", async () => {
+  it("reports its progress", async () => {
     const path = join(folder, "long.csv");
     const rows = Array.from({ length: 300_000 }, (_, row) => `${1_000_000_000 + row},1,1,1,1,1`);
     await writeFile(path, `timestamp,open,high,low,close,volume\n${rows.join("\n")}`);

@@ -11,7 +11,7 @@ import type { BarColumns } from "./bars.ts";
 import { type LoadedBars, type LoadOptions, parseCsv } from "./csv.ts";
 import { commonStepMs, timeframeMs, timeframeOfStep } from "./timeframe.ts";
 
-/** What Node reads into one buffer. */
+/** The most that Node reads into one buffer. */
 const LARGEST_FILE_BYTES = 2 ** 31 - 1;
 const PARQUET_MAGIC = "PAR1";
 
@@ -50,7 +50,7 @@ interface DatasetName {
 }
 
 /**
- * What a file's name says: `AAPL_1d.csv` and `BTC-USD-5m.csv` name both, `EURUSD.csv` the symbol alone. A word in lower
+ * Reads a file's name: `AAPL_1d.csv` and `BTC-USD-5m.csv` name both, `EURUSD.csv` only the symbol. A word in lower
  * case, such as `prices.csv`, is not taken for a symbol unless a timeframe follows it.
  */
 export function datasetNameOf(path: string): DatasetName {

@@ -1,4 +1,4 @@
-/** What the catalogue says about one dataset; also how it stands on disk, as snake_case JSON. */
+/** The catalogue's entry for one dataset, which stands on disk as snake_case JSON. */
 import { z } from "zod";
 import { resultWarning, sha256, symbol, timeframe, timestampMs } from "../../protocol/index.ts";
 import { wire } from "../../protocol/wire.ts";
@@ -28,16 +28,16 @@ export type GapReport = z.infer<typeof gapReport>;
 const datasetManifest = z.strictObject({
   symbol,
   timeframe,
-  /** Of the canonical column bytes: the six columns one after another, little-endian doubles. */
+  /** Hash of the canonical column bytes: the six columns one after another, little-endian doubles. */
   sha256,
   rows: z.int().min(1),
   firstMs: timestampMs,
   lastMs: timestampMs,
-  /** Where it came from, for people: a file's name, a package and its version. */
+  /** Its origin, for people: a file's name, a package and its version. */
   source: z.string().max(500),
   loadedAtMs: timestampMs,
   gaps: gapReport,
-  /** What the loader had to say: ignored columns, an assumed time zone, a missing volume. */
+  /** Warnings of the loader: ignored columns, an assumed time zone, a missing volume. */
   warnings: z.array(resultWarning),
 });
 export type DatasetManifest = z.infer<typeof datasetManifest>;

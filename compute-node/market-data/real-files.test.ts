@@ -34,7 +34,7 @@ describe.skipIf(!existsSync(FOLDER))("real files (skipped where the sibling fold
     expect(warnings).toEqual([]);
   });
 
-  it("numbers are what Number makes of their text", async () => {
+  it("numbers are as Number reads their text", async () => {
     const text = await readFile(join(FOLDER, "UNITTEST_BTC_1m.csv"), "utf8");
     const { bars } = await load("UNITTEST_BTC_1m.csv");
     const rows = text.trimEnd().split("\n").slice(1);
@@ -43,7 +43,7 @@ describe.skipIf(!existsSync(FOLDER))("real files (skipped where the sibling fold
     expect(expected.map((_, row) => [open, high, low, close, volume].map((column) => column[row]))).toEqual(expected);
   });
 
-  it("gaps are the ones that the list of sources counts", async () => {
+  it("gaps are those that the list of sources counts", async () => {
     const minutes = (await load("UNITTEST_BTC_1m.csv")).bars.timeMs;
     expect(reportGaps(minutes, "1m")).toMatchObject({ count: 538, longest: { missingBars: 7 } });
     const days = (await load("BTCUSD_1d.csv")).bars.timeMs;

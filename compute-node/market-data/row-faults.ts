@@ -1,4 +1,4 @@
-/** What is wrong with the rows of one file: the first few in full, and how many there are in all. */
+/** Collects the faults in the rows of one file: the first few in full, and the number of all. */
 import { Problem, type ProblemIssue } from "../../protocol/index.ts";
 
 /** Faults that a rejection lists. */
@@ -13,7 +13,7 @@ export class RowFaults {
   #count = 0;
   #cure: string | undefined;
 
-  /** @param unit what the places count: lines of a text file, or rows of a table; both from 1. */
+  /** @param unit the unit of the places: lines of a text file, or rows of a table; both from 1. */
   constructor(file: string, unit: "line" | "row") {
     this.#file = file;
     this.#unit = unit;

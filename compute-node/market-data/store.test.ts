@@ -44,7 +44,7 @@ function bitsOf(bars: BarColumns): BigUint64Array[] {
   return BAR_COLUMN_NAMES.map((name) => new BigUint64Array(bars[name].slice().buffer));
 }
 
-describe("what is put", () => {
+describe("a dataset that is put", () => {
   it("comes back bit for bit, on one SharedArrayBuffer, whatever the numbers", async () => {
     await fc.assert(
       fc.asyncProperty(randomBars(60), async (bars) => {
@@ -69,7 +69,7 @@ describe("what is put", () => {
     expect(opened.close[199_999]).toBe(Math.sin(199_999));
   });
 
-  it("has a hash that depends on the values alone, not on where they lie in memory", () => {
+  it("has a hash that depends only on the values, not on where they lie in memory", () => {
     const bars = flatBars(10, FIRST_MS, DAY_MS);
     expect(contentHash(barsBetween(bars, 2, 5))).toBe(contentHash(flatBars(3, FIRST_MS + 2 * DAY_MS, DAY_MS)));
   });
@@ -234,7 +234,7 @@ describe("a damaged file", () => {
     expect((await problemOf(store.open(sha256))).message).toMatch(/it does not start like a bars file\.$/);
   });
 
-  it("that is a manifest is named, with the cure", async () => {
+  it("is named with the cure when it is a manifest", async () => {
     await store.put(flatBars(5, FIRST_MS, DAY_MS), aapl);
     const path = join(folder, "catalogue", "AAPL", "1d.json");
     await writeFile(path, (await readFile(path, "utf8")).replace('"rows": 5', '"rows": "five"'));

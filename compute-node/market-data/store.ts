@@ -1,5 +1,5 @@
 /**
- * Market data on a node's disk: columns by content hash, and a catalogue of what they are.
+ * Market data on a node's disk: columns by content hash, and a catalogue of them.
  *
  *     columns/<sha256>.bars                  written once, never changed
  *     catalogue/<SYMBOL>/<timeframe>.json    which columns a symbol and bar length stand for now
@@ -29,7 +29,7 @@ import { type DatasetManifest, datasetManifestWire, type GapReport } from "./man
 import { RowFaults } from "./row-faults.ts";
 import { validateBars } from "./validate.ts";
 
-/** How the source of a dataset begins that came out of a workspace's store. */
+/** The beginning of a dataset's source when it came out of a workspace's store. */
 const IMPORTED = "the store of ";
 /** No write takes this long. */
 const ABANDONED_MS = HOUR_MS;
@@ -37,7 +37,7 @@ const ABANDONED_MS = HOUR_MS;
 interface DatasetDetails {
   readonly symbol: string;
   readonly timeframe: string;
-  /** Where the bars came from, for people. */
+  /** The origin of the bars, for people. */
   readonly source: string;
   /** Made from the bars when absent. */
   readonly gaps?: GapReport;
@@ -51,7 +51,7 @@ export interface ImportDetails {
   readonly timeframe: string;
   /** The control plane that the bars came from. */
   readonly source: string;
-  /** Which entry of the catalogue gives way: `all`, or only one that was imported too and not loaded here by hand. */
+  /** Entries of the catalogue that give way: `all`, or only imported ones, which were not loaded here by hand. */
   readonly replaces: "all" | "imported";
 }
 
@@ -62,7 +62,7 @@ interface StoredBars {
 }
 
 interface WatchOptions {
-  /** How often the catalogue is compared with what it was; file events make it quicker where they work. */
+  /** The time between two comparisons of the catalogue; file events make it quicker where they work. */
   readonly pollMs?: number;
 }
 
@@ -78,9 +78,9 @@ export class MarketDataStore {
   }
 
   /**
-   * Stores validated bars and enters them in the catalogue, in place of what stood there for the symbol and timeframe.
-   * The same bars again change nothing. Replaced columns stay on disk for operations that are pinned to their hash,
-   * until `prune`. Throws `invalid-request` for a bad symbol or timeframe, `invalid-data` for no bars.
+   * Stores validated bars and enters them in the catalogue, instead of the entry that stood there for the symbol and
+   * timeframe. The same bars again change nothing. Replaced columns stay on disk for operations that are pinned to
+   * their hash, until `prune`. Throws `invalid-request` for a bad symbol or timeframe, `invalid-data` for no bars.
    */
   async put(bars: BarColumns, details: DatasetDetails): Promise<DatasetManifest> {
     return this.#enter(bars, contentHash(bars), details);
@@ -144,8 +144,8 @@ export class MarketDataStore {
   }
 
   /**
-   * The bars that a request asks for. Throws `data-not-found`, naming what there is, when the symbol and timeframe are
-   * not here, when `sha256` pins other bytes, or when no bar lies in the range.
+   * The bars that a request asks for. Throws `data-not-found`, naming the data there is, when the symbol and timeframe
+   * are not here, when `sha256` pins other bytes, or when no bar lies in the range.
    */
   async read(request: DataRequest): Promise<StoredBars> {
     const manifest = await this.find(request.symbol, request.timeframe);
@@ -189,8 +189,8 @@ export class MarketDataStore {
   }
 
   /**
-   * Deletes columns that no catalogue entry names any more, and what a process that died left unfinished over an hour
-   * ago. Answers how many files and bytes that freed.
+   * Deletes columns that no catalogue entry names any more, and unfinished files that a dead process left over an hour
+   * ago. Answers the number of files and bytes freed.
    */
   async prune(): Promise<{ files: number; bytes: number }> {
     const freed = { files: 0, bytes: 0 };

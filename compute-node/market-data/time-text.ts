@@ -59,7 +59,7 @@ function readCount(text: string): TimeReading {
   return { ms: Number(nanoseconds / 1_000_000n), kind };
 }
 
-/** What a count since 1970 counts, by its size: the ranges meet in 1973 and 5138. */
+/** The unit of a count since 1970, by its size: the ranges meet in 1973 and 5138. */
 export function epochUnit(count: number): EpochUnit {
   if (count < 1e11) return "seconds";
   if (count < 1e14) return "milliseconds";

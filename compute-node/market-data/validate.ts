@@ -94,7 +94,7 @@ function outside(name: string, price: number, low: number, high: number): string
   return price > high ? `${name} ${price} is above high ${high}` : `${name} ${price} is below low ${low}`;
 }
 
-/** ISO 8601 without needless milliseconds; the number itself when it is outside what a date can be. */
+/** ISO 8601 without needless milliseconds; the number itself when no date can hold it. */
 function isoTime(ms: number): string {
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString().replace(".000Z", "Z") : String(ms);
 }

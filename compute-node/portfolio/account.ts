@@ -1,11 +1,11 @@
 /**
  * @file One cash account that holds positions in many symbols.
  *
- * `cash` is what is left when every position is closed without a profit: capital, plus what closed trades made, minus
- * commissions, plus dividends; equity is cash + Σ units · (mark − cost). What a position's value takes of it is margin:
- * free equity is equity − margin · Σ |units| · mark, and entries use no more than that. Costs, marks and profits are
- * account money; prices are in the symbol's own currency, times the rate of the moment. Fills, sizes, costs and closings
- * are those of every account (`../ledger`).
+ * `cash` is the money left when every position closes without a profit: capital, plus profits of closed trades, minus
+ * commissions, plus dividends; equity is cash + Σ units · (mark − cost). A position binds a part of its value as
+ * margin: free equity is equity − margin · Σ |units| · mark, and entries use no more than that. Costs, marks and
+ * profits are account money; prices are in the symbol's own currency, times the rate of the moment. Fills, sizes, costs
+ * and closings are those of every account (`../ledger`).
  */
 
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
@@ -31,13 +31,13 @@ import {
 import type { ProtectiveLevel } from "../strategy/signals.ts";
 import type { PortfolioPlan, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
 
-/** Where something trades. */
+/** The price and time of a trade. */
 export interface Quote {
   /** In the symbol's currency, before slippage and spread. */
   readonly price: number;
   /** Account money for one of the symbol's currency. */
   readonly rate: number;
-  /** The moment that a trade tells. */
+  /** The moment that a trade records. */
   readonly moment: number;
 }
 
@@ -93,7 +93,7 @@ export class PortfolioAccount {
     return value;
   }
 
-  /** Σ |value| of what is held. */
+  /** Σ |value| of the positions. */
   gross(): number {
     let value = 0;
     for (const slot of this.held) value += Math.abs(this.size[slot]) * this.mark[slot];
@@ -113,8 +113,8 @@ export class PortfolioAccount {
   }
 
   /**
-   * Opens a position with `share` of `equity`, or with what is free when that is less; null, or why there is none.
-   * `signalClose` is what levels are measured from.
+   * Opens a position with `share` of `equity`, or with the free equity when that is less. Answers null, or the reason
+   * for a refusal. Levels are measured from `signalClose`.
    */
   open(
     slot: number,
@@ -196,7 +196,7 @@ export class PortfolioAccount {
     if (isWhole) this.held.splice(this.held.indexOf(slot), 1);
   }
 
-  /** Brings a position towards `share` of `equity`, by whole lots; what is free bounds an increase. */
+  /** Brings a position towards `share` of `equity`, by whole lots; the free equity bounds an increase. */
   resize(slot: number, quote: Quote, share: number, equity: number, isIncrease: boolean): void {
     const held = Math.abs(this.size[slot]);
     const price = quote.price * quote.rate;

@@ -1,7 +1,7 @@
 /**
  * @file Signals over prices with corporate actions, without look-ahead.
  *
- * What a rule sees at bar i are prices in the units of bar i: each bar before an action that lies at or before i is divided
+ * A rule sees at bar i prices in the units of bar i: each bar before an action that lies at or before i is divided
  * by the split's ratio (its volume multiplied) and, with `splits_and_dividends`, multiplied by 1 − dividend / last close
  * before it (the method of CRSP and of Yahoo's adjusted close). Actions after bar i change nothing that it sees, so that
  * also a rule about a price itself, such as `close > 100`, sees the price that was there. That takes one run of the rules

@@ -13,7 +13,7 @@ interface RateSeries {
   readonly bars: BarColumns;
   /** Nominal length of a bar. */
   readonly barMs: number;
-  /** The series tells the symbol's currency for one of the account's, and not the other way round. */
+  /** The series gives the symbol's currency for one of the account's, and not the other way round. */
   readonly isInverse: boolean;
 }
 
@@ -52,7 +52,7 @@ class RateReader {
     this.series = series;
   }
 
-  /** Of the newest bar that has begun by `begunMs`. Moments never go back. */
+  /** The rate of the newest bar that has begun by `begunMs`. Moments never go back. */
   at(timeMs: number, begunMs: number): number {
     const { bars, barMs, isInverse } = this.series;
     while (this.bar + 1 < bars.rows && bars.timeMs[this.bar + 1] <= begunMs) this.bar++;

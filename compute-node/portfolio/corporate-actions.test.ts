@@ -137,7 +137,7 @@ describe("a dividend", () => {
     expect(run.trades).toMatchObject([{ size: -9, pnl: 0, dividends: -18 }]);
   });
 
-  it("is not paid to who buys at the open of its day", () => {
+  it("is not paid to a buyer at the open of its day", () => {
     const signals = signalsAt(5, { entryLong: [0, 0, 1, 0, 0] });
     const run = runPortfolio([{ symbol: "A", bars, signals, actions, rates: null }], ALONE, settings);
     expect(run.equity[4]).toBe(1000);
@@ -147,7 +147,7 @@ describe("a dividend", () => {
 describe.skipIf(!existsSync(new URL("AAPL_1d_raw.csv", DATA)))(
   "Apple from 1998 to 2021 (skipped without ../shared/data)",
   () => {
-    // What a skipped block holds is evaluated all the same.
+    // The body of a skipped block is evaluated all the same.
     const read = (name: string) => (existsSync(new URL(name, DATA)) ? readFileSync(new URL(name, DATA)) : null);
     const prices = read("AAPL_1d_raw.csv");
     const bars = prices === null ? allocateBars(0) : parseCsv(prices, "AAPL_1d_raw.csv").bars;
@@ -187,11 +187,11 @@ describe.skipIf(!existsSync(new URL("AAPL_1d_raw.csv", DATA)))(
       }
       const firstFactor = total[1] / bars.close[1] / (adjusted(bars, actions, "splits").close[1] / bars.close[1]);
       expect(firstFactor).toBeCloseTo(0.8613657, 4);
-      // The dividends' own dividends are in `missed` through the adjusted prices; what is left is rounding of factors.
+      // The dividends' own dividends are in `missed` through the adjusted prices; the rest is rounding of factors.
       expect((inCash + missed) / onAdjusted).toBeCloseTo(1, 3);
     });
 
-    it("returns nearly the same when what dividends pay is put back at the next open", () => {
+    it("returns nearly the same when dividends are put back at the next open", () => {
       const rebalance = { every: 1, weights: "equal", volatility_bars: 20, select: "held", band: 0 } as const;
       const onAdjusted = returnOf(adjusted(bars, actions, "splits_and_dividends"), []);
       const reinvested = returnOf(bars, actions, { ...ALONE, rebalance });

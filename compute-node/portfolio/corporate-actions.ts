@@ -16,7 +16,7 @@ import type { BarAction } from "./portfolio-model.ts";
 const FACTOR_COLUMNS = ["price_factor", "split_factor", "reference_close"] as const;
 
 /**
- * The actions of a file, in its order. `symbol` names whose they are where the file does not say.
+ * The actions of a file, in its order. `symbol` names their symbol where the file does not.
  * @throws Problem `invalid-data` with file and line
  */
 export function parseCorporateActions(text: string, file: string, symbol: string | null): CorporateAction[] {
@@ -72,7 +72,7 @@ class Rows {
     return rows.slice(1).flatMap((row, index) => this.between(rows[index], row));
   }
 
-  /** What changes after the last day of `before`: dividends as its close less what the factors leave of it. */
+  /** The changes after the last day of `before`: a dividend is its close less the part that the factors leave. */
   private between(before: Row, after: Row): CorporateAction[] {
     const dated = this.header[0];
     const [symbol, exMs] = [this.symbolOf(before), this.date(before, dated) + DAY_MS];

@@ -3,16 +3,16 @@
  *
  * The clock is the union of the symbols' bar times. At each moment, in this order:
  * 1. corporate actions of the bars that open there: splits change units and prices held, dividends pay or cost cash;
- * 2. waiting orders of symbols that have a bar there fill at its open: exits by name, then what a rebalance makes smaller
- *    by name, then entries and what it makes larger, by rank and then by name. Everything that enters at one moment is
- *    sized from the equity after the exits; opens are the marks of that moment;
+ * 2. waiting orders of symbols that have a bar there fill at its open: exits by name, then positions that a rebalance
+ *    makes smaller by name, then entries and positions that it makes larger, by rank and then by name. All entries of
+ *    one moment are sized from the equity after the exits; opens are the marks of that moment;
  * 3. stops and targets, by name; the stop wins where a bar touches both;
  * 4. equity is marked at the closes; a symbol without a bar neither trades nor changes its mark;
  * 5. each symbol with a bar decides; its orders wait for its own next bar. Then a rebalance, where one is due, decides.
- * With fills at the close step 2 comes first and fills what the moment before has decided, at that moment's closes.
+ * With fills at the close step 2 comes first and fills the orders of the moment before, at that moment's closes.
  *
  * At the end the last bars are processed once more, as in the engine for one symbol; a position whose symbol has no more
- * bars by then closes at its mark. `reference/engine.ts` says the same slowly, and the tests hold the two equal; a
+ * bars by then closes at its mark. `reference/engine.ts` does the same slowly, and the tests hold the two equal; a
  * portfolio of one is the engine for one symbol, bit for bit.
  */
 import { DAY_MS } from "../../protocol/durations.ts";
@@ -57,13 +57,13 @@ class PortfolioLoop {
   private readonly plan: PortfolioPlan;
   private readonly settings: BacktestSettings;
   private readonly fillsAtClose: boolean;
-  /** The symbols are chosen by rebalances alone. */
+  /** Only rebalances choose the symbols. */
   private readonly rotates: boolean;
   private readonly clock: Float64Array;
   private readonly bars: SlotBars;
   private readonly account: PortfolioAccount;
 
-  /** In which entries of one moment fill. */
+  /** The order in which entries of one moment fill. */
   private readonly order: (a: Waiting, b: Waiting) => number;
 
   private waiting: Waiting[] = [];
@@ -133,8 +133,8 @@ class PortfolioLoop {
   }
 
   /**
-   * Marks what is held while nothing happens: no order waits, no symbol enters, no rebalance is due, and no held one has an
-   * action, a touched level or an exit. Returns the first moment at which something may.
+   * Marks the positions while nothing happens: no order waits, no symbol enters, no rebalance is due, and no held one
+   * has an action, a touched level or an exit. Returns the first moment at which something may.
    */
   private coast(from: number): number {
     const { account, bars, marks } = this;
@@ -159,7 +159,7 @@ class PortfolioLoop {
     return Math.max(from, until);
   }
 
-  /** Whether the newest bar of what is held has an action, touches a level or gives an exit. */
+  /** True when the newest bar of a held symbol has an action, touches a level or gives an exit. */
   private needsStep(slot: number): boolean {
     const { account } = this;
     const { bars, signals } = this.symbols[slot];
@@ -188,7 +188,7 @@ class PortfolioLoop {
     this.rebalance(moment);
   }
 
-  /** Brings what is held to its newest bar, through its corporate actions. */
+  /** Brings the positions to their newest bars, through their corporate actions. */
   private advanceHeld(moment: number): void {
     for (const slot of this.account.held) {
       if (!this.bars.advance(slot, moment)) continue;
@@ -225,7 +225,7 @@ class PortfolioLoop {
     return { price: bars.close[bar], rate: this.bars.closeRate(slot, bar), moment: this.bars.momentOf(slot, bar) };
   }
 
-  /** Exits, then what becomes smaller, then what becomes larger or enters. */
+  /** Exits first, then positions that become smaller, then those that become larger or enter. */
   private fill(due: Waiting[], quoteOf: (order: Waiting) => Quote): void {
     const { account } = this;
     due.sort((a, b) => a.slot - b.slot);
@@ -259,7 +259,7 @@ class PortfolioLoop {
     if (refusal !== null) this.tally.refusals[refusal]++;
   }
 
-  /** What has a bar at the moment gets its price as the mark. */
+  /** Marks each position whose symbol has a bar at the moment with that bar's price. */
   private markAt(price: "open" | "close", moment: number): void {
     const { account, bars, symbols } = this;
     for (const slot of account.held) {
@@ -434,7 +434,7 @@ class PortfolioLoop {
     return weighted;
   }
 
-  /** With fills at the close only what trades now can fill. */
+  /** With fills at the close only symbols that trade now can fill. */
   private canOrder(slot: number, moment: number): boolean {
     return !this.fillsAtClose || this.bars.isAt(slot, moment);
   }
@@ -449,7 +449,7 @@ class PortfolioLoop {
     this.waiting = this.waiting.filter((order) => !matches(order));
   }
 
-  /** The last bars are processed once more, after their decisions: what is open closes and what waits executes. */
+  /** The last bars are processed once more, after their decisions: open positions close and waiting orders execute. */
   private finish(): void {
     const last = this.clock.length - 1;
     const { account } = this;
@@ -471,7 +471,7 @@ class PortfolioLoop {
     if (this.record(last) <= 0) this.ruin(last);
   }
 
-  /** What the last bar fills at, or the mark of a symbol whose bars are over. With fills at the close that is the close before it. */
+  /** The last bar's fill price (with fills at the close, the close before), or the mark of a symbol without more bars. */
   private lastQuote(slot: number, last: number): Quote {
     const { open, close } = this.symbols[slot].bars;
     const bar = this.bars.current(slot);

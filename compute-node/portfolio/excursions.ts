@@ -1,7 +1,8 @@
 /**
- * How far prices went against each trade and with it while it was open, as fractions of the entry price, in the symbol's
- * currency. Only what surely happened in that time counts: whole bars between entry and exit, and of the exit's bar its
- * open and the exit's price. Prices before a split are brought to the units of the exit, in which trades are told.
+ * Measures how far prices went against each trade and with it while it was open: fractions of the entry price, in its
+ * symbol's currency. Only prices that surely came in that time count: whole bars between entry and exit, and of the
+ * exit's bar its open and the exit's price. Prices before a split are brought to the units of the exit, in which trades
+ * are recorded.
  */
 import type { Excursions } from "../backtest/statistics/excursions.ts";
 import type { PortfolioRun, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
@@ -19,7 +20,7 @@ export function portfolioExcursions(
     const { entryPrice } = trade;
     const first = lastUpTo(symbol.bars.timeMs, clock[trade.entryMoment]) + (fillAt === "close" ? 1 : 0);
     const last = lastUpTo(symbol.bars.timeMs, clock[trade.exitMoment]);
-    // At a close left the exits of orders that fill there, what a ruin took, and positions whose symbol had no bar any more.
+    // Three kinds leave at a close: orders that fill there, positions in a ruin, and those whose symbol has no bar any more.
     const isAtClose =
       trade.exitReason === "ruin" ||
       (fillAt === "close" && CLOSING.includes(trade.exitReason)) ||

@@ -58,7 +58,7 @@ describe("a portfolio backtest", () => {
     expect(trades).toBe(result.trades.length);
   });
 
-  it("of one symbol has the equity and the trades of the single backtest", () => {
+  it("with one symbol has the equity and the trades of the single backtest", () => {
     const [{ bars, sha256 }] = datasetsOf(1);
     const { portfolio: _shared, ...strategy } = STRATEGY;
     const spec = portfolioSpec.parse({ kind: "portfolio", strategy, data: [{ symbol: "A", timeframe: "1d" }] });
@@ -87,7 +87,7 @@ describe("a portfolio backtest", () => {
     expect(run).toThrow(message);
   });
 
-  it("of prices at zero and below buys nothing there, and every figure is a number or told as undefined", () => {
+  it("buys nothing at prices of zero and below, and every figure is a number or warned of as undefined", () => {
     const bars = randomBars(60, 1, 0.02);
     const low = (price: number) => ({
       ...bars,
@@ -144,7 +144,7 @@ describe("rates", () => {
     expect(inverse.open[0]).toBe(1 / rates.open[2]);
   });
 
-  it("of a bar do not depend on later ones", () => {
+  it("at a bar do not depend on later ones", () => {
     fc.assert(
       fc.property(fc.integer({ min: 3, max: 9 }), fc.constantFrom(DAY_MS, DAY_MS / 24, 7 * DAY_MS), (rows, barMs) => {
         const cut = { ...series, barMs, bars: barsBetween(rates, 0, rows) };
@@ -155,7 +155,7 @@ describe("rates", () => {
     );
   });
 
-  it("that are missing or old are an error that names the day", () => {
+  it("are an error that names the day when they are missing or old", () => {
     const late = { ...series, bars: barsBetween(rates, 5, 10) };
     expect(() => ratesFor("SAP", bars, DAY_MS, late)).toThrow(/EURUSD 1d has no rate for SAP on 2020-01-03/);
     const long = randomBars(40, 1, 0.01);

@@ -1,4 +1,4 @@
-/** From a portfolio's specification and bars to the artefact's bytes: what a job thread and `--local` call. */
+/** Runs a portfolio: from its specification and bars to the artefact's bytes. Job threads and `--local` call it. */
 import { crc32 } from "node:zlib";
 import { type DataRequest, datasetsOf, type PortfolioSpec } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
@@ -16,7 +16,7 @@ import { runPortfolio } from "./engine.ts";
 import type { PortfolioPlan } from "./portfolio-model.ts";
 import { portfolioResultOf, type ResultSymbol } from "./result.ts";
 
-/** Raised with every change that may change a result's figures; how they are written down has the format's version. */
+/** Raised with every change that may change a result's figures; the format's version covers their spelling. */
 export const PORTFOLIO_ENGINE_VERSION = "ktrdr-portfolio-1";
 
 interface PortfolioDataset {
@@ -38,7 +38,7 @@ export interface PortfolioArtefact {
   readonly result: PortfolioResult;
   /** A ZIP archive (`artefact.ts`). */
   readonly bytes: Uint8Array;
-  /** Of `bytes`. */
+  /** SHA-256 of `bytes`. */
   readonly sha256: string;
   /** The few figures that lists show, in wire spelling. */
   readonly summary: Record<string, unknown>;

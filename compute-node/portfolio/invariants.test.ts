@@ -14,7 +14,7 @@ function run({ symbols, plan, settings }: RandomPortfolio) {
 }
 
 describe("the money of a portfolio", () => {
-  it("is conserved: final equity is capital, every trade's profit, and what is open", () => {
+  it("is conserved: final equity is capital, every trade's profit, and open positions", () => {
     fc.assert(
       fc.property(randomPortfolio, (random) => {
         const { trades, open, equity, counts } = run(random);
@@ -37,7 +37,7 @@ describe("the money of a portfolio", () => {
           signals: { ...of.signals, reverse: false, entryShort: new Uint8Array(of.bars.rows) },
         }));
         const slow = new ReferencePortfolio(symbols, random.plan, settings).run();
-        // Sizes foresee commission on the price without the spread, and of the fixed part as much as a part of a unit is of one.
+        // Sizes foresee commission on the price without the spread, and for a part of a unit only that part of the fixed fee.
         const scale = Math.max(settings.initialCapital, ...slow.equity);
         const spreadCommission = settings.spreadRate * (1 + settings.slippageRate) * settings.commissionRate;
         const least = -settings.commissionFixed - (1e-9 + spreadCommission) * scale;

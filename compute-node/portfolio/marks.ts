@@ -1,4 +1,4 @@
-/** What a portfolio is worth at each moment's end, as columns. */
+/** The worth of a portfolio at each moment's end, as columns. */
 export class PortfolioMarks {
   readonly equity: Float64Array;
   /** Σ |value| of the positions / equity. */

@@ -1,4 +1,4 @@
-/** What a portfolio's engine takes and gives. Symbols stand in the order of their names; a `slot` is an index there. */
+/** Inputs and results of the portfolio engine. Symbols stand in the order of their names; a `slot` is their index. */
 import type { PortfolioExitReason, PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import type { PortfolioRules } from "../../protocol/portfolio-rules.ts";
 import type { BarColumns } from "../market-data/bars.ts";
@@ -15,7 +15,7 @@ export interface BarAction {
 
 export interface PortfolioSymbol {
   readonly symbol: string;
-  /** As traded: not adjusted for what `actions` say. */
+  /** As traded: not adjusted for `actions`. */
   readonly bars: BarColumns;
   readonly signals: StrategySignals;
   /** By bar, ascending, at most one a bar. */
@@ -49,7 +49,7 @@ export interface PortfolioTrade {
   readonly pnl: number;
   readonly commission: number;
   readonly dividends: number;
-  /** Of the entry's value. */
+  /** `pnl` as a fraction of the entry's value. */
   readonly returnFraction: number;
   /** NaN without one. */
   readonly stopLoss: number;
@@ -63,9 +63,9 @@ export interface OpenHolding {
   readonly size: number;
   readonly entryMoment: number;
   readonly entryPrice: number;
-  /** What it would add to the profit when closed at its mark: with the entry's commission and dividends. */
+  /** The profit that it would add when closed at its mark, with the entry's commission and dividends. */
   readonly profit: number;
-  /** Of the entry that is still open. */
+  /** Commission of the entry that is still open. */
   readonly commission: number;
   readonly dividends: number;
 }
@@ -94,7 +94,7 @@ export interface PortfolioRun {
   /** In the order of closing. */
   readonly trades: readonly PortfolioTrade[];
   readonly open: readonly OpenHolding[];
-  /** What the run ends with besides the open positions' profit. */
+  /** The money at the end of the run, besides the open positions' profit. */
   readonly cash: number;
   readonly counts: PortfolioCounts;
 }

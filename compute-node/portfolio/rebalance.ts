@@ -1,4 +1,4 @@
-/** When a portfolio is rebalanced, and to which weights. */
+/** Chooses when a portfolio is rebalanced, and to which weights. */
 import { nextPeriodStart, type Period } from "../backtest/engine/calendar.ts";
 import type { Side } from "../ledger/index.ts";
 import type { PortfolioPlan, PortfolioSymbol } from "./portfolio-model.ts";
@@ -32,7 +32,7 @@ export interface Candidate {
 }
 
 export interface Weighted extends Candidate {
-  /** Of the sum over all that came out together; they add up to 1. */
+  /** Fraction of the sum over all that came out together; they add up to 1. */
   readonly weight: number;
 }
 

@@ -23,7 +23,7 @@ import type { BarColumns } from "../market-data/bars.ts";
 import { portfolioExcursions } from "./excursions.ts";
 import type { PortfolioCounts, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
 
-/** A symbol with what the result tells of it. */
+/** A symbol with its facts for the result. */
 export interface ResultSymbol extends PortfolioSymbol {
   readonly currency: string;
   readonly sha256: string;
@@ -123,7 +123,7 @@ function clockBars(timeMs: Float64Array, price: Float64Array): BarColumns {
   return { rows: timeMs.length, timeMs, open: price, high: price, low: price, close: price, volume };
 }
 
-/** What the statistics of trades read. */
+/** The trades as a log, which the statistics of trades read. */
 function logOf({ trades }: PortfolioRun): TradeLog {
   const log = new TradeLog(trades.length);
   for (const trade of trades) {
@@ -161,7 +161,7 @@ function contributionOf(slot: number, run: PortfolioRun, { spec, symbols }: Resu
   };
 }
 
-/** Moments at whose end the symbol is held: of trades that overlap (parts of one position) each once. */
+/** Moments at whose end the symbol is held; where trades overlap (parts of one position), each counts once. */
 function heldMoments(slot: number, { trades, open, clock }: PortfolioRun): number {
   let [count, counted] = [0, 0];
   const spans = trades.filter((trade) => trade.slot === slot).map((trade) => [trade.entryMoment, trade.exitMoment]);

@@ -1,9 +1,9 @@
-/** What a portfolio does not do: said before it runs, never left out silently. */
+/** Refuses settings that a portfolio does not follow: before it runs, never silently. */
 import { type BacktestSettings, backtestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { PortfolioSymbol } from "./portfolio-model.ts";
 
-/** Of the settings of a backtest, those that a portfolio follows. */
+/** The settings of a backtest that a portfolio follows. */
 export const SUPPORTED_SETTINGS: readonly string[] = [
   "initialCapital",
   "commissionRate",

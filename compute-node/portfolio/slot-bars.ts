@@ -1,4 +1,4 @@
-/** Where each symbol stands on the clock: a cursor to its newest bar, and what its bars say there. */
+/** Keeps each symbol's place on the clock: a cursor to its newest bar, and the facts of its bars there. */
 import type { BarAction, PortfolioSymbol } from "./portfolio-model.ts";
 
 export class SlotBars {
@@ -62,7 +62,7 @@ export class SlotBars {
     return rates === null ? bars.close[bar] : bars.close[bar] * rates.close[bar];
   }
 
-  /** The close of a bar in units of the next one: what levels measured at it stand on when the next bar fills them. */
+  /** The close of a bar in units of the next one: the base of levels measured at it when the next bar fills them. */
   closeInNextUnits(slot: number, bar: number): number {
     const close = this.symbols[slot].bars.close[bar];
     const split = this.actionAt(slot, bar + 1)?.split ?? 1;

@@ -1,4 +1,4 @@
-/** What a portfolio's run must tell and that stops nothing, counted while it runs. */
+/** Counts the events that a portfolio's run warns of, while it runs; none of them stops it. */
 import { PORTFOLIO_REFUSALS, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import type { PortfolioCounts } from "./portfolio-model.ts";
 

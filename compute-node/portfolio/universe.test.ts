@@ -7,7 +7,7 @@ import { executePortfolio } from "./execute.ts";
 const FOLDER = new URL("../../../shared/data/universe-1d/", import.meta.url);
 
 describe.skipIf(!existsSync(FOLDER))("thirteen real symbols (skipped without ../shared/data/universe-1d)", () => {
-  // What a skipped block holds is evaluated all the same.
+  // The body of a skipped block is evaluated all the same.
   const names = (existsSync(FOLDER) ? readdirSync(FOLDER) : []).map((file) => file.replace(/\.csv$/, ""));
   const datasets = names.map((name) => ({
     bars: parseCsv(readFileSync(new URL(`${name}.csv`, FOLDER)), `${name}.csv`).bars,

@@ -1,6 +1,6 @@
 import type { Side } from "../ledger/index.ts";
 
-/** What waits for a symbol's next bar. */
+/** An order that waits for a symbol's next bar. */
 export interface Waiting {
   readonly slot: number;
   /** The bar whose close gave the order. */
@@ -10,7 +10,7 @@ export interface Waiting {
   readonly isRotation: boolean;
   /** The side to enter; 0 for none. */
   readonly enters: Side | 0;
-  /** The fraction of the equity that the entry uses, or to which what is held is brought. */
+  /** The fraction of the equity that the entry uses, or to which the position is brought. */
   readonly share: number;
   readonly resizes: boolean;
   readonly rank: number;

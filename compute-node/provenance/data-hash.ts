@@ -17,7 +17,7 @@ export function hashOfDatasets(datasets: readonly NamedDataset[]): string {
   return sha256Of(canonicalJson(lines.sort()));
 }
 
-/** The hash of the series that one model reads: their hashes by timeframe, or by what else names them. */
+/** The hash of the series that one model reads: their hashes by timeframe, or by another name. */
 export function hashOfSeries(sha256ByName: Readonly<Record<string, string>>): string {
   const hashes = Object.values(sha256ByName);
   return hashes.length === 1 ? hashes[0] : sha256Of(canonicalJson(sha256ByName));

@@ -1,4 +1,4 @@
-/** What a result came from, as hashes: what was asked for, and on which data. */
+/** The origin of a result as hashes: one of the specification, one of the data. */
 export { hashOfDatasets, hashOfSeries } from "./data-hash.ts";
 export { sha256Of } from "./sha256.ts";
 export { modelBacktestHash, specificationHash } from "./specification-hash.ts";

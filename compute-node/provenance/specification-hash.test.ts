@@ -85,7 +85,7 @@ const SPECIFICATIONS: Readonly<Record<string, object>> = {
   "a pause": { kind: "sleep", durationMs: 5 },
 };
 
-/** What a model that reads one timeframe says itself; any other is refused. */
+/** The timeframe that a model with only one names itself; any other is refused. */
 const FOLLOWS: readonly string[] = ["a model's backtest: data.0.timeframe"];
 
 function parsed(name: string): OperationSpec {
@@ -94,7 +94,7 @@ function parsed(name: string): OperationSpec {
 
 type Path = readonly (string | number)[];
 
-/** Where the values are: everything that is neither an object nor a list. */
+/** Paths of the values: everything that is neither an object nor a list. */
 function placesOf(value: unknown, path: Path = []): Path[] {
   if (typeof value !== "object" || value === null) return [path];
   if (Array.isArray(value)) return value.flatMap((item, index) => placesOf(item, [...path, index]));
@@ -162,7 +162,7 @@ describe.each(Object.keys(SPECIFICATIONS))("the hash of %s", (name) => {
   });
 });
 
-describe("what a specification's hash leaves out", () => {
+describe("a part that a specification's hash leaves out", () => {
   it("is the bytes that data is pinned to", () => {
     const pin = { sha256: "b".repeat(64) };
     for (const name of ["a portfolio", "a training run", "a model's backtest", "a program"]) {

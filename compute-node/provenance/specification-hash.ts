@@ -1,4 +1,4 @@
-/** The hash of what was asked for. `protocol/specification-text.ts` says what it covers. */
+/** The hash of a specification. `protocol/specification-text.ts` lists the parts that it covers. */
 import type { OperationSpec } from "../../protocol/operations/index.ts";
 import { type ModelBacktestChoice, modelBacktestText, specificationText } from "../../protocol/specification-text.ts";
 import { sha256Of } from "./sha256.ts";

@@ -1,4 +1,4 @@
-// Runs first in the fresh context of each strategy: takes away what differs from machine to machine, each with a reason,
+// Runs first in the fresh context of each strategy: takes away the parts that differ between machines, each with a reason,
 // and gives it a console. Plain JavaScript, evaluated as text by sandbox.ts; its value is a function.
 (log) => {
   const refuse = (owner, name, what, cure) => {
@@ -41,7 +41,7 @@
   for (const name of ["localeCompare", "toLocaleLowerCase", "toLocaleUpperCase"]) {
     refuse(String.prototype, name, name, locale);
   }
-  // What is left differs with the clock, the language, the garbage collector or other threads.
+  // Removes everything else that differs with the clock, the language, the garbage collector or other threads.
   for (const name of [
     "Temporal",
     "Intl",

@@ -57,7 +57,7 @@ describe("a strategy's context", () => {
     expect(evaluated("Date.UTC(1970, 0, 2)")).toBe(86_400_000);
   });
 
-  it("is its own for each evaluation", () => {
+  it("is fresh for each evaluation", () => {
     evaluateModule("globalThis.kept = 1; Array.prototype.kept = 1;");
     expect(evaluated("typeof kept + typeof [].kept")).toBe("undefinedundefined");
     expect("kept" in Array.prototype).toBe(false);

@@ -1,5 +1,5 @@
 /**
- * A fresh JavaScript context for a strategy's code: the language alone, without files, network, timers, clock, chance,
+ * A fresh JavaScript context for a strategy's code: only the language, without files, network, timers, clock, chance,
  * locale or time zone, so that a run gives the same on every machine. It keeps honest code deterministic; it is no wall
  * against hostile code (docs/decisions/0014), which is why operators allow scripts on each node.
  */
@@ -13,7 +13,7 @@ export const SCRIPT_FILE = "ktrdr-strategy.js";
 export interface SandboxOptions {
   /** A line that the script printed with `console.log`. */
   readonly onLog?: (line: string) => void;
-  /** Ends the evaluation of the module, though not what it exports, after so long; no limit by default. */
+  /** Ends the evaluation of the module, though not its exported functions, after so long; no limit by default. */
   readonly timeoutMs?: number;
 }
 
@@ -25,7 +25,7 @@ let prelude: Script | undefined;
 
 /**
  * Evaluates a CommonJS module in a context of its own and returns its `module.exports`. There is no `require`.
- * Throws what the module throws; its errors are of the context's own `Error`.
+ * Throws the module's errors, which are of the context's own `Error`.
  */
 export function evaluateModule(source: string, { onLog, timeoutMs }: SandboxOptions = {}): unknown {
   // An ordinary global object: one with interceptors makes each use of `Math` some hundred times slower.
@@ -48,7 +48,7 @@ export function evaluateModule(source: string, { onLog, timeoutMs }: SandboxOpti
   return module.exports;
 }
 
-/** `vm` limits the time of scripts alone, so a script calls. Throws Node's `ERR_SCRIPT_EXECUTION_TIMEOUT`. */
+/** `vm` limits only the time of scripts, so a script calls. Throws Node's `ERR_SCRIPT_EXECUTION_TIMEOUT`. */
 function runWithin(timeoutMs: number, context: Context, action: () => void): void {
   context.ktrdrAction = action;
   try {

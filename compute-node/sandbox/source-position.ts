@@ -1,4 +1,4 @@
-/** Where in the files that were written an error of a strategy's code arose. */
+/** Finds where in the files as written an error of a strategy's code arose. */
 import { SourceMap, type SourceMapPayload } from "node:module";
 import { SCRIPT_FILE } from "./sandbox.ts";
 
@@ -12,7 +12,7 @@ interface SourcePosition {
 
 const PLACE = `${SCRIPT_FILE.replaceAll(".", "\\.")}:(\\d+)`;
 const FRAME = new RegExp(`${PLACE}:(\\d+)`);
-/** How Node begins the stack of what does not parse. */
+/** The first line of Node's stack for code that does not parse. */
 const HEADING = new RegExp(PLACE);
 
 /** The place of the innermost frame in the strategy's code; null when the error has none. */

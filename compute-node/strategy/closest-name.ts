@@ -21,7 +21,7 @@ export function closestName(name: string, candidates: Iterable<string>): string 
   return best;
 }
 
-/** `Did you mean "x"? ` where something is near, and the list of what is valid. */
+/** `Did you mean "x"? ` where something is near, and the list of valid names. */
 export function suggestion(name: string, candidates: readonly string[], what: string): string {
   const closest = closestName(name, candidates);
   const hint = closest === null ? "" : `Did you mean "${closest}"? `;

@@ -128,7 +128,7 @@ describe("signals", () => {
     });
   });
 
-  it("size an entry by its risk, or by what it wins", () => {
+  it("size an entry by its risk, or by its winnings", () => {
     const sizeOf = (parts: object) => compileRules(strategyOf(parts)).signals(barsOf([1])).sizeFraction;
     expect(sizeOf({ size: { risk: "1%" }, stop_loss: "4%" })).toBe(0.25);
     expect(sizeOf({ size: { risk: 0.1 }, stop_loss: 0.04 })).toBe(1);

@@ -12,7 +12,7 @@ import { originOf } from "./validate-strategy.ts";
 export interface CompiledRules {
   /** Every strategy parameter with the value in force: its default, or the override. */
   readonly parameters: Readonly<Record<string, number>>;
-  /** Of the `portfolio` section: the fraction of equity that an entry uses (null for an equal slot), and the most. */
+  /** From the `portfolio` section: the fraction of equity that an entry uses (null for an equal slot), and the most. */
   readonly weight: number | null;
   readonly maxWeight: number;
   /**
@@ -28,7 +28,7 @@ export interface CompiledRules {
 export class SignalScratch {
   private columns: Uint8Array[] = [];
 
-  /** Four columns of `rows` bytes, with whatever they held. */
+  /** Four columns of `rows` bytes, which are not cleared. */
   take(rows: number): Uint8Array[] {
     if (this.columns.length === 0 || this.columns[0].length < rows) {
       this.columns = [0, 1, 2, 3].map(() => new Uint8Array(rows));

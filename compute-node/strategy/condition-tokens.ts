@@ -11,7 +11,7 @@ export interface ConditionToken {
 
 const KEYWORDS: ReadonlySet<string> = new Set(["and", "or", "not", "crosses", "above", "below"]);
 
-/** What a token of several spellings is, and how it is written; marks stand for themselves. */
+/** The pattern of each token that has several spellings; marks stand for themselves. */
 const SPELLINGS: Readonly<Record<string, string>> = {
   number: String.raw`(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?%?`,
   name: "[A-Za-z_][A-Za-z0-9_]*",

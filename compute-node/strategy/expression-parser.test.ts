@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { parseCondition } from "./expression-parser.ts";
 import type { ArithmeticOperator, ComparisonOperator, Expression } from "./expression-tree.ts";
 
-/** Where a part stands in the text depends on how it is printed: the generator says 0 everywhere. */
+/** The place of a part in the text depends on the printer: the generator says 0 everywhere. */
 const at = 0;
 const COMPARISONS: readonly ComparisonOperator[] = ["<", "<=", ">", ">=", "==", "!="];
 const OPERATORS: readonly ArithmeticOperator[] = ["+", "-", "*", "/"];

@@ -9,7 +9,7 @@ import type { ArithmeticOperator, ComparisonOperator, Expression, ExpressionFaul
 /** Parentheses and brackets within each other; deeper ones would exhaust the stack. */
 const MAX_NESTING = 40;
 
-/** How many parsed conditions are remembered: a sweep compiles the same few again and again. */
+/** The number of remembered conditions: a sweep compiles the same few again and again. */
 const REMEMBERED_CONDITIONS = 256;
 const remembered = new Map<string, ParsedCondition>();
 
@@ -90,7 +90,7 @@ function unexpected(token: ConditionToken, tokens: readonly ConditionToken[]): E
 
 const NOT_BINDS = 3;
 const RELATION_BINDS = 4;
-/** How strongly operators between two operands bind. */
+/** The binding power of operators between two operands. */
 const BINDING: ReadonlyMap<string, number> = new Map([
   ["or", 1],
   ["and", 2],
@@ -133,7 +133,7 @@ class ConditionParser {
   #expression(outside: number): Expression {
     const isNegated = outside < NOT_BINDS && this.#peek().kind === "not";
     let left = isNegated ? this.#negation() : this.#signed();
-    // A stronger operator would have taken what is on its left from within it; a relation does not take another one.
+    // A stronger operator would have taken its left side from within it; a relation does not take another one.
     let strongest = isNegated ? NOT_BINDS : Number.POSITIVE_INFINITY;
     for (;;) {
       const operator = this.#peek();

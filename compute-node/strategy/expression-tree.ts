@@ -11,7 +11,7 @@ export type Expression =
       readonly at: number;
     }
   | { readonly kind: "call"; readonly name: string; readonly arguments: readonly Expression[]; readonly at: number }
-  /** `close[1]`: the value so many bars ago. */
+  /** `close[1]`: the value that many bars ago. */
   | { readonly kind: "past"; readonly of: Expression; readonly bars: Expression; readonly at: number }
   | { readonly kind: "negative"; readonly of: Expression; readonly at: number }
   | Binary<"arithmetic", ArithmeticOperator>

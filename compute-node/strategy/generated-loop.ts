@@ -27,7 +27,7 @@ export interface LoopInputs {
 /** Fills outputs[k] from bar `start` on; earlier bars stay as they are. No index that the code names may be below 0. */
 type Loop = (inputs: LoopInputs, start: number, outputs: readonly (Float64Array | Uint8Array)[]) => void;
 
-/** How many loops are remembered, so that the runs of a sweep share one function, which V8 optimises once. */
+/** The number of remembered loops, so that the runs of a sweep share one function, which V8 optimises once. */
 const REMEMBERED_LOOPS = 128;
 const remembered = new Map<string, Loop>();
 

@@ -20,7 +20,7 @@ function entries(rule: string, bars: BarColumns, parts: object = {}): number[] {
 }
 
 describe("longer bars", () => {
-  it("join what they are made of, and are known when a later one has begun", () => {
+  it("join the bars that they are made of, and are known when a later one has begun", () => {
     const bars = hours(Array.from({ length: 6 }, (_, i) => i + 1));
     const { bars: longer, newest } = longerBars(bars, "4h");
     expect([longer.open, longer.high, longer.low, longer.close, longer.volume].map((column) => [...column])).toEqual([

@@ -149,7 +149,7 @@ function storeFour(output: number, values: readonly string[]): string {
 
 interface BarCode {
   readonly lines: readonly string[];
-  /** Of each output. */
+  /** The value of each output. */
   readonly values: readonly string[];
 }
 
@@ -185,7 +185,7 @@ class LoopWriter {
     return { lines: [...entering, ...sums, ...averages, ...named], values };
   }
 
-  /** What carries over to the next bars, after those of `suffixes`. */
+  /** Carries sums over to the next bars, after those of `suffixes`. */
   advance(suffixes: readonly string[]): string[] {
     const suffix = suffixes.at(-1);
     const bars = suffixes.length;
@@ -206,7 +206,7 @@ class LoopWriter {
   }
 
   /**
-   * Where all rules ask about one pair alone, and it stands clearly one way on the four bars and on the one before,
+   * Where all rules ask about only one pair, and it stands clearly one way on the four bars and on the one before,
    * every flag is known at once.
    */
   steady(): string[] {
@@ -274,7 +274,7 @@ function shifted(code: string, ahead: number): string {
   return ahead === 0 ? code : code.replaceAll("[i", `[i + ${ahead}`);
 }
 
-/** True, false, or what the real columns say. Written so that a NaN difference asks them too. */
+/** True, false, or the answer of the real columns. Written so that a NaN difference asks them too. */
 function filtered(difference: string, bound: string, operator: string, exact: string): string {
   const above = `${difference} > ${bound}`;
   const below = `${difference} < n${bound}`;
@@ -291,7 +291,7 @@ function sumOfPairs(terms: readonly string[]): string {
 }
 
 /**
- * How far the mean of a plain running sum over a block, begun afresh at its first bar, can be from the exact one, with room
+ * Bounds the error of a mean from a plain running sum over a block, begun afresh at its first bar, with room
  * to spare for the real column's own last place. With M the largest magnitude seen, a step rounds twice, by at most
  * u·(2M) and u·period·M (u = 2⁻⁵³), the fresh sum by period²·u·M, and all of it is divided by the period. M is bounded by
  * the root of the sum of squares, of the block and of the window before it. NaN and infinite values make the bound, or the
@@ -326,7 +326,7 @@ function wordsOf(flags: Uint8Array): Uint32Array {
   return new Uint32Array(flags.buffer, flags.byteOffset, flags.length >> 2);
 }
 
-/** What the loop needs besides the plan's columns. */
+/** Makes the inputs that the loop needs besides the plan's columns. */
 export function filteredInputs(
   inputs: LoopInputs,
   means: readonly DeferredMean[],

@@ -1,5 +1,5 @@
 /**
- * Entries and exits of an independent engine (backtesting.py) on real prices, from signals alone: a small walk over the
+ * Entries and exits of an independent engine (backtesting.py) on real prices, only from signals: a small walk over the
  * signals must enter and leave on the engine's bars. The figures are not part of the project, so this runs only where
  * `../shared` lies beside the repository; the prices come from npm packages.
  */
@@ -71,7 +71,7 @@ describe.skipIf(!present)(`an independent engine${present ? "" : ` (skipped: ${o
   });
 });
 
-/** [entryBar, exitBar, side], filled at the next open; what is open at the end closes on the last bar. */
+/** [entryBar, exitBar, side], filled at the next open; an open position closes on the last bar. */
 function tradesOf(strategy: RuleStrategy, parameters: Record<string, number>, bars: BarColumns): number[][] {
   const signals = compileRules(strategy, parameters).signals(bars);
   const trades: number[][] = [];

@@ -51,7 +51,7 @@ describe("the portfolio section", () => {
     expect(() => validateStrategy(parsed(portfolio))).toThrow(message);
   });
 
-  it("that rotates needs no exit", () => {
+  it("needs no exit when it rotates", () => {
     const strategy = parsed("  rank_by: mean\n  rebalance: { every: weekly, select: ranked }\n");
     expect(validateStrategy(strategy).map(({ code }) => code)).toEqual(["unused-parameter"]);
   });

@@ -32,7 +32,7 @@ export class StrategyIndicators {
   private readonly checked = new Map<string, CheckedIndicator>();
   private readonly plan: SeriesPlan;
 
-  /** Checks every indicator, used or not; what is wrong goes to `faults`. */
+  /** Checks every indicator, used or not; faults go to `faults`. */
   constructor(strategy: RuleStrategy, parameters: ParameterValues, plan: SeriesPlan, faults: StrategyFault[]) {
     this.plan = plan;
     this.names = Object.keys(strategy.indicators);
@@ -117,7 +117,7 @@ export class StrategyIndicators {
   }
 }
 
-/** What is wrong with naming `output` (null: none) of an indicator; null when it is right. */
+/** Says what is wrong with naming `output` (null: none) of an indicator; null when it is right. */
 export function faultOfOutput(
   declaration: IndicatorDeclaration | undefined,
   name: string,

@@ -21,7 +21,7 @@ export class ParameterValues {
   }
 }
 
-/** Defaults with the overrides in place; what is wrong with either goes to `faults`. */
+/** Defaults with the overrides applied; faults of either go to `faults`. */
 export function resolveParameters(
   strategy: RuleStrategy,
   overrides: Readonly<Record<string, number>>,

@@ -1,4 +1,4 @@
-/** What an entry buys, from each form of `size`. */
+/** Resolves the size of an entry from each form of `size`. */
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import { type ParameterValues, resolveFraction } from "./resolve-parameters.ts";
 import type { EntrySizing, ProtectiveLevel } from "./signals.ts";
@@ -10,7 +10,7 @@ const BELOW_ALL = { above: 0, max: 1, maxIncluded: false };
 const VOLATILITY = { above: 0, max: 10, maxIncluded: true };
 
 interface ResolvedSize {
-  /** Of the free equity; 1 where `sizing` decides. */
+  /** Fraction of the free equity; 1 where `sizing` decides. */
   readonly sizeFraction: number;
   readonly sizing: EntrySizing | null;
 }

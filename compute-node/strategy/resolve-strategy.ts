@@ -1,4 +1,4 @@
-/** What a strategy means, with one set of parameters: everything checked, every fault collected. */
+/** Resolves a strategy with one set of parameters: checks everything, and collects every fault. */
 import type { PortfolioRules } from "../../protocol/portfolio-rules.ts";
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import { parseCondition } from "./expression-parser.ts";
@@ -30,7 +30,7 @@ export interface ResolvedStrategy {
   readonly portfolio: ResolvedPortfolio;
 }
 
-/** What the `portfolio` section says in numbers and expressions. */
+/** The numbers and expressions of the `portfolio` section. */
 interface ResolvedPortfolio {
   /** Null without `rank_by`. */
   readonly rank: Lowered | null;

@@ -10,7 +10,7 @@ import { originOf } from "./validate-strategy.ts";
 export interface NamedSeries {
   /** `series` for a value of longer bars or of an expression. */
   readonly kind: "indicator" | "series";
-  /** As the strategy calls it, such as `sma_fast` or `macd_1.signal`; otherwise what it is. */
+  /** Its name in the strategy, such as `sma_fast` or `macd_1.signal`; otherwise a description. */
   readonly name: string;
   readonly values: Float64Array;
 }

@@ -1,4 +1,4 @@
-/** Which columns a strategy computes, each once however often it is named. */
+/** Plans the columns that a strategy computes, each once however often it is named. */
 import {
   computeIndicator,
   INPUT_COLUMNS,
@@ -10,7 +10,7 @@ import type { BarColumns } from "../market-data/bars.ts";
 import { compileLoop, type LoopInputs } from "./generated-loop.ts";
 import { type LongerBars, longerBars } from "./higher-timeframe.ts";
 
-/** An index into the plan's columns: the input columns, then what the steps compute. */
+/** An index into the plan's columns: the input columns, then those that the steps compute. */
 export type ColumnId = number;
 
 export interface PlannedColumn {
@@ -68,7 +68,7 @@ export class SeriesPlan {
     return column;
   }
 
-  /** Whether values begin where the data decides it, and not at their `firstIndex`. */
+  /** True when values begin where the data decides it, and not at their `firstIndex`. */
   get readsLongerBars(): boolean {
     return this.longer.size > 0;
   }
@@ -117,7 +117,7 @@ export class SeriesPlan {
     return means;
   }
 
-  /** One column alone, which an indicator over prices gives. */
+  /** A single column, which an indicator over prices gives. */
   column(id: ColumnId, bars: BarColumns): Float64Array {
     const step = this.steps.find((candidate) => candidate.kind === "indicator" && candidate.outputs.includes(id));
     if (step?.kind !== "indicator") throw new Error(`column ${id} is not an indicator's`);
@@ -127,7 +127,7 @@ export class SeriesPlan {
     return outputs[step.outputs.indexOf(id)];
   }
 
-  /** What each column is, in words that a person knows from the strategy: `sma(20)`, `close@1d`, `highest(high,5)`. */
+  /** Describes each column in words that a person knows from the strategy: `sma(20)`, `close@1d`, `highest(high,5)`. */
   labels(): string[] {
     const labels: string[] = [...INPUT_COLUMNS];
     for (const step of this.steps) {
@@ -150,7 +150,7 @@ export class SeriesPlan {
     return labels;
   }
 
-  /** Which columns come from longer bars. */
+  /** The columns that come from longer bars. */
   longerColumns(): ReadonlySet<ColumnId> {
     return new Set(this.steps.flatMap((step) => (step.kind === "longer" ? [step.output] : [])));
   }

@@ -5,7 +5,7 @@ import type { StrategyFault } from "./strategy-faults.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/** What the schema says against `content`, with names suggested for unknown keys. */
+/** Lists the schema's faults in `content`, with names suggested for unknown keys. */
 export function shapeFaults(error: z.ZodError, content: unknown): StrategyFault[] {
   return error.issues.flatMap((issue) => faultsOf(issue, [], content));
 }

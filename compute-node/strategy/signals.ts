@@ -1,6 +1,6 @@
 /**
- * What a compiled strategy hands to the backtest engine: one byte a bar and side, 1 where the condition holds at the
- * close of that bar. Nothing in here may depend on a later bar.
+ * The signals that a compiled strategy gives the backtest engine: one byte per bar and side, 1 where the condition
+ * holds at the close of that bar. Nothing in here may depend on a later bar.
  */
 export interface StrategySignals {
   /** Largest index of a first defined indicator value; the strategy first decides one bar later. */
@@ -21,12 +21,12 @@ export interface StrategySignals {
   readonly takeProfit: ProtectiveLevel | null;
 }
 
-/** What an entry buys where that is no constant fraction. */
+/** The size of an entry where it is not a constant fraction. */
 export type EntrySizing =
   | { readonly kind: "units"; readonly units: number }
   /** Commission included. */
   | { readonly kind: "money"; readonly money: number }
-  /** Of the equity, per year; measured over `window` returns up to the signal's bar. */
+  /** Volatility of the equity, per year; measured over `window` returns up to the signal's bar. */
   | { readonly kind: "volatility"; readonly target: number; readonly window: number };
 
 /** A level `fraction` away from the reference price, against the position for a stop, with it for a target. */

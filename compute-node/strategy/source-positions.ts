@@ -6,17 +6,17 @@ export interface Position {
   readonly column: number;
 }
 
-/** Where things stand in a strategy file. */
+/** Finds the lines and columns of a strategy file's parts. */
 export interface SourcePositions {
   readonly file: string;
   /**
-   * Where the value at `path` stands (its key with `atKey`, the character `at` of a text), or the nearest thing around it
-   * that is in the file.
+   * The position of the value at `path` (its key with `atKey`, the character `at` of a text), or the nearest thing
+   * around it that is in the file.
    */
   positionOf(path: readonly string[], where?: { readonly atKey?: boolean; readonly at?: number }): Position;
 }
 
-/** Kept beside the strategy, not in it: a strategy is what crosses the wire, its file is not. */
+/** Kept beside the strategy, not in it: a strategy crosses the wire, its file does not. */
 const positionsOfStrategies = new WeakMap<object, SourcePositions>();
 
 export function rememberPositions(strategy: object, positions: SourcePositions): void {
@@ -47,7 +47,7 @@ export function sourcePositions(document: Document, lines: LineCounter, text: st
 interface Found {
   readonly key: Node | null;
   readonly value: Node | null;
-  /** How many keys of the path were there. */
+  /** The number of the path's keys that were there. */
   readonly depth: number;
 }
 

@@ -8,15 +8,15 @@ export interface StrategyFault {
   readonly cure: string;
   /** Keys from the root, such as ["indicators", "sma_fast", "period"]. */
   readonly path: readonly string[];
-  /** The fault is about the key itself, not about what stands under it. */
+  /** The fault is about the key itself, not about its value. */
   readonly atKey?: boolean;
   /** The offset within the text at `path`, from 0. */
   readonly at?: number;
-  /** Where it stands, when that is known already. */
+  /** Its position, when that is known already. */
   readonly position?: Position;
 }
 
-/** Where strategies came from; a strategy that did not come from a file has paths alone. */
+/** Origins of strategies; a strategy that did not come from a file has only paths. */
 export interface StrategyOrigin {
   readonly name: string;
   readonly file?: string;
@@ -25,7 +25,7 @@ export interface StrategyOrigin {
 
 /** Throws a `Problem` (`invalid-strategy`) with every fault in its issues; there is at least one. */
 export function throwFaults(faults: readonly StrategyFault[], origin: StrategyOrigin): never {
-  // In the order of the file; what has no position keeps its place (the sort is stable).
+  // In the order of the file; faults without a position keep their place (the sort is stable).
   const issues = faults
     .map((fault) => ({ fault, issue: issueOf(fault, origin) }))
     .sort((a, b) => orderOf(a.issue) - orderOf(b.issue));

@@ -127,7 +127,7 @@ size: nothing
     );
   });
 
-  it("say what is no YAML and what is no mapping", () => {
+  it("tell a file that is not YAML from one that is not a mapping", () => {
     expect(issues("name: [1")[0]).toMatch(/^test.yaml:1:\d+ : this is not valid YAML/);
     expect(issues("- name")[0]).toBe(
       "test.yaml:1:1 : a strategy file is a mapping, and this one is a list. Write keys and values: name, indicators, entries, exits.",
@@ -194,7 +194,7 @@ size: nothing
 });
 
 describe("warnings", () => {
-  it("name what is unused, with its place", () => {
+  it("name unused parts, with their place", () => {
     const text = GOOD.replace("entries:", "  idle: { type: rsi }\nentries:").replace(
       "indicators:",
       "parameters: { spare: 3 }\nindicators:",

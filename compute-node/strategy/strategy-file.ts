@@ -10,11 +10,11 @@ import { type StrategyFault, type StrategyOrigin, throwFaults } from "./strategy
 /** A file beyond this is no strategy: the wire takes 48 KiB. */
 const MAX_FILE_CHARACTERS = 256 * 1024;
 
-/** What a strategy file holds; `kind` tells which. */
+/** A strategy as its file holds it; `kind` tells which. */
 export type Strategy = RuleStrategy | NeuralStrategy;
 
 /**
- * YAML text → checked shape; what it means is checked by `validateStrategy`. A file with `nn_inputs` and a mapping of
+ * YAML text → checked shape; `validateStrategy` checks the meaning. A file with `nn_inputs` and a mapping of
  * indicators is a fuzzy-neural strategy (v3), every other one holds rules; `kind` may be left out of both. `file` appears
  * in messages and is not opened. Throws a `Problem` (`invalid-strategy`) whose issues, one for each fault, carry file,
  * line, column and path.
@@ -35,7 +35,7 @@ export function parseStrategyFile(text: string, file: string): Strategy {
   return parsed.data;
 }
 
-/** As `parseStrategyFile`, for those who take rules alone. */
+/** As `parseStrategyFile`, for callers that take only rules. */
 export function parseRuleStrategyFile(text: string, file: string): RuleStrategy {
   const strategy = parseStrategyFile(text, file);
   if (strategy.kind === "rules") return strategy;
@@ -49,7 +49,7 @@ export function parseRuleStrategyFile(text: string, file: string): RuleStrategy 
 
 type FileOrigin = StrategyOrigin & { readonly positions: SourcePositions };
 
-/** The mapping that a file holds, with where its parts stand. Throws a `Problem` for what is no YAML mapping. */
+/** The mapping that a file holds, with where its parts stand. Throws a `Problem` for text that is no YAML mapping. */
 function readContent(text: string, file: string): { content: Record<string, unknown>; origin: FileOrigin } {
   const { document, origin } = readDocument(text, file);
   return { content: contentOf(document, origin), origin };

@@ -1,4 +1,4 @@
-/** Checks what a strategy means, without data. */
+/** Checks the meaning of a strategy, without data. */
 import type { ProblemIssue } from "../../protocol/problem.ts";
 import type { NeuralStrategy } from "../../protocol/strategy-neural.ts";
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";

@@ -1,22 +1,22 @@
 /**
- * Whether a control plane serves after a deployment. `/health` alone is answered by the edge; that an unknown token is
- * refused is said by a registry, so its code starts and it can read its storage.
+ * Checks that a control plane serves after a deployment. The edge alone can answer `/health`. Only a registry can refuse an
+ * unknown token, so that refusal shows that the registry starts and can read its storage.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeAdminToken } from "../../client/admin-token.ts";
 import { pathOf, ROUTES } from "../../protocol/index.ts";
 
 interface CheckOptions {
-  /** What `/health` has to say; anything when it is left out. */
+  /** Expected answer of `/health`; any answer will do when left out. */
   readonly version?: string;
-  /** A new deployment, and a new name, take a while to be known everywhere. */
+  /** A new deployment or a new name takes a while to be known everywhere. */
   readonly patienceMs?: number;
   readonly pauseMs?: number;
 }
 
 const REQUEST_MS = 10_000;
 
-/** Null when it serves, else what is wrong with the last try, as a sentence. */
+/** Returns null when it serves, else the fault of the last try as a sentence. */
 export async function faultOfDeployment(url: string, options: CheckOptions = {}): Promise<string | null> {
   const { patienceMs = 60_000, pauseMs = 2000 } = options;
   const end = Date.now() + patienceMs;

@@ -1,6 +1,6 @@
 /**
- * `make deploy`: the control plane on Cloudflare, the first time and every time. It makes the bucket and the admin token when
- * they are not there, deploys, asks whether it serves, and takes the version before back when it does not.
+ * `make deploy`: deploys the control plane to Cloudflare, the first time and every time. Makes the bucket and the admin token
+ * when they are missing, deploys, checks that it serves, and brings the version before back when it does not.
  *
  *   node deploy/cloudflare/deploy.ts [--url https://…] [--message TEXT] [--new-admin-token] [--home FOLDER]
  */
@@ -20,23 +20,23 @@ import { bucketName, ensureBucket, reasonIn, withSecretsFile, wrangler } from ".
 
 const ADMIN_SECRET = "ADMIN_TOKEN_SHA256";
 /**
- * A registry with open sockets keeps its old code for up to five minutes otherwise, and the check afterwards would ask that.
+ * Otherwise a registry with open sockets keeps its old code for up to five minutes, and the check would ask the old code.
  * Nodes come back within seconds, with their leases.
  */
 const AT_ONCE = ["--durable-objects-code-update-mode", "immediate"];
 
 interface Options {
-  /** Where it answers; without it, the address that Wrangler names. */
+  /** Its address; the one that Wrangler names when left out. */
   readonly url: string | undefined;
   readonly message: string | undefined;
   readonly isTokenRenewed: boolean;
   readonly home: string | undefined;
-  /** Nobody reads along, and what is printed is kept: no token may be made. */
+  /** True when nobody reads along and the output is kept: no token may be made then. */
   readonly isUnattended: boolean;
   readonly patienceMs: number | undefined;
 }
 
-/** Throws a `Problem` for whatever stands in the way; what was deployed by then is said in it. */
+/** Throws a `Problem` for any obstacle, which says what was deployed by then. */
 async function deploy(options: Options): Promise<void> {
   const secrets = storedSecrets();
   const admin = secrets?.includes(ADMIN_SECRET) && !options.isTokenRenewed ? null : newAdminToken(options);
@@ -99,7 +99,7 @@ function upload(message: string | undefined, admin: string | null): Uploaded {
   return withSecretsFile({ [ADMIN_SECRET]: hashToken(admin) }, (file) => deployed([...words, "--secrets-file", file]));
 }
 
-/** What Wrangler writes down about a deployment, one JSON document a line. */
+/** Wrangler's record of a deployment, one JSON document a line. */
 function deployed(words: readonly string[]): Uploaded {
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-deploy-"));
   try {
@@ -126,7 +126,7 @@ function keep(url: string, token: string, options: Options): void {
   say(`the admin token is in ${credentials}; nobody else has it`);
 }
 
-/** Throws always: the deployment failed, whether or not the version before came back. */
+/** Brings the version before back, and always throws, since the deployment failed. */
 function rollBack(fault: string, isFirst: boolean): never {
   if (isFirst) {
     throw new Problem("unavailable", `It is deployed and does not serve: ${fault}`, {

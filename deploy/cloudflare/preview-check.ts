@@ -1,4 +1,4 @@
-/** What `wrangler preview` would send for a preview, offline: Wrangler has no dry run for it, so it speaks to a stand-in. */
+/** Checks offline what `wrangler preview` would send. Wrangler has no dry run for it, so it speaks to a stand-in. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { fakeCloudflare } from "../testing/fake-cloudflare.ts";

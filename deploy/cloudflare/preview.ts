@@ -1,6 +1,6 @@
 /**
- * A control plane of its own for a pull request or a branch, beside production: its own registry, address and admin token, and
- * the previews' bucket (docs/decisions/0027). The address is all that `create` writes to standard output.
+ * Runs a separate control plane beside production for a pull request or a branch. It has its own registry, address and admin
+ * token, and shares the previews' bucket (docs/decisions/0027). `create` writes only the address to standard output.
  *
  *   node deploy/cloudflare/preview.ts create pr-7     ADMIN_TOKEN_SHA256 has the hash of its admin token
  *   node deploy/cloudflare/preview.ts delete pr-7
@@ -13,10 +13,10 @@ import { Problem } from "../../protocol/problem.ts";
 import { faultOfDeployment } from "./check-deployment.ts";
 import { bucketName, ensureBucket, reasonIn, requireWrangler, withSecretsFile, wrangler } from "./wrangler.ts";
 
-/** What previews store is removed by the bucket itself. */
+/** After this many days the bucket itself removes what previews store. */
 const KEPT_DAYS = 30;
 
-/** Makes it or brings it up to date, and answers its address. Throws a `Problem` when it does not serve. */
+/** Makes or updates the preview, and answers its address. Throws a `Problem` when it does not serve. */
 async function createPreview(name: string, adminSha256: string, patienceMs: number): Promise<string> {
   const bucket = bucketName("previews");
   if (ensureBucket(bucket)) {
@@ -47,7 +47,7 @@ async function createPreview(name: string, adminSha256: string, patienceMs: numb
   return url;
 }
 
-/** Removes it with its registry's storage. One that is not there is no fault, since a closed request may have had none. */
+/** Removes the preview with its registry's storage. A missing one is no fault, since a closed request may have had none. */
 function deletePreview(name: string): void {
   const { ok, stdout, stderr } = wrangler(["preview", "delete", "--name", name, "--skip-confirmation"]);
   const reason = reasonIn(stdout + stderr);

@@ -1,4 +1,4 @@
-/** Wrangler as a program: what deploys to Cloudflare, with its answers as values. */
+/** Runs Wrangler, which deploys to Cloudflare, and returns its answers as values. */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ interface WranglerAnswer {
   readonly stderr: string;
 }
 
-/** Runs Wrangler in the repository's root. With `isShown` what it says goes to the terminal too. */
+/** Runs Wrangler in the repository's root. With `isShown` its output goes to the terminal too. */
 export function wrangler(
   words: readonly string[],
   isShown = false,
@@ -33,14 +33,14 @@ export function wrangler(
   return { ok: status === 0, stdout, stderr };
 }
 
-/** The same where no answer but success makes sense. Throws a `Problem` with what Wrangler said. */
+/** Runs Wrangler and requires success. Throws a `Problem` with Wrangler's error. */
 export function requireWrangler(words: readonly string[], cure: string): string {
   const { ok, stdout, stderr } = wrangler(words);
   if (ok) return stdout;
   throw new Problem("internal", `wrangler ${words.join(" ")} failed: ${reasonIn(stdout + stderr)}`, { cure });
 }
 
-/** Wrangler's error in one line: what it says from its mark of an error on, without colours. */
+/** Wrangler's error in one line: its output from the error's mark on, without colours. */
 export function reasonIn(output: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one.
   const text = output.replace(/\u001b\[[0-9;]*m/g, "");
@@ -50,7 +50,7 @@ export function reasonIn(output: string): string {
   return kept.join(" ") || "it said nothing";
 }
 
-/** Makes the bucket unless it is there; whether it was made now. Throws a `Problem`. */
+/** Makes the bucket unless it exists. Returns true when it was made now. Throws a `Problem`. */
 export function ensureBucket(name: string): boolean {
   if (wrangler(["r2", "bucket", "info", name]).ok) return false;
   requireWrangler(
@@ -60,7 +60,7 @@ export function ensureBucket(name: string): boolean {
   return true;
 }
 
-/** Hands `work` a file, for its owner alone, with secrets as Wrangler reads them; the file is gone afterwards. */
+/** Writes secrets for Wrangler into a file that only its owner can read, passes it to `work`, and then removes it. */
 export function withSecretsFile<T>(secrets: Readonly<Record<string, string>>, work: (file: string) => T): T {
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-secrets-"));
   try {

@@ -1,4 +1,4 @@
-/** A container's health check: `/health` answers, and a node is connected. Loads nothing, since it runs every ten seconds. */
+/** Checks a container's health: `/health` answers, and a node is connected. Loads nothing, since it runs every ten seconds. */
 import { existsSync } from "node:fs";
 
 const file = process.env.KTRDR_ENROLMENT_FILE;

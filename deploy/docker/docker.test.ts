@@ -30,7 +30,7 @@ interface Service {
   profiles?: string[];
 }
 
-/** The images are JavaScript, made of the TypeScript that is here. */
+/** The images have JavaScript, made from the TypeScript here. */
 const sourceOf = (path: string): string => path.replace(/\.js$/, ".ts");
 /** Those that run our images. */
 const OURS = ["control-plane", "backtest-worker", "training-worker", "gpu-worker"];
@@ -89,7 +89,7 @@ describe("the Compose file", () => {
     },
   );
 
-  it("starts what needs a GPU or watches only when it is asked for", () => {
+  it("starts the GPU node and the monitoring only with their profiles", () => {
     const asked = Object.entries(services).flatMap(([name, { profiles }]) => (profiles ? [[name, ...profiles]] : []));
     expect(asked).toEqual([
       ["gpu-worker", "gpu"],
@@ -132,7 +132,7 @@ describe("the Dockerfile", () => {
   const stages = parseDockerfile(readFileSync(join(FOLDER, "Dockerfile"), "utf8"));
   const images = ["control-plane", "worker", "worker-gpu"].map((name) => wholeStage(stages, name));
 
-  it("copies what is there, from stages that are there and files that the build sees", () => {
+  it("copies only paths that exist, from stages that exist and files that the build sees", () => {
     const isSeen = contextFilter(readFileSync(join(FOLDER, "Dockerfile.dockerignore"), "utf8"));
     for (const step of stages.flatMap((stage) => stage.steps)) {
       if (step.does !== "copy") continue;
@@ -162,13 +162,13 @@ describe("the Dockerfile", () => {
     expect(images.map((image) => image.base)).toEqual(images.map(() => `node:${devDependencies.node}-bookworm-slim`));
   });
 
-  it("is what Compose builds", () => {
+  it("is the file that Compose builds", () => {
     const targets = OURS.map((name) => services[name].build?.target);
     expect(targets).toEqual(["control-plane", "worker", "worker", "worker-gpu"]);
   });
 });
 
-describe("what the containers run", () => {
+describe("the programs of the containers", () => {
   let folder: string;
   let children: ChildProcess[];
   beforeEach(() => {
@@ -203,7 +203,7 @@ describe("what the containers run", () => {
     throw new Error("it did not become healthy");
   }
 
-  it("comes up in Compose's order: the plane writes the token with which nodes join, and both end in order", async () => {
+  it("come up in Compose's order: the plane writes the token with which nodes join, and both end in order", async () => {
     const enrolment = join(folder, "enrolment", "node.yaml");
     const scrape = join(folder, "scrape", "token");
     const port = String(await probePort(0));

@@ -20,7 +20,7 @@ interface Panel {
   readonly targets?: readonly { readonly expr: string }[];
 }
 
-/** What a node and the self-hosted server export, with something in every metric. */
+/** The exports of a node and of the self-hosted server, with a value in every metric. */
 function machineTexts(): string[] {
   const node = new NodeMetrics();
   const lease = { operationId: "op_1", attempt: 1 };
@@ -72,13 +72,13 @@ describe("the dashboard and the alerts", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("shows every counter of what goes wrong", () => {
+  it("shows every counter of failures", () => {
     const dashboard = read("grafana-dashboard.json");
     const wrong = ["leases_expired", "leases_rejected", "messages_refused", "messages_stale", "operations_retried"];
     expect(wrong.filter((name) => !dashboard.includes(`ktrdr_${name}_total`))).toEqual([]);
   });
 
-  it("lays the panels out without gaps into each other", () => {
+  it("lays the panels out without overlap", () => {
     const { panels } = JSON.parse(read("grafana-dashboard.json")) as { panels: Panel[] };
     for (const [index, { title, gridPos: a }] of panels.entries()) {
       expect(a.x + a.w, title).toBeLessThanOrEqual(24);
@@ -102,7 +102,7 @@ describe("the dashboard and the alerts", () => {
     }
   });
 
-  it("are what Grafana finds in Compose, with the Prometheus that is there", () => {
+  it("are the files that Grafana finds in Compose, with the Prometheus there", () => {
     const { datasources } = parse(read("grafana-datasource.yml")) as { datasources: { type: string; url: string }[] };
     const { providers } = parse(read("grafana-provider.yml")) as { providers: { options: { path: string } }[] };
     const compose = readFileSync(join(FOLDER, "..", "docker", "docker-compose.dev.yml"), "utf8");
@@ -141,14 +141,14 @@ describe.skipIf(promtool === null)(`promtool${WITHOUT_PROMTOOL}`, () => {
     expect(status, stdout + stderr).toBe(0);
   });
 
-  it("finds nothing wrong with what a node and the server export", () => {
+  it("finds no fault in the exports of a node and the server", () => {
     const input = machineTexts().join("\n");
     const { status, stderr } = spawnSync(promtool!, ["check", "metrics"], { input, encoding: "utf8" });
     expect(status, stderr).toBe(0);
   });
 });
 
-it("nothing in the folder is left unchecked", () => {
+it("no file of deploy/observability is left unchecked", () => {
   const prometheus = ["prometheus.yml", "prometheus-node.yml", "prometheus-compose.yml"];
   const grafana = ["grafana-datasource.yml", "grafana-provider.yml"];
   const checked = [...FILES, ...prometheus, ...grafana, "observability.test.ts"].sort();

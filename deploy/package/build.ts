@@ -26,7 +26,7 @@ const ROOT = realpathSync(join(import.meta.dirname, "..", ".."));
 const KERNELS = "compute-node/training/kernels";
 
 interface BuiltPackage {
-  /** The tarball. */
+  /** Path of the tarball. */
   readonly path: string;
   readonly version: string;
   readonly bytes: number;
@@ -93,7 +93,7 @@ export async function packageFiles(): Promise<Files> {
   return files;
 }
 
-/** They are no part of the sources: a tree that was taken out of git has none, and a checkout may have those of yesterday. */
+/** Compiles the kernels unless they are up to date. They are not in git, and a checkout may have older ones. */
 function compileKernels(): void {
   const changedAtMs = (path: string): number =>
     statSync(join(ROOT, KERNELS, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
@@ -111,7 +111,7 @@ function javaScriptOf(path: string, modules: ReadonlySet<string>): Uint8Array {
   return Buffer.from(withJavaScriptNames(code, modules));
 }
 
-/** Of the packages that are part of a bundle: esbuild says of each file where it is from. */
+/** Collects the licences of the packages in a bundle. esbuild names the origin of each file. */
 function licencesOf(bundle: string): string {
   const places = bundle.matchAll(/^\/\/ (?:.*\/)?node_modules\/((?:@[^/\n]+\/)?[^/\n]+)\//gm);
   const names = [...new Set([...places].map(([, name = ""]) => name))].sort();

@@ -1,11 +1,11 @@
-/** Whether a package is whole: nothing in it may refer to what it does not have. */
+/** Checks that a package is whole: nothing in it may refer to a file or package that it lacks. */
 import { posix } from "node:path";
 import { build, type Plugin } from "esbuild";
 import type { Files } from "./archive.ts";
 import { WORKER_SOURCE } from "./contents.ts";
 import { openedFiles, typescriptNames } from "./specifiers.ts";
 
-/** Answers what is wrong, a line each with the file and where in it; nothing for a package that is whole. */
+/** Returns one line for each fault, with the file and the place in it; none for a package that is whole. */
 export async function faultsOf(files: Files, modules: readonly string[]): Promise<string[]> {
   const texts = new Map(modules.map((path) => [path, Buffer.from(files.get(path) ?? []).toString("utf8")]));
   const named = [...texts].map(async ([path, code]) => await namesLeft(path, code, files));
@@ -16,10 +16,10 @@ export async function faultsOf(files: Files, modules: readonly string[]): Promis
   ];
 }
 
-/** What the modules import, as esbuild reads it. */
+/** Finds broken imports, as esbuild reads the modules. */
 async function importsLeadNowhere(files: Files, modules: readonly string[]): Promise<string[]> {
   const result = await build({
-    // One entry for all of them: what many share would be printed once for each.
+    // One entry imports all of them, so that a fault of a shared module is printed once.
     stdin: { contents: modules.map((path) => `import "./${path}";`).join("\n"), sourcefile: "modules" },
     bundle: true,
     write: false,
@@ -50,7 +50,7 @@ function inMemory(files: Files): Plugin {
   };
 }
 
-/** A name of a TypeScript file that is in the package as it is, such as an example, is none of ours. */
+/** Finds names of TypeScript files that the package lacks. It may name a file that it has, such as an example. */
 async function namesLeft(path: string, code: string, files: Files): Promise<string[]> {
   const shipped = new Set([...files.keys()].map((file) => posix.basename(file)));
   const names = (await typescriptNames(code)).filter(

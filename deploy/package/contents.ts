@@ -1,10 +1,10 @@
-/** What the package has: every module that one of its programs reaches, and the files that those read. */
+/** Lists the contents of the package: every module that one of its programs reaches, and the files that those read. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { build } from "esbuild";
 import { openedFiles } from "./specifiers.ts";
 
-/** Started by a person, a service or another program; whatever they import, and the threads that they start, come along. */
+/** Programs that a person, a service or another program starts. The package also has their imports and threads. */
 export const PROGRAMS: readonly string[] = [
   "cli/ktrdr.js",
   "compute-node/main.ts",
@@ -16,7 +16,7 @@ export const PROGRAMS: readonly string[] = [
   "deploy/self-host/start-control-plane.ts",
 ];
 
-/** Files and folders that are read or run as they are. */
+/** Files and folders that are read or run unchanged. */
 const DATA: readonly string[] = [
   "README.md",
   "cli/report/page",
@@ -33,11 +33,11 @@ const DATA: readonly string[] = [
 
 const ENTRY = "programs";
 
-/** For the editor and the compiler alone. */
+/** Files that only the editor and the compiler read. */
 const LEFT_OUT = /(^|\/)(tsconfig\.json|[^/]*\.test\.ts)$/;
 
 interface ModuleGraph {
-  /** Relative to the root, sorted. */
+  /** Paths relative to the root, sorted. */
   readonly modules: readonly string[];
   /** The npm packages that they import. */
   readonly packages: readonly string[];
@@ -56,7 +56,7 @@ export async function moduleGraph(root: string): Promise<ModuleGraph> {
   }
 }
 
-/** What a module opens as `new URL("….ts", import.meta.url)`. */
+/** Finds the modules that a module opens as `new URL("….ts", import.meta.url)`. */
 function threadsOf(root: string, path: string): string[] {
   const opened = openedFiles(readFileSync(join(root, path), "utf8")).filter((name) => name.endsWith(".ts"));
   return opened.map((name) => posix.join(posix.dirname(path), name)).filter((target) => target !== WORKER_SOURCE);
@@ -65,7 +65,7 @@ function threadsOf(root: string, path: string): string[] {
 async function graphOf(root: string, programs: readonly string[]): Promise<ModuleGraph> {
   const { metafile } = await build({
     absWorkingDir: root,
-    // One entry for all of them: what many share would be printed once for each.
+    // One entry imports all of them, so that a fault of a shared module is printed once.
     stdin: { contents: programs.map((path) => `import "./${path}";`).join("\n"), resolveDir: root, sourcefile: ENTRY },
     bundle: true,
     write: false,
@@ -86,7 +86,7 @@ async function graphOf(root: string, programs: readonly string[]): Promise<Modul
   };
 }
 
-/** `hyparquet-writer/src/metadata.js` is of `hyparquet-writer`. */
+/** `hyparquet-writer/src/metadata.js` belongs to `hyparquet-writer`. */
 export function packageName(specifier: string): string {
   return specifier
     .split("/")
@@ -94,7 +94,7 @@ export function packageName(specifier: string): string {
     .join("/");
 }
 
-/** By path relative to the root. Throws Node's error for a file that is not there. */
+/** Contents by path relative to the root. Throws Node's error for a missing file. */
 export function dataFiles(root: string): Map<string, Uint8Array> {
   const paths = DATA.flatMap((entry) => filesBelow(root, entry)).filter((path) => !LEFT_OUT.test(path));
   return new Map(paths.map((path) => [path, readFileSync(join(root, path))]));

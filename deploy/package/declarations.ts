@@ -1,4 +1,4 @@
-/** The types of `ktrdr/strategy`, for whoever writes a strategy against the package. */
+/** Makes the types of `ktrdr/strategy`, for people who write a strategy against the package. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -13,7 +13,7 @@ const OPTIONS = [
   ...["--module", "nodenext", "--target", "es2024", "--lib", "es2024", "--types", ""],
 ];
 
-/** `backtest/script/api.d.ts` and the declarations that it imports, by path relative to the root. Throws what the compiler says. */
+/** `backtest/script/api.d.ts` and the declarations that it imports, by path relative to the root. Throws the compiler's errors. */
 export function strategyDeclarations(root: string): Map<string, Uint8Array> {
   const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-declarations-"));

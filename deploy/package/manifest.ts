@@ -1,12 +1,12 @@
-/** The package's own package.json and npm-shrinkwrap.json, out of the checkout's package.json and package-lock.json. */
+/** Makes the package's package.json and npm-shrinkwrap.json from the checkout's package.json and package-lock.json. */
 import { BUNDLED, type Lock, lockFor, type Manifest } from "../packages-for.ts";
 
-/** Too large for everyone; whoever needs one installs it beside ktrdr. */
+/** Packages too large for everyone. People who need one install it beside ktrdr. */
 const OPTIONAL_PACKAGES = ["miniflare", "vega-datasets", "webgpu"] as const;
 
 /**
- * Before 24.2, `import.meta.main` is not there and a node's program would end without a word; before 24, `Math.pow` of V8
- * rounds otherwise, and a result would depend on the node that made it.
+ * Before 24.2, `import.meta.main` is missing, and a node's program would end silently. Before 24, `Math.pow` of V8 rounds
+ * differently, and a result would depend on the node that made it.
  */
 const NODE_VERSIONS = ">=24.2.0";
 
@@ -50,12 +50,12 @@ export function packageManifest(checkout: CheckoutManifest): PackageManifest {
   };
 }
 
-/** What `npm ci` and an installation of the package take: versions and hashes of its dependencies, and of theirs. */
+/** The shrinkwrap: versions and hashes of all dependencies, for `npm ci` and for an installation of the package. */
 export function shrinkwrap(manifest: PackageManifest, lock: Lock): Lock {
   return lockFor(manifest, lock);
 }
 
-/** The same with the optional packages, for `deploy/packages-for.js`. */
+/** The shrinkwrap with the optional packages, for `deploy/packages-for.js`. */
 export function wholeLock(manifest: PackageManifest, lock: Lock): Lock {
   const dependencies = { ...manifest.dependencies, ...manifest.peerDependencies };
   return lockFor({ ...manifest, dependencies, peerDependencies: undefined, peerDependenciesMeta: undefined }, lock);

@@ -1,4 +1,4 @@
-/** What the package is made of, and that it is the same package each time. */
+/** Checks the contents of the package, and that each build gives the same package. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
@@ -24,7 +24,7 @@ const filesOf = (texts: Record<string, string>): Files =>
   new Map(Object.entries(texts).map(([path, text]) => [path, Buffer.from(text)]));
 
 describe("the package", () => {
-  it("has each program and each thread, as JavaScript on the lines of its source", () => {
+  it("has each program and each thread, as JavaScript with the lines of its source", () => {
     const threads = ["compute-node/agent/job-thread.ts", "compute-node/training/cpu/session-thread.ts"];
     for (const path of [...PROGRAMS, ...threads]) {
       const source = readFileSync(join(ROOT, path), "utf8");
@@ -36,7 +36,7 @@ describe("the package", () => {
     }
   });
 
-  it("has what its programs read: kernels, the sandbox, the report's page, units, examples, the Worker", () => {
+  it("has the files that its programs read: kernels, the sandbox, the report's page, units, examples, the Worker", () => {
     expect([...files.keys()]).toEqual(
       expect.arrayContaining([
         ...["compute-node/training/kernels/build/exact.wasm", "compute-node/training/kernels/build/fast.wasm"],
@@ -50,14 +50,14 @@ describe("the package", () => {
     expect(textOf("deploy/systemd/ktrdr-worker@.service")).toContain("/compute-node/main.js --config");
   });
 
-  it("has neither tests nor what only they use", () => {
+  it("has no tests, and no files that only tests use", () => {
     const odd = [...files.keys()].filter((path) =>
       /\.test\.|\/testing\/|\/golden\/|\/reference\/|assembly\//.test(path),
     );
     expect(odd).toEqual([]);
   });
 
-  it("installs the versions of the lock file, and the large packages only for who asks", () => {
+  it("installs the versions of the lock file, and the large packages only on request", () => {
     const manifest = json("package.json");
     const lock = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")).packages;
     const { packages } = json("npm-shrinkwrap.json") as { packages: Record<string, { integrity?: string }> };
@@ -82,7 +82,7 @@ describe("the package", () => {
     expect(launcher).toContain('import("./main.js")');
   });
 
-  it("is the same bytes each time", async () => {
+  it("has the same bytes each time", async () => {
     const archive = await packArchive(files);
     expect(Buffer.from(await packArchive(await packageFiles())).equals(archive)).toBe(true);
     expect(archive.byteLength).toBeLessThan(2e6);
@@ -90,7 +90,7 @@ describe("the package", () => {
 });
 
 describe("the check of a package", () => {
-  it("is content with one that is whole", async () => {
+  it("accepts one that is whole", async () => {
     const whole = filesOf({
       "a.js": 'import { b } from "./b.js"; import "zod"; b();',
       "b.js": "export const b = () => {};",
@@ -98,7 +98,7 @@ describe("the check of a package", () => {
     expect(await faultsOf(whole, ["a.js", "b.js"])).toEqual([]);
   });
 
-  it("names the place of each reference that leads out of it", async () => {
+  it("names the place of each reference that leads out of the package", async () => {
     const broken = filesOf({
       "cli/a.js": 'import { b } from "../b.js";\nconst lazy = () => import("./c.js");\nexport { b, lazy };',
       "cli/d.js": '// d.ts\nconst program = ["x", "thread.ts"];\nexport default program;',
@@ -115,7 +115,7 @@ describe("the check of a package", () => {
 });
 
 describe("the archive", () => {
-  it("unpacks to what went in, whatever the files and their order", async () => {
+  it("unpacks to its input, for any files in any order", async () => {
     const name = fc.stringMatching(/^[a-z]{1,20}(\/[a-z]{1,20}){0,4}\.js$/);
     await fc.assert(
       fc.asyncProperty(

@@ -1,11 +1,11 @@
 /**
- * References from one file of ktrdr to another, in JavaScript that Node stripped of its types: `./socket.ts` becomes
- * `./socket.js`. The forms are those that the sources use; whatever else names a `.ts` file is found by `typescriptNames`.
+ * Rewrites references between files of ktrdr, in JavaScript that Node stripped of its types: `./socket.ts` becomes
+ * `./socket.js`. Covers the forms that the sources use; `typescriptNames` finds any other name of a `.ts` file.
  */
 import { posix } from "node:path";
 import { transform } from "esbuild";
 
-/** Each has what stands before the name, the name without its ending, and what stands after it. */
+/** Each captures the text before the name, the name without its ending, and the text after it. */
 const REFERENCES: readonly RegExp[] = [
   /(\b(?:from|import) ")(\.{1,2}\/[^"\n]+)\.ts(")/g,
   /(\bimport\(\s*")(\.{1,2}\/[^"\n]+)\.ts("\s*\))/g,
@@ -13,7 +13,7 @@ const REFERENCES: readonly RegExp[] = [
   /(\bjoin\([^()\n]*")([^"\n]+)\.ts("\))/g,
 ];
 
-/** Lengths stay, so that lines and columns do. A file that is none of `modules`, by its last name, keeps its name. */
+/** Keeps lengths, and so lines and columns. A file whose last name is not among `modules` keeps its name. */
 export function withJavaScriptNames(code: string, modules: ReadonlySet<string>): string {
   return REFERENCES.reduce(
     (text, reference) =>
@@ -24,20 +24,20 @@ export function withJavaScriptNames(code: string, modules: ReadonlySet<string>):
   );
 }
 
-/** Files that a module opens at run time, as paths relative to it; one that ends in a slash is a folder, and none of them. */
+/** Finds the files that a module opens at run time, as paths relative to it. Skips folders, which end in a slash. */
 export function openedFiles(code: string): string[] {
   return [...code.matchAll(/\bnew URL\("([^"\n]*[^"\n/])", import\.meta\.url\)/g)].map(([, path = ""]) => path);
 }
 
 interface NamedFile {
   readonly name: string;
-  /** From 1. */
+  /** Counted from 1. */
   readonly line: number;
 }
 
-/** String literals that are the name of a TypeScript source; comments and longer texts may mention them. */
+/** Finds string literals that are the name of a TypeScript source. Comments and longer texts may mention them. */
 export async function typescriptNames(code: string): Promise<NamedFile[]> {
-  // esbuild reads the language as Node does and leaves comments out, which a search in the text could not.
+  // esbuild parses the language like Node and drops comments; a search in the text cannot.
   const { code: bare } = await transform(code, { minifyWhitespace: true, charset: "utf8", legalComments: "none" });
   const names = new Set(
     [...bare.matchAll(/["'`]((?!\.\w)[^"'`\s]+(?<!\.d)\.[cm]?ts)["'`]/g)].map(([, name = ""]) => name),

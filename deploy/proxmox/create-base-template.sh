@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the Proxmox container template of ktrdr's nodes: Debian and Node, the environment only, no code.
 # Code changes with every deployment and comes from deploy-to-workers.sh; the template hardly ever changes.
-# Runs on a Proxmox host, as root. A template that is there already is left alone.
+# Runs on a Proxmox host, as root. Leaves an existing template alone.
 #
 #   deploy/proxmox/create-base-template.sh [options]
 #
@@ -51,7 +51,7 @@ if ! pveam list local | grep -q "vztmpl/$image"; then
 fi
 
 made=no
-# What is half made is taken away again, so that the next try starts clean.
+# Removes a half-made container, so that the next try starts clean.
 clean_up() {
   [[ $made == yes ]] || return 0
   pct stop "$template_id" 2> /dev/null || true
@@ -65,7 +65,7 @@ run pct create "$template_id" "local:vztmpl/$image" --hostname "$TEMPLATE_NAME" 
   --net0 "name=eth0,bridge=$bridge,ip=dhcp" --ssh-public-keys "$ssh_keys"
 run pct start "$template_id"
 
-# Inside the container. What makes a machine itself (its id, its host keys) is left for each clone to make.
+# Runs inside the container. Each clone makes its own identity (machine id, host keys).
 install_environment() {
   pct exec "$template_id" -- bash -euo pipefail -s "$NODE_VERSION" << 'INSIDE'
 version=$1

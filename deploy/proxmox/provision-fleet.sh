@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes every node of a fleet that is not there yet. Runs on a Proxmox host, as root.
+# Makes every node of a fleet that does not exist yet. Runs on a Proxmox host, as root.
 #
 #   deploy/proxmox/provision-fleet.sh [FLEET_FILE] [options]
 #
@@ -10,7 +10,7 @@
 #   --gpu-device PATH   a device of this host for its nodes of type gpu_host; repeat for more
 #   --dry-run           check everything, print the commands, change nothing
 #
-# First each node is checked; at the first wrong network, taken name or taken address nothing is made at all.
+# Checks every node first. On a wrong network, a taken name or a taken address it makes nothing at all.
 # ENROLMENT_TOKEN must allow as many uses as there are nodes: ktrdr enrol --uses 8
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)

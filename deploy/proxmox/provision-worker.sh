@@ -1,6 +1,6 @@
 #!/bin/bash
 # Makes one node from the template: a container with its address, the code, the service. Runs on a Proxmox host, as root.
-# A node that is there already is completed, not made again.
+# Completes a node that exists already instead of making it again.
 #
 #   deploy/proxmox/provision-worker.sh ID TYPE IP --archive FILE [options]
 #
@@ -19,10 +19,10 @@
 #   --vmid ID           the container's number (the cluster's next free one)
 #   --device PATH       a device of this host that the node may use, such as /dev/dri/renderD128; repeat for more. A gpu_host
 #                       needs its GPU: for NVIDIA /dev/nvidia0, /dev/nvidiactl and /dev/nvidia-uvm
-#   --check             look whether it could be made, and change nothing
+#   --check             check that it could be made, and change nothing
 #   --dry-run           the same, and print the commands
 #
-# The enrolment token is read from ENROLMENT_TOKEN (`ktrdr enrol` makes one), so that no list of processes shows it.
+# Reads the enrolment token from ENROLMENT_TOKEN (`ktrdr enrol` makes one), so that no list of processes shows it.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=deploy/scripts/common.sh
@@ -77,7 +77,7 @@ pct config "$template_id" 2> /dev/null | grep -q '^template: 1' \
 
 has_address() { pct config "$1" 2> /dev/null | grep -Eq "^net[0-9]+:.*[,]ip=${ip//./\\.}/"; }
 
-# Looks through the host's containers: `found` becomes the one with our name and address, and whatever else has either ends this.
+# Sets `found` to the container with our name and address. Fails when another container or machine has either.
 found=''
 while read -r other name; do
   if [[ "$name" == "$id" ]]; then
@@ -108,7 +108,7 @@ if [[ $DRY_RUN == no ]]; then
   [[ -r "$archive" && -r "$archive.sha256" ]] || fail "--archive is missing, or has no .sha256 beside it" "Make both with: deploy/scripts/build-release.sh"
 fi
 
-# The next free number stays the same until a clone has taken it, so one at a time asks for it; the copies then overlap.
+# The next free number stays the same until a clone takes it. So only one script at a time asks; the copies then overlap.
 clone() {
   exec 8> "${KTRDR_PROVISION_LOCK:-/run/lock/ktrdr-provision.lock}"
   flock 8
@@ -139,7 +139,7 @@ pct exec "$vmid" -- bash -c 'for _ in $(seq 60); do [[ -d /run/systemd/system ]]
 pct exec "$vmid" -- bash -c 'ssh-keygen -A > /dev/null && systemctl restart ssh'
 
 if [[ "$type" == gpu_host ]]; then
-  # The Vulkan loader, and the drivers of AMD and Intel. NVIDIA's libraries have to be of the host's version, so they are not put in here.
+  # Installs the Vulkan loader and the drivers of AMD and Intel. NVIDIA's libraries must match the host's version, so not those.
   vulkan=(libvulkan1 libxext6)
   if [[ "${devices[*]}" == */dev/nvidia* ]]; then
     say "$id: install NVIDIA's driver of this host's version in container $vmid, with --no-kernel-modules; \`ktrdr doctor\` there finds the GPU then."

@@ -142,7 +142,7 @@ describe("provision-worker.sh", () => {
     expect(stand.calls().join("\n")).not.toContain("tok-secret");
   });
 
-  it("completes a node that is there, without a second container", () => {
+  it("completes a node that exists, without a second container", () => {
     provision("1", "backtesting", "192.168.1.201");
     const again = provision("1", "backtesting", "192.168.1.201");
     expect(again).toMatchObject({ code: 0, err: "" });
@@ -206,7 +206,7 @@ describe("provision-worker.sh", () => {
     expect(out).toContain("is a node");
   });
 
-  it("stops at a name, an address or a machine that is there already", () => {
+  it("stops at a name, an address or a machine that exists already", () => {
     proxmox.addContainer(110, "hostname: ktrdr-backtest-1\nnet0: name=eth0,bridge=vmbr0,ip=192.168.1.250/24\n");
     expect(provision("1", "backtesting", "192.168.1.201").err).toContain(
       "the name ktrdr-backtest-1 is taken by container 110",
@@ -258,7 +258,7 @@ describe("provision-fleet.sh", () => {
     expect(changes()).toEqual([]);
   });
 
-  it("stops after the group in which a node failed, and shows what became of each", () => {
+  it("stops after the group in which a node failed, and shows the outcome of each node", () => {
     const plan = join(folder, "plan.txt");
     const line = (number: number): string =>
       `w${number},192.168.1.20${number},backtesting,4,8192,9000,local-lvm,vmbr0,192.168.1.0/24,192.168.1.1,http://k:8787`;

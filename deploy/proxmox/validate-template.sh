@@ -1,5 +1,5 @@
 #!/bin/bash
-# Clones the template, looks whether the clone has what a node needs and no code, and removes the clone.
+# Clones the template, checks that the clone has the environment of a node and no code, and removes the clone.
 # Runs on a Proxmox host, as root.
 #
 #   deploy/proxmox/validate-template.sh [--template-id ID] [--dry-run]

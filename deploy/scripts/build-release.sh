@@ -1,13 +1,13 @@
 #!/bin/bash
-# Packs one commit as the npm package that machines of a fleet get: the same bytes for the same commit.
+# Packs one commit as the npm package for machines of a fleet. The same commit gives the same bytes.
 #
 #   deploy/scripts/build-release.sh [--ref REF] [--out FOLDER]
 #
-#   --ref REF      what to pack (KTRDR_BRANCH, else HEAD)
-#   --out FOLDER   where it goes (dist/releases)
+#   --ref REF      the commit to pack (KTRDR_BRANCH, else HEAD)
+#   --out FOLDER   the folder for the package (dist/releases)
 #
-# Prints the package's path. Its SHA-256 is beside it, in a file of the same name with .sha256 at the end, and as the last line
-# of SHA256SUMS: a folder with that file, or the same folder behind a URL, is what `ktrdr node update` can take releases from.
+# Prints the package's path. Its SHA-256 is beside it in a file with .sha256 at the end, and is the last line of SHA256SUMS.
+# `ktrdr node update` takes releases from a folder with SHA256SUMS, or from the same folder behind a URL.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=deploy/scripts/common.sh
@@ -38,7 +38,7 @@ build() {
   mkdir "$work/tree"
   git -C "$ROOT" archive "$commit" | tar -x -C "$work/tree"
   ln -s "$ROOT/node_modules" "$work/tree/node_modules"
-  # The training kernels are compiled with it, so that no node needs the compiler.
+  # Compiles the training kernels, so that no node needs the compiler.
   node --no-warnings "$work/tree/deploy/package/build.ts" --out "$work" >&2
   mv "$work/ktrdr-$version.tgz" "$archive"
   (cd "$out" && sha256sum "$name.tgz" > "$name.tgz.sha256")

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the operator's scripts share. Source it; it runs nothing.
+# Functions shared by the operator's scripts. Source it; it runs nothing.
 
 say() { printf '%s\n' "$*"; }
 
@@ -45,7 +45,7 @@ address_number() {
   printf '%s' "$number"
 }
 
-# in_subnet <address> <network/prefix>: whether a host of the network can have the address.
+# in_subnet <address> <network/prefix>: succeeds when a host of the network can have the address.
 in_subnet() {
   local address base prefix=${2#*/} size
   address=$(address_number "$1") && base=$(address_number "${2%/*}") || return 1

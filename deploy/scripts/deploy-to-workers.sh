@@ -1,21 +1,21 @@
 #!/bin/bash
-# Brings a fleet to another release, a few nodes at a time. Each node finishes what it runs before its code is switched.
+# Brings a fleet to another release, a few nodes at a time. Each node finishes its jobs before its code is switched.
 #
 #   deploy/scripts/deploy-to-workers.sh [WORKERS_FILE] [options]
 #
 #   WORKERS_FILE            lines of worker_id,ip,worker_type (deploy/config/workers.prod.txt)
 #   --at-once N             nodes in work at the same time (1)
 #   --only ID               this node alone; repeatable
-#   --ref REF               what to deploy (KTRDR_BRANCH, else HEAD)
-#   --archive FILE          a release that build-release.sh made, in place of --ref
+#   --ref REF               the commit to deploy (KTRDR_BRANCH, else HEAD)
+#   --archive FILE          a release that build-release.sh made, instead of --ref
 #   --rollback              back to the release that each node had before
-#   --drain-timeout S       how long a node may finish what it runs (600); then it takes work again, and is reported as busy
+#   --drain-timeout S       how long a node may finish its jobs (600); then it takes work again, and is reported as busy
 #   --interrupt             stop a node that is not done by then; its work goes to another one
 #   --healthy-timeout S     how long a node may take to connect (60); then its old release comes back
-#   --dry-run               say what would be done, and do nothing
+#   --dry-run               print the actions, and do nothing
 #
-# Nothing more is started after a node that did not come back healthy. A table at the end says what became of each;
-# the exit code is 0 when every node has the release. Run it again to go on: nodes that have it already are left alone.
+# Starts no further node after one that did not come back healthy. Prints a table at the end with the outcome of each node.
+# The exit code is 0 when every node has the release. Run it again to go on: it leaves nodes alone that have the release.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=deploy/scripts/common.sh
@@ -86,7 +86,7 @@ ssh_words=(-o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15)
 # shellcheck disable=SC2029 # The words are made here and meant to be.
 on_node() { ssh "${ssh_words[@]}" "${KTRDR_SSH_USER:-root}@$1" "$2"; }
 
-# update_node <index>: its result goes to a file, what it says to the terminal with its name before it.
+# update_node <index>: writes the result to a file, and the output to the terminal with the node's name before each line.
 update_node() {
   local index=$1 began=$SECONDS status=0 words
   local id=${ids[index]} ip=${ips[index]} type=${types[index]}

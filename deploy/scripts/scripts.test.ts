@@ -41,7 +41,7 @@ function bash(file: string, words: readonly string[], environment: NodeJS.Proces
   return { code: status, out: stdout, err: stderr };
 }
 
-/** A package that holds what update-code.sh asks of a release. */
+/** A package with the files that update-code.sh needs in a release. */
 function release(version: string, program = ""): { file: string; sha256: string } {
   const name = `ktrdr-${version}`;
   const tree = join(folder, name);
@@ -138,7 +138,7 @@ describe("update-code.sh", () => {
     expect(readdirSync(join(opt, "releases")).toSorted()).toEqual(["ktrdr-1.0.0", "ktrdr-1.1.0", "ktrdr-1.2.0"]);
   });
 
-  it("leaves a node alone that has the release", () => {
+  it("leaves a node alone that has the release already", () => {
     to("1.0.0");
     const before = stand.calls().length;
     expect(to("1.0.0").out).toBe("result=unchanged release=ktrdr-1.0.0 previous=\n");
@@ -199,7 +199,7 @@ esac`,
     expect(old.err).toContain("backtesting: waits for what runs (1 of 2 slots) since ");
   });
 
-  it.each(["INT", "TERM", "HUP"])("takes SIG%s while it waits for: leave the node as it was", async (signal) => {
+  it.each(["INT", "TERM", "HUP"])("leaves the node as it was after SIG%s while it waits", async (signal) => {
     to("1.0.0");
     writeFileSync(join(opt, "stubborn"), "");
     const { file, sha256 } = release("1.1.0");
@@ -224,7 +224,7 @@ esac`,
     expect(current()).toBe("releases/ktrdr-1.0.0");
   });
 
-  it("leaves the node as it was when nobody listens any more, as after a lost connection", async () => {
+  it("leaves the node as it was when the connection to the caller is lost", async () => {
     to("1.0.0");
     writeFileSync(join(opt, "stubborn"), "");
     const { file, sha256 } = release("1.1.0");
@@ -243,7 +243,7 @@ esac`,
     expect(current()).toBe("releases/ktrdr-1.0.0");
   });
 
-  it("blames no release for a control plane that is away, nor for what was so before", () => {
+  it("keeps the new release when the control plane is away, and when the old one had no connection either", () => {
     writeFileSync(join(folder, "backtesting.yaml"), "url: http://k.example\n");
     const answers = (plane: boolean, connected: string): void =>
       stand.program(
@@ -272,7 +272,7 @@ esac`,
     });
   });
 
-  it("refuses what is no package, and one that does not load here, before the node hears of it", () => {
+  it("refuses a file that is no package, and a package that does not load here, before it drains the node", () => {
     to("1.0.0");
     const before = stand.calls().length;
     const empty = join(folder, "ktrdr-1.1.0.tgz");
@@ -305,14 +305,14 @@ esac`,
     expect(stand.calls()).toContain("systemctl stop ktrdr-worker@backtesting");
   });
 
-  it("goes back when it is asked to, and forth again", () => {
+  it("rolls back on request, and forward again", () => {
     to("1.0.0");
     to("1.1.0");
     expect(update("--rollback").out).toBe("result=rolled-back release=ktrdr-1.0.0 previous=ktrdr-1.1.0\n");
     expect(update("--rollback").out).toBe("result=rolled-back release=ktrdr-1.1.0 previous=ktrdr-1.0.0\n");
   });
 
-  it("refuses bytes that are not those that were sent, and changes nothing", () => {
+  it("refuses bytes with another hash, and changes nothing", () => {
     const { file } = release("1.0.0");
     const { code, err } = update("--archive", file, "--sha256", "0".repeat(64));
     expect(code).toBe(1);
@@ -321,7 +321,7 @@ esac`,
     expect(stand.calls()).toEqual([]);
   });
 
-  it("changes nothing when the packages cannot be had, and leaves no half release", () => {
+  it("changes nothing when npm cannot install the packages, and leaves no half release", () => {
     to("1.0.0");
     writeFileSync(join(opt, "npm-fails"), "");
     expect(to("1.1.0").code).not.toBe(0);
@@ -352,7 +352,7 @@ describe("deploy-to-workers.sh", () => {
   };
   const NODES = [1, 2, 3, 4].map((number) => `w${number},10.0.0.${number},backtesting`);
 
-  /** ssh runs the command here, with a folder of its own for each address in the place of /opt/ktrdr. */
+  /** ssh runs the command here, with a separate folder for each address instead of /opt/ktrdr. */
   beforeEach(() => {
     fakeNode();
     stand.program(

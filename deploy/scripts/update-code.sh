@@ -4,13 +4,13 @@
 #   update-code.sh --archive FILE --sha256 HEX --type TYPE [options]
 #   update-code.sh --rollback --type TYPE [options]
 #
-#   --install-only          put the code in place, and start nothing: for a machine that is no node yet
-#   --drain-timeout S       how long the node may finish what it runs (600; 0 for as long as it takes); then it takes
-#                           work again, and nothing was interrupted. So it does after Ctrl-C,
-#                           and when the connection over which it was asked for is lost
+#   --install-only          install the code and start nothing, for a machine that is no node yet
+#   --drain-timeout S       how long the node may finish its jobs (600; 0 for no limit); then it takes work again,
+#                           and nothing was interrupted. It does the same after Ctrl-C,
+#                           and when the connection to the caller is lost
 #   --interrupt             stop the node when that time is over; the registry hands its work to another one
 #   --healthy-timeout S     how long the new release may take to connect (60); then the one before comes back
-#   --wait                  for another update of this machine to end; otherwise that is an error
+#   --wait                  wait for another update of this machine to end; otherwise that is an error
 #
 # FILE is a package, ktrdr-….tgz, from build-release.sh or a registry. TYPE is backtesting, cpu_training or gpu_host, or
 # control_plane on the machine that serves the fleet. Releases lie side by side below /opt/ktrdr/releases; the link
@@ -65,7 +65,7 @@ case "$type" in
 esac
 if [[ $role == control-plane ]]; then
   unit=ktrdr-control-plane sign='"status"' program=control-plane/start-control-plane.js
-  # Where releases up to 0.1.0 have it.
+  # Releases up to 0.1.0 have it here.
   former_program=deploy/self-host/start-control-plane.js
   asked_port=$(sed -n 's/^KTRDR_PORT=\([0-9]*\)$/\1/p' "$etc/control-plane.env" 2> /dev/null || true)
 else
@@ -75,10 +75,10 @@ else
 fi
 port=${asked_port:-$port}
 
-# The release that a link names: below releases/ by its name, elsewhere (where npm installed it) by its path.
+# Prints the release that a link names: below releases/ by its name, elsewhere (where npm installed it) by its path.
 link_target() { if [[ -L "$opt/$1" ]]; then readlink "$opt/$1" | sed 's|^releases/||'; fi; }
 
-# Renamed over the old link, so that at every moment there is one.
+# Renames the new link over the old one, so that there is one at every moment.
 switch_link() {
   local target=$2
   [[ "$target" == /* ]] || target=releases/$target
@@ -86,7 +86,7 @@ switch_link() {
   mv -T "$opt/$1.new" "$opt/$1"
 }
 
-# What the node answered when it was last looked at.
+# The node's latest answer.
 health=''
 look() { health=$(curl --fail --silent --max-time 3 "http://127.0.0.1:$port/health" 2> /dev/null); }
 is_healthy() { look && [[ "$health" == *"$sign"* ]]; }
@@ -94,7 +94,7 @@ health_field() { sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" <<< "$health";
 
 pause() { sleep "${KTRDR_POLL_SECONDS:-1}"; }
 
-# within <seconds> <command...>: whether it comes true in that time.
+# within <seconds> <command...>: succeeds when the command does within that time.
 within() {
   local deadline=$((SECONDS + $1))
   shift
@@ -112,7 +112,7 @@ end() {
   exit "$2"
 }
 
-# The code of a release runs with no more rights here than it has as a service.
+# Runs the code of a release with no more rights than it has as a service.
 as_service() {
   if ((EUID == 0)) && [[ -z "${KTRDR_OPT:-}" ]] && id ktrdr > /dev/null 2>&1; then setpriv --reuid=ktrdr --regid=ktrdr --clear-groups -- "$@"; else "$@"; fi
 }
@@ -125,7 +125,7 @@ unpack() {
     rm -rf "$partial"
     fail "$archive is no package of ktrdr" "build-release.sh makes them, and npm pack ktrdr."
   fi
-  # Versions and hashes of every package are in the release.
+  # The release has the versions and hashes of every package.
   (
     cd "$partial"
     node deploy/packages-for.js "$role"
@@ -133,14 +133,14 @@ unpack() {
     printf '%s\n' "$sha256" > .archive-sha256
   )
   chmod -R go+rX "$partial"
-  # What this machine's Node cannot even load is refused while the old release still runs.
+  # Refuses code that this machine's Node cannot load, while the old release still runs.
   if [[ $role != control-plane ]] && ! as_service node "$partial/$program" --help > /dev/null; then
     fail "$release does not start on this machine" "It may need another version of Node: look at what it says above."
   fi
   mv -T "$partial" "$opt/releases/$release"
 }
 
-# Says what the node still runs when that changes, and now and then.
+# Prints the node's running jobs when they change, and now and then.
 told='' told_at=0
 tell() {
   local now current
@@ -152,7 +152,7 @@ tell() {
   say "$type: waits for what runs ($now) since $drain_began, $((SECONDS - drain_since)) s"
 }
 
-# Undoes a drain, so that a node never stays half drained. One that has left meanwhile is started again.
+# Undoes a drain, so that a node never stays half drained. Starts a node again that has left meanwhile.
 take_work_again() {
   trap '' INT TERM HUP PIPE
   systemctl kill --kill-who=main --signal=SIGCONT "$unit" 2> /dev/null || true
@@ -175,7 +175,7 @@ interrupted() {
   end interrupted 130
 }
 
-# Whether the old release was connected when it was last seen: `unknown` where it did not run.
+# `yes` when the old release was connected at its latest answer, else `no`; `unknown` when it did not run.
 was_connected=unknown
 note_connection() {
   look || return 1
@@ -192,7 +192,7 @@ drain() {
   local drain_since=$SECONDS drain_began
   drain_began=$(date +%H:%M:%S)
   note_connection || true
-  # PIPE: whoever asked for this is no longer there.
+  # PIPE: the caller is gone.
   trap interrupted INT TERM HUP PIPE
   systemctl kill --kill-who=main --signal=SIGUSR2 "$unit"
   until is_down; do
@@ -209,7 +209,7 @@ drain() {
   done
 }
 
-# Whether the new release is not to blame for having no connection: the old one had none, or the control plane is away.
+# Succeeds when a missing connection is not the new release's fault: the old one had none, or the control plane is away.
 is_excused() {
   local url
   [[ $role != control-plane ]] && is_active && look || return 1
@@ -225,7 +225,7 @@ comes_up() {
   within "$healthy_timeout" is_healthy || is_excused
 }
 
-# What no type of this machine runs or could go back to.
+# Removes releases that no type of this machine runs or could go back to.
 remove_unused() {
   local old linked
   linked=$(find "$opt" -maxdepth 1 -type l -printf '%l\n')
@@ -252,7 +252,7 @@ else
     || fail "$archive does not have the SHA-256 $sha256" "It was damaged or changed on its way: send it again."
   # Packages differ by role, so on one machine releases of several lie beside each other.
   [[ $role == worker ]] || release=$release-$role
-  # Of the same name, but other bytes: a build that was made anew.
+  # The same name with other bytes: the build was made anew.
   if [[ -d "$opt/releases/$release" && "$(cat "$opt/releases/$release/.archive-sha256" 2> /dev/null)" != "$sha256" ]]; then
     release=$release-${sha256:0:8}
   fi
@@ -266,7 +266,7 @@ fi
 if [[ "$before" == "$release" ]] && is_active && is_healthy; then end unchanged 0; fi
 
 drain
-# From here on, whatever is half done is worse than waiting for its end.
+# From here on, an interrupt would leave things half done, which is worse than waiting for the end.
 trap '' INT TERM HUP PIPE
 [[ -z "$before" || "$before" == "$release" ]] || switch_link "$type.previous" "$before"
 switch_link "$type" "$release"
@@ -281,7 +281,7 @@ systemctl stop "$unit" || true
 [[ -n "$before" && "$before" != "$release" ]] || end down 5
 switch_link "$type" "$before"
 switch_link "$type.previous" "$release"
-# It came up before: on a busy machine it gets longer than somebody's patience with the new one.
+# The old release came up before, so on a busy machine it gets more time than the new one.
 ((healthy_timeout > 60)) || healthy_timeout=60
 if comes_up; then end rolled-back 3; fi
 end down 5

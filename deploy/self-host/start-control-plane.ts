@@ -1,2 +1,2 @@
-/** Starts `control-plane/start-control-plane.ts`: the units of machines that were installed with 0.1.0 name this place. */
+/** Starts `control-plane/start-control-plane.ts`, for machines installed with 0.1.0, whose units name this path. */
 import "../../control-plane/start-control-plane.ts";

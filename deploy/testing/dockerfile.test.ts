@@ -21,7 +21,7 @@ EXPOSE 8787
 CMD ["node", "main.js"]
 `;
 
-it("reads stages, steps and settings in order, with what the base has before what is added", () => {
+it("a Dockerfile is read as stages, steps and settings in order, those of the base first", () => {
   const stages = parseDockerfile(TEXT);
   expect(stages.map(({ name, base }) => [name, base])).toEqual([
     ["base", "node:24"],
@@ -56,7 +56,7 @@ it.each([
   expect(() => parseDockerfile(text)).toThrow(/Dockerfile, line [12]: /);
 });
 
-it("sees of the context what the last matching pattern leaves", () => {
+it("the last matching pattern of .dockerignore decides whether the build sees a path", () => {
   const isSeen = contextFilter("*\n!cli\n!package.json\n**/*.test.ts\ncli/build\n# a comment\n");
   const seen = ["cli", "cli/main.ts", "cli/a/b.ts", "package.json"];
   const hidden = ["node_modules", "README.md", "cli/main.test.ts", "cli/a/b.test.ts", "cli/build", "cli/build/x"];

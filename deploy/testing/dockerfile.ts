@@ -1,6 +1,6 @@
 /**
- * A Dockerfile as data, for tests that carry out what it says. It reads what ktrdr's uses and refuses the rest, so that no step is
- * passed over.
+ * Reads a Dockerfile as data, for tests that carry it out. Knows the instructions of ktrdr's own and refuses all others, so that
+ * no step is passed over.
  */
 
 type Step =
@@ -35,7 +35,7 @@ interface OpenStage extends Stage {
   readonly ports: number[];
 }
 
-/** Its stages in order. Throws for an instruction or an option that is not known here, with its line. */
+/** Returns its stages in order. Throws for an unknown instruction or option, with its line. */
 export function parseDockerfile(text: string): Stage[] {
   const globals = new Map<string, string>();
   const stages: OpenStage[] = [];
@@ -58,7 +58,7 @@ export function parseDockerfile(text: string): Stage[] {
   return stages;
 }
 
-/** One stage with the steps and settings of the stages that it is based on, theirs first. */
+/** Returns a stage with the steps and settings of its base stages, theirs first. */
 export function wholeStage(stages: readonly Stage[], name: string): Stage {
   const stage = stages.find((each) => each.name === name);
   if (stage === undefined) throw new Error(`there is no stage ${name}`);
@@ -76,7 +76,7 @@ export function wholeStage(stages: readonly Stage[], name: string): Stage {
   };
 }
 
-/** Whether the build sees a path of the context: the last pattern that matches it or a folder above it decides. */
+/** Returns a test for paths that the build sees. The last pattern that matches the path or a folder above it decides. */
 export function contextFilter(ignoreFile: string): (path: string) => boolean {
   const rules = ignoreFile
     .split("\n")
@@ -95,7 +95,7 @@ function stageOf(base: string, name: string): OpenStage {
   return { name, base, steps: [], command: null, healthCheck: null, volumes: [], ports: [] };
 }
 
-/** Whether the instruction is known. */
+/** Returns false for an unknown instruction. */
 function readInto(stage: OpenStage, name: string, rest: string): boolean {
   const { steps } = stage;
   switch (name) {
@@ -136,7 +136,7 @@ function readInto(stage: OpenStage, name: string, rest: string): boolean {
   }
 }
 
-/** Instructions with continued lines joined and comments left out, and the line that each begins in. */
+/** Returns instructions without comments, continued lines joined, each with its first line's number. */
 function instructions(text: string): { line: number; words: string }[] {
   const found: { line: number; words: string }[] = [];
   let isContinued = false;

@@ -1,15 +1,15 @@
 /**
- * Cloudflare's API, as far as the real Wrangler asks it here: buckets, secrets, deployments and previews of one account. It
- * keeps what it was told, so a test can read what would have been made.
+ * Stands in for Cloudflare's API, as far as the real Wrangler uses it here: buckets, secrets, deployments and previews of one
+ * account. Keeps its requests, so that a test can read their effect.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 const ACCOUNT = "0123456789abcdef0123456789abcdef";
-/** Nobody's: what is asked there does not answer. */
+/** An address that nobody has: requests to it get no answer. */
 const SUBDOMAIN = "ktrdr-stand-in-of-a-test";
 
-/** What Wrangler uploads beside the code: bindings, migrations, annotations. */
+/** The part of an upload beside the code: bindings, migrations, annotations. */
 export interface UploadedMetadata {
   readonly bindings?: readonly { readonly type: string; readonly name: string; readonly [key: string]: unknown }[];
   readonly env?: Readonly<Record<string, { readonly type: string; readonly [key: string]: unknown }>>;
@@ -18,10 +18,10 @@ export interface UploadedMetadata {
 }
 
 export interface FakeCloudflare {
-  /** For the environment of Wrangler. */
+  /** Environment variables for Wrangler. */
   readonly environment: Readonly<Record<string, string>>;
   readonly buckets: Set<string>;
-  /** Days after which a bucket removes what it holds. */
+  /** Days after which a bucket removes its objects. */
   readonly expiryDays: Map<string, number>;
   /** Newest last; empty until the first deployment. */
   readonly deployments: UploadedMetadata[];
@@ -29,14 +29,14 @@ export interface FakeCloudflare {
   readonly previews: Map<string, UploadedMetadata>;
   /** A deployment from before the test, with what it binds. */
   addDeployment(metadata: UploadedMetadata): void;
-  /** Whether roll-backs are refused, as over a migration of classes. */
+  /** True when roll-backs are refused, as over a migration of classes. */
   isRollbackRefused: boolean;
   /** Index of the deployment that serves. */
   serving: number;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `previewUrl` is where previews are said to answer; a plane that a test runs. */
+/** `previewUrl` is the address given for previews; a test runs a plane there. */
 export async function fakeCloudflare(previewUrl = "https://preview.invalid"): Promise<FakeCloudflare> {
   const server = createServer((request, response) => {
     answer(state, request, response, previewUrl).catch((error: unknown) => fail(response, 500, 10000, String(error)));
@@ -70,10 +70,10 @@ export async function fakeCloudflare(previewUrl = "https://preview.invalid"): Pr
   return state;
 }
 
-/** What an endpoint is told, beside the state. */
+/** The request of an endpoint. */
 interface Call {
   readonly state: FakeCloudflare;
-  /** The parts of the path that the pattern leaves open. */
+  /** The parts of the path that match a `*` of the pattern. */
   readonly parts: readonly string[];
   readonly body: string;
   readonly previewUrl: string;

@@ -1,9 +1,9 @@
-/** `pct`, `pvesh`, `pveam` and `ping` over a folder: containers are files with the lines that `pct config` prints. */
+/** Stands in for `pct`, `pvesh`, `pveam` and `ping`. Containers are files with the lines that `pct config` prints. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StandIns } from "./stand-ins.ts";
 
-/** `exec` keeps what it is given on standard input in `stdin.log`, and fails for commands that `exec-fails` matches. */
+/** `exec` keeps its standard input in `stdin.log`, and fails for commands that `exec-fails` matches. */
 const PCT = `
 all=$STAND_INS/containers; mkdir -p "$all"; words=("$@")
 option() { for ((i = 0; i < \${#words[@]}; i++)); do [[ \${words[i]} == "$1" ]] && printf '%s' "\${words[i + 1]}"; done; }
@@ -29,7 +29,7 @@ const PVESH = `next=100; while [[ -f $STAND_INS/containers/$next ]]; do next=$((
 
 export interface FakeProxmox {
   addContainer(id: number, config: string): void;
-  /** What `pct config` prints, or null. */
+  /** The output of `pct config`, or null. */
   container(id: number): string | null;
   /** Every command inside a container that contains this text fails from now on. */
   failInside(text: string): void;

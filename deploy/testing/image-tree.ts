@@ -1,6 +1,6 @@
 /**
- * Carries out a Dockerfile without a container engine: each stage is a layer over a clean Debian, its commands run with that
- * as their root. Needs root and debootstrap; leaves no mount behind, since every one is made in a namespace that ends with
+ * Carries out a Dockerfile without a container engine. Each stage is a layer over a clean Debian, and its commands run with
+ * that as their root. Needs root and debootstrap. Leaves no mount behind, since each is made in a namespace that ends with
  * its command.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
@@ -23,12 +23,12 @@ import { contextFilter, parseDockerfile, type Stage, wholeStage } from "./docker
 import { findProgram } from "./stand-ins.ts";
 
 const RELEASE = "bookworm";
-/** Bash takes a socket as standard input for a remote login, and reads the machine's own settings. */
+/** Without this, bash takes a socket as standard input for a remote login and reads the machine's own settings. */
 const STDIO = ["ignore" as const, "pipe" as const, "pipe" as const];
-/** What the official image of Node has beyond Debian's smallest. */
+/** Packages that the official image of Node has beyond Debian's smallest. */
 const NODE_USER = "groupadd --gid 1000 node && useradd --uid 1000 --gid node --shell /bin/bash --create-home node";
 
-/** Why no tree can be made here, or null. */
+/** The reason why no tree can be made here, or null. */
 export function lackForTrees(): string | null {
   if (process.getuid?.() !== 0) return "only root can change its root";
   if (findProgram("debootstrap") === null) return "debootstrap is not installed";
@@ -36,7 +36,7 @@ export function lackForTrees(): string | null {
   return canMountLayers() ? null : "layers cannot be mounted here";
 }
 
-/** Not inside most containers, nor where the temporary folder is such a layer itself. */
+/** Tries to mount a layer. This fails inside most containers, and when the temporary folder is such a layer itself. */
 function canMountLayers(): boolean {
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-layers-"));
   const script = 'cd "$1" && mkdir l u w m && mount -t overlay overlay -o lowerdir=l,upperdir=u,workdir=w m';
@@ -49,7 +49,7 @@ function canMountLayers(): boolean {
 export function baseTree(folder: string): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const tree = join(folder, `node-${process.versions.node}-${RELEASE}`);
-  // Its commands run as root: a folder that somebody else has put there is not taken.
+  // Its commands run as root, so refuse a folder that somebody else has put there.
   if (lstatSync(folder).uid !== 0) throw new Error(`${folder} is not root's`);
   if (existsSync(tree)) return tree;
   const partial = `${tree}.partial`;
@@ -65,7 +65,7 @@ export function baseTree(folder: string): string {
   for (const unused of ["usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt"]) {
     rmSync(join(partial, unused), { recursive: true, force: true });
   }
-  // How this machine reaches Debian and npm; the image builder's network is its own affair.
+  // This machine's way to Debian and npm. It is no part of the Dockerfile.
   for (const file of ["etc/resolv.conf", "etc/hosts", "etc/ssl/certs/ca-certificates.crt"]) {
     if (existsSync(`/${file}`)) cpSync(`/${file}`, join(partial, file), { dereference: true });
   }
@@ -74,9 +74,9 @@ export function baseTree(folder: string): string {
 }
 
 interface RunOptions {
-  /** Beside the image's own. */
+  /** Environment variables beside the image's own. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Folders of this machine by where they are seen inside. */
+  /** Folders of this machine by their paths inside. */
   readonly volumes?: Readonly<Record<string, string>>;
 }
 
@@ -96,7 +96,7 @@ export class ImageBuilder {
     this.#isSeen = contextFilter(readFileSync(`${dockerfile}.dockerignore`, "utf8"));
   }
 
-  /** Builds a stage and those that it takes from, each once. Throws with a step's output when it fails. */
+  /** Builds a stage and the stages that it copies from, each once. Throws with a step's output when it fails. */
   build(name: string): void {
     const stage = this.stages.find((each) => each.name === name);
     if (stage === undefined) throw new Error(`there is no stage ${name}`);
@@ -112,7 +112,7 @@ export class ImageBuilder {
     }
   }
 
-  /** Bytes of what a container of the stage sees below `path`. */
+  /** Size in bytes of the files that a container of the stage sees below `path`. */
   bytes(name: string, path: string): number {
     const { stdout } = this.#inside(name, ["sh", "-c", `du -sb '${path}' | cut -f 1`]);
     return Number(stdout);
@@ -124,7 +124,7 @@ export class ImageBuilder {
     return spawn("unshare", command, { env: environment, stdio: STDIO });
   }
 
-  /** The same for a command that ends. */
+  /** Runs a command that ends, in the same way. */
   run(
     name: string,
     words: readonly string[],
@@ -150,7 +150,7 @@ export class ImageBuilder {
       ...this.#mounted(name, "root", true),
       'mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"',
       ...binds,
-      // No rights, and no way to get any: what Compose's cap_drop and no-new-privileges say.
+      // No rights, and no way to get any, as by Compose's cap_drop and no-new-privileges.
       `exec chroot "$root" setpriv --reuid=${settings.user} --regid=${settings.user} --clear-groups --no-new-privs --bounding-set=-all sh -c 'cd ${settings.folder} && exec "$@"' sh "$@"`,
     ];
     return {
@@ -196,7 +196,7 @@ export class ImageBuilder {
     if (status !== 0) throw new Error(`stage ${name}: ${command}\nended with ${status}:\n${stdout}${stderr}`);
   }
 
-  /** As root, as a build runs its steps, with this machine's way to npm and its cache. */
+  /** Runs as root, like a step of a build, with this machine's way to npm and its cache. */
   #inside(
     name: string,
     words: readonly string[],
@@ -227,7 +227,7 @@ export class ImageBuilder {
     return join(this.#folder, name, "layer");
   }
 
-  /** What the steps of the stage, and of those below it, have set; nothing for an image. */
+  /** The settings of the stage's steps and of the stages below it; empty for an image. */
   #settingsOf(name: string): Settings {
     const settings = new Settings();
     if (!this.stages.some((each) => each.name === name)) return settings;
@@ -235,7 +235,7 @@ export class ImageBuilder {
     return settings;
   }
 
-  /** Bash that mounts the stage at `$root`, or another name; what is written goes into its layer. */
+  /** Bash that mounts the stage at `$root`, or another name. Writes go into its layer. */
   #mounted(name: string, variable = "root", isReadOnly = false): string[] {
     const lower: string[] = [];
     for (let stage = this.stages.find((each) => each.name === name); stage !== undefined; ) {
@@ -248,7 +248,7 @@ export class ImageBuilder {
       ? `lowerdir=${[layer, ...lower].join(":")}`
       : `lowerdir=${lower.join(":")},upperdir=${layer},workdir=$work/work`;
     return [
-      // A folder of its own for each mount: several containers of an image may run at once.
+      // Each mount has its own folder, since several containers of an image may run at once.
       `work=$(mktemp -d '${join(this.#folder, name)}/mount-XXXXXX') && mkdir "$work/work" "$work/root"`,
       `${variable}=$work/root && mount -t overlay overlay -o "${options}" "$${variable}"`,
       `mount -t proc proc "$${variable}/proc" && mount --rbind /dev "$${variable}/dev"`,
@@ -256,7 +256,7 @@ export class ImageBuilder {
   }
 }
 
-/** What steps before have set. */
+/** The settings that earlier steps made. */
 class Settings {
   folder = "/";
   user = "root";

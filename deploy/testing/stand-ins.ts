@@ -1,11 +1,11 @@
-/** Programs in the place of pct, ssh, systemctl and the like: they note how they were called and answer what a test says. */
+/** Programs instead of pct, ssh, systemctl and the like. They record their calls and give the answers that a test sets. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 export interface StandIns {
-  /** With the stand-ins before everything else. */
+  /** A PATH with the stand-ins first. */
   readonly path: string;
-  /** Puts a program in place. `body` is bash: `$*` has the words; it may read and write below `$STAND_INS`. */
+  /** Makes a program. `body` is bash: `$*` has the words; it may read and write below `$STAND_INS`. */
   program(name: string, body?: string): void;
   /** Every call so far, in order: the program and its words, with spaces. */
   calls(): string[];
@@ -29,7 +29,7 @@ export function standIns(folder: string): StandIns {
   };
 }
 
-/** Where the program of that name is, or null: for tests that say why they skip. */
+/** Finds the path of a program, or null, for tests that say why they skip. */
 export function findProgram(name: string): string | null {
   const folders = (process.env.PATH ?? "").split(delimiter);
   return folders.map((folder) => join(folder, name)).find((file) => existsSync(file)) ?? null;

@@ -1,4 +1,4 @@
-/** Calls about artefacts: who may upload and read bytes, and which of them are stored. */
+/** Calls about artefacts: rights to upload and read bytes, and the list of stored ones. */
 import { type Lease, Problem } from "../../protocol/index.ts";
 import type { Answer } from "../answer.ts";
 import type { Registry } from "../registry.ts";
@@ -36,7 +36,7 @@ export const artefactCalls = {
     registry.setAlarm();
   },
 
-  /** The open upload in parts, or null when it has to be opened. */
+  /** Finds the open upload in parts; null when it has to be opened. */
   async findUpload(
     registry: Registry,
     tokenHash: string,

@@ -5,6 +5,7 @@
 import type { Registry } from "../registry.ts";
 import { artefactCalls } from "./artefacts.ts";
 import { datasetCalls } from "./datasets.ts";
+import { joinCalls } from "./join-calls.ts";
 import { metricsCalls } from "./metrics.ts";
 import { modelCalls } from "./models.ts";
 import { operationCalls } from "./operations.ts";
@@ -12,16 +13,16 @@ import { tokenCalls } from "./tokens.ts";
 import { workerCalls } from "./workers.ts";
 import { workspaceCalls } from "./workspaces.ts";
 
-export const REGISTRY_CALLS = {
-  ...operationCalls,
-  ...workerCalls,
-  ...metricsCalls,
-  ...workspaceCalls,
-  ...tokenCalls,
-  ...artefactCalls,
-  ...datasetCalls,
-  ...modelCalls,
-};
+export const REGISTRY_CALLS = joinCalls(
+  operationCalls,
+  workerCalls,
+  metricsCalls,
+  workspaceCalls,
+  tokenCalls,
+  artefactCalls,
+  datasetCalls,
+  modelCalls,
+);
 
 /** A call as its resource's file writes it. */
 export type RegistryCall = (registry: Registry, ...values: never[]) => unknown;

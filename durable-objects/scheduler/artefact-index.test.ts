@@ -50,7 +50,7 @@ it("bytes that something refers to, or that were asked for in time, stay", () =>
   touched.close();
 });
 
-it("when the next collection is due is what storage says, whatever was written since it was last asked", () => {
+it("the next collection is due when storage says so, whatever was written since the last question", () => {
   const part = { partNumber: 1, etag: "e" };
   const writes = {
     record: (sql, name, now) => recordArtefact(sql, { sha256: name, bytes: 96, mediaType: "text/plain" }, now),

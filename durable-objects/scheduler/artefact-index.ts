@@ -3,8 +3,8 @@
  *
  * The life of an artefact: absent → (uploading in parts) → stored, unreferenced → referenced by a finished operation or by
  * the checkpoint of a running one → unreferenced again when retention removes the last of them → collected, once nobody has
- * touched it for an hour. Whoever asks to upload what is there already touches it, so a collection never overtakes an upload;
- * what is due for collection counts as gone, and nobody stores it anew before it is.
+ * touched it for an hour. A request to upload stored bytes touches them, so a collection never overtakes an upload. Bytes that
+ * are due for collection count as gone, and nobody stores them anew before they are.
  */
 import { DAY_MS, HOUR_MS } from "../../protocol/durations.ts";
 import { LIMITS, Problem } from "../../protocol/index.ts";
@@ -14,7 +14,7 @@ import { first, type Sql, type SqlValue } from "./sql.ts";
 const COLLECT_AFTER_MS = HOUR_MS;
 /** An upload in parts that nobody went on with for a day is given up. */
 const ABANDON_AFTER_MS = DAY_MS;
-/** One that nobody went on with for so long no longer counts as open: its sender has probably dropped it. */
+/** An upload that nobody went on with for this long no longer counts as open: its sender has probably dropped it. */
 const IDLE_AFTER_MS = 600_000;
 
 export interface StoredPart {
@@ -36,7 +36,7 @@ export function hasArtefact(sql: Sql, sha256: string, now: number): boolean {
   return artefactBytes(sql, sha256, now) !== undefined;
 }
 
-/** The size of a stored artefact; undefined for one that is not there, or that is due for collection. */
+/** Returns the size of a stored artefact; undefined for one that is not there, or that is due for collection. */
 export function artefactBytes(sql: Sql, sha256: string, now: number): number | undefined {
   return first<{ bytes: number }>(
     sql,
@@ -70,7 +70,7 @@ export function touchArtefact(sql: Sql, sha256: string, now: number): boolean {
   return true;
 }
 
-/** The bytes are in the store and are what their name says. */
+/** Records that the bytes are in the store, and that their hash is their name. */
 export function recordArtefact(
   sql: Sql,
   artefact: { sha256: string; bytes: number; mediaType: string },
@@ -93,7 +93,7 @@ export function keepArtefact(sql: Sql, sha256: string): void {
   write(sql, "UPDATE artefacts SET referenced = 1 WHERE sha256 = ?", sha256);
 }
 
-/** One reference is gone; when it was the last, the artefact's hour begins. */
+/** Drops one reference; after the last one the artefact's hour begins. */
 export function releaseArtefact(sql: Sql, sha256: string, now: number): void {
   write(
     sql,
@@ -106,7 +106,7 @@ export function releaseArtefact(sql: Sql, sha256: string, now: number): void {
   );
 }
 
-/** Artefacts that may be removed from the store now. */
+/** Lists artefacts that may be removed from the store now. */
 export function collectableArtefacts(sql: Sql, now: number, limit: number): string[] {
   return sql
     .all<{ sha256: string }>(
@@ -122,10 +122,10 @@ export function forgetArtefacts(sql: Sql, names: readonly string[]): void {
   if (names.length > 0) count(sql, "artefacts_removed", names.length);
 }
 
-/** Keeps the moment at which the next of all this is due, by the storage that it was read from; asked for after every step. */
+/** Keeps the moment at which the next collection is due, for each storage, since every step asks for it. */
 const nextCollections = new WeakMap<Sql, number | null>();
 
-/** Every write to these tables: the next collection may be another one after it. */
+/** Follows every write to these tables: the next collection may be another one after it. */
 function write(sql: Sql, query: string, ...values: SqlValue[]): void {
   nextCollections.delete(sql);
   sql.run(query, ...values);
@@ -210,7 +210,7 @@ export function abandonUpload(sql: Sql, sha256: string): void {
   write(sql, "DELETE FROM uploads WHERE sha256 = ?", sha256);
 }
 
-/** Uploads that nobody goes on with. */
+/** Lists uploads that nobody goes on with. */
 export function abandonedUploads(sql: Sql, now: number): Upload[] {
   return sql
     .all<{ sha256: string }>("SELECT sha256 FROM uploads WHERE touched_at <= ?", now - ABANDON_AFTER_MS)

@@ -31,7 +31,7 @@ const inZone = (zone: number) =>
     requirements: { labels: { zone: String(zone) } },
   });
 
-it("classes that nothing asks for are forgotten, whatever is submitted, cancelled, retried or restarted in between", () => {
+it("unused classes are forgotten, whatever is submitted, cancelled, retried or restarted in between", () => {
   const step = fc.record({ kind: fc.constantFrom("submit", "cancel", "retry", "tick", "restart"), zone: fc.nat(9) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {

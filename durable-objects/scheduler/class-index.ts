@@ -1,4 +1,4 @@
-/** The classes of requirements, and how many operations of each are queued. */
+/** Keeps the classes of requirements, and the number of queued operations of each. */
 import { parseRequirementKey, type Requirement, requirementKey } from "./requirement.ts";
 import { first, type Sql } from "./sql.ts";
 
@@ -37,7 +37,7 @@ export class ClassIndex {
     return requirement;
   }
 
-  /** An operation of this class entered (+1) or left (−1) the queue. */
+  /** Counts an operation of this class that entered (+1) or left (−1) the queue. */
   countQueued(classId: number, change: 1 | -1): void {
     const count = (this.#queued.get(classId) ?? 0) + change;
     if (count === 0) this.#queued.delete(classId);
@@ -45,8 +45,8 @@ export class ClassIndex {
   }
 
   /**
-   * Forgets classes that nothing in the queue or on a worker is of, the oldest first, down to `kept` and at most `limit` of
-   * them. An ended operation keeps a number that means nothing any more; one that is taken back to the queue gets a new one.
+   * Forgets classes without an operation in the queue or on a worker, the oldest first, down to `kept` and at most `limit` at a
+   * time. An ended operation keeps a number that means nothing any more; one that is taken back to the queue gets a new one.
    */
   removeUnused(running: ReadonlySet<number>, kept: number, limit: number): void {
     const unused = [...this.#byKey].filter(([, classId]) => !this.#queued.has(classId) && !running.has(classId));

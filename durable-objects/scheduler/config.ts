@@ -4,19 +4,19 @@ import { DAY_MS } from "../../protocol/durations.ts";
 import { OLDEST_PROTOCOL_VERSION, PROTOCOL_VERSION } from "../../protocol/index.ts";
 
 export const registryConfig = z.strictObject({
-  /** How often sockets are looked at while operations run; also the seed's health check interval. */
+  /** The interval of checks of sockets while operations run; also the seed's health check interval. */
   healthIntervalMs: z.int().min(10).default(10_000),
-  /** How late a heartbeat may be before the check counts as failed. */
+  /** A check fails where the heartbeat is later than this. */
   healthTimeoutMs: z.int().min(1).default(5_000),
   /** Failed checks in a row that make a worker `temporarily_unavailable`. */
   failureThreshold: z.int().min(1).default(3),
   /** A worker that has not been healthy for this long is removed. */
   removalMs: z.int().min(10).default(300_000),
-  /** How long a worker whose socket closed keeps its leases. */
+  /** A worker whose socket closed keeps its leases for this long. */
   graceMs: z.int().min(1).default(8_000),
   /** The same when it was the registry that went away: nodes that failed to reach it wait up to a minute between tries. */
   outageGraceMs: z.int().min(1).default(75_000),
-  /** How long an assignment may stay without `accept` before it is sent again, then given to another worker. */
+  /** An assignment without `accept` is sent again after this time, and later given to another worker. */
   acceptTimeoutMs: z.int().min(1).default(10_000),
   /** The first retry after a lost worker is immediate; each later one waits twice as long as the one before, from this. */
   retryDelayMs: z.int().min(1).default(2_000),
@@ -34,24 +34,24 @@ export const registryConfig = z.strictObject({
   retentionCount: z.int().min(1).default(200_000),
   /** Rows that one alarm may remove; the next alarm follows at once when there are more. */
   retentionStep: z.int().min(1).default(500),
-  /** Classes of requirements are remembered for later operations that ask the same; at most this many that nothing asks now. */
+  /** The most unused classes of requirements that are remembered for later operations with the same demands. */
   classesKept: z.int().min(1).default(256),
   /** Nodes of an older protocol version are told to update. */
   oldestProtocolVersion: z.int().min(OLDEST_PROTOCOL_VERSION).max(PROTOCOL_VERSION).default(OLDEST_PROTOCOL_VERSION),
 });
 export type RegistryConfig = z.infer<typeof registryConfig>;
 
-/** From the deployment's `REGISTRY_CONFIG`, JSON. Throws for what is no configuration. */
+/** Reads the deployment's `REGISTRY_CONFIG`, JSON. Throws for a text that is no configuration. */
 export function parseRegistryConfig(text: string | undefined): RegistryConfig {
   return registryConfig.parse(JSON.parse(text ?? "{}"));
 }
 
-/** A lease whose worker was not heard of for this long has expired, even if its socket never closed. */
+/** A lease expires when its worker was silent for this long, even if its socket never closed. */
 export function leaseMs(config: RegistryConfig): number {
   return config.healthIntervalMs * config.failureThreshold + config.healthTimeoutMs;
 }
 
-/** How often nodes send a heartbeat: twice within a check. */
+/** The interval of nodes' heartbeats: two within a check. */
 export function heartbeatIntervalMs(config: RegistryConfig): number {
   return Math.max(1, Math.floor(config.healthIntervalMs / 2));
 }

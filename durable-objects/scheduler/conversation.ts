@@ -51,8 +51,8 @@ export function greet(state: State, worker: WorkerRecord, message: Hello, now: n
 }
 
 /**
- * The node cannot be spoken with. It is gone as far as its leases are concerned, at once: it can report nothing of them. It
- * stays in the list of workers, with the reason, for as long as it knocks.
+ * Refuses a node that speaks another version. Its leases are lost at once, since it can report nothing of them. It stays in the
+ * list of workers, with the reason, for as long as it knocks.
  */
 export function refuse(
   state: State,
@@ -106,7 +106,7 @@ function renewCapabilities(state: State, worker: WorkerRecord, capabilities: Cap
   }
 }
 
-/** More of a list that one frame does not carry. What it says again changes nothing. */
+/** Takes the rest of a list that one frame does not carry. A repeated entry changes nothing. */
 function addDatasets(state: State, worker: WorkerRecord, more: readonly DatasetRef[]): void {
   const { datasets } = worker.capabilities;
   const known = new Set(datasets.map(({ symbol, timeframe }) => `${symbol} ${timeframe}`));
@@ -119,7 +119,7 @@ function addDatasets(state: State, worker: WorkerRecord, more: readonly DatasetR
   state.workers.put(worker);
 }
 
-/** A message about one attempt. The fencing token decides whether it means anything. Answers whether it freed the lease. */
+/** Handles a message about one attempt, if its fencing token is the present one. Answers whether it freed the lease. */
 function about(
   state: State,
   worker: WorkerRecord,
@@ -227,7 +227,7 @@ function reconcile(state: State, worker: WorkerRecord, claims: readonly Lease[],
   }
 }
 
-/** Tells a worker what became of an attempt that it does not hold (any more). */
+/** Tells a worker the state of an attempt that it does not hold (any more). */
 function settle(state: State, worker: WorkerRecord, claim: Lease, reportsEnd: boolean): void {
   const { operationId, attempt } = claim;
   const operation = state.operations.get(operationId);

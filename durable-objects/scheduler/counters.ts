@@ -1,4 +1,4 @@
-/** Counts that only rise, for the metrics: they survive restarts, as Prometheus expects of a counter. */
+/** Counters for the metrics, which only rise. They survive restarts, as Prometheus expects. */
 import { first, type Sql } from "./sql.ts";
 
 export const COUNTERS = [
@@ -21,7 +21,7 @@ export const COUNTERS = [
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 
-/** For what is rare; what happens to every operation goes through the tally. */
+/** Counts rare events; those of every operation go through the tally. */
 export function count(sql: Sql, name: Counter, by = 1): void {
   sql.run(
     "INSERT INTO counters (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
@@ -43,7 +43,7 @@ export function counterValue(sql: Sql, name: Counter): number {
   return first<{ value: number }>(sql, "SELECT value FROM counters WHERE name = ?", name)?.value ?? 0;
 }
 
-/** All of them, also the buckets of the tally. */
+/** Reads all counters, also the buckets of the tally. */
 export function readCounters(sql: Sql): Map<string, number> {
   const rows = sql.all<{ name: string; value: number }>("SELECT name, value FROM counters");
   return new Map(rows.map((row) => [row.name, row.value]));

@@ -76,7 +76,7 @@ function publish(symbol: string, number: number): Assignment[] {
   return assignmentsIn(scheduler.datasets.publish(hashOf(number), details, now).effects);
 }
 
-describe("where a backtest's data comes from", () => {
+describe("the source of a backtest's data", () => {
   it("is the store for a node that lacks it, after the nodes that hold it", () => {
     connect("a-without");
     connect("b-holder", [held("AAA", 1)]);
@@ -109,7 +109,7 @@ describe("where a backtest's data comes from", () => {
     expect(backtest("AAA", 1).assignment).toMatchObject({ workerId: "a-older" });
   });
 
-  it("makes what waits run once it is published, and survives a restart", () => {
+  it("makes a waiting operation run once it is published, and survives a restart", () => {
     connect("a-without");
     const { operationId } = backtest("AAA");
     expect(scheduler.operations.get(operationId).waitingReason).toContain("`ktrdr data push AAA 1d`");

@@ -2,8 +2,8 @@
  * Market data that people have published in the workspace's store, by symbol and timeframe; the bytes never come here.
  *
  * Every version stays until it is withdrawn, since operations may pin it. Its artefact is referred to for as long, so it is
- * never collected. The newest version is what an operation means that pins none, whatever nodes hold of their own:
- * where an operation runs must not decide which prices it sees.
+ * never collected. An operation that pins none gets the newest version, whatever nodes hold of their own: the place where an
+ * operation runs must not decide which prices it sees.
  */
 import type { DataRequest, DatasetRef, PublishDatasetRequest, StoredDataset } from "../../protocol/index.ts";
 import type { Sql } from "./sql.ts";
@@ -37,7 +37,7 @@ export class DatasetIndex {
       .sort((a, b) => compareText(a.symbol, b.symbol) || compareText(a.timeframe, b.timeframe));
   }
 
-  /** The version that a request means, or undefined when the store does not have it. */
+  /** Finds the version that a request means; undefined when the store does not have it. */
   find({ symbol, timeframe, sha256 }: Pick<DataRequest, "symbol" | "timeframe" | "sha256">): DatasetRef | undefined {
     const versions = this.#versions.get(keyOf({ symbol, timeframe })) ?? [];
     const found = sha256 === undefined ? versions[0] : versions.find((version) => version.sha256 === sha256);
@@ -61,7 +61,7 @@ export class DatasetIndex {
     return { ...version, isNewest: true };
   }
 
-  /** Takes these bytes out, under whatever names; answers how many entries that were. The caller releases the artefact. */
+  /** Removes the entries with these bytes, under any name, and returns their number. The caller releases the artefact. */
   withdraw(sha256: string): number {
     let removed = 0;
     for (const [key, versions] of this.#versions) {

@@ -33,7 +33,7 @@ export class Datasets {
   }
 
   /**
-   * Takes a dataset out of the store, under whatever names it has; operations that are handed out go on.
+   * Takes a dataset out of the store, under all its names; operations that are handed out go on.
    *
    * @throws Problem `not-found` when no dataset has these bytes
    */

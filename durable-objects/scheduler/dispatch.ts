@@ -2,8 +2,8 @@
  * Hands queued operations to free workers, until no free worker fits any of them.
  *
  * Order: by rank, then by sequence. An operation's rank is the moment of its submission, moved back by `agingMs` for each
- * level of priority: higher priority first, first in first out within one, and nothing starves, since what came
- * later by more than the priority's worth of waiting stands behind.
+ * level of priority: higher priority first, first in first out within one. Nothing starves, since an operation that came later
+ * by more than the priority's worth of waiting stands behind.
  * Choice of a worker: the preferred type first, then one that holds the data, then the least recently selected.
  */
 import { operationSpec, wire } from "../../protocol/index.ts";
@@ -95,7 +95,7 @@ function precedes(a: QueuedHead, b: QueuedHead): boolean {
   return a.rank < b.rank || (a.rank === b.rank && a.sequence < b.sequence);
 }
 
-/** The best free worker for this operation now, or undefined: all turned it down, or the preferred type is waited for. */
+/** Chooses the best free worker for this operation now; undefined where all turned it down, or it waits for the preferred type. */
 function choose(lane: Lane, head: QueuedHead, rejectionDelayMs: number, now: number): WorkerRecord | undefined {
   let best: WorkerRecord | undefined;
   let bestScore = Number.POSITIVE_INFINITY;

@@ -1,7 +1,7 @@
-/** Names what a step asks of the shell. */
+/** Effects that a step asks of the shell. */
 import type { OperationEvent, RegistryMessage } from "../../protocol/index.ts";
 
-/** Carried out by the shell after a step's writes are committed; a crash before that loses messages, which the protocol survives. */
+/** The shell carries it out after the commit of a step's writes. A crash before that loses messages; the protocol survives it. */
 export type Effect =
   | { readonly type: "send"; readonly workerId: string; readonly epoch: number; readonly message: RegistryMessage }
   /** Closes the worker's connection of exactly this epoch. */

@@ -52,7 +52,7 @@ export function writeEvents(sql: Sql, effects: readonly Effect[]): void {
   );
 }
 
-/** Progress is told and not kept: the operation holds the newest. */
+/** Tells followers the progress, and does not keep it: the operation holds the newest. */
 export function tellProgress(
   state: Pick<EventSink, "effects">,
   operationId: string,
@@ -63,7 +63,7 @@ export function tellProgress(
   state.effects.push({ type: "event", event });
 }
 
-/** Events after `afterId`, oldest first, of one operation or of all. */
+/** Reads the events after `afterId`, oldest first, of one operation or of all. */
 export function eventsAfter(sql: Sql, operationId: string | null, afterId: number, limit: number): OperationEvent[] {
   const rows =
     operationId === null

@@ -13,6 +13,7 @@ export {
   type Upload,
   uploadOf,
 } from "./artefact-index.ts";
+export { assert } from "./assert.ts";
 export { leaseMs, parseRegistryConfig, type RegistryConfig, registryConfig } from "./config.ts";
 export type { LaterMessage } from "./conversation.ts";
 export { COUNTERS } from "./counters.ts";

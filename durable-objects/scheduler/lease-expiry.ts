@@ -5,7 +5,7 @@ import { loseLease } from "./leases.ts";
 import { type State, sendTo } from "./state.ts";
 import type { LeaseRecord, WorkerRecord } from "./worker-record.ts";
 
-/** How often an assignment is sent before the operation goes to another worker. */
+/** The number of times that an assignment is sent before the operation goes to another worker. */
 const ASSIGNMENT_SENDS = 3;
 
 /** Returns the moment at which the lease ends if its worker stays away. */

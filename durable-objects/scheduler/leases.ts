@@ -21,7 +21,7 @@ type Ending =
   | { readonly type: "fail"; readonly error: ProblemDetails; readonly retryable: boolean }
   | { readonly type: "stopped"; readonly reason: "cancelled" | "shutdown" };
 
-/** The lease that `claim` names, if it is the worker's own and the attempt is the present one. */
+/** Finds the lease that `claim` names, if it is the worker's own and the attempt is the present one. */
 export function heldLease(worker: WorkerRecord, claim: Lease): LeaseRecord | undefined {
   const lease = worker.leases.get(claim.operationId);
   return lease?.attempt === claim.attempt ? lease : undefined;
@@ -51,8 +51,8 @@ export function endAttempt(
 }
 
 /**
- * The worker that held the operation is gone. The first loss goes back to the queue at once, later ones wait twice as
- * long each time, and after `maxAttempts` losses the operation is quarantined: failed, with the evidence.
+ * Takes an operation back from a worker that is gone. After the first loss it is queued at once, after later ones it waits twice
+ * as long each time. After `maxAttempts` losses it is quarantined: failed, with the evidence.
  */
 export function loseLease(state: State, worker: WorkerRecord, operationId: string, reason: string, now: number): void {
   worker.leases.delete(operationId);
@@ -64,8 +64,8 @@ export function loseLease(state: State, worker: WorkerRecord, operationId: strin
 }
 
 /**
- * The worker turned it down: another one is asked, up to the limit; then it waits and starts over. A rejection counts for
- * `rejectionDelayMs`, since the worker that turned it down may be the only one there is.
+ * Takes back an operation that the worker turned down. Another worker is asked, up to the limit; then it waits and starts over.
+ * A rejection counts for `rejectionDelayMs`, since the worker that turned it down may be the only one there is.
  */
 export function rejectLease(
   state: State,
@@ -87,7 +87,7 @@ export function rejectLease(
   else requeue(state, operation, { rejectedBy: [], evidence, notBefore: now + state.config.rejectionDelayMs }, now);
 }
 
-/** A queued or running operation that was to stop has stopped. */
+/** Ends a queued or running operation that was to stop and has stopped. */
 export function finishStopped(state: State, operation: OperationRecord, now: number): void {
   if (operation.status === "queued") state.classes.countQueued(operation.classId, -1);
   if (operation.stopReason === "deadline") {
@@ -98,7 +98,7 @@ export function finishStopped(state: State, operation: OperationRecord, now: num
   } else finish(state, operation, { status: "cancelled" }, now);
 }
 
-/** The worker did what it was asked. What the lease holds is all that this needs: the row is written, not read. */
+/** Completes the operation. The lease holds everything that this needs: the row is written, not read. */
 export function completeLease(
   state: State,
   worker: WorkerRecord,
@@ -112,7 +112,7 @@ export function completeLease(
   finish(state, { ...lease, status: "running" }, { status: "completed", result, error: null }, now);
 }
 
-/** The model of a training run gets the name that was asked for. */
+/** Gives the model of a training run its name. */
 function nameModel(
   state: State,
   { operationId }: LeaseRecord,
@@ -189,7 +189,7 @@ function withEvidence(operation: OperationRecord, workerId: string, reason: stri
   return [...operation.evidence, { attempt: operation.attempt, workerId, atMs, reason }].slice(-EVIDENCE_KEPT);
 }
 
-/** Until when only the preferred worker type is taken; 0 when no preference was asked for. */
+/** Returns the moment until which only the preferred worker type is taken; 0 without a preference. */
 export function fallbackAt(preferWaitMs: number, now: number): number {
   return preferWaitMs === 0 ? 0 : now + preferWaitMs;
 }

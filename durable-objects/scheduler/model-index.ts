@@ -53,7 +53,7 @@ export function publishModel(sql: Sql, model: NewModel, now: number): ModelVersi
   return { name, version: versions, sha256, bytes, operationId, createdAt: now, summary: { ...summary } };
 }
 
-/** Every version, by name, the newest first; of one name where it is given. */
+/** Lists the versions of every name, or of the given one, by name and the newest first. */
 export function listModels(sql: Sql, name: string | null): ModelVersion[] {
   const rows =
     name === null
@@ -62,7 +62,7 @@ export function listModels(sql: Sql, name: string | null): ModelVersion[] {
   return rows.map(toVersion);
 }
 
-/** One version, the newest where none is named. Throws `not-found`. */
+/** Finds one version, the newest where none is named. Throws `not-found`. */
 export function findModel(sql: Sql, name: string, version: number | null): ModelVersion {
   const versions = listModels(sql, name);
   const found = version === null ? versions[0] : versions.find((model) => model.version === version);

@@ -23,7 +23,7 @@ export interface Evidence {
   readonly reason: string;
 }
 
-/** The row as SQL holds it. */
+/** The row in SQL. */
 export interface OperationRow {
   sequence: number;
   operation_id: string;

@@ -105,7 +105,7 @@ const COLUMNS: Readonly<Record<keyof OperationChange, string>> = {
   error: "error",
 };
 
-/** From each status, the ones that may follow. Terminal statuses have no successor. */
+/** The successors of each status. Terminal statuses have none. */
 const SUCCESSORS: Readonly<Record<OperationStatus, readonly OperationStatus[]>> = {
   queued: ["running", "failed", "cancelled"],
   running: ["queued", "completed", "failed", "cancelled"],
@@ -122,11 +122,11 @@ const MOMENT_COLUMNS: readonly (keyof OperationChange)[] = ["notBefore", "fallba
 
 export class OperationStore {
   readonly #sql: Sql;
-  /** As last read; each may have become later since, and none earlier. Null: to be read again. */
+  /** Moments as last read. Each may have become later since, and none earlier. Null: to be read again. */
   #moments: Moments | null = null;
   /** Moments that were over then are to come again for a clock that was set back. */
   #momentsReadAt = 0;
-  /** The newest of running operations, where it is not written yet: there may be one a second of each. */
+  /** The newest progress of running operations that is not written yet: each may send one a second. */
   readonly #progress = new Map<string, Progress>();
   /** Number of finished operations that are kept; null: to be counted. Counting reads a row for each, and every tick asks. */
   #finishedCount: number | null = null;
@@ -196,12 +196,12 @@ export class OperationStore {
     return row === undefined ? undefined : toRecord(row);
   }
 
-  /** Keeps it in memory: what is written next of the operation, `writeProgress` at the latest, takes it along. */
+  /** Keeps progress in memory. The operation's next write, `writeProgress` at the latest, takes it along. */
   keepProgress(operationId: string, progress: Progress): void {
     this.#progress.set(operationId, progress);
   }
 
-  /** Before anybody reads operations in order to show them, and by every tick. */
+  /** Writes the kept progress: before operations are read to be shown, and at every tick. */
   writeProgress(): void {
     for (const operationId of [...this.#progress.keys()]) this.update({ operationId, status: "running" }, {});
   }
@@ -262,14 +262,14 @@ export class OperationStore {
     return this.#sql.all<OperationRow>("SELECT * FROM operations WHERE status = 'running'").map(toRecord);
   }
 
-  /** The classes of what runs now. */
+  /** Lists the classes of running operations. */
   runningClasses(): Set<number> {
     const rows = this.#sql.all<{ class_id: number }>("SELECT class_id FROM operations WHERE status = 'running'");
     return new Set(rows.map((row) => row.class_id));
   }
 
   /**
-   * The next `limit` of a class that may be handed out now, best first, after the given place in the queue.
+   * Reads the next `limit` operations of a class that may be handed out now, best first, after the given place in the queue.
    * `LIMIT (? | 0)`: SQLite looks into a bare parameter there, and compiles the statement again at each call.
    */
   heads(classId: number, now: number, after: { rank: number; sequence: number } | null, limit: number): QueuedHead[] {
@@ -311,7 +311,7 @@ export class OperationStore {
     return counts;
   }
 
-  /** Queued or running operations whose deadline has passed, and which are not being stopped already. */
+  /** Lists queued or running operations whose deadline has passed, and which are not being stopped already. */
   overdue(now: number): OperationRecord[] {
     return this.#sql
       .all<OperationRow>(
@@ -323,8 +323,8 @@ export class OperationStore {
   }
 
   /**
-   * The earliest moments, if any, at which stored operations need a look: asked after every step, so it is read only when
-   * one of them may have become earlier. A moment that passes is read again by the tick that it causes.
+   * Finds the earliest moments, if any, at which stored operations need a look. Every step asks, so they are read only when one of
+   * them may have become earlier. A moment that passes is read again by the tick that it causes.
    */
   nextMoments(now: number, { rejectionDelayMs, retentionMs }: RegistryConfig): number[] {
     if (this.#moments === null || now < this.#momentsReadAt) {
@@ -343,12 +343,12 @@ export class OperationStore {
     return moments.filter((at) => at !== null);
   }
 
-  /** Time has passed: moments that were the earliest may be over. */
+  /** Forgets moments that may be over, since time has passed. */
   forgetMoments(): void {
     this.#moments = null;
   }
 
-  /** The indexes are named because SQLite otherwise takes the one on `status`, and walks through all that is queued. */
+  /** Names the indexes, because SQLite otherwise takes the one on `status`, and walks through the whole queue. */
   #readMoments(now: number, rejectionDelayMs: number): Moments {
     return first<Moments>(
       this.#sql,

@@ -1,4 +1,4 @@
-/** Steps about operations: submit, cancel, retry, and everything that the API shows of them. */
+/** Steps about operations: submit, cancel, retry, and the API's views of them. */
 import {
   LIMITS,
   type LogLine,
@@ -24,7 +24,7 @@ import { canTakeWork, isReachable } from "./worker-record.ts";
 
 const specWire = wire(operationSpec);
 
-/** The answer to a submission: a submitter asks for the rest when it is wanted. */
+/** The answer to a submission; a submitter asks for more where it is needed. */
 export type AcceptedOperation = Pick<Operation, "operationId" | "status">;
 
 /** One accepted submission. */
@@ -33,7 +33,7 @@ export interface Submission {
   readonly operationId: string;
   /** The caller's Idempotency-Key with the hash of what it submitted, or null. */
   readonly idempotency: { readonly key: string; readonly hash: string } | null;
-  /** Names the span that submits it, where that is traced. */
+  /** Names the span that submits it; null where it is not traced. */
   readonly traceparent?: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** The queue in numbers: how deep, how old, and what nobody could take. */
+/** Figures of the queue: depth, age, and operations that no worker could take. */
 import type { WorkerType } from "../../protocol/index.ts";
 import { storedDatasets } from "./dispatch.ts";
 import { fits } from "./requirement.ts";
@@ -12,13 +12,13 @@ export interface QueueMetrics {
   /** The kind of work that a worker must allow: one of its `capabilities.kinds`. */
   readonly kind: string;
   readonly depth: number;
-  /** Number of them that no connected worker could run, however free it were. */
+  /** The number of operations that no connected worker could run, even a free one. */
   readonly unplaceable: number;
   /** The time since the submission of the oldest. */
   readonly oldestWaitMs: number;
 }
 
-/** Reading the queue's oldest rows costs the same however deep it is; where they show nothing of a class, its head is read. */
+/** Rows of the queue that are read, the oldest first, for any depth. Where they have none of a class, its head is read. */
 const OLDEST_READ = 1000;
 
 export function queueMetrics(state: State, now: number): QueueMetrics[] {

@@ -1,4 +1,4 @@
-/** Everything that the metrics endpoints are made of. */
+/** The data of the metrics endpoints. */
 import type { OperationStatus, Worker } from "../../protocol/index.ts";
 import type { Counter } from "./counters.ts";
 import type { QueueMetrics } from "./queue-metrics.ts";

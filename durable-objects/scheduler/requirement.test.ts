@@ -61,7 +61,7 @@ describe("a backtest of a script", () => {
     expect(reason(requirementFor("rules"))).toBe("waiting for its turn");
   });
 
-  it("says that the only workers are refused, and why", () => {
+  it("says that the only workers are refused, with the reason", () => {
     const old = { ...workerWith(["backtest"]), workerId: "old", refusal: "protocol version 1 is older than 2" };
     const unreachable = () => false;
     expect(waitingReason(requirementFor("rules"), [undefined], [old], unreachable, unreachable)).toBe(
@@ -114,7 +114,7 @@ describe("a portfolio", () => {
     expect(reason([holding(1), other as WorkerRecord])).toContain("no connected worker has all of the 2 datasets");
   });
 
-  it("says that labels are missing where the data is, when nodes without the data have them", () => {
+  it("says that the nodes with the data lack the labels, when nodes without the data have them", () => {
     const labelled = { ...requirement, labels: { rack: "3" } };
     const withLabel = (worker: WorkerRecord): WorkerRecord => ({
       ...worker,
@@ -158,7 +158,7 @@ describe("a program of an operator", () => {
       () => true,
     );
     expect(reason).toBe(
-      "no connected worker allows the program torch; its operator allows it with `ktrdr node start --type cpu_training --command torch=/path/to/program`",
+      "no connected worker allows the program torch; its operator allows it with `ktrdr node start --type cpu_training --program torch=/path/to/program`",
     );
   });
 });

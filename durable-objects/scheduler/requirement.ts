@@ -1,6 +1,6 @@
 /**
- * Describes the demands of an operation on its worker. Operations that ask the same share a class, so that the question
- * whether a worker fits is asked once a class, not once an operation.
+ * Describes the demands of an operation on its worker. Operations with the same demands share a class, so that workers are
+ * compared with each class once, not with each operation.
  */
 import {
   allowanceOf,
@@ -33,7 +33,7 @@ type DatasetName = Pick<DataRequest, "symbol" | "timeframe" | "sha256">;
 /** The store's version of each of a requirement's datasets; undefined for those that it lacks. */
 export type StoredDatasets = readonly (DatasetRef | undefined)[];
 
-/** The caller's requirements with the defaults of the operation's kind. */
+/** Completes the caller's requirements with the defaults of the operation's kind. */
 export function completeRequirements(spec: OperationSpec, asked: Partial<Requirements>): Requirements {
   return {
     workerTypes: asked.workerTypes ?? [...OPERATIONS[spec.kind].workerTypes],
@@ -127,7 +127,7 @@ function heldKeys(datasets: readonly DatasetRef[]): ReadonlySet<string> {
   return keys;
 }
 
-/** Why nothing of this class is handed out now, with the cure. The first condition that no worker meets is the reason. */
+/** Says why nothing of this class is handed out now, with the cure. The reason is the first condition that no worker meets. */
 export function waitingReason(
   requirement: Requirement,
   stored: StoredDatasets,
@@ -176,6 +176,6 @@ function refusalOfKind({ kind, workerTypes }: Requirement): string {
     return "no connected worker allows strategies in TypeScript; start one with `ktrdr node start --allow-scripts`";
   if (!kind.startsWith(COMMAND_KIND_PREFIX)) return `no connected worker allows operations of kind ${kind}`;
   const program = kind.slice(COMMAND_KIND_PREFIX.length);
-  const start = `ktrdr node start --type ${workerTypes.at(-1)} --command ${program}=/path/to/program`;
+  const start = `ktrdr node start --type ${workerTypes.at(-1)} --program ${program}=/path/to/program`;
   return `no connected worker allows the program ${program}; its operator allows it with \`${start}\``;
 }

@@ -111,7 +111,7 @@ describe("the registry's scheduler", () => {
       }
     });
 
-    it("runs an operation again whose result's bytes nobody has any more, as often as it may be tried", () => {
+    it("runs an operation again when the bytes of its result are gone, as often as it may be tried", () => {
       registry.connect("a");
       const id = registry.submit({ maxAttempts: 2 });
       const result = { ...done, sha256: "f".repeat(64) };
@@ -187,7 +187,7 @@ describe("the registry's scheduler", () => {
       expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 1 });
     });
 
-    it("requeues at once what a restarted node says it no longer holds", () => {
+    it("requeues at once the operations that a restarted node no longer holds", () => {
       registry.connect("a");
       const id = registry.submit();
       registry.take("a");
@@ -195,7 +195,7 @@ describe("the registry's scheduler", () => {
       expect(registry.scheduler.operations.get(id)).toMatchObject({ status: "running", attempt: 2, workerId: "a" });
     });
 
-    it("closes the older connection of a worker and ignores what it still says", () => {
+    it("closes the older connection of a worker and ignores its later messages", () => {
       registry.connect("a");
       const id = registry.submit();
       const oldEpoch = registry.scheduler.workers.get("a").epoch;
@@ -297,7 +297,7 @@ describe("the registry's scheduler", () => {
     });
   });
 
-  it("writes progress when somebody looks, at a tick, and with whatever else is written of the operation", () => {
+  it("writes progress when somebody looks, at a tick, and with any other write of the operation", () => {
     const id = registry.submit();
     registry.connect("a");
     const stored = (): unknown =>

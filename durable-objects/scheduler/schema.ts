@@ -174,13 +174,13 @@ export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /**
  * Brings storage to the newest schema, one transaction a migration. Throws, before anything is written, when a newer version
- * of ktrdr has been here: what its columns mean is not known, and rows written without them would be wrong for it.
+ * of ktrdr wrote the storage: its columns are unknown here, and rows written without them would be wrong for it.
  */
 export function migrate(sql: Sql): void {
   sql.run("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)");
   const present = first<{ version: number }>(sql, "SELECT version FROM schema_version")?.version ?? 0;
   if (present > SCHEMA_VERSION) {
-    // The cure is in the message: of an error that leaves the Durable Object nothing else is left.
+    // The cure is in the message: nothing else of an error leaves the Durable Object.
     throw new Error(
       `The stored state has schema ${present}, and this version of ktrdr knows schemas up to ${SCHEMA_VERSION}; nothing was changed. Deploy the newer version again, or restore a backup that is older than it.`,
     );

@@ -14,9 +14,9 @@ export class Sessions {
   }
 
   /**
-   * The first message of a connection. A newer epoch replaces the older connection; an older one is closed.
+   * Handles the first message of a connection. A newer epoch replaces the older connection; an older one is closed.
    * Leases that the worker still runs live on; the ones that it does not know were lost with its process.
-   * Answers null when the connection is now the worker's own, or why it is to be closed.
+   * Answers null when the connection is now the worker's own, or the reason to close it.
    */
   hello(workerId: string, message: Hello, now: number): Outcome<Refusal | null> {
     return this.#steps.run((state) => {
@@ -29,8 +29,8 @@ export class Sessions {
   }
 
   /**
-   * The first message of a connection that cannot be read, since it is of a version that is not spoken here. `epoch` is what
-   * it says, or null where that cannot be read either. Answers why it is to be closed; null for a version that is spoken.
+   * Handles a first message of a version that is not spoken here. `epoch` is the one that it claims, or null where it cannot be
+   * read. Answers the reason to close the connection; null for a version that is spoken.
    */
   helloOfOtherVersion(workerId: string, version: number, epoch: number | null, now: number): Outcome<Refusal | null> {
     return this.#steps.run((state) => {
@@ -45,7 +45,7 @@ export class Sessions {
     });
   }
 
-  /** The connection of this epoch closed. Its leases live on for the grace period. */
+  /** Ends the connection of this epoch. Its leases live on for the grace period. */
   disconnect(workerId: string, epoch: number, now: number): Outcome<void> {
     return this.#steps.run((state) => {
       const worker = state.workers.get(workerId);
@@ -58,8 +58,8 @@ export class Sessions {
   }
 
   /**
-   * The registry started: workers that storage believes connected, and whose sockets are gone, get a longer grace period from
-   * now, since it was the registry that went away.
+   * Starts the registry. Workers that storage believes connected, and whose sockets are gone, get a longer grace period from now,
+   * since it was the registry that went away.
    */
   wake(connections: ReadonlyMap<string, number>, now: number): Outcome<void> {
     return this.#steps.run((state) => {
@@ -76,13 +76,13 @@ export class Sessions {
     });
   }
 
-  /** Any later message of a connection: a frame of one. */
+  /** Handles one later message of a connection, as a frame of one. */
   receive(workerId: string, epoch: number, message: LaterMessage, now: number): Outcome<void> {
     return this.receiveAll(workerId, epoch, [message], now);
   }
 
   /**
-   * The messages of one frame, in order, in one step: what they free is handed out once, after the last of them.
+   * Handles the messages of one frame, in order, in one step. Slots that they free are filled once, after the last of them.
    * Messages of a connection that is not the worker's present one change nothing.
    */
   receiveAll(workerId: string, epoch: number, messages: readonly LaterMessage[], now: number): Outcome<void> {

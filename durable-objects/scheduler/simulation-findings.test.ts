@@ -50,7 +50,7 @@ describe("the registry's scheduler", () => {
       expect(registry.assigned("a")).toEqual([id]);
     });
 
-    it("hands out at once when a silent worker speaks again, whatever it says", () => {
+    it("hands out at once when a silent worker speaks again, with any message", () => {
       registry.connect("a");
       registry.pass(40 * SECOND);
       registry.scheduler.tick(() => null, registry.now);
@@ -69,7 +69,7 @@ describe("the registry's scheduler", () => {
       expect(registry.status(id)).toBe("running");
     });
 
-    it("tells a node that still works on what has ended to stop; only an end is acknowledged", () => {
+    it("tells a node to stop that still works on an ended operation; only an end is acknowledged", () => {
       registry.connect("a");
       const id = registry.submit();
       registry.say("a", { type: "accept", operationId: id, attempt: 1 });

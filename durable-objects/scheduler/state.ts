@@ -1,4 +1,4 @@
-/** Holds what a step works on: the stores, the configuration, and the effects that it asks of the shell. */
+/** The state of a step: the stores, the configuration, and the effects that it asks of the shell. */
 import { messageFor, OLDEST_PROTOCOL_VERSION, type RegistryMessage } from "../../protocol/index.ts";
 import { ClassIndex } from "./class-index.ts";
 import type { RegistryConfig } from "./config.ts";

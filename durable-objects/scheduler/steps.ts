@@ -28,7 +28,7 @@ export class Steps {
     this.#state = loadState(sql, config);
   }
 
-  /** For reading between steps; a step that throws replaces it. */
+  /** Read between steps; a step that throws replaces it. */
   get state(): State {
     return this.#state;
   }

@@ -92,7 +92,7 @@ describe("dispatch latency", () => {
     expect(onCounters()).toHaveLength(1);
   });
 
-  it("forgets what a step that throws had counted", () => {
+  it("forgets the counts of a step that throws", () => {
     const scheduler = new Scheduler(nodeSql(), config);
     connectAt(scheduler, T0);
     submitAt(scheduler, "op_1", T0 + 1);
@@ -103,7 +103,7 @@ describe("dispatch latency", () => {
 });
 
 describe("the queue in numbers", () => {
-  it("has depth, oldest wait and what nobody could take, by type and kind", () => {
+  it("has depth, oldest wait and operations that no worker could take, by type and kind", () => {
     const scheduler = new Scheduler(nodeSql(), config);
     connectAt(scheduler, T0);
     submitAt(scheduler, "op_1", T0);
@@ -131,8 +131,8 @@ describe("the queue in numbers", () => {
   });
 });
 
-describe("counts of what goes wrong", () => {
-  it("tells an expired lease, its retry, and a worker that came back", () => {
+describe("counts of faults", () => {
+  it("have an expired lease, its retry, and a worker that came back", () => {
     const scheduler = new Scheduler(nodeSql(), config);
     const epoch = connectAt(scheduler, T0);
     submitAt(scheduler, "op_1", T0);

@@ -1,6 +1,6 @@
 /**
- * Counts of what happens to every operation. Each step leaves its counts here in memory, and the tick writes their sums, so
- * that no operation costs a statement more; what a crash loses is at most what was counted since the tick before it.
+ * Counts the events of every operation. Each step leaves its counts here in memory, and the tick writes their sums, so that no
+ * operation costs a statement more. A crash loses at most the counts since the last tick.
  */
 import { addToCounters, type Counter, readCounters } from "./counters.ts";
 import type { Sql } from "./sql.ts";
@@ -53,7 +53,7 @@ export class Tally {
     this.#pending.clear();
   }
 
-  /** Everything that was ever counted, by name, with what is not written yet. */
+  /** Returns all counts by name, with those that are not written yet. */
   values(): Map<string, number> {
     const values = readCounters(this.#sql);
     for (const [name, by] of this.#pending) values.set(name, (values.get(name) ?? 0) + by);

@@ -7,7 +7,7 @@ export interface LeaseRecord {
   readonly attempt: number;
   readonly assignedAt: number;
   accepted: boolean;
-  /** The newest that the operation has, of this attempt or an earlier one; null when there is none. */
+  /** The operation's newest checkpoint, of this attempt or an earlier one; null when there is none. */
   checkpoint: string | null;
   /** Its cancellation was asked for; the worker was told, or will be when it comes back. */
   stopping: boolean;
@@ -23,7 +23,7 @@ export interface WorkerRecord {
   softwareVersion: string;
   /** The version of its newest `hello`, which it understands; null before the first. */
   protocolVersion: number | null;
-  /** Why its newest connection was refused; null when it was not. */
+  /** The reason for which its newest connection was refused; null when it was not. */
   refusal: string | null;
   capabilities: Capabilities;
   metadata: Record<string, unknown>;

@@ -1,4 +1,4 @@
-/** Steps about workers: register, drain, remove, and everything that is shown of them. */
+/** Steps about workers: register, drain, remove, and the API's views of them. */
 import {
   CLOSE_CODES,
   type Lease,
@@ -16,7 +16,7 @@ import type { Outcome, Steps } from "./steps.ts";
 import { recordWorkerMoment, workerMoments } from "./worker-history.ts";
 import { describeWorker, type WorkerRecord } from "./worker-record.ts";
 
-/** A registration leaves room for as many connections before the next registration's epochs begin. */
+/** A registration leaves room for this many connections before the next registration's epochs begin. */
 const EPOCHS_PER_REGISTRATION = 2 ** 20;
 
 export class Workers {
@@ -26,7 +26,7 @@ export class Workers {
     this.#steps = steps;
   }
 
-  /** Registers a worker, or renews what is known of it. Idempotent; running leases stay. */
+  /** Registers a worker, or renews its details. Idempotent; running leases stay. */
   register(request: RegisterRequest, credentialHash: string, now: number): Outcome<Worker> {
     return this.#steps.run((state) => {
       const present = state.workers.get(request.workerId);
@@ -39,7 +39,7 @@ export class Workers {
           },
         );
       }
-      // A request that its own process gave up on, and that arrives behind its successor: the connection in use stays.
+      // The request's process gave up on it, and it arrives behind its successor: the connection in use stays.
       const isLate = present?.connected === true && isSameProcess(present.metadata, request.metadata);
       const worker: WorkerRecord = {
         workerId: request.workerId,
@@ -74,7 +74,7 @@ export class Workers {
     });
   }
 
-  /** Ends a worker's connection and forgets it; what it ran goes back to the queue. */
+  /** Ends a worker's connection and forgets it; its operations go back to the queue. */
   deregister(workerId: string, now: number): Outcome<void> {
     return this.#steps.run((state) => {
       const worker = this.#requireWorker(workerId);
@@ -147,7 +147,7 @@ function isSameProcess(left: WorkerRecord["metadata"], right: WorkerRecord["meta
   return typeof left.instance === "string" && left.instance === right.instance;
 }
 
-/** Counted over all workers and for ever: a worker that was removed and comes back goes on above its old epochs. */
+/** Counts over all workers and for ever: a worker that was removed and comes back goes on above its old epochs. */
 function nextRegistration(sql: Sql): number {
   count(sql, "registrations");
   return counterValue(sql, "registrations");

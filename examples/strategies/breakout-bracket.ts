@@ -15,7 +15,7 @@ export default defineStrategy({
   },
   indicators: () => ({ atr: ["atr", { period: 14 }], trend: ["sma", { period: 100 }] }),
   onBar({ prices, indicators: { atr, trend }, parameters, position, orders, buy, cancel }) {
-    // What was not filled by now asks for a level that is out of date.
+    // An order that was not filled by now has a level that is out of date.
     for (const order of orders) cancel(order);
     if (position.size > 0 || prices.close.now < trend.now) return;
     const level = Math.max(...prices.close.last(parameters.lookback));

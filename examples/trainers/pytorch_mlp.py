@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A PyTorch trainer for `ktrdr run`: a small network that classifies the next bar's direction from past returns.
 
-    ktrdr node start --type gpu_host --command pytorch-mlp=$PWD/examples/trainers/pytorch_mlp.py
+    ktrdr node start --type gpu_host --program pytorch-mlp=$PWD/examples/trainers/pytorch_mlp.py
     ktrdr run pytorch-mlp --symbol SP500 --data-format npy --set epochs=40 -o model.pt
 
 Input: epochs, hidden (sizes), window (bars), batch, learning_rate, validation (fraction), checkpoint_epochs, seed.
@@ -75,7 +75,7 @@ def main():
     device = "cuda" if torch.cuda.is_available() else "cpu"
     inputs, labels = read_examples(spec["datasets"], settings["window"])
 
-    # In the order of time: what is validated on comes after what is learnt from, and scaling knows the latter alone.
+    # Split in order of time: validation rows come after training rows, and scaling uses only the training rows.
     count = int(len(inputs) * (1 - settings["validation"]))
     mean, deviation = inputs[:count].mean(axis=0), inputs[:count].std(axis=0) + 1e-12
     x = torch.tensor((inputs - mean) / deviation, dtype=torch.float32, device=device)
@@ -96,7 +96,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: leaving.append(True))
 
     def save(epoch):
-        # Each checkpoint has a name of its own: the node takes the file while this program goes on.
+        # Each checkpoint has its own name, since the node takes the file while this program goes on.
         name = f"checkpoint-{epoch}.pt"
         state = {"epoch": epoch, "network": network.state_dict(), "optimizer": optimizer.state_dict()}
         torch.save(state, name)
@@ -105,7 +105,7 @@ def main():
     started = time.monotonic()
     loss = accuracy = float("nan")
     for epoch in range(done, settings["epochs"]):
-        # Shuffled by seed and epoch, so that a run that goes on takes the same batches.
+        # Shuffle by seed and epoch, so that a resumed run takes the same batches.
         shuffle = torch.Generator().manual_seed(settings["seed"] * 1_000_003 + epoch)
         total = 0.0
         for rows in torch.randperm(count, generator=shuffle).to(device).split(settings["batch"]):

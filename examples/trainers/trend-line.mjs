@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * A trainer without any library: fits a line to the logarithm of the closes by gradient descent, slowly on purpose.
- * It shows all that a program of `ktrdr run` needs: input, prices, progress, checkpoints, a result.
+ * Trains without any library: fits a line to the logarithm of the closes by gradient descent, slowly on purpose.
+ * Shows everything that a program of `ktrdr run` needs: input, prices, progress, checkpoints, a result.
  *
- *   ktrdr node start --type cpu_training --command trend-line=$PWD/examples/trainers/trend-line.mjs
+ *   ktrdr node start --type cpu_training --program trend-line=$PWD/examples/trainers/trend-line.mjs
  *   ktrdr run trend-line --symbol SP500 --data-format npy --set epochs=50 --output trend.json
  */
 import { readFileSync, writeFileSync } from "node:fs";
@@ -53,14 +53,14 @@ function trainOnce() {
   return loss / closes.length;
 }
 
-/** Each checkpoint has a name of its own: the node takes the file while this program goes on. */
+/** Each checkpoint has its own name, since the node takes the file while this program goes on. */
 function saveCheckpoint() {
   const file = `checkpoint-${state.epoch}.json`;
   writeFileSync(file, JSON.stringify(state));
   say({ checkpoint: file });
 }
 
-/** The fifth column of an `.npy` file of float64 values, column after column. */
+/** Reads the fifth column of an `.npy` file of float64 values, stored column after column. */
 function readCloses({ file, rows }) {
   const bytes = readFileSync(join(process.env.KTRDR_WORK_FOLDER, file));
   const start = 10 + bytes.readUInt16LE(8) + 4 * rows * 8;

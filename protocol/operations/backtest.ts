@@ -6,7 +6,7 @@ import { backtestSettings } from "./backtest-settings.ts";
 import { dataRequest } from "./data-request.ts";
 import type { OperationDeclaration } from "./declaration.ts";
 
-/** Among a node's `capabilities.kinds`: its operator allows backtests of strategies that are code. */
+/** Stands among a node's `capabilities.kinds`: its operator allows backtests of strategies that are code. */
 export const SCRIPT_KIND = "script";
 
 export const backtestSpec = z.strictObject({

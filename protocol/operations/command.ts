@@ -1,12 +1,12 @@
-/** A program of a node's operator. */
+/** Declares the kind `command`, a program of a node's operator. The wire's word names this file; elsewhere it is a program. */
 import { z } from "zod";
 import { dataRequest, MAX_REQUESTED_SYMBOLS } from "./data-request.ts";
 import type { OperationDeclaration } from "./declaration.ts";
 
-/** Before a program's name, among a node's `capabilities.kinds`: its operator approved that program. */
+/** Stands before a program's name among a node's `capabilities.kinds`: its operator approved that program. */
 export const COMMAND_KIND_PREFIX = "command:";
 
-/** What a node's operator calls a program; its path never crosses the wire. */
+/** A program's name, given by the node's operator; its path never crosses the wire. */
 export const programName = z
   .string()
   .regex(
@@ -14,7 +14,7 @@ export const programName = z
     "1 to 32 letters, digits, '.', '_' or '-', starting with a letter or digit",
   );
 
-/** Runs a program that the node's operator approved; what it does with its input is its own affair. */
+/** Runs a program that the node's operator approved, with the given input. */
 export const commandSpec = z.strictObject({
   kind: z.literal("command"),
   program: programName,

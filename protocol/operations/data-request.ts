@@ -1,8 +1,8 @@
-/** What an operation asks for of the market data. */
+/** Requests of operations for market data. */
 import { z } from "zod";
 import { sha256, symbol, timeframe, timestampMs } from "../identifiers.ts";
 
-/** Which prices: by name on any node, or pinned to bytes by `sha256`. */
+/** Selects prices by name on any node, or pinned to bytes by `sha256`. */
 export const dataRequest = z.strictObject({
   symbol,
   timeframe,

@@ -1,4 +1,4 @@
-/** Every kind of operation, in one table: who must know one kind from another looks it up here. */
+/** Every kind of operation, in one table. Code that must know one kind from another looks it up here. */
 import { z } from "zod";
 import { backtestOperation } from "./backtest.ts";
 import { commandOperation } from "./command.ts";
@@ -48,7 +48,7 @@ export function datasetsOf<Kind extends OperationKind>(spec: SpecOf<Kind>): Data
   return OPERATIONS[spec.kind].datasets(spec);
 }
 
-/** Which of a node's `capabilities.kinds` the operation needs. */
+/** Gives the one of a node's `capabilities.kinds` that the operation needs. */
 export function allowanceOf<Kind extends OperationKind>(spec: SpecOf<Kind>): string {
   return OPERATIONS[spec.kind].allowance(spec);
 }

@@ -10,7 +10,7 @@ export const modelBacktestSpec = z.strictObject({
   kind: z.literal("model_backtest"),
   /** The content hash of the model's file; `name` and `version` are for people. */
   model: z.strictObject({ sha256, name: z.string().max(100).optional(), version: z.int().min(1).optional() }),
-  /** One symbol, in every timeframe that the model reads, and what its context names; the range of the first counts. */
+  /** One symbol in every timeframe that the model reads, and the data of its context. The range of the first counts. */
   data: z.array(dataRequest).min(1).max(20),
   settings: backtestSettings.prefault({}),
 });

@@ -17,7 +17,7 @@ export const portfolioSpec = z.strictObject({
   data: z.array(dataRequest).min(1).max(MAX_REQUESTED_SYMBOLS),
   settings: backtestSettings.prefault({}),
   actions: z.array(corporateAction).max(MAX_CORPORATE_ACTIONS).default([]),
-  /** Which actions the history that rules see is adjusted for. */
+  /** Corporate actions for which the history that rules see is adjusted. */
   adjustment: historyAdjustment.default("splits"),
   accountCurrency: currency.default("USD"),
   /** Symbols that are quoted in another currency than the account's. */

@@ -1,9 +1,9 @@
-/** Nothing at all, for a while. */
+/** Waits for a while and does nothing else. */
 import { z } from "zod";
 import { DAY_MS } from "../durations.ts";
 import type { OperationDeclaration } from "./declaration.ts";
 
-/** Holds a slot for a while and does nothing: for probing a fleet, and for its tests. */
+/** Holds a slot for a while and does nothing. It probes a fleet, and serves tests. */
 export const sleepSpec = z.strictObject({
   kind: z.literal("sleep"),
   durationMs: z.int().min(0).max(DAY_MS),

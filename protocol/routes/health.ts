@@ -1,4 +1,4 @@
-/** Whether the control plane answers. */
+/** Health: the control plane answers. */
 import { health } from "../api.ts";
 import { jsonAnswer, type Routes } from "./route.ts";
 

@@ -1,4 +1,4 @@
-/** Operations: submit, list, show, cancel, retry, follow, and fetch what came of them. */
+/** Operations: submit, list, show, cancel, retry, follow, and fetch their results. */
 import { z } from "zod";
 import { API_PREFIX } from "../api.ts";
 import { eventPage, logPage } from "../events.ts";
@@ -129,7 +129,7 @@ export const operationRoutes = {
     path: `${API_PREFIX}/operations/{id}/events`,
     parameters: operationParameter,
     role: "viewer",
-    summary: "Lists what has happened to an operation so far, oldest first, where JSON is asked for.",
+    summary: "Lists the events of an operation so far, oldest first, where JSON is asked for.",
     accept: "application/json",
     query: afterQuery,
     answer: jsonAnswer(eventPage),
@@ -145,7 +145,7 @@ export const operationRoutes = {
     path: `${API_PREFIX}/operations/{id}/events`,
     parameters: operationParameter,
     role: "viewer",
-    summary: "Streams what happens to an operation until it ends.",
+    summary: "Streams the events of an operation until it ends.",
     query: resumptionQuery,
     headers: RESUMPTION,
     answer: { type: "events", status: 200 },
@@ -155,7 +155,7 @@ export const operationRoutes = {
     method: "GET",
     path: `${API_PREFIX}/events`,
     role: "viewer",
-    summary: "Streams what happens to every operation of the workspace.",
+    summary: "Streams the events of every operation of the workspace.",
     query: resumptionQuery,
     headers: RESUMPTION,
     answer: { type: "events", status: 200 },

@@ -1,4 +1,4 @@
-/** Paths of routes, with their parts filled in. */
+/** Fills in the parts of a route's path. */
 import type { Route } from "./route.ts";
 
 /** The names between braces, in their order: `"id" | "part"` of `/uploads/{id}/{part}`. */
@@ -14,8 +14,8 @@ type Parameters<Path extends string> = string extends Path
     : [parameters: Readonly<Record<ParameterName<Path>, string | number>>];
 
 /**
- * The path of a request, such as `/api/v1/workers/desk-1`. A part cannot lead out of its place: what has a meaning in a path is
- * escaped.
+ * Makes the path of a request, such as `/api/v1/workers/desk-1`. A part cannot lead out of its place: characters with a meaning
+ * in a path are escaped.
  */
 export function pathOf<const R extends Pick<Route, "path">>(route: R, ...[parameters]: Parameters<R["path"]>): string {
   const values: Readonly<Record<string, string | number>> = parameters ?? {};

@@ -75,7 +75,7 @@ function routeText(name: string, route: Route): string[] {
   ];
 }
 
-/** What a key of a query may be. */
+/** Describes the values of a query's key. */
 function typeText(schema: z.ZodType): string {
   const { type, enum: choices, minimum, maximum, default: standard } = z.toJSONSchema(schema, { io: "output" });
   const range = [

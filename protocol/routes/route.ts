@@ -7,8 +7,9 @@ import type { Role } from "../api.ts";
 import { LIMITS } from "../limits.ts";
 
 /**
- * Who may call a route; the registry looks it up here, and checks it in the call that does the work. A role includes those below it: `admin`, `researcher`, `viewer`. `enrolment` is an enrolment token, or the
- * credential of the very worker that registers. `node` is the credential of the worker that the path names.
+ * The callers of a route. The registry looks the role up here, and checks it in the call that does the work. A role includes
+ * those below it: `admin`, `researcher`, `viewer`. `enrolment` is an enrolment token, or the credential of the very worker that
+ * registers. `node` is the credential of the worker that the path names.
  */
 export type RouteRole = "none" | Role | "enrolment" | "node" | "viewer or node" | "researcher or node";
 
@@ -24,19 +25,19 @@ interface JsonBody {
   readonly type: "json";
   readonly schema: z.ZodType;
   readonly maxBytes: number;
-  /** Names it where a client refuses it before it is sent; a body without one is made by typed code and not checked there. */
+  /** Names the body where a client refuses it before it is sent. A body without one is made by typed code and not checked there. */
   readonly subject?: string;
 }
 
 interface BytesBody {
   readonly type: "bytes";
   readonly maxBytes: number;
-  /** Handed on as it comes: its handler looks at its length, and does not read it at all where the bytes are stored already. */
+  /** True where the handler gets the body unread: it looks at the length, and reads nothing where the bytes are stored already. */
   readonly isStreamed: boolean;
 }
 
 /**
- * What a call that succeeds brings: a JSON document, nothing, stored bytes, a text, a stream of server-sent events (or a
+ * The answer of a call that succeeds: a JSON document, nothing, stored bytes, a text, a stream of server-sent events (or a
  * WebSocket with the same events, where the request upgrades), or a WebSocket.
  */
 type RouteAnswer =
@@ -51,7 +52,7 @@ interface JsonAnswer {
   readonly type: "json";
   readonly schema: z.ZodType;
   readonly status: 200 | 201 | 202;
-  /** Where the same document comes with another status; the summary says when. */
+  /** Another status with which the same document may come; the summary says when. */
   readonly otherStatus?: 200;
 }
 
@@ -66,7 +67,7 @@ export interface Route {
   /** The route answers only requests whose `accept` header is this one; a row below with the same path answers the others. */
   readonly accept?: string;
   readonly query?: z.ZodObject;
-  /** Headers that its handler reads, each with what it means. */
+  /** Headers that its handler reads, each with its meaning. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Absent where no body is read. */
   readonly body?: JsonBody | BytesBody;

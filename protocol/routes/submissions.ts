@@ -1,4 +1,4 @@
-/** The line of whoever submits one operation after the other. */
+/** The line of clients that submit one operation after the other. */
 import { API_PREFIX } from "../api.ts";
 import type { Routes } from "./route.ts";
 

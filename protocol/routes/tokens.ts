@@ -1,4 +1,4 @@
-/** Who may come in: tokens, enrolments and workspaces. */
+/** Access: tokens, enrolments and workspaces. */
 import {
   API_PREFIX,
   createdToken,

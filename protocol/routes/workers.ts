@@ -86,7 +86,7 @@ export const workerRoutes = {
     path: `${API_PREFIX}/workers/{id}/history`,
     parameters: workerParameter,
     role: "viewer",
-    summary: "Lists what happened to a worker, also to one that was removed.",
+    summary: "Lists the history of a worker, also of one that was removed.",
     answer: jsonAnswer(workerHistory),
     example: {
       answer: {
@@ -108,7 +108,7 @@ export const workerRoutes = {
     path: `${API_PREFIX}/workers/{id}/drain`,
     parameters: workerParameter,
     role: "admin",
-    summary: "Hands a worker nothing more to do, or takes that back.",
+    summary: "Stops giving work to a worker, or starts again.",
     body: jsonBody(drainRequest),
     answer: jsonAnswer(worker),
     example: { body: { draining: true }, answer: { ...WORKER, status: "busy", draining: true } },

@@ -30,7 +30,7 @@ const table = fc
   }));
 
 describe("a Parquet table", () => {
-  it("is read by hyparquet and by ourselves as it was written", async () => {
+  it("is read by hyparquet and by this code as it was written", async () => {
     await fc.assert(
       fc.asyncProperty(table, async ({ rows, columns }) => {
         const bytes = writeParquet(columns);
@@ -42,7 +42,7 @@ describe("a Parquet table", () => {
     );
   });
 
-  it("that another program wrote, or nobody, is refused", () => {
+  it("is refused where another program wrote it, or it is none", () => {
     expect(() => readParquet(Uint8Array.of(1, 2, 3))).toThrow(Problem);
   });
 });
@@ -56,7 +56,7 @@ describe("an archive", () => {
     expect(writeZip(files)).toEqual(bytes);
   });
 
-  it("with any byte of its contents changed, or cut anywhere, is refused", () => {
+  it("is refused with any byte of its contents changed, or cut anywhere", () => {
     const bytes = writeZip(files);
     const changed = bytes.slice();
     changed[40] ^= 1;

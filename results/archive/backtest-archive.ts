@@ -1,10 +1,10 @@
 /**
  * @file A backtest's artefact: one ZIP archive, stored without compression, the same bytes on every machine.
  *
- * - `result.json`: what was asked, statistics, months, warnings, as canonical JSON in wire spelling;
+ * - `result.json`: the request, statistics, months, warnings, as canonical JSON in wire spelling;
  * - `equity.parquet`: `time`, `equity`, `drawdown_percent` and `exposure`, a row a bar;
- * - `trades.parquet`: a row a closed trade; a stop or target that there was not is NaN;
- * - `orders.parquet`: a row an order and what became of it; prices and units that it did not have are NaN;
+ * - `trades.parquet`: a row a closed trade; an absent stop or target is NaN;
+ * - `orders.parquet`: a row an order, with its end; absent prices and units are NaN;
  * - `chart.parquet`: the points that a report draws.
  */
 import { z } from "zod";
@@ -54,8 +54,8 @@ export function encodeBacktestResult(result: BacktestResult, timeMs: Float64Arra
 }
 
 /**
- * The reverse of `encodeBacktestResult`, also for the format before; also reads the whole result as one JSON document, which `--json` prints and
- * which artefacts were before version 0.2. Throws a `Problem` (`invalid-request`) for anything else.
+ * Reverses `encodeBacktestResult`, also for the format before. Also reads the whole result as one JSON document: `--json` prints
+ * it, and artefacts had that form before version 0.2. Throws a `Problem` (`invalid-request`) for anything else.
  *
  * @param checksum CRC-32, where the platform has a faster one
  */
@@ -80,7 +80,7 @@ export function decodeBacktestResult(bytes: Uint8Array, checksum: Checksum = crc
   };
 }
 
-/** A result of another version says so before its fields are compared with this one's. */
+/** Checks the version first: a result of another one is refused for that, and not for its fields. */
 function requireFormat(json: unknown): unknown {
   const content = inPresentFormat(json);
   const format = typeof content === "object" && content !== null && "format" in content ? content.format : undefined;

@@ -18,7 +18,7 @@ function changed(archive: Uint8Array, change: (json: Record<string, Record<strin
 }
 
 describe("results of older formats", () => {
-  it("of a backtest are read, with warnings as they are called today", () => {
+  it("are read for a backtest, with today's names of warnings", () => {
     const result = decodeBacktestResult(backtest);
     expect(result.format).toBe(BACKTEST_RESULT_FORMAT);
     expect([result.trades.length, result.orders.length, result.equity.length]).toEqual([5, 20, 12]);
@@ -31,7 +31,7 @@ describe("results of older formats", () => {
     for (const { code } of result.warnings) expect(WARNINGS).toHaveProperty(code);
   });
 
-  it("of a portfolio are read, with warnings as they are called today", () => {
+  it("are read for a portfolio, with today's names of warnings", () => {
     expect(isPortfolioResult(portfolio)).toBe(true);
     const result = decodePortfolioResult(portfolio);
     expect(result.format).toBe(PORTFOLIO_RESULT_FORMAT);
@@ -43,12 +43,12 @@ describe("results of older formats", () => {
     ]);
   });
 
-  it("of formats that nobody writes any more are refused by name", () => {
+  it("are refused by name where the format is too old", () => {
     const first = changed(backtest, (json) => Object.assign(json, { format: "ktrdr.backtest.v1" }));
     expect(() => decodeBacktestResult(first)).toThrow(/has the format ktrdr\.backtest\.v1/);
   });
 
-  it("that lack a newer statistic read as if it were undefined", () => {
+  it("read a newer statistic, which they lack, as undefined", () => {
     const older = changed(backtest, (json) => {
       delete json.statistics.sharpe_ratio;
       delete json.bar_statistics.recovery_factor;

@@ -1,13 +1,13 @@
-/** Results of the format before the present one, which differ in how warnings are called. */
+/** Reads results of older formats, which differ in the names of warnings. */
 import { BACKTEST_RESULT_FORMAT, PORTFOLIO_RESULT_FORMAT } from "../../protocol/index.ts";
 
-/** Their present names by the older formats that are still read. */
+/** The present format's name by each older one that is still read. */
 const PRESENT_FORMATS: Readonly<Record<string, string>> = {
   "ktrdr.backtest.v2": BACKTEST_RESULT_FORMAT,
   "ktrdr.portfolio.v1": PORTFOLIO_RESULT_FORMAT,
 };
 
-/** A result's JSON as the present format has it; whatever is not of an older format comes back as it is. */
+/** Converts a result's JSON to the present format. JSON that has no older format comes back as it is. */
 export function inPresentFormat(content: unknown): unknown {
   if (typeof content !== "object" || content === null || !("format" in content)) return content;
   const format = PRESENT_FORMATS[String(content.format)];

@@ -2,7 +2,7 @@
  * @file Flat Parquet tables straight from typed arrays: plain encoding, no compression, one row group, one page a column.
  *
  * The values are copied as they lie in memory, about ten times faster than by encoding each (hyparquet-writer's own
- * writer takes some 100 ns a value); page headers and the footer are hyparquet-writer's. pandas, polars and DuckDB open it.
+ * writer takes some 100 ns a value). hyparquet-writer writes page headers and the footer. pandas, polars and DuckDB open it.
  */
 import { type FileMetaData, parquetMetadata, type SchemaElement } from "hyparquet";
 import { ByteWriter } from "hyparquet-writer";
@@ -17,7 +17,7 @@ export type ParquetColumn =
   | { readonly type: "text"; readonly values: readonly string[] };
 type ParquetTable = Readonly<Record<string, ParquetColumn>>;
 
-/** Different texts that a column's encoding remembers. */
+/** The number of different texts whose encoding a column remembers. */
 const REPEATED_TEXTS = 64;
 
 const MAGIC = Uint8Array.from([0x50, 0x41, 0x52, 0x31]);
@@ -143,7 +143,7 @@ function textBytes(values: readonly string[]): Uint8Array {
   return bytes;
 }
 
-/** Reads back what `writeParquet` wrote. Throws a `Problem` (`invalid-request`) for a file that it did not. */
+/** Reads a table that `writeParquet` wrote. Throws a `Problem` (`invalid-request`) for any other file. */
 export function readParquet(bytes: Uint8Array): Map<string, ParquetColumn> {
   let metadata: FileMetaData;
   try {
@@ -172,7 +172,7 @@ export function readParquet(bytes: Uint8Array): Map<string, ParquetColumn> {
   );
 }
 
-/** A chunk ends with its values. */
+/** Finds the values at the end of a chunk. */
 function readColumn(chunk: Uint8Array, type: SchemaElement["type"], rows: number, textBytes: number): ParquetColumn {
   const tail = (width: number) => chunk.slice(chunk.length - rows * width).buffer;
   switch (type) {

@@ -1,9 +1,9 @@
 /**
  * @file A portfolio's artefact: one ZIP archive, stored without compression, the same bytes on every machine.
  *
- * - `result.json`: what was asked, statistics, contributions, months, warnings, as canonical JSON in wire spelling;
+ * - `result.json`: the request, statistics, contributions, months, warnings, as canonical JSON in wire spelling;
  * - `equity.parquet`: `time`, `equity`, `drawdown_percent`, `exposure` and `positions`, a row a moment of the clock;
- * - `trades.parquet`: a row a closed trade with its `symbol`; a stop or target that there was not is NaN;
+ * - `trades.parquet`: a row a closed trade with its `symbol`; an absent stop or target is NaN;
  * - `chart.parquet`: the points that a report draws.
  */
 import { z } from "zod";
@@ -50,7 +50,7 @@ export function encodePortfolioResult(result: PortfolioResult, checksum: Checksu
 }
 
 /**
- * Whether these bytes are a portfolio's artefact, and not a single backtest's.
+ * Returns true where these bytes are a portfolio's artefact, and not a single backtest's.
  *
  * @param checksum CRC-32, where the platform has a faster one
  */
@@ -61,13 +61,13 @@ export function isPortfolioResult(bytes: Uint8Array, checksum: Checksum = crc32)
     const { format } = inPresentFormat(JSON.parse(new TextDecoder().decode(json))) as { format?: unknown };
     return format === PORTFOLIO_RESULT_FORMAT;
   } catch {
-    // Whoever decodes them says what is wrong with them.
+    // The decoder names the fault.
     return false;
   }
 }
 
 /**
- * The reverse of `encodePortfolioResult`, also for the format before. Throws a `Problem` (`invalid-request`) for anything else.
+ * Reverses `encodePortfolioResult`, also for the format before. Throws a `Problem` (`invalid-request`) for anything else.
  *
  * @param checksum CRC-32, where the platform has a faster one
  */

@@ -19,7 +19,7 @@ const MAX_BYTES = 0xffff_ffff;
 /** CRC-32 of some bytes, from 0 to 2^32 − 1. */
 export type Checksum = (bytes: Uint8Array) => number;
 
-/** In the order of the record. Throws a `RangeError` beyond 4 GiB. */
+/** Writes files in the order of the record. Throws a `RangeError` beyond 4 GiB. */
 export function writeZip(files: Readonly<Record<string, Uint8Array>>, checksum: Checksum = crc32): Uint8Array {
   const encoder = new TextEncoder();
   const entries = Object.entries(files).map(([name, content]) => ({
@@ -61,7 +61,7 @@ export function writeZip(files: Readonly<Record<string, Uint8Array>>, checksum: 
   return zip;
 }
 
-/** What a local and a central header share, from the version that it takes to read the entry. */
+/** Writes the fields that a local and a central header share, from the version that it takes to read the entry. */
 function writeCommon(view: DataView, at: number, nameBytes: number, contentBytes: number, crc: number): void {
   view.setUint16(at, VERSION, true);
   view.setUint16(at + 2, FLAGS, true);
@@ -76,7 +76,7 @@ export function isZip(bytes: Uint8Array): boolean {
   return bytes.length >= END_BYTES && viewOf(bytes).getUint32(0, true) === LOCAL_HEADER;
 }
 
-/** The files of an archive that `writeZip` made, as views. Throws a `Problem` (`invalid-request`) for anything else. */
+/** Reads the files of an archive that `writeZip` made, as views. Throws a `Problem` (`invalid-request`) for anything else. */
 export function readZip(bytes: Uint8Array, checksum: Checksum = crc32): Map<string, Uint8Array> {
   const view = viewOf(bytes);
   const files = new Map<string, Uint8Array>();

@@ -1,4 +1,4 @@
-/** Rows and lists to Parquet and back, by the columns that a table declares. */
+/** Converts rows and lists to Parquet and back, by the columns that a table declares. */
 import type { Problem } from "../../protocol/index.ts";
 import type { Column } from "../declaration/index.ts";
 import { listOf } from "./column-values.ts";
@@ -58,12 +58,12 @@ export class TableFile {
     this.incomplete = incomplete;
   }
 
-  /** The reverse of `encodeLists`. Throws what `incomplete` makes. */
+  /** Reverses `encodeLists`. Throws the error that `incomplete` makes. */
   lists<Key extends string>(columns: readonly Column<Key>[]): Record<Key, number[]> {
     return Object.fromEntries(columns.map((column) => [column.key, this.list(column)])) as Record<Key, number[]>;
   }
 
-  /** The reverse of `encodeRows`. Throws what `incomplete` makes, also for a text that the schema does not know. */
+  /** Reverses `encodeRows`. Throws the error that `incomplete` makes, also for a text that the schema does not know. */
   rows<Key extends string>(columns: readonly Column<Key>[]): Record<Key, Cell>[] {
     const cells = columns.map((column) => (column.type === "text" ? this.texts(column) : this.numbers(column)));
     const count = cells[0].length;

@@ -2,23 +2,23 @@
 import { z } from "zod";
 import { timestampMs, toSnakeCase } from "../../protocol/index.ts";
 
-/** What a column's numbers count; `money` is the account's, `price` the symbol's. */
+/** Units of a column's numbers; `money` is in the account's currency, `price` in the symbol's. */
 export type ColumnUnit = "bars" | "units" | "price" | "money" | "percent" | "fraction" | "time" | "count" | "none";
 
 export interface Column<Key extends string = string, Schema extends z.ZodType = z.ZodType> {
-  /** In the Parquet file. */
+  /** Its name in the Parquet file. */
   readonly name: string;
-  /** In code, and in snake case in JSON. */
+  /** Its key in code, and in snake case in JSON. */
   readonly key: Key;
   readonly type: "double" | "int" | "time" | "text";
   readonly unit: ColumnUnit;
-  /** A value as code has it. */
+  /** Checks a value in the form of code. */
   readonly schema: Schema;
   /** Null in code and NaN in the file, where there is none. */
   readonly isOptional: boolean;
-  /** An empty list beside full ones is no column in the file. */
+  /** True where an empty list beside full ones becomes no column in the file. */
   readonly isLeftOutWhenEmpty: boolean;
-  /** A sentence for the page about results, or nothing where the name says all. */
+  /** A sentence for the page about results; empty where the name says all. */
   readonly about: string;
 }
 

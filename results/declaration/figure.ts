@@ -2,16 +2,16 @@
 import { z } from "zod";
 import { statistic, timestampMs } from "../../protocol/index.ts";
 
-/** What a figure counts, which decides its digits; `money` is the account's, and lengths are milliseconds. */
+/** Units of a figure, which decide its digits; `money` is in the account's currency, and lengths are milliseconds. */
 export type FigureUnit = "percent" | "money" | "ratio" | "bars" | "count" | "duration" | "date";
 
-/** How a figure reads. */
+/** The label and the format of a figure. */
 export interface FigureForm {
   readonly label: string;
   readonly unit: FigureUnit;
-  /** Better above zero and worse below it, so worth a colour. */
+  /** True for a figure that is good above zero and bad below it; reports colour it. */
   readonly signed?: true;
-  /** What it is, where the label alone does not say. */
+  /** Explains the figure where the label alone does not. */
   readonly hint?: string;
 }
 
@@ -19,16 +19,16 @@ export interface FigureForm {
 export type FigureType = "number" | "whole" | "time";
 
 export interface Figure<Key extends string = string, Type extends FigureType = FigureType> extends FigureForm {
-  /** In code, and in snake case in JSON. */
+  /** Its key in code, and in snake case in JSON. */
   readonly key: Key;
   readonly type: Type;
   /** Its place among the rows of its table in reports. */
   readonly row: number;
-  /** How it is computed, for the page about results; nothing where the label says all. */
+  /** Its formula in words, for the page about results; absent where the label says all. */
   readonly formula: string;
 }
 
-/** Null is undefined; a result from before a figure existed reads as if it were undefined there. */
+/** Null is undefined. A result that is older than a figure reads as if the figure were undefined. */
 const number = statistic.default(null);
 const SCHEMAS = { number, whole: z.int(), time: timestampMs } as const;
 

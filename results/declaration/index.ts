@@ -1,4 +1,4 @@
-/** How columns, figures and statistics are declared. */
+/** Forms of declarations: columns, figures and statistics. */
 export {
   type Column,
   type ColumnUnit,

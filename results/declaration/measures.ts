@@ -1,4 +1,4 @@
-/** What the formulas of statistics read: sums over a run's equity, prices and trades, each taken in one pass. */
+/** Inputs of the formulas of statistics: sums over a run's equity, prices and trades, each taken in one pass. */
 
 export interface RunMeasures {
   /** A value a bar: start times, equity and prices at the close. */
@@ -21,7 +21,7 @@ export interface RunMeasures {
   readonly trades: TradeMeasures;
 }
 
-/** From the returns by calendar period, fractions a year. */
+/** Computed from the returns by calendar period; fractions a year. */
 interface AnnualReturns {
   readonly return: number;
   readonly volatility: number;
@@ -29,7 +29,7 @@ interface AnnualReturns {
   readonly downsideDeviation: number;
 }
 
-/** How far and for how long the equity stood below its last peak. */
+/** Depths and lengths of the equity's falls below its last peak. */
 interface DrawdownMeasures {
   /** Highest equity, money. */
   readonly peak: number;
@@ -37,7 +37,7 @@ interface DrawdownMeasures {
   readonly maxFraction: number;
   /** Mean depth of the episodes, as a fraction; NaN without any. */
   readonly averageFraction: number;
-  /** From the last peak bar to the recovery bar (or the end of the data), milliseconds; NaN without any. */
+  /** Time from the last peak bar to the recovery bar (or the end of the data), milliseconds; NaN without any. */
   readonly maxDurationMs: number;
   readonly averageDurationMs: number;
 }

@@ -1,4 +1,4 @@
-/** Why a statistic has no value. A result tells the reasons in this order; those that a statistic has for itself follow. */
+/** Reasons for which a statistic has no value. A result lists them in this order, then those of single statistics. */
 
 export const NO_TRADE = "no trade was closed";
 export const NO_LOSS = "no trade lost";
@@ -9,7 +9,7 @@ export const NOTHING_TO_DIVIDE = "there was no drawdown, or no return of a perio
 export const STEADY_RETURNS = "the equity's returns did not vary, or there are fewer than three periods of them";
 export const STEADY_PRICES = "prices did not move, there are fewer than three bars, or the account was ruined";
 export const NO_TIME = "the bars span no time";
-/** For those that divide by a price or an equity, which hardly ever is 0. */
+/** Serves statistics that divide by a price or an equity, which hardly ever is 0. */
 export const ZERO_DIVISOR = "it divides by zero here";
 
 export const SHARED_REASONS: readonly string[] = [

@@ -7,7 +7,7 @@ export const STATISTIC_GROUPS = ["Return", "Risk", "Ratios", "Period", "Trades"]
 
 export interface Statistic<Key extends string = string, Type extends FigureType = FigureType>
   extends Figure<Key, Type> {
-  /** Who defined it, or whose definition it follows. */
+  /** The author of its definition, or the software that it follows. */
   readonly source: string;
   /** Ends a sentence, "No value for …: no trade was closed"; null where there always is a value. */
   readonly undefinedWhen: string | null;
@@ -16,7 +16,7 @@ export interface Statistic<Key extends string = string, Type extends FigureType 
   readonly position: number;
   /** In the statistic's unit; NaN where it is undefined. */
   readonly of: (run: RunMeasures) => number;
-  /** What `of` gives for `EXAMPLE_RUN`, worked out by other means; held by a test. */
+  /** The value for `EXAMPLE_RUN`, worked out by other means; a test compares it with `of`. */
   readonly example: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Figures from the bars' own simple returns, as ktrdr (Python) has them, annualised by the bars that the data itself has
- * in a year: mean over deviation times the root, not compounded as in `statistics`.
+ * Figures from the bars' own simple returns, as in ktrdr (Python). They are annualised by the number of bars that the data has
+ * in a year: mean over deviation, times the root of it. They are not compounded, unlike `statistics`.
  */
 import { z } from "zod";
 import { figure, figureShape } from "../declaration/index.ts";

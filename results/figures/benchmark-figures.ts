@@ -1,6 +1,5 @@
 /**
- * The strategy beside what one could have held instead, without costs, over the same calendar periods. The risk-free
- * rate is 0.
+ * Compares the strategy with buying and holding, without costs, over the same calendar periods. The risk-free rate is 0.
  */
 import { z } from "zod";
 import { symbol } from "../../protocol/index.ts";

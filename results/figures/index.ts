@@ -1,4 +1,4 @@
-/** Figures of a result: what there are, in which groups they are read, and how they are written. */
+/** Figures of a result: their declarations, their groups and their format. */
 export { BAR_FIGURES, type BarStatistics } from "./bar-figures.ts";
 export { BENCHMARK_FIGURES, type BenchmarkComparison } from "./benchmark-figures.ts";
 export { type FigureGroup, type FigureRow, figureGroups, SIDE_ROWS } from "./figure-groups.ts";

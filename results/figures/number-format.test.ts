@@ -19,7 +19,7 @@ describe("figures", () => {
     expect(formatFigure(value, measure)).toBe(text);
   });
 
-  test("what is too large to count digits gets an exponent", () => {
+  test("a number with too many digits to count gets an exponent", () => {
     expect(formatNumber(-1.23456e15, 2)).toBe("−1.235e+15");
   });
 

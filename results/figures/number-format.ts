@@ -14,7 +14,7 @@ const DIGITS: Record<Exclude<FigureUnit, "duration" | "date">, number> = {
   bars: 1,
   count: 0,
 };
-/** From here on a figure is written with an exponent, since nobody counts so many digits. */
+/** Larger figures are written with an exponent, since nobody counts so many digits. */
 const EXPONENT_FROM = 1e12;
 
 /** The figure without its unit; durations carry theirs. `formatFigure(-1234.5, "money")` is `−1,234.50`. */
@@ -27,12 +27,12 @@ export function formatFigure(value: StatisticValue, unit: FigureUnit): string {
   return formatNumber(value, DIGITS[unit]);
 }
 
-/** What stands behind a figure of this unit. */
+/** The unit's sign behind a figure. */
 export function unitText(unit: FigureUnit): string {
   return unit === "percent" ? "%" : "";
 }
 
-/** With thousands separators and a true minus sign; `digits` are those after the point. */
+/** Writes a number with thousands separators and a true minus sign; `digits` are those after the point. */
 export function formatNumber(value: number, digits: number): string {
   const size = Math.abs(value);
   const text =
@@ -43,12 +43,12 @@ export function formatNumber(value: number, digits: number): string {
   return value < 0 && !isZero ? MINUS + text : text;
 }
 
-/** All digits that matter and no more, for parameters and settings: `0.001`, `20`, `1e-7`. */
+/** Writes all significant digits and no more, for parameters and settings: `0.001`, `20`, `1e-7`. */
 export function formatExact(value: number): string {
   return String(value).replace("-", MINUS);
 }
 
-/** In its two largest units; whole days from ten days on. `formatDuration(5_400_000)` is `1 h 30 min`. */
+/** Writes a duration in its two largest units, and in whole days from ten days on. `formatDuration(5_400_000)` is `1 h 30 min`. */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 0) return MINUS + formatDuration(-durationMs);
   if (durationMs >= 10 * DAY_MS) return `${formatNumber(Math.round(durationMs / DAY_MS), 0)} d`;
@@ -65,7 +65,7 @@ function twoUnits(durationMs: number, largeMs: number, large: string, smallMs: n
   return `${Math.floor(smallUnits / perLarge)} ${large}${rest === 0 ? "" : ` ${rest} ${small}`}`;
 }
 
-/** UTC; the time of day only where there is one. */
+/** Writes a moment in UTC; the time of day only where there is one. */
 export function formatTime(timeMs: number): string {
   const text = new Date(timeMs).toISOString();
   return timeMs % DAY_MS === 0 ? text.slice(0, 10) : `${text.slice(0, 10)} ${text.slice(11, 16)}`;

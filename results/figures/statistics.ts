@@ -1,4 +1,4 @@
-/** The table of all statistics, in the order of JSON, and what follows from it: schema, groups and values. */
+/** The table of all statistics, in the order of JSON, and the schema, groups and values that follow from it. */
 import { z } from "zod";
 import {
   byRow,
@@ -51,7 +51,7 @@ export function statisticsOf(run: RunMeasures): BacktestStatistics {
   return Object.fromEntries(STATISTICS.map(({ key, of }) => [key, jsonNumber(of(run))])) as BacktestStatistics;
 }
 
-/** As JSON can carry it: NaN is null, an infinity its name. */
+/** Converts a value for JSON: NaN becomes null, an infinity its name. */
 export function jsonNumber(value: number): number | "Infinity" | "-Infinity" | null {
   if (Number.isNaN(value)) return null;
   // JSON has no negative zero.
@@ -59,7 +59,7 @@ export function jsonNumber(value: number): number | "Infinity" | "-Infinity" | n
   return value > 0 ? "Infinity" : "-Infinity";
 }
 
-/** The statistics without a value by the reason that they have for it; reasons in the order in which a result tells them. */
+/** Groups the statistics without a value by their reasons, in the order in which a result lists them. */
 export function undefinedByReason(
   statistics: BacktestStatistics,
 ): { readonly because: string; readonly of: readonly StatisticRow[] }[] {

@@ -1,4 +1,4 @@
-/** A picture's worth of a run: at most a few thousand points; each sums up `barsPerPoint` bars. */
+/** Points for a picture of a run: at most a few thousand; each sums up `barsPerPoint` bars. */
 import { z } from "zod";
 import { double, leftOutWhenEmpty, listShape, time } from "../declaration/index.ts";
 

@@ -1,4 +1,4 @@
-/** Orders and what became of them. A stop, target or other end of a trade that no signal gave is an order too. */
+/** Orders and their ends. A stop, target or other end of a trade that no signal gave is an order too. */
 import { z } from "zod";
 import { ORDER_KINDS, ORDER_REASONS, ORDER_STATUSES } from "../../protocol/index.ts";
 import { double, int, optionalDouble, rowShape, text, time } from "../declaration/index.ts";

@@ -25,7 +25,7 @@ export const PORTFOLIO_TRADE_COLUMNS = [
   double("favourableExcursionPercent", "percent", "How far it went with the trade; at least 0."),
 ] as const;
 
-/** The file has the reason behind the figures. */
+/** In the file, the reason follows the figures. */
 export const PORTFOLIO_TRADE_FILE_COLUMNS = [
   ...PORTFOLIO_TRADE_COLUMNS.filter((column) => column !== EXIT_REASON),
   EXIT_REASON,

@@ -104,7 +104,7 @@ export const artefactHandlers: Handlers<typeof artefactRoutes> = {
     await opened(registry.recordPart(hash, { partNumber, etag }));
   },
 
-  /** Joins the parts, and reads the whole once to see that it is what its name says. */
+  /** Joins the parts, and reads the whole once to compare its hash with its name. */
   async completeUpload(context, { parameters: { sha256: hash } }) {
     const upload = await openUploadOf(context, hash);
     const count = Math.ceil(upload.bytes / LIMITS.uploadPartBytes);
@@ -119,7 +119,7 @@ export const artefactHandlers: Handlers<typeof artefactRoutes> = {
     const { registry, workspace } = context.var;
     const key = artefactKey(workspace, hash);
     const joining = context.env.ARTEFACTS.resumeMultipartUpload(key, upload.uploadId).complete([...upload.parts]);
-    // It was joined before, by a request that did not live to record it: then the bytes are there.
+    // An earlier request joined it and died before it recorded that: then the bytes are there.
     await joining.catch(async (error: unknown) => {
       if ((await context.env.ARTEFACTS.head(key)) === null) return giveUp(context, hash, error);
     });

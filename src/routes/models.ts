@@ -1,4 +1,4 @@
-/** What training runs left and people imported, by name and version. The bytes are artefacts. */
+/** Models of training runs and imported ones, by name and version. The bytes are artefacts. */
 import type { modelRoutes } from "../../protocol/index.ts";
 import { opened } from "../answers.ts";
 import type { Handlers } from "../handler.ts";

@@ -1,4 +1,4 @@
-/** Operations: submit, list, show, cancel, retry, follow, and fetch what came of them. */
+/** Operations: submit, list, show, cancel, retry, follow, and fetch their results. */
 import type { Context } from "hono";
 import { type Caller, checkSize, idempotencyOf } from "../../durable-objects/index.ts";
 import {

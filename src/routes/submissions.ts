@@ -1,4 +1,4 @@
-/** A WebSocket for whoever submits one operation after the other (protocol/submissions.ts). */
+/** A WebSocket for clients that submit one operation after the other (protocol/submissions.ts). */
 import { ROUTES, type submissionRoutes } from "../../protocol/index.ts";
 import { requireUpgrade } from "../answers.ts";
 import type { Handlers } from "../handler.ts";

@@ -1,4 +1,4 @@
-/** Who may come in: tokens, enrolments and workspaces. Each workspace is a registry of its own; nothing is visible across. */
+/** Access: tokens, enrolments and workspaces. Each workspace is a registry of its own; nothing is visible across. */
 import type { RegistryClient } from "../../durable-objects/index.ts";
 import { makeToken, sha256Hex, type tokenRoutes } from "../../protocol/index.ts";
 import { opened } from "../answers.ts";

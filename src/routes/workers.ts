@@ -18,7 +18,7 @@ export const workerHandlers: Handlers<typeof workerRoutes> = {
   showWorker({ var: { registry, tokenHash } }, { parameters }) {
     return opened(registry.showWorker(tokenHash, parameters.id));
   },
-  /** What happened to a worker, also to one that was removed. */
+  /** Lists the history of a worker, also of one that was removed. */
   async workerHistory({ var: { registry, tokenHash } }, { parameters }) {
     return { workerId: parameters.id, entries: await opened(registry.workerHistory(tokenHash, parameters.id)) };
   },

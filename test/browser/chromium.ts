@@ -1,4 +1,4 @@
-/** The Chromium that the tests of what is drawn run in: the distribution's own, never one downloaded. */
+/** The Chromium for the tests of drawings: the distribution's own, never one downloaded. */
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 

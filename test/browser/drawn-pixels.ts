@@ -1,4 +1,4 @@
-/** What stands on the chart's canvases, counted by colour. */
+/** Counts the pixels on the chart's canvases by colour. */
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 
@@ -21,7 +21,7 @@ interface Hits {
 /** Runs in the page, so it is JavaScript; `cli/report/page/tsconfig.json` checks its types. */
 const COUNT_PIXELS = readFileSync(new URL("count-pixels.js", import.meta.url), "utf8").replace(/^export /m, "");
 
-/** Per channel, 0 to 255: what lies under half-transparent or smoothed edges does not count, what is opaque does. */
+/** Per channel, 0 to 255: pixels under half-transparent or smoothed edges do not count, opaque ones do. */
 const CHANNEL_TOLERANCE = 14;
 
 /** Counts the pixels of each named colour (a custom property of the page, such as `--gain`) in each pane. */

@@ -20,7 +20,7 @@ const PHONE = { width: 390, height: 844 };
 describe.skipIf(chromiumPath === undefined)("the report in a browser", () => {
   let browser: Browser;
   let real: BacktestResult;
-  /** What a page asked for beyond its file, and what it complained about. */
+  /** Requests of a page beyond its file, and its complaints. */
   const complaints: string[] = [];
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-report-"));
 

@@ -1,4 +1,4 @@
-/** A real backtest on prices that npm packages ship, for what draws results. */
+/** A real backtest on prices that npm packages ship, for tests of drawings. */
 
 import { readFileSync } from "node:fs";
 import { executeBacktest } from "../../compute-node/backtest/index.ts";

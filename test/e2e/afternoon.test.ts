@@ -12,8 +12,9 @@ import { tableText } from "../../cli/terminal/table.ts";
 import { testSurroundings } from "../../cli/testing/collector.ts";
 import { MarketDataStore } from "../../compute-node/market-data/index.ts";
 import { until } from "../support/fleet.ts";
+import { speakFormerProtocol } from "../support/former-protocol.ts";
 import { Machine } from "../support/machine.ts";
-import { type Release, Releases, speakVersion1 } from "../support/releases.ts";
+import { type Release, Releases } from "../support/releases.ts";
 import { PLANE_HOME, PLANE_UNIT, Site, shelve, WORKER_UNIT } from "../support/site.ts";
 import { type PhaseCount, Workload } from "../support/workload.ts";
 
@@ -69,7 +70,7 @@ describe.skipIf(whyNot !== null)(`an operator's afternoon${whyNot === null ? "" 
     folder = mkdtempSync(join(tmpdir(), "ktrdr-site-"));
     const shelf = new Releases(join(folder, "releases"));
     releases = {
-      old: shelf.make("0.9.0", speakVersion1),
+      old: shelf.make("0.9.0", (tree) => speakFormerProtocol(tree, 1, "js")),
       first: shelf.make("1.0.0"),
       second: shelf.make("1.1.0"),
       broken: shelf.make("1.2.0", breakPrograms),

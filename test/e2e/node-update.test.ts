@@ -10,8 +10,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findProgram, type StandIns, standIns } from "../../deploy/testing/stand-ins.ts";
 import { submitRequest, type Worker } from "../../protocol/index.ts";
 import { Fleet, until } from "../support/fleet.ts";
+import { speakFormerProtocol } from "../support/former-protocol.ts";
 import { KeptMachine, keepMachines } from "../support/kept-machine.ts";
-import { type Release, Releases, speakVersion1 } from "../support/releases.ts";
+import { type Release, Releases } from "../support/releases.ts";
 
 let folder: string;
 let stand: StandIns;
@@ -25,7 +26,7 @@ beforeAll(async () => {
   keepMachines(folder, stand);
   const shelf = new Releases(join(folder, "releases"));
   releases = {
-    tooOld: shelf.make("0.9.0", speakVersion1),
+    tooOld: shelf.make("0.9.0", (tree) => speakFormerProtocol(tree, 1, "js")),
     first: shelf.make("1.0.0"),
     second: shelf.make("1.1.0"),
     // It loads, and then fails.

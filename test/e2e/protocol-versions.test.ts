@@ -12,6 +12,7 @@ import { loadSample, MarketDataStore } from "../../compute-node/market-data/inde
 import { parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
 import { API_PREFIX, backtestSpec, PROTOCOL_VERSION, submitRequest, type Worker, wire } from "../../protocol/index.ts";
 import { Fleet, until } from "../support/fleet.ts";
+import { speakFormerProtocol } from "../support/former-protocol.ts";
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const SOCKET = join("protocol", "socket.ts");
@@ -32,20 +33,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 
-/** This project's node code with another socket.ts. */
-function treeWith(name: string, socket: string): string {
+/** This project's node code in a folder of its own, changed. */
+function treeWith(name: string, change: (tree: string) => void): string {
   const tree = join(folder, name);
   mkdirSync(tree);
   for (const part of [...ROOMS, "package.json"]) {
     cpSync(join(PROJECT_FOLDER, part), join(tree, part), { recursive: true });
   }
   symlinkSync(join(PROJECT_FOLDER, "node_modules"), join(tree, "node_modules"));
-  writeFileSync(join(tree, SOCKET), socket);
+  change(tree);
   return tree;
-}
-
-function fixture(version: number): string {
-  return readFileSync(join(PROJECT_FOLDER, "test", "fixtures", `protocol-${version}`, "socket.ts.txt"), "utf8");
 }
 
 /** A backtest for nodes with the label `version`, with a traceparent as a traced client would send it. */
@@ -76,7 +73,9 @@ async function worker(workerId: string): Promise<Worker | undefined> {
 }
 
 it("serves a node of the previous version, and turns it away with the cure once an operator has raised the oldest", async () => {
-  const old = await fleet.startNode("old", ["--labels", "version=old"], { tree: treeWith("old", fixture(1)) });
+  const old = await fleet.startNode("old", ["--labels", "version=old"], {
+    tree: treeWith("old", (tree) => speakFormerProtocol(tree, 1, "ts")),
+  });
   await fleet.startNode("new", ["--labels", "version=new"]);
   await fleet.connected(["old", "new"]);
   expect(await worker("old")).toMatchObject({ protocolVersion: 1 });
@@ -111,7 +110,9 @@ it("lets a node that is newer than the control plane wait for its update", async
   const today = readFileSync(join(PROJECT_FOLDER, SOCKET), "utf8");
   const socket = today.replace(`PROTOCOL_VERSION = ${PROTOCOL_VERSION};`, newer);
   expect(socket).not.toBe(today);
-  const node = await fleet.startNode("newer", [], { tree: treeWith("newer", socket) });
+  const node = await fleet.startNode("newer", [], {
+    tree: treeWith("newer", (tree) => writeFileSync(join(tree, SOCKET), socket)),
+  });
   await until(30_000, "it was refused", async () => (await worker("newer"))?.refusal != null);
   await until(10_000, "it says so", async () =>
     readFileSync(node.logFile, "utf8").includes("update the control plane"),

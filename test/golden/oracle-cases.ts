@@ -46,7 +46,7 @@ export function oracleCases(file: URL): OracleCase[] {
   return (JSON.parse(readFileSync(file, "utf8")) as { cases: OracleCase[] }).cases;
 }
 
-/** Runs the case and lists what differs, by name, with both values; empty when it agrees. */
+/** Runs the case and lists the differences, by name, with both values; empty when it agrees. */
 export function differences(oracle: OracleCase, bars: BarColumns): Record<string, string> {
   const found: Record<string, string> = {};
   const compare = (name: string, ours: Figure, theirs: Figure, tolerance: number) => {

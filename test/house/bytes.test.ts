@@ -15,7 +15,7 @@ describe("bytes of results", () => {
   });
   afterAll(() => house[Symbol.asyncDispose]());
 
-  it("holds fifty results, each with what it was made with", () => {
+  it("holds fifty results, each with its origin", () => {
     expect(HOUSE_CASES).toHaveLength(50);
     expect(Object.keys(ROWS)).toEqual(HOUSE_CASES.map(({ name }) => name));
     for (const row of Object.values(ROWS)) expect(row.made_with).toMatch(/\w/);

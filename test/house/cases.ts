@@ -1,5 +1,5 @@
 /**
- * Fifty results whose bytes stay when the code is rearranged: command lines, and what each of them leaves. Everything goes
+ * Fifty results whose bytes stay when the code is rearranged: command lines, and the results of each. Everything goes
  * through `runCommand`, the one door that does not move, in this process.
  */
 import { createHash } from "node:crypto";
@@ -23,11 +23,11 @@ interface HouseCase {
 
 /** SHA-256 of one result. */
 export interface ResultHashes {
-  /** Of the bytes. */
+  /** Hash of the bytes. */
   readonly sha256: string;
   /**
-   * Of what stays when a format gets a new version: tables and figures without `format`, `warnings` and the hash of the
-   * specification; weights without the header before them. Null for a request.
+   * Hash of the content that stays when a format gets a new version: tables and figures without `format`, `warnings`
+   * and the hash of the specification; weights without the header before them. Null for a request.
    */
   readonly content_sha256: string | null;
 }
@@ -174,7 +174,7 @@ export const HOUSE_CASES: readonly HouseCase[] = [
   ),
 ];
 
-/** A ktrdr home with the sample prices and two series made here, and a control plane that takes what it is sent. */
+/** A ktrdr home with the sample prices and two series made here, and a control plane that takes every request. */
 export class House implements AsyncDisposable {
   private readonly home = mkdtempSync(join(tmpdir(), "ktrdr-house-"));
   private readonly bodies: string[] = [];
@@ -233,7 +233,7 @@ export class House implements AsyncDisposable {
     }
   }
 
-  /** What it prints. Throws where it does not end well. */
+  /** Runs the command and answers its output. Throws where it does not end well. */
   private async command(words: readonly string[]): Promise<string> {
     const stdout = new Written();
     const stderr = new Written();

@@ -1,4 +1,4 @@
-/** Whoever adds a statistic writes one file, and is told of a part of it that was left out. */
+/** Whoever adds a statistic writes one file, and learns of a part of it that was left out. */
 import { spawnSync } from "node:child_process";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { patience } from "../support/patience.ts";
@@ -14,7 +14,7 @@ const TESTS = [
   "cli/report/html.test.ts",
 ];
 
-/** What a statistic's file says, a line each. */
+/** The file of a statistic, line by line. */
 const LINES: Readonly<Record<string, string>> = {
   key: 'key: "winningDays"',
   type: 'type: "number"',
@@ -55,7 +55,7 @@ function print(): void {
 
 describe("a new statistic", () => {
   it(
-    "is one file and what is printed from it: types, pages, reports and older results agree",
+    "is one file and the pages printed from it: types, pages, reports and older results agree",
     () => {
       copy.create(FILE, fileWith(LINES));
       print();

@@ -1,4 +1,4 @@
-/** Whoever adds something writes it in few places, and is told of one that was left out. */
+/** Whoever adds something writes it in few places, and learns of one that was left out. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { patience } from "../support/patience.ts";
 import { NEW_KIND } from "./new-kind.ts";

@@ -1,4 +1,4 @@
-/** A copy of the project in which a test adds what a person would add, and looks at what the checks say. */
+/** A copy of the project in which a test adds what a person would add, and reads the checks' messages. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,7 +20,7 @@ interface Part {
   /** Such as `its row in protocol/operations/index.ts`. */
   readonly name: string;
   add(copy: ProjectCopy): void;
-  /** What the checks say where this part alone is left out; it names the place. */
+  /** The checks' message where only this part is left out; it names the place. */
   readonly missing: RegExp;
   /** The tests that say it, where a few of the addition's do. */
   readonly foundBy?: readonly string[];
@@ -79,7 +79,7 @@ export class ProjectCopy {
     this.#before.clear();
   }
 
-  /** Returns what the compiler says against it; empty where nothing is missing. */
+  /** The compiler's faults; empty where nothing is missing. */
   types(): string {
     return Object.keys(PRODUCT)
       .map((config) => this.#compile(config))
@@ -97,7 +97,7 @@ export class ProjectCopy {
     return this.#compile(product);
   }
 
-  /** What tests say against it; empty where they pass. */
+  /** The tests' faults; empty where they pass. */
   tests(files: readonly string[]): string {
     return this.#run("vitest", ["run", "--project", "unit", "--project", "worker", "--no-color", ...files]);
   }

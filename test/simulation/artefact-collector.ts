@@ -1,4 +1,4 @@
-/** What `artefact-collection.ts` does in the object, with a store that takes its time. */
+/** Collects artefacts as `artefact-collection.ts` does in the object, with a slow store. */
 import {
   abandonedUploads,
   abandonUpload,
@@ -10,9 +10,9 @@ import { Problem } from "../../protocol/index.ts";
 import type { World } from "./world.ts";
 
 const COLLECT_AT_ONCE = 100;
-/** Collections during which the registry dies. The store goes on. */
+/** The share of collections during which the registry dies. The store goes on. */
 const DIES_PER_MILLE = 150;
-/** ... and after which somebody wants what it removes. */
+/** The share of collections after which somebody wants the removed bytes. */
 const WANTED_PER_MILLE = 500;
 
 export class ArtefactCollector {
@@ -37,7 +37,7 @@ export class ArtefactCollector {
     if (!isSettled) throw new Problem("too-many-requests", `${sha256} is being removed`);
   }
 
-  /** The registry's memory is gone, and with it whoever waited for the store. */
+  /** Forgets the registry's memory, and with it the calls that waited for the store. */
   forget(): void {
     this.#removing = new Set();
     this.#isAtWork = false;

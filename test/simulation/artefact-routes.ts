@@ -1,6 +1,6 @@
 /**
- * What `src/routes/artefacts.ts` and the registry's methods for it do, over the real index of artefacts. Each `yield` is an
- * await: anything may happen before the rest, and the rest may never happen.
+ * Does the work of `src/routes/artefacts.ts` and of the registry's methods for it, over the real index of artefacts. Each
+ * `yield` is an await: anything may happen before the rest, and the rest may never happen.
  */
 import {
   abandonUpload,
@@ -93,7 +93,7 @@ export class ArtefactRoutes {
       throw new Problem("damaged-bytes", `part ${partNumber} is not what its hash says`);
     }
     yield;
-    // What is damaged here is found when the whole is read.
+    // Damage that happens here is found when the whole is read.
     const isDamaged = chance.perMille(rates.damagePerMille);
     const fault = this.#fault(() =>
       plane.store.putPart(uploadId, partNumber, isDamaged ? "!".repeat(bytes.length) : bytes),
@@ -202,7 +202,7 @@ export class ArtefactRoutes {
     }
   }
 
-  /** As the registry's method of this name: who uploads, for the count of what they have open. */
+  /** Names the uploader, as the registry's method of this name does: its open uploads are counted. */
   #requireUploader(scheduler: Scheduler, { credential, lease }: Caller): string {
     if (lease === null) return "a person";
     const workerId = credential === null ? null : scheduler.workers.withCredential(credential);

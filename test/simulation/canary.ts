@@ -2,11 +2,11 @@
 import type { Sql } from "../../durable-objects/scheduler/index.ts";
 
 /**
- * `ignore-attempt`: what nodes say counts for whatever attempt is the present one.
+ * `ignore-attempt`: a node's message counts for the present attempt, whatever attempt it names.
  * `send-before-write`: a step's messages go out, and the process dies before its writes are kept.
  * `forget-lease-on-disconnect`: the registry's memory loses the leases of a worker whose socket closed.
  * `double-assign`: an assignment now and then goes to a second worker too.
- * `forget-heartbeats`: what the runtime knows of heartbeats is lost when the registry hibernates.
+ * `forget-heartbeats`: the runtime forgets heartbeats when the registry hibernates.
  * `unreferenced-datasets`: a dataset is published, and its artefact counts as one that nothing refers to.
  * `record-before-joining`: an upload in parts counts as stored before its parts are joined and looked at.
  */
@@ -21,7 +21,7 @@ export const CANARIES = [
 ] as const;
 export type Canary = (typeof CANARIES)[number];
 
-/** The same storage with nested transactions, so that a committed step can still be undone. */
+/** Adds nested transactions to the storage, so that a committed step can still be undone. */
 export function inSavepoints(sql: Sql): Sql {
   return {
     all: (query, ...values) => sql.all(query, ...values),

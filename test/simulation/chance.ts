@@ -1,4 +1,4 @@
-/** All the chance of a simulated world: sfc32 (C. Doty-Humphrey, PractRand), in 32-bit integers, from one seed. */
+/** The only random source of a simulated world: sfc32 (C. Doty-Humphrey, PractRand), in 32-bit integers, from one seed. */
 export class Chance {
   #a: number;
   #b: number;
@@ -35,12 +35,12 @@ export class Chance {
     return items[this.next() % items.length] as T;
   }
 
-  /** Each item with even chance; at least one of a list that has any. */
+  /** Chooses each item with even chance; at least one of a list that has any. */
   some<T>(items: readonly T[]): T[] {
     const chosen = items.filter(() => this.perMille(500));
     return chosen.length === 0 && items.length > 0 ? [this.pick(items)] : chosen;
   }
 
-  /** In [0, 1): what the agent asks for. */
+  /** A number in [0, 1), for the agent. */
   readonly fraction = (): number => this.next() / 2 ** 32;
 }

@@ -1,6 +1,6 @@
 /**
- * The registry in a simulated world: the real scheduler on real SQLite, and around it what `worker-registry.ts` and
- * `connections.ts` do. Every step passes through `#commit`, where the judge looks at it.
+ * The registry in a simulated world: the real scheduler on real SQLite, and around it a copy of `worker-registry.ts` and
+ * `connections.ts`. Every step passes through `#commit`, where the judge looks at it.
  */
 import { type Effect, type Outcome, Scheduler, type Sql } from "../../durable-objects/scheduler/index.ts";
 import {
@@ -45,7 +45,7 @@ export class ControlPlane {
   #checkedAt = 0;
   #credentials = 0;
   #diesAtNextCommit = false;
-  /** For a canary: heartbeats before it count for nothing. */
+  /** Set by a canary: earlier heartbeats count for nothing. */
   #heartbeatsKnownFrom = Number.NEGATIVE_INFINITY;
 
   constructor(world: World, canary: Canary | null) {
@@ -75,7 +75,7 @@ export class ControlPlane {
     return new Scheduler(this.storage, this.#world.config);
   }
 
-  // What people and nodes ask over HTTPS
+  // Requests of people and nodes over HTTPS
 
   submit(tasks: readonly Task[]): void {
     this.#serve((scheduler) => {
@@ -93,7 +93,7 @@ export class ControlPlane {
     });
   }
 
-  /** The same keys again, as after a lost answer: the same operations must come back. */
+  /** Submits the same keys again, as after a lost answer: the same operations must come back. */
   submitAgain(tasks: readonly Task[], otherId: string): void {
     this.#serve((scheduler) => {
       for (const task of tasks) {
@@ -134,7 +134,7 @@ export class ControlPlane {
     );
   }
 
-  /** Whether every node is connected, and the registry and the node mean the same connection. */
+  /** True where every node is connected, and the registry and the node mean the same connection. */
   get knowsAllNodes(): boolean {
     const workers = new Map(this.#scheduler?.workers.list().map((worker) => [worker.workerId, worker]));
     return this.#world.nodes.every((node) => {
@@ -144,12 +144,12 @@ export class ControlPlane {
     });
   }
 
-  /** What a list of workers does first. */
+  /** Does the first step of a list of workers. */
   look(): void {
     this.#serve(() => this.#lookAtHeartbeats());
   }
 
-  /** The stored credential where it is still good, otherwise a new one for the enrolment token. */
+  /** Returns the stored credential where it is still good, otherwise a new one for the enrolment token. */
   register(
     node: SimulatedNode,
     capabilities: Capabilities,
@@ -172,13 +172,13 @@ export class ControlPlane {
     });
   }
 
-  /** What an RPC is: throws `RegistryIsDown` where nobody answers, and whatever `work` throws. */
+  /** Makes an RPC: throws `RegistryIsDown` where nobody answers, and the errors of `work`. */
   call<T>(work: (scheduler: Scheduler) => T): T {
     if (this.#scheduler === null) throw new RegistryIsDown();
     return work(this.#scheduler);
   }
 
-  /** One step that a request asks for. */
+  /** Runs one step that a request asks for. */
   commit<T>(step: string, subject: string, run: (scheduler: Scheduler, now: number) => Outcome<T>): T {
     return this.call((scheduler) => this.#commit(step, subject, (now) => run(scheduler, now)));
   }
@@ -246,7 +246,7 @@ export class ControlPlane {
     }
   }
 
-  /** The runtime's close event. A registry that is down learns of it when it wakes without the socket. */
+  /** Sends the runtime's close event. A registry that is down notices when it wakes without the socket. */
   lineClosed(line: Line): void {
     if (line.registryEnd === "closed") return;
     line.registryEnd = "closed";
@@ -264,7 +264,7 @@ export class ControlPlane {
     if (this.#byWorker.get(line.workerId) === line) this.#byWorker.delete(line.workerId);
   }
 
-  /** Plants the bug: memory loses what storage says. */
+  /** Plants the bug: memory loses leases that storage has. */
   #forgetLeases(workerId: string): void {
     const held = this.sql.all<{ operation_id: string }>(
       "SELECT operation_id FROM operations WHERE status = 'running' AND worker_id = ?",
@@ -283,7 +283,7 @@ export class ControlPlane {
 
   // Life and death of the registry
 
-  /** At once, or right after the next commit, before its effects go out. */
+  /** Kills the registry at once, or right after the next commit, before its effects go out. */
   restart(afterNextCommit = false): void {
     if (afterNextCommit) {
       this.#diesAtNextCommit = true;
@@ -311,7 +311,7 @@ export class ControlPlane {
     this.#wake();
   }
 
-  /** Memory goes, sockets stay. The runtime waits for an alarm that is at work. */
+  /** Loses memory and keeps the sockets. The runtime waits for an alarm that is at work. */
   hibernate(): void {
     if (this.#scheduler === null || this.collector.isAtWork) return;
     if (this.#canary === "forget-heartbeats") this.#heartbeatsKnownFrom = this.wallNow;
@@ -334,7 +334,7 @@ export class ControlPlane {
     this.#planAlarm();
   }
 
-  /** The wall clock is set, by hand or by its own service. */
+  /** Sets the wall clock, as a person or a time service would. */
   jump(byMs: number): void {
     this.#wallOffset += byMs;
     this.#world.tally.jumps++;
@@ -376,7 +376,7 @@ export class ControlPlane {
     this.#commit("tick", "", (now) => scheduler.tick(heartbeats, now));
   }
 
-  /** When the runtime last answered a heartbeat on the worker's present connection. */
+  /** Returns the moment of the last heartbeat that the runtime answered on the worker's present connection. */
   heartbeatAt(workerId: string): number | null {
     return this.#byWorker.get(workerId)?.heartbeatAt ?? null;
   }
@@ -385,7 +385,7 @@ export class ControlPlane {
     if (this.wallNow - this.#checkedAt >= 1000) this.#tick();
   }
 
-  /** Of a registry that is up. */
+  /** The scheduler of a registry that is up. */
   setAlarm(): void {
     const dueAt = this.#scheduler?.nextDueAt(this.wallNow) ?? null;
     if (dueAt === null || (this.#alarmAt !== null && this.#alarmAt <= dueAt)) return;

@@ -1,4 +1,4 @@
-/** What happens next in a simulated world: a binary heap ordered by (time, sequence). */
+/** The queue of events in a simulated world: a binary heap ordered by (time, sequence). */
 interface Entry {
   readonly at: number;
   readonly sequence: number;

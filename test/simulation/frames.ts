@@ -1,4 +1,4 @@
-/** Frames between nodes and the registry: now and then one goes through JSON and the schemas, as all do in production. */
+/** Frames between nodes and the registry. A few go through JSON and the schemas, as all do in production. */
 import {
   type NodeMessage,
   nodeMessage,
@@ -8,7 +8,7 @@ import {
   wire,
 } from "../../protocol/index.ts";
 
-/** Every so many frames goes through JSON and the schemas; the rest are handed over as they are. */
+/** One frame in this many goes through JSON and the schemas; the rest are handed over as they are. */
 const ENCODED_FRAMES = 16;
 const nodeWire = wire(nodeMessage);
 const registryWire = wire(registryMessage);

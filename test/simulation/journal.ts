@@ -1,4 +1,4 @@
-/** What each step wrote about operations, as SQLite itself saw it: triggers note every change in a temporary table. */
+/** Each step's writes about operations, as SQLite itself saw them: triggers note every change in a temporary table. */
 import type { Sql } from "../../durable-objects/scheduler/index.ts";
 import type { OperationStatus } from "../../protocol/index.ts";
 

@@ -1,15 +1,15 @@
 /**
- * Looks at every step of the registry and says when one of the promises is broken:
+ * Looks at every step of the registry and throws when one of the promises is broken:
  * 1. at most one live lease an operation, no worker above its slots, an (operation, attempt) is one worker's and runs once;
  * 2. a terminal status is reached once, and left only by a retry by hand;
  * 3. while a capable connected worker has a free slot, nothing that it could run now waits;
- * 4. what is acknowledged is durable, a result is the present attempt's, and its bytes are in the store;
- * 5. what the registry shows follows from storage alone;
+ * 4. an acknowledged message is durable, a result is the present attempt's, and its bytes are in the store;
+ * 5. the registry's answers follow from storage alone;
  * 6. operations are handed out in order of rank;
  * 7. the alarm is set for whatever comes due, and does not go off again and again for nothing;
  * 8. no lease is taken from a connected worker whose heartbeats were answered, whatever the registry has forgotten;
- * 9. what nothing refers to is collected in the end, and nothing else.
- * It knows the storage by a journal that triggers write, and not from what the scheduler says of itself.
+ * 9. bytes that nothing refers to are collected in the end, and no others.
+ * It knows the storage from a journal that triggers write, and not from the scheduler's own account.
  */
 import { isDeepStrictEqual } from "node:util";
 import { type Effect, leaseMs, type Scheduler, type Sql } from "../../durable-objects/scheduler/index.ts";
@@ -38,7 +38,7 @@ const SUCCESSORS: Readonly<Record<OperationStatus, readonly OperationStatus[]>> 
   cancelled: ["queued"],
 };
 
-/** Every so many steps, all of storage is compared with what is shown. */
+/** After this many steps, all of storage is compared with the registry's answers. */
 const STEPS_BETWEEN_AUDITS = 2_500;
 const IDLE_ALARMS_ALLOWED = 20;
 
@@ -89,9 +89,9 @@ export class Judge {
     return [...this.#queued, ...this.#running].map(({ operationId }) => operationId);
   }
 
-  // What the world tells
+  // Reports of the world
 
-  /** The answer to a submission: each operation is there, and the same key gave the same one. */
+  /** Checks the answer to a submission: each operation is there, and the same key gave the same one. */
   accepted(tasks: readonly Task[], operationIds: readonly string[]): void {
     for (const [index, task] of tasks.entries()) {
       this.require(operationIds[index] === task.operationId, "4", `${task.operationId} is what its key gives`);
@@ -104,7 +104,7 @@ export class Judge {
     if (operation !== undefined) operation.cancelAsked = true;
   }
 
-  /** A thread begins: no attempt may do so twice, on any machine. */
+  /** Checks that no attempt's thread begins twice, on any machine. */
   started(process: NodeProcess, lease: Lease): void {
     const key = `${lease.operationId}#${lease.attempt}`;
     this.require(!this.#started.has(key), "1", `${key} starts once`);
@@ -127,14 +127,14 @@ export class Judge {
     this.#world.trace.note(this.#world.queue.now, "complete at epoch", epoch);
   }
 
-  /** For a canary: the message as if it were the present attempt's. */
+  /** Serves a canary: makes the message look like the present attempt's. */
   withPresentAttempt<T extends NodeMessage>(message: T): T {
     if (!("operationId" in message)) return message;
     const operation = this.#operations.get(message.operationId);
     return operation === undefined ? message : { ...message, attempt: Math.max(1, operation.attempt) };
   }
 
-  /** A message leaves: what it says must be in storage by now. */
+  /** Checks a message that leaves: its content must be in storage by now. */
   sending(workerId: string, message: RegistryMessage): void {
     this.#sent = true;
     this.#readJournal();
@@ -205,7 +205,7 @@ export class Judge {
     this.require(row?.count === 0, "4", `${sha256} is a result or a checkpoint in use, and is not deleted`);
   }
 
-  /** What a step decided, before anybody hears of it: no lease is taken from a worker whose heartbeats were answered. */
+  /** Checks a step's decisions before anybody hears of them: a worker whose heartbeats were answered loses no lease. */
   decided(effects: readonly Effect[], now: number): void {
     for (const effect of effects) {
       if (effect.type !== "event" || effect.event.data.reason !== "lost: no heartbeat") continue;
@@ -385,9 +385,9 @@ export class Judge {
     );
   }
 
-  // Now and then
+  // From time to time
 
-  /** Compares all that is shown with what another scheduler on the same storage shows. */
+  /** Compares all answers with those of another scheduler on the same storage. */
   audit(scheduler: Scheduler): void {
     this.#stepsToAudit = STEPS_BETWEEN_AUDITS;
     this.#world.tally.audits++;
@@ -413,7 +413,7 @@ export class Judge {
     for (const { symbol, sha256 } of this.#published) this.#checkBytes(`dataset ${symbol}`, sha256);
   }
 
-  /** After a time in which nobody came: only what is published may be left. */
+  /** Checks after a quiet time that only published bytes are left. */
   checkCollected(): void {
     const { store } = this.#world.plane;
     const names = (query: string): string[] => this.#sql.all<{ name: string }>(query).map(({ name }) => name);
@@ -431,7 +431,7 @@ export class Judge {
     this.require(open.length === 0, "9", `${open.length} uploads that nobody goes on with are known`);
   }
 
-  /** After the healing: nothing may be open any more. */
+  /** Checks after the healing that nothing is open any more. */
   checkAllEnded(boundMs: number): void {
     const open = [...this.#queued, ...this.#running];
     const sample = open

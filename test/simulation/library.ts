@@ -51,7 +51,7 @@ export class Library {
     if (datasets.length > 0) queue.after(chance.between(1, 20_000), () => this.publish(chance.pick(datasets)));
   }
 
-  /** Uploads and publishes, again where it fails, as a person would. */
+  /** Uploads and publishes, and tries again where it fails, as a person would. */
   publish(sha256: string, tries = TRIES): void {
     const { network, routes, chance, queue, tally } = this.#world;
     const dataset = this.#datasets.get(sha256);

@@ -16,14 +16,14 @@ export interface Line {
   registryEnd: "absent" | "open" | "closing" | "closed";
   /** Nothing passes any more, whatever the two ends believe. */
   cut: boolean;
-  /** What `hello` said; null before it. */
+  /** The epoch of its `hello`; null before it. */
   identifiedEpoch: number | null;
   faults: number;
-  /** When the runtime last answered a heartbeat, by the registry's wall clock. */
+  /** The moment of the last heartbeat that the runtime answered, by the registry's wall clock. */
   heartbeatAt: number | null;
 }
 
-/** Who learns that a line was cut. */
+/** The ends that learn that a line was cut. */
 export type Noticing = "both" | "node" | "registry" | "nobody";
 
 export type HttpAnswer<T> = { readonly arrived: true; readonly value: T } | { readonly arrived: false };
@@ -160,14 +160,14 @@ export class Network {
   }
 
   /**
-   * One HTTPS request: it fails on its way, or arrives and its answer is lost, or it arrives after its sender gave up, or all
-   * goes well. `handle` runs at the registry and answers undefined when it is down.
+   * Makes one HTTPS request. It fails on its way, or its answer is lost, or it arrives after its sender gave up, or all goes well.
+   * `handle` runs at the registry and answers undefined when it is down.
    */
   request<T>(label: string, handle: () => T | undefined, answered: (answer: HttpAnswer<T>) => void): void {
     this.#exchange<T>(label, (done) => done(handle()), answered);
   }
 
-  /** The same for a route that waits for others between its steps, and may die at any of its waits. */
+  /** Makes a request to a route that waits between its steps, and may die at any of its waits. */
   ask<T>(
     label: string,
     begin: () => Generator<undefined, T>,

@@ -1,4 +1,4 @@
-/** One process of a compute node: the real state machine, and around it what `compute-node/agent/agent.ts` does. */
+/** One process of a compute node: the real state machine, and around it a copy of `compute-node/agent/agent.ts`. */
 import {
   type AgentEffect,
   type AgentEvent,
@@ -36,7 +36,7 @@ export class NodeProcess {
   readonly #outbox = new Set<string>();
   line: Line | null = null;
   alive = true;
-  /** What came in while the process stood still; null while it runs. */
+  /** Frames that came in while the process stood still; null while it runs. */
   #heldBack: AgentEvent[] | null = null;
   /** True time of the pending timer. */
   #timerAt = Number.POSITIVE_INFINITY;
@@ -190,7 +190,7 @@ export class NodeProcess {
     else this.#fetch(lease, dataset, FETCH_TRIES);
   }
 
-  /** As `dataset-fetcher.ts`: the bars come from the store before the job begins. */
+  /** Fetches the bars from the store before the job begins, as `dataset-fetcher.ts` does. */
   #fetch(lease: Lease, dataset: DatasetRef, tries: number): void {
     const { network, routes, judge, tally } = this.#world;
     const failed = (kind: "data-not-found" | "unavailable"): void => {
@@ -255,7 +255,7 @@ export class NodeProcess {
     const { queue, chance } = this.#world;
     const stubborn = chance.perMille(100);
     if (saves) {
-      // A large network takes its time, sometimes more than the node has.
+      // A large network takes long, sometimes longer than the node has.
       const savedAfterMs = stubborn ? 3 * STOP_GRACE_MS : chance.between(1, 20);
       queue.after(savedAfterMs, () => this.#save(lease));
       queue.after(savedAfterMs, () => this.#jobEnded(lease, { type: "stopped" }));

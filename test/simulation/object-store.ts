@@ -1,4 +1,4 @@
-/** What R2 is in the cloud: objects by name, and uploads whose parts wait to be joined. It outlives every registry. */
+/** Stands in for R2: objects by name, and uploads whose parts wait to be joined. It outlives every registry. */
 
 /** A fault of the store's own, such as an upload that it does not know (any more). */
 export class StoreFault extends Error {}

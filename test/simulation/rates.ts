@@ -1,4 +1,4 @@
-/** How hostile a world is: drawn from its seed, so that some are calm, some rough, and no two alike. */
+/** Rates of a world's faults, drawn from its seed: some worlds are calm, some rough, and no two alike. */
 
 import { type RegistryConfig, registryConfig } from "../../durable-objects/scheduler/index.ts";
 import { HOUR_MS } from "../../protocol/durations.ts";
@@ -30,15 +30,15 @@ export interface Rates {
   slowMs: number;
   dropPerMille: number;
   repeatPerMille: number;
-  /** Of the cuts, those that one side does not notice. */
+  /** The share of cuts that one side does not notice. */
   halfOpenPerMille: number;
   httpFailPerMille: number;
   httpLostAnswerPerMille: number;
-  /** A request that arrives after its sender gave up. */
+  /** The share of requests that arrive after their sender gave up. */
   httpLatePerMille: number;
-  /** A request whose handler dies at one of its awaits. */
+  /** The share of requests whose handler dies at one of its awaits. */
   httpDiesPerMille: number;
-  /** Parts of an upload whose bytes are damaged: on the way, where their hash tells, or in the store. */
+  /** The share of uploaded parts that are damaged: on the way, where their hash shows it, or in the store. */
   damagePerMille: number;
   alarmLateMs: number;
   meanMs: Record<Fault, number>;
@@ -93,7 +93,7 @@ export function drawRates(chance: Chance, slots: number): Rates {
   };
 }
 
-/** After the faults: a world in which everything that was asked must come to its end. */
+/** The calm world after the faults, in which every request must come to its end. */
 export function heal(rates: Rates): void {
   Object.assign(rates, {
     delayMs: 5,

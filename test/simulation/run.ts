@@ -1,4 +1,4 @@
-/** `node test/simulation/run.ts --seed N --steps M [--runs K] [--canary NAME]`: plays worlds, and says what happened. */
+/** `node test/simulation/run.ts --seed N --steps M [--runs K] [--canary NAME]`: plays worlds, and prints their events. */
 import { parseArgs } from "node:util";
 import { CANARIES } from "./canary.ts";
 import { addTally, newTally, tallyLines } from "./tally.ts";

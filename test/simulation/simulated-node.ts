@@ -1,4 +1,4 @@
-/** A machine of the fleet: what stays when its processes come and go, and what becomes of them. */
+/** A machine of the fleet: its processes come and go, and its disk and identity stay. */
 import type { Capabilities, DatasetRef, WorkerType } from "../../protocol/index.ts";
 import { WORKER_TYPES } from "../../protocol/index.ts";
 import { NodeProcess } from "./node-process.ts";
@@ -65,7 +65,7 @@ export class SimulatedNode {
     this.#comeBack();
   }
 
-  /** For good, as when everybody has gone home. */
+  /** Switches the machine off for good. */
   switchOff(): void {
     this.process?.kill(true);
     this.process = null;
@@ -97,7 +97,7 @@ export class SimulatedNode {
     process.thaw();
   }
 
-  /** Loads some by itself, and loses whatever it had besides. */
+  /** Loads some datasets by itself, and loses all others. */
   changeDatasets(symbols: readonly string[]): void {
     this.datasets = datasetsOf(symbols);
     this.#note(`holds ${symbols.join(" ")}`);

@@ -3,12 +3,12 @@ import type { Canary } from "./canary.ts";
 import { addTally, newTally } from "./tally.ts";
 import { World } from "./world.ts";
 
-/** Each is a world of its own: how many nodes, how hostile, which faults at all (`rates.ts`). */
+/** Each seed is a world of its own, with its number of nodes, its faults and their rates (`rates.ts`). */
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const EVENTS = 100_000;
 const total = newTally();
 
-/** Which world meets a rare bug changes with every change to the code: they are tried in turn. */
+/** A rare bug shows in another world after every change to the code, so the worlds are tried in turn. */
 const CANARY_SEEDS = 30;
 const CANARY_EVENTS = 15_000;
 

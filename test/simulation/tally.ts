@@ -1,4 +1,4 @@
-/** What a run counts. */
+/** The counts of a run. */
 export function newTally() {
   return {
     events: 0,

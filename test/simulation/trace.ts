@@ -1,4 +1,4 @@
-/** What happened, in two forms: the last events as text, and a hash over all of them that tells two runs apart. */
+/** The events of a run in two forms: the last ones as text, and a hash over all of them that tells two runs apart. */
 const KEPT = 60;
 
 type Part = string | number | boolean | null;

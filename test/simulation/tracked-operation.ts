@@ -1,4 +1,4 @@
-/** An operation as the judge knows it, and what it asks of a worker, written a second time and independently. */
+/** The judge's view of an operation and of its demands on a worker, written a second time and independently. */
 import type { RegistryConfig } from "../../durable-objects/scheduler/index.ts";
 import { datasetsOf, type OperationStatus, type Worker } from "../../protocol/index.ts";
 import type { JournalEntry } from "./journal.ts";
@@ -8,7 +8,7 @@ export interface TrackedOperation extends JournalEntry {
   readonly task: Task;
   cancelAsked: boolean;
   executions: number;
-  /** Who each attempt was assigned to. */
+  /** The worker of each attempt. */
   readonly holders: Map<number, string>;
 }
 
@@ -22,7 +22,7 @@ export interface Published {
   readonly sha256: string;
 }
 
-/** The version that the store has of what is asked for: that one, or the newest. `published` has the newest last. */
+/** Finds the store's version for a request: the pinned one, or the newest. `published` has the newest last. */
 export function meantVersion({ task }: TrackedOperation, published: readonly Published[]): string | null {
   const [asked] = datasetsOf(task.request.spec);
   if (asked === undefined) return null;
@@ -39,7 +39,7 @@ export function precedes(a: TrackedOperation, b: TrackedOperation): boolean {
   return a.rank < b.rank || (a.rank === b.rank && a.sequence < b.sequence);
 }
 
-/** Whether the worker could ever run it. */
+/** Returns true where the worker could ever run it. */
 export function capableOf(
   { task }: TrackedOperation,
   { workerType, capabilities }: Worker,
@@ -59,7 +59,7 @@ export function capableOf(
   });
 }
 
-/** Whether it has a reason not to go to this worker at this moment. */
+/** Returns true where it has a reason not to go to this worker at this moment. */
 export function waitsFor(operation: TrackedOperation, worker: Worker, at: number, config: RegistryConfig): boolean {
   if (operation.notBefore > at) return true;
   const preferred = operation.task.requirements.workerTypes[0] === worker.workerType;

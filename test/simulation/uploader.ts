@@ -1,4 +1,4 @@
-/** What `compute-node/agent/upload.ts` does: one attempt to store bytes, in parts where they are too many for one request. */
+/** Makes one attempt to store bytes, as `compute-node/agent/upload.ts` does: in parts where they are too many for one request. */
 import type { UploadOutcome } from "../../compute-node/agent/state.ts";
 import { Problem } from "../../protocol/index.ts";
 import type { Answer, Caller, Route } from "./artefact-routes.ts";
@@ -7,7 +7,7 @@ import type { HttpAnswer } from "./network.ts";
 import { contentOf } from "./workload.ts";
 import type { World } from "./world.ts";
 
-/** What is asked next. */
+/** The next request. */
 type Question = () => Route;
 type Course<T> = Generator<Question, T, HttpAnswer<Answer>>;
 
@@ -55,7 +55,7 @@ function* inRounds(world: World, caller: () => Caller, sha256: string): Course<U
 
 interface Round {
   readonly outcome: UploadOutcome;
-  /** What was sent so far is gone at the server, or was damaged there. */
+  /** True where the server lost or damaged the parts that were sent. */
   readonly startOver: boolean;
 }
 
@@ -75,7 +75,7 @@ function* inRound({ routes }: World, caller: () => Caller, sha256: string): Cour
   return { outcome: outcomeOf(joined), startOver };
 }
 
-/** Null when the part has arrived. */
+/** Returns null when the part has arrived. */
 function* sendPart(
   routes: World["routes"],
   caller: () => Caller,

@@ -1,4 +1,4 @@
-/** A promise was broken: which one, and how. */
+/** A broken promise, with its name and the circumstances. */
 export class Violation extends Error {
   readonly invariant: string;
 

@@ -1,4 +1,4 @@
-/** What is asked of the fleet, and how each job will end, decided when it is submitted. */
+/** Requests to the fleet. The end of each job is decided when it is submitted. */
 import type { JobOutcome } from "../../compute-node/agent/state.ts";
 import { smallSpec } from "../../compute-node/training-job/testing/small-spec.ts";
 import {
@@ -17,8 +17,8 @@ import { type SimulatedNode, SYMBOLS } from "./simulated-node.ts";
 import type { World } from "./world.ts";
 
 /**
- * `result`: a summary alone. `artefact`: with bytes; `parts`: with as many as go up in parts. `final`: fails for good. `flaky`: fails at half of its attempts.
- * `never`: runs until it is stopped. `poison`: kills the process that runs it.
+ * `result`: a summary alone. `artefact`: with bytes. `parts`: with so many bytes that they go up in parts. `final`: fails for
+ * good. `flaky`: fails at half of its attempts. `never`: runs until it is stopped. `poison`: kills the process that runs it.
  */
 type Fate = "result" | "artefact" | "parts" | "final" | "flaky" | "never" | "poison";
 
@@ -63,7 +63,7 @@ export class Workload {
     queue.after(chance.between(1, 2 * rates.submitMs), () => this.keepSubmitting());
   }
 
-  /** What can never end by itself is cancelled, so that all else may be expected to end. */
+  /** Cancels operations that can never end by themselves, so that all others must end. */
   cancelEndless(): void {
     const { plane, judge } = this.#world;
     for (const operationId of judge.openOperations()) {
@@ -86,7 +86,7 @@ export class Workload {
     if (this.#recent.length > 0) plane.cancel(chance.pick(this.#recent).operationId);
   }
 
-  /** A full queue of what no machine can do now would leave nothing to look at. */
+  /** Cancels one operation: a queue full of those that no machine can run now would leave nothing to look at. */
   #giveUpOne(): void {
     const { chance, plane, judge } = this.#world;
     plane.cancel(chance.pick(judge.openOperations()));
@@ -125,7 +125,7 @@ export class Workload {
     };
   }
 
-  /** Of a symbol that some node has; or a version that the store has, which is asked for by name. */
+  /** Requests a symbol that some node has, or a version in the store by its hash. */
   #drawData(): DataRequest {
     const { chance, judge } = this.#world;
     const pinned = judge.published.length > 0 && chance.perMille(300) ? chance.pick(judge.published) : null;
@@ -133,7 +133,7 @@ export class Workload {
     return { symbol: chance.pick(SYMBOLS), timeframe: "1d" };
   }
 
-  /** How this attempt ends. The summary carries who did it, so that a result can be told from another attempt's. */
+  /** Ends this attempt. The summary names its worker, so that a result can be told from another attempt's. */
   outcome(lease: Lease, workerId: string): JobOutcome {
     const { fate } = this.task(lease.operationId);
     if (fate === "final" || (fate === "flaky" && this.#world.chance.perMille(500))) {
@@ -203,12 +203,12 @@ function hashFor(operationId: string): string {
   return digits.padEnd(64, "0").slice(0, 64);
 }
 
-/** Of the newest checkpoint of an attempt; another attempt makes other ones. */
+/** Makes the hash of an attempt's newest checkpoint; another attempt makes other ones. */
 export function checkpointOf({ operationId, attempt }: Lease): string {
   return `c${attempt}${hashFor(operationId)}`.slice(0, 64);
 }
 
-/** As long as two bars of a dataset, and three parts of an upload. */
+/** Makes bytes for two bars of a dataset, which are three parts of an upload. */
 export function contentOf(sha256: string): string {
   return `the bytes that ${sha256} names`.padEnd(96, ".");
 }

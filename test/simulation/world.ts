@@ -1,6 +1,6 @@
 /**
- * A simulated world: one registry, a few nodes, a network, clocks, people, and whatever befalls them, all from one seed.
- * First safety under faults for a number of events; then everything is healed, and whatever was accepted must end.
+ * A simulated world: one registry, a few nodes, a network, clocks, people, and their faults, all from one seed. It checks safety
+ * under faults for a number of events. Then everything is healed, and every accepted operation must end.
  */
 
 import type { RegistryConfig } from "../../durable-objects/scheduler/index.ts";
@@ -76,7 +76,7 @@ export class World {
     this.library = new Library(this);
   }
 
-  /** Plays the world to its end. Throws an Error that tells how to see a violation again. */
+  /** Plays the world to its end. Throws an Error with the command that shows a violation again. */
   run(): Tally {
     try {
       this.#begin();
@@ -213,7 +213,7 @@ export class World {
     this.queue.after(60_000, () => this.#helpAlong());
   }
 
-  /** What waits for a version that was withdrawn gets it back. */
+  /** Gives waiting operations back the versions that were withdrawn. */
   #publishWhatIsPinned(): void {
     const published = new Set(this.judge.published.map(({ sha256 }) => sha256));
     const tasks = this.judge.openOperations().map((operationId) => this.workload.task(operationId));
@@ -224,8 +224,8 @@ export class World {
   }
 
   /**
-   * What was in flight when the world healed may have undone the healing: this network swaps frames of one connection,
-   * which TCP never does, and nothing numbers a node's capabilities.
+   * Heals a second time, since frames in flight may have undone the healing: this network swaps frames of one connection, which
+   * TCP never does, and nothing numbers a node's capabilities.
    */
   #helpAlong(): void {
     this.workload.cancelEndless();
@@ -239,8 +239,8 @@ export class World {
   }
 
   /**
-   * Every machine is off. For a while people still publish and withdraw datasets, hours apart, so that some come back while
-   * their bytes are being removed; then the registry alone clears away what nobody needs, and sleeps.
+   * Switches every machine off. For a while people still publish and withdraw datasets, hours apart, so that some come back while
+   * their bytes are being removed. Then the registry alone clears away unused bytes, and sleeps.
    */
   #leaveAlone(): void {
     this.trace.note(this.queue.now, "everybody goes home");

@@ -2,7 +2,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
 import { PROJECT_FOLDER } from "../../cli/local/control-plane.ts";
 
@@ -51,11 +50,4 @@ export class Releases {
     writeFileSync(`${path}.sha256`, `${sha256}  ktrdr-${version}.tgz\n`);
     return { path, sha256 };
   }
-}
-
-/** Makes a release speak the protocol's version 1, as it was: test/fixtures says where its socket.ts is from. */
-export function speakVersion1(tree: string): void {
-  const source = readFileSync(join(PROJECT_FOLDER, "test/fixtures/protocol-1/socket.ts.txt"), "utf8");
-  const script = stripTypeScriptTypes(source).replaceAll(/(from "\.[^"]*)\.ts"/g, '$1.js"');
-  writeFileSync(join(tree, "protocol/socket.js"), script);
 }

@@ -11,7 +11,7 @@ const ENGINES = [
   "training",
   "models",
 ];
-const JOBS = ["jobs", "training-job", "command"];
+const JOBS = ["jobs", "training-job", "programs"];
 const inNode = (...rooms: string[]): string[] => rooms.map((room) => `compute-node/${room}`);
 
 /**
@@ -57,8 +57,8 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "results",
     "protocol",
   ],
-  "compute-node/command": [...inNode("market-data", "backtest"), "results", "protocol"],
-  "compute-node/jobs": [...inNode(...ENGINES, "training-job", "command"), "results", "protocol"],
+  "compute-node/programs": [...inNode("market-data", "backtest"), "results", "protocol"],
+  "compute-node/jobs": [...inNode(...ENGINES, "training-job", "programs"), "results", "protocol"],
   "compute-node/agent": [...inNode(...JOBS, ...ENGINES), "results", "client", "protocol", "telemetry"],
   // Its main program.
   "compute-node": [...inNode("agent", ...JOBS, ...ENGINES), "protocol", "telemetry"],

@@ -22,7 +22,7 @@ describe("the edge API in workerd", () => {
     expect(answer.body).toMatchObject({ type: "urn:ktrdr:problem:unauthenticated", cure: expect.any(String) });
   });
 
-  it("keeps each role to what it may do", async () => {
+  it("keeps each role to its rights", async () => {
     const viewer = (await api("POST", "/tokens", { role: "viewer", name: "reader" })).body.token as string;
     expect((await api("GET", "/operations", undefined, viewer)).status).toBe(200);
     expect((await api("POST", "/operations", { spec: { kind: "sleep", duration_ms: 1 } }, viewer)).status).toBe(403);
@@ -69,7 +69,7 @@ describe("the edge API in workerd", () => {
     }
   });
 
-  it("answers a body that is not JSON with what the parser said", async () => {
+  it("answers a body that is not JSON with the parser's message", async () => {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
     const answer = await SELF.fetch("http://plane/api/v1/operations", { method: "POST", body: "{oops", headers });
     expect(answer.status).toBe(400);
@@ -137,7 +137,7 @@ describe("a node's socket", () => {
     node.close();
   });
 
-  it("refuses uploads without the lease, and bytes that are not what their name says", async () => {
+  it("refuses uploads without the lease, and bytes that do not match their name", async () => {
     const node = await NodeStandIn.connect("uploader");
     const stranger = { operation_id: `op_${"0".repeat(20)}`, attempt: 1 };
     expect((await node.upload("x", stranger)).status).toBe(409);
@@ -151,7 +151,7 @@ describe("a node's socket", () => {
     node.close();
   });
 
-  it("answers what it does not understand, counts it, and goes on", async () => {
+  it("answers messages that it does not understand, counts them, and goes on", async () => {
     const node = await NodeStandIn.connect("babbler");
     node.sendText("not json");
     expect(await node.next("refused")).toMatchObject({ reason: "The frame is not JSON." });

@@ -66,7 +66,7 @@ describe("an artefact in parts", () => {
     expect(new Uint8Array(await range.arrayBuffer())).toEqual(bytes.slice(1000, 2000));
   });
 
-  it("does not count when the whole is not what its name says", async () => {
+  it("does not count when the whole does not match its name", async () => {
     const small = new TextEncoder().encode("not that") as Uint8Array<ArrayBuffer>;
     const name = "a".repeat(64);
     await asNode("POST", `${name}/uploads`, JSON.stringify({ bytes: small.length }));
@@ -90,7 +90,7 @@ describe("an artefact in parts", () => {
 });
 
 describe("an upload in one request", () => {
-  it("is told, in a way that a node repeats, that its bytes are not those that its name says", async () => {
+  it("is refused where its bytes do not match its name, in a way that makes a node repeat it", async () => {
     const answer = await asNode("PUT", "a".repeat(64), "not that");
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ type: "urn:ktrdr:problem:damaged-bytes", retryable: true });

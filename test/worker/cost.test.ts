@@ -1,4 +1,4 @@
-/** What an operation costs in the units that the platform bills; docs/guides/cost.md reckons with these figures. */
+/** Measures the cost of an operation in the units that the platform bills; docs/guides/cost.md uses these figures. */
 import { evictDurableObject, runInDurableObject, SELF } from "cloudflare:test";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { ADMIN_TOKEN, api, NodeStandIn, registry, settled } from "./support.ts";

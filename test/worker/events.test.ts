@@ -42,7 +42,7 @@ function follow(id: string, headers: Record<string, string> = {}): Promise<Respo
 }
 
 describe("events of an operation", () => {
-  it("tell its whole life over SSE, live, and end with it", async () => {
+  it("show its whole life over SSE, live, and end with it", async () => {
     const node = await NodeStandIn.connect("teller");
     const id = await submitFor("teller");
     const stream = follow(id).then((response) => readEvents(response));
@@ -209,7 +209,7 @@ describe("the fleet in numbers", () => {
     node.close();
   });
 
-  it("remembers what happened to a worker, also after it was removed", async () => {
+  it("remembers a worker's history, also after it was removed", async () => {
     const node = await NodeStandIn.connect("remembered");
     node.close();
     await api("DELETE", "/workers/remembered");

@@ -58,7 +58,7 @@ const frame = fc.oneof(
 );
 
 describe("the message handler", () => {
-  it("survives whatever a connection sends, and goes on serving", async () => {
+  it("survives any frame of a connection, and goes on serving", async () => {
     let before: NodeStandIn | undefined;
     await fc.assert(
       fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 12 }), async (frames) => {

@@ -43,7 +43,7 @@ describe("the registry as a Durable Object", () => {
     first.close();
     await settled(async () => (await api("GET", "/workers/leaver")).body.connected === false);
     await runInDurableObject(registry(), async (_, state) => {
-      // The grace period is ten seconds; the story goes on as if they had passed.
+      // The grace period is ten seconds; the test goes on as if they had passed.
       const then = Date.now() - 11_000;
       state.storage.sql.exec("UPDATE workers SET connected = 0, disconnected_at = ? WHERE worker_id = 'leaver'", then);
       state.storage.sql.exec("UPDATE operations SET assigned_at = ? WHERE operation_id = ?", then, id);
@@ -53,7 +53,7 @@ describe("the registry as a Durable Object", () => {
     expect((await api("GET", `/operations/${id}`)).body).toMatchObject({ status: "queued", attempt: 1 });
   });
 
-  it("has its alarm set to something due, and none for what is not", async () => {
+  it("has its alarm set while something is due, and none otherwise", async () => {
     await runInDurableObject(registry(), async (_, state) => {
       const alarmAt = await state.storage.getAlarm();
       expect(alarmAt).not.toBeNull();
@@ -116,7 +116,7 @@ describe("the registry as a Durable Object", () => {
     });
   });
 
-  it("says so when it is older than its storage, as after a roll-back", async () => {
+  it("refuses to serve when it is older than its storage, as after a roll-back", async () => {
     const token = `ktrdr.rolled-back.${"test".repeat(11)}`;
     const rolledBack = REGISTRIES.get(REGISTRIES.idFromName("rolled-back"));
     expect((await api("GET", "/workers", undefined, token)).status).toBe(401);

@@ -60,7 +60,7 @@ describe("models", () => {
     expect(await api("GET", "/models/beta")).toMatchObject({ status: 404 });
   });
 
-  it("say what is missing: the bytes, the name, the version", async () => {
+  it("name the missing part: the bytes, the name, the version", async () => {
     const nowhere = "0".repeat(64);
     expect(await api("PUT", "/models/gamma", { sha256: nowhere })).toMatchObject({ status: 409 });
     expect(await api("DELETE", "/models/gamma")).toMatchObject({ status: 404 });

@@ -1,11 +1,11 @@
-/** Nodes of other protocol versions, as the frames that they send: none of it goes through today's schemas. */
+/** Tests nodes of other protocol versions by the frames that they send. No frame goes through today's schemas. */
 import { evictDurableObject, SELF } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { api, NodeStandIn, registry, settled } from "./support.ts";
 
 const TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/** What a node of version 1 knows of each message: its schemas were strict. */
+/** The keys of each message that a node of version 1 knows: its schemas were strict. */
 const VERSION_1_KEYS: Readonly<Record<string, readonly string[]>> = {
   welcome: ["type", "epoch", "leases", "heartbeat_interval_ms"],
   assign: ["type", "operation_id", "attempt", "spec", "checkpoint", "dataset", "datasets"],
@@ -56,7 +56,7 @@ describe("a node of protocol version 1", () => {
     node.close();
   });
 
-  it("is still spoken to as one after the registry was woken from hibernation", async () => {
+  it("still gets messages of its version after the registry was woken from hibernation", async () => {
     const node = await NodeStandIn.connect("old-sleeper", undefined, [], 1);
     await evictDurableObject(registry());
     await submitTo("old-sleeper");

@@ -1,4 +1,4 @@
-/** Every route of the table, asked in workerd: it is mounted, and its row says who may call it and how long a body may be. */
+/** Calls every route of the table in workerd: it is mounted, and keeps the role and the limit of its row. */
 import { env, SELF } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
 import { pathOf, ROUTES, type Route, type RouteRole } from "../../protocol/index.ts";
@@ -47,7 +47,7 @@ async function statusOf(request: Request): Promise<number> {
   return response.status;
 }
 
-/** Who is turned away by each role, and how: a token that has another purpose is not one for this. */
+/** The callers that each role turns away, with their answers: a token with another purpose is not one for this. */
 const REFUSED: Readonly<Record<RouteRole, Partial<Record<Bearer, number>>>> = {
   none: {},
   viewer: { enrolment: 403, node: 401 },
@@ -77,7 +77,7 @@ describe("every route", () => {
     expect(await response.json()).toMatchObject({ type: "urn:ktrdr:problem:unauthenticated" });
   });
 
-  it.each(WITH_TOKEN)("turns away whoever has not the role that its row names: %s", async (_, route) => {
+  it.each(WITH_TOKEN)("turns away callers without the role that its row names: %s", async (_, route) => {
     const statuses: Partial<Record<Bearer, number>> = {};
     for (const bearer of Object.keys(REFUSED[route.role]) as Bearer[]) {
       statuses[bearer] = await statusOf(requestOf(route, bearer));
@@ -135,7 +135,7 @@ describe("every route with a JSON body", () => {
     },
   );
 
-  it.each(withJson)("says what is wrong with one that is none: %s", async (_, route) => {
+  it.each(withJson)("names the fault of a body that is no JSON: %s", async (_, route) => {
     const { url, method, headers } = requestOf(route, route.role === "enrolment" ? "enrolment" : "admin");
     const response = await SELF.fetch(url, { method, headers, body: "{oops" });
     expect(response.status).toBe(400);

@@ -59,7 +59,7 @@ describe("a submitter's line", () => {
     line.close();
   });
 
-  it("keeps the trace that a submission says, and one that is malformed is none", async () => {
+  it("keeps the trace of a submission, and ignores a malformed one", async () => {
     const line = await SubmitterStandIn.open();
     const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     const [traced] = idsOf(await line.submit([nap("traced")], { traceparent }));
@@ -118,7 +118,7 @@ describe("an idempotency key", () => {
     line.close();
   });
 
-  it("is refused when it is none", async () => {
+  it("is refused when it is malformed", async () => {
     const line = await SubmitterStandIn.open();
     expect(await line.submit([nap("spaced")], { idempotency_key: "a b" })).toMatchObject({
       type: "refused",
@@ -128,7 +128,7 @@ describe("an idempotency key", () => {
   });
 });
 
-describe("who may hold a line", () => {
+describe("a line's owner", () => {
   it("is a researcher or an admin, and nobody else", async () => {
     const { token: viewer } = await tokenOf("viewer");
     expect(await upgrade(viewer)).toMatchObject({
@@ -139,14 +139,14 @@ describe("who may hold a line", () => {
     expect((await upgrade("nonsense")).status).toBe(401);
   });
 
-  it("is told what the path is when it asks for no WebSocket", async () => {
+  it("learns the purpose of the path when the request asks for no WebSocket", async () => {
     expect(await api("GET", "/submissions")).toMatchObject({
       status: 400,
       body: { detail: "This path is a WebSocket.", cure: expect.stringContaining("POST /api/v1/operations") },
     });
   });
 
-  it("ends when the token is revoked: what comes next is refused, and the line is closed with the reason", async () => {
+  it("loses the line when the token is revoked: the next frame is refused, and the line is closed with the reason", async () => {
     const { token, token_id } = await tokenOf("researcher");
     const line = await SubmitterStandIn.open(token);
     expect(await line.submit([nap("still")])).toMatchObject({ type: "submitted" });
@@ -160,7 +160,7 @@ describe("who may hold a line", () => {
     expect(await total()).toBe(before);
   });
 
-  it("ends when the token expires, also when the registry slept over it", async () => {
+  it("loses the line when the token expires, also when the registry slept over it", async () => {
     const { token, token_id } = await tokenOf("researcher");
     const line = await SubmitterStandIn.open(token);
     await runInDurableObject(registry(), (_, state) => {
@@ -246,7 +246,7 @@ describe("a frame that is no submission", () => {
     { weight: 1, arbitrary: fc.uint8Array({ maxLength: 40 }).map((bytes) => Uint8Array.from(bytes).buffer) },
   );
 
-  it("is answered exactly once, whatever it is, and the registry goes on serving", async () => {
+  it("is answered exactly once, with any content, and the registry goes on serving", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(frame, { minLength: 1, maxLength: 12 }), async (frames) => {
         const line = await SubmitterStandIn.open();

@@ -7,7 +7,7 @@ import { sha256Hex } from "../../protocol/token.ts";
 /** Its SHA-256 is bound in vitest.config.ts. */
 export const ADMIN_TOKEN = `ktrdr.default.${"test".repeat(11)}`;
 
-/** The namespace with the class's own methods; the edge sees their calls alone. */
+/** The namespace with the class's own methods; the edge sees only its calls. */
 export const REGISTRIES = (env as unknown as Environment).REGISTRY as DurableObjectNamespace<WorkerRegistry>;
 
 export function registry(): DurableObjectStub<WorkerRegistry> {
@@ -50,7 +50,7 @@ export async function enrol(
   return { credential: registered.body.credential as string, epoch: registered.body.epoch as number };
 }
 
-/** Asks again until the answer is yes; workerd has no hook for "the registry has seen this message". */
+/** Asks again until the answer is true; workerd has no hook for "the registry has seen this message". */
 export async function settled(answer: () => Promise<boolean>): Promise<void> {
   for (let i = 0; i < 3_000; i++) {
     if (await answer()) return;

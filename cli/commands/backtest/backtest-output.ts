@@ -1,4 +1,4 @@
-/** What a finished backtest leaves for people: the result read back, the report in a file. */
+/** Reads back the result of a finished backtest, and writes its report. */
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
@@ -53,7 +53,7 @@ export async function writeReport(result: BacktestResult | PortfolioResult, file
   return path;
 }
 
-/** Of one symbol or many, as the bytes say. Throws as `parseResult`. */
+/** Reads the result of one symbol or of a portfolio; the bytes tell which. Throws as `parseResult`. */
 export function parseAnyResult(bytes: Uint8Array, source: string): BacktestResult | PortfolioResult {
   return isPortfolioResult(bytes, crc32) ? decodePortfolioResult(bytes, crc32) : parseResult(bytes, source);
 }

@@ -34,7 +34,7 @@ describe("the preset backtesting.py", () => {
     const text = readFileSync(new URL(`strategies/${oracle.strategy}.yaml`, golden), "utf8");
     const strategy = parseRuleStrategyFile(text, `${oracle.strategy}.yaml`);
     const signals = compileRules(strategy, oracle.params).signals(bars);
-    // The case differs from the defaults in this alone.
+    // The case differs from the defaults only in this.
     const settings = backtestSettings.parse({ ...SETTINGS_PRESETS["backtesting.py"], finalizeTrades: true });
     const { trades, equity } = runBacktest(bars, signals, settings);
     expect(trades.count).toBe(oracle.trades.length);
@@ -50,7 +50,7 @@ describe("the preset backtesting.py", () => {
   });
 });
 
-/** How ktrdr in Python trades signals; an entry's commission is in the trade and never added back to the equity. */
+/** Trades signals like ktrdr in Python. An entry's commission is in the trade and never added back to the equity. */
 function tradeAsKtrdr({ bars, signals }: RandomCase) {
   const { initialCapital, commissionRate, slippageRate } = backtestSettings.parse(SETTINGS_PRESETS.ktrdr);
   const trades: { side: number; quantity: number; entryBar: number; exitBar: number; net: number }[] = [];
@@ -70,7 +70,7 @@ function tradeAsKtrdr({ bars, signals }: RandomCase) {
       held = null;
     } else if (held === null && pending !== 0) {
       const price: number = open * (1 + pending * slippageRate);
-      // On the fill's price, where upstream reckons with the open and may take more than its quarter.
+      // Sized on the fill's price. Upstream uses the open, and may take more than its quarter.
       const quantity = Math.floor((0.25 * available) / (price * (1 + commissionRate)));
       const fee = quantity * price * commissionRate;
       if (quantity > 0) {
@@ -92,7 +92,7 @@ describe("the preset ktrdr", () => {
     fc.assert(
       fc.property(randomCase, (random) => {
         const { bars } = random;
-        // One signal a bar; the opposite one closes and never reverses.
+        // One signal a bar. The opposite signal closes and never reverses.
         const entryShort = random.signals.entryShort.map((flag, bar) => (random.signals.entryLong[bar] ? 0 : flag));
         const { sizing: _sizing, ...rest } = random.signals;
         const signals: StrategySignals = {

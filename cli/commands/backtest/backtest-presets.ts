@@ -1,7 +1,7 @@
 /**
- * Settings under which results compare with other systems; an option beside a preset goes over it. `ktrdr` are the costs
- * of ktrdr in Python, with its accounting faults mended; the quarter of the equity that it takes for an entry is the
- * strategy's `size`.
+ * Settings under which results compare with other systems. An option given beside a preset overrides it. `ktrdr` has the
+ * costs of ktrdr in Python, with its accounting faults mended. That system enters with a quarter of the equity; here the
+ * strategy's `size` says so.
  */
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 

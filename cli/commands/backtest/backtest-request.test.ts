@@ -30,7 +30,7 @@ describe("settings", () => {
 });
 
 describe("the choice of prices", () => {
-  it("takes what was said, whether it is known or not", () => {
+  it("takes the symbol and timeframe that were given, known or not", () => {
     const choice = chooseData({ symbol: "MSFT", timeframe: "5m" }, [SP500]);
     expect(choice).toEqual({ kind: "chosen", symbol: "MSFT", timeframe: "5m", note: null });
   });
@@ -58,7 +58,7 @@ describe("the choice of prices", () => {
     });
   });
 
-  it("tells how to load some when there are none", () => {
+  it("says how to load prices when there are none", () => {
     expect(chooseData({}, [])).toMatchObject({ kind: "unclear", cure: expect.stringContaining("ktrdr data load") });
   });
 });

@@ -1,4 +1,4 @@
-/** From the words of a command line to what a backtest asks for. Pure but for the two places where it may look. */
+/** Turns the words of a command line into a backtest's request. Pure, except that it may look in two places for datasets. */
 import type { DataRequest } from "../../../protocol/operations/index.ts";
 import { type PresetName, SETTINGS_PRESETS } from "./backtest-presets.ts";
 
@@ -30,7 +30,7 @@ export interface RequestOptions {
   finalize?: boolean;
 }
 
-/** The settings that were given; the protocol's defaults stand for the rest. */
+/** Returns only the settings that were given. The protocol's defaults fill the rest. */
 export function settingsOf(options: RequestOptions): Record<string, number | boolean | string> {
   const preset = options.preset === undefined ? {} : SETTINGS_PRESETS[options.preset];
   const given = {
@@ -69,14 +69,14 @@ export interface KnownDataset {
   readonly timeframe: string;
 }
 
-/** Which of the known datasets is meant, and a line for people when it was not said outright. */
+/** The dataset that is meant, and a line for people when it was chosen for them. */
 type DataChoice =
   | { readonly kind: "chosen"; readonly symbol: string; readonly timeframe: string; readonly note: string | null }
   | { readonly kind: "unclear"; readonly message: string; readonly cure: string };
 
 const DEFAULT_TIMEFRAME = "1d";
 
-/** A symbol or timeframe that was left out is taken from what is known, where that leaves one choice. */
+/** Fills in a symbol or timeframe that was left out, where the known datasets leave one choice. */
 export function chooseData(options: RequestOptions, known: readonly KnownDataset[]): DataChoice {
   const matching = known.filter(
     (data) =>

@@ -52,7 +52,7 @@ export async function runBacktestCommand(
   if (finished !== null) await showBacktest(context, finished, options);
 }
 
-/** An override of a parameter that the strategy does not have would be silently without effect. */
+/** Refuses an override of a parameter that the strategy does not have: it would have no effect, silently. */
 function checkOverrides(
   overrides: Readonly<Record<string, number>>,
   parameters: Readonly<Record<string, StrategyParameter>>,

@@ -13,7 +13,7 @@ import {
 import { defineCommand, type OptionDeclaration } from "../declare.ts";
 import type { BacktestOptions } from "./options.ts";
 
-/** In the protocol's order, and without its schemas, which are slow to load. */
+/** In the protocol's order. Written out here, since the protocol's schemas are slow to load. */
 const ADJUSTMENTS = ["splits", "splits_and_dividends", "none"] as const satisfies readonly HistoryAdjustment[];
 
 const MARKET_OPTIONS: readonly OptionDeclaration[] = [
@@ -22,7 +22,7 @@ const MARKET_OPTIONS: readonly OptionDeclaration[] = [
     flags: "--model-file <file>",
     description: "a model's own file, such as model.safetensors; runs here, as --local does",
   },
-  { flags: "--symbol <symbol>", description: "which prices; may be left out when there is one dataset" },
+  { flags: "--symbol <symbol>", description: "the prices to use; may be left out when there is one dataset" },
   {
     flags: "--symbols <list>",
     description: "several on one account, with commas, such as AAPL,MSFT",
@@ -39,18 +39,18 @@ const MARKET_OPTIONS: readonly OptionDeclaration[] = [
 ];
 
 const ACCOUNT_OPTIONS: readonly OptionDeclaration[] = [
-  { flags: "--capital <money>", description: "what the account starts with (100000)", parse: parseAmount },
+  { flags: "--capital <money>", description: "money in the account at the start (100000)", parse: parseAmount },
   {
     flags: "--commission <fraction>",
-    description: "of the traded value, on each side, such as 0.1%",
+    description: "part of the traded value, on each side, such as 0.1%",
     parse: parseFraction,
   },
   { flags: "--commission-fixed <money>", description: "on each order", parse: parseAmount },
   { flags: "--commission-per-unit <money>", description: "on each unit of each order", parse: parseAmount },
-  { flags: "--commission-minimum <money>", description: "what an order pays at least", parse: parseAmount },
+  { flags: "--commission-minimum <money>", description: "the least that an order pays", parse: parseAmount },
   {
     flags: "--maker-commission <fraction>",
-    description: "of limit orders that stood in the book; below 0 a rebate",
+    description: "commission of limit orders that stood in the book; below 0 a rebate",
     parse: parseFraction,
   },
   { flags: "--spread <fraction>", description: "between the price and what an entry pays", parse: parseFraction },
@@ -63,12 +63,12 @@ const ACCOUNT_OPTIONS: readonly OptionDeclaration[] = [
   },
   {
     flags: "--short-borrow <fraction>",
-    description: "a year's fee on the value of what is sold short, such as 3%",
+    description: "a year's fee on the value of short positions, such as 3%",
     parse: parseFraction,
   },
   {
     flags: "--financing <fraction>",
-    description: "a year's interest on what leverage borrows",
+    description: "a year's interest on borrowed money",
     parse: parseFraction,
   },
   {
@@ -93,13 +93,13 @@ const PORTFOLIO_OPTIONS: readonly OptionDeclaration[] = [
   },
   {
     flags: "--adjust <what>",
-    description: "which of them the history that rules see is adjusted for",
+    description: "actions that adjust the history that rules see",
     choices: ADJUSTMENTS,
   },
-  { flags: "--account-currency <currency>", description: "of the portfolio's account (USD)" },
+  { flags: "--account-currency <currency>", description: "currency of the portfolio's account (USD)" },
   {
     flags: "--currency <symbol=currency>",
-    description: "what a symbol is quoted in; repeat for more",
+    description: "a symbol's quote currency; repeat for more",
     parse: parsePair,
   },
   {
@@ -111,7 +111,7 @@ const PORTFOLIO_OPTIONS: readonly OptionDeclaration[] = [
 
 export const backtestCommand = defineCommand<[file: string | undefined], BacktestOptions>({
   name: "backtest",
-  description: "run a strategy on prices and show what came out",
+  description: "run a strategy on prices and show the result",
   arguments: [
     { name: "[strategy]", description: "the strategy file: rules in YAML, or code in TypeScript or JavaScript" },
   ],
@@ -120,7 +120,7 @@ export const backtestCommand = defineCommand<[file: string | undefined], Backtes
     ...MARKET_OPTIONS,
     ...ACCOUNT_OPTIONS,
     ...PORTFOLIO_OPTIONS,
-    { flags: "--no-finalize", description: "leave open what is open at the last bar" },
+    { flags: "--no-finalize", description: "leave positions open that are open at the last bar" },
     { flags: "--local", description: "run in this process, on the prices in the ktrdr home; no server" },
     {
       flags: "--audit",

@@ -4,7 +4,10 @@ import type { Context } from "../../terminal/context.ts";
 import type { KnownDataset } from "./backtest-request.ts";
 import type { BacktestOptions } from "./options.ts";
 
-/** What this machine holds; for the fleet, what its nodes announce as well. Asked only when the choice needs it. */
+/**
+ * Lists the datasets of this machine and, for a run on the fleet, those that its nodes announce. Empty when the options
+ * name both symbol and timeframe.
+ */
 export async function knownDatasets(
   context: Context,
   options: Pick<BacktestOptions, "symbol" | "timeframe">,

@@ -1,4 +1,4 @@
-/** What `ktrdr backtest` does with a trained model in place of a strategy. */
+/** Runs `ktrdr backtest` with a trained model instead of a strategy. */
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { checkedInput } from "../../../client/checked-input.ts";
@@ -18,13 +18,13 @@ import { showBacktest } from "./show-backtest.ts";
 
 interface ModelCommand {
   readonly context: Context;
-  /** A strategy's file, which a model does not need. */
+  /** A strategy's file. A model needs none, so it is refused. */
   readonly file: string | undefined;
   readonly options: BacktestOptions;
   readonly refuseUsage: RefuseUsage;
 }
 
-/** A model's file, and what it is called. */
+/** A model's file, and the model's name. */
 interface NamedModel {
   readonly bytes: Uint8Array;
   readonly manifest: ModelManifest;
@@ -96,7 +96,7 @@ async function fetchModel(client: Client, text: string): Promise<NamedModel> {
   };
 }
 
-/** One symbol in every timeframe of the model; the one that it learnt from, where that is one and none is asked for. */
+/** One symbol in every timeframe of the model. By default the symbol that the model learnt from, if there is only one. */
 async function specificationOf(
   { context, options, refuseUsage }: ModelCommand,
   client: Client | null,

@@ -1,4 +1,4 @@
-/** What `ktrdr backtest` is asked for. */
+/** The parsed options of `ktrdr backtest`. */
 import type { HistoryAdjustment } from "../../../protocol/portfolio.ts";
 import type { SubmitOptions } from "../../api/fleet-run.ts";
 import type { RequestOptions } from "./backtest-request.ts";
@@ -7,7 +7,7 @@ export interface BacktestOptions extends RequestOptions, SubmitOptions {
   /** A trained one by name, such as trend or trend@2, or by its file. */
   model?: string;
   modelFile?: string;
-  /** Several on one account. */
+  /** Several symbols on one account. */
   symbols?: readonly string[];
   actions?: string;
   adjust?: HistoryAdjustment;
@@ -16,10 +16,10 @@ export interface BacktestOptions extends RequestOptions, SubmitOptions {
   convert?: Readonly<Record<string, string>>;
   local?: boolean;
   audit?: boolean;
-  /** True without a file name. */
+  /** True when no file name was given. */
   report?: string | true;
   output?: string;
 }
 
-/** Ends the command as wrong usage. */
+/** Ends the command with a usage error. */
 export type RefuseUsage = (message: string, cure: string) => never;

@@ -1,4 +1,4 @@
-/** What `ktrdr backtest` does with several symbols, or with corporate actions: one account for all. */
+/** Runs `ktrdr backtest` with several symbols, or with corporate actions, on one account. */
 
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
@@ -32,7 +32,7 @@ interface PortfolioCommand {
   readonly refuseUsage: RefuseUsage;
 }
 
-/** Several symbols, something that only a portfolio does, or a strategy that says how one is shared. */
+/** True for several symbols, for an option that only a portfolio has, and for a strategy that says how to share an account. */
 export function isPortfolio(options: BacktestOptions, strategy: RuleStrategy | ScriptSource): boolean {
   const { symbols, actions, adjust, currency, convert, accountCurrency } = options;
   const asked = [symbols, actions, adjust, currency, convert, accountCurrency];
@@ -78,7 +78,7 @@ async function specificationOf({ strategy, options, refuseUsage }: PortfolioComm
       currencies: Object.entries(options.currency ?? {}).map(([symbol, currency]) => ({ symbol, currency })),
       conversions: Object.entries(options.convert ?? {}).map(([currency, pair]) => {
         const [symbol = "", rateTimeframe = timeframe] = pair.split("@");
-        // USDEUR tells euros for a dollar; an account in dollars needs the other way round.
+        // USDEUR gives the euros for one dollar. An account in dollars needs the inverse.
         return { currency, data: { symbol, timeframe: rateTimeframe }, isInverse: symbol.startsWith(account) };
       }),
     },
@@ -101,7 +101,7 @@ async function readActions(file: string, symbols: readonly string[]): Promise<Co
   }
 }
 
-/** What a run in this process says of itself. */
+/** The line that a run in this process prints about itself. */
 function told({ data }: PortfolioSpec, bytes: Uint8Array | null): string {
   const bars = bytes === null ? 0 : decodePortfolioResult(bytes).symbolBars;
   return `Ran in this process on ${data.length} symbols with ${bars} bars`;

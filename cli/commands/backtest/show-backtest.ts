@@ -1,4 +1,4 @@
-/** Shows what a backtest left, whatever ran: a table, a report, the bytes in a file, one JSON document. */
+/** Shows the result of any backtest: a table, a report, the bytes in a file, one JSON document. */
 import { writeFile } from "node:fs/promises";
 import { wire } from "../../../protocol/index.ts";
 import { backtestResult } from "../../../results/index.ts";

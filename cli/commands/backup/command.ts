@@ -18,7 +18,7 @@ export const backupCommand = defineCommand<[], BackupOptions>({
   name: "backup",
   description: "copy the state of this machine's control plane into one file, also while it runs",
   options: [
-    { flags: "--output <file>", description: "where to; it must not be there yet", isRequired: true },
+    { flags: "--output <file>", description: "the file to write; it must not exist yet", isRequired: true },
     { flags: "--state <folder>", description: STATE },
   ],
   examples: ['ktrdr backup --output "ktrdr-$(date +%F).tar.gz"'],
@@ -27,11 +27,11 @@ export const backupCommand = defineCommand<[], BackupOptions>({
 
 export const restoreCommand = defineCommand<[file: string], RestoreOptions>({
   name: "restore",
-  description: "put a backup where a control plane starts from it",
-  arguments: [{ name: "<file>", description: "what ktrdr backup wrote" }],
+  description: "put a backup back, so that a control plane starts from it",
+  arguments: [{ name: "<file>", description: "a file that ktrdr backup wrote" }],
   options: [
     { flags: "--state <folder>", description: STATE },
-    { flags: "--replace", description: "move state that is there aside" },
+    { flags: "--replace", description: "move existing state aside" },
   ],
   examples: ["ktrdr restore ktrdr-2026-11-23.tar.gz && ktrdr up"],
   handle: (context, [file], options) => restoreFrom(context, file, options),

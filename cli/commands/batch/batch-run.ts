@@ -1,4 +1,4 @@
-/** What `ktrdr batch` does: read, check everything first, submit in writes of a thousand. */
+/** Runs `ktrdr batch`: reads the file, checks everything first, submits in writes of a thousand. */
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { text } from "node:stream/consumers";
@@ -36,7 +36,7 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** A JSON array, or JSON Lines. Throws a `Problem` that lists every faulty document with its line or index. */
+/** Reads a JSON array or JSON Lines. Throws a `Problem` that lists every faulty document with its line or index. */
 export function parseRequests(content: string, file: string): SubmitRequest[] {
   const isArray = content.trimStart().startsWith("[");
   const documents = isArray ? arrayOf(content, file) : linesOf(content);

@@ -1,4 +1,4 @@
-/** `ktrdr config`: the fleet that the operator describes, as it is understood. */
+/** `ktrdr config`: shows how ktrdr understands the fleet that the operator describes. */
 import type { ResolvedFleet } from "../../machine/fleet-config-file.ts";
 import type { Context } from "../../terminal/context.ts";
 import { type DeclaredGroup, defineCommand } from "../declare.ts";

@@ -125,7 +125,7 @@ function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-/** Names what is wrong with the command line; null when nothing is. */
+/** Names the fault of the command line; null when there is none. */
 function loadFault(files: readonly string[], options: DataLoadOptions): string | null {
   if (options.sample !== undefined && files.length > 0) return "give files or --sample, not both";
   if (options.sample === undefined && files.length === 0) return "give a file to load, or --sample";

@@ -1,4 +1,4 @@
-/** `ktrdr doctor`: why this machine does not serve, or does not reach its control plane. */
+/** `ktrdr doctor`: finds out why this machine does not serve, or does not reach its control plane. */
 import type { Finding } from "../../machine/doctor-judgements.ts";
 import { type Context, EXIT } from "../../terminal/context.ts";
 import { defineCommand } from "../declare.ts";
@@ -12,8 +12,8 @@ export const doctorCommand = defineCommand<[], DoctorOptions>({
   name: "doctor",
   description: "look for the usual troubles of this machine, and say what to do; exit code 1 when one is found",
   options: [
-    { flags: "--gpu", description: "look for a GPU, also where the node is of another type" },
-    { flags: "--updates", description: "ask whether there are newer releases for the nodes that are installed here" },
+    { flags: "--gpu", description: "look for a GPU, also when the node has another type" },
+    { flags: "--updates", description: "look for newer releases of the nodes that are installed here" },
   ],
   examples: ["ktrdr doctor", "sudo ktrdr doctor --updates", "ktrdr doctor --gpu --json"],
   handle: (context, _, options) => doctor(context, options),

@@ -17,9 +17,14 @@ export const enrolCommand = defineCommand<[], EnrolOptions>({
   name: "enrol",
   description: "make a token with which other machines join as nodes, and print their command",
   options: [
-    { flags: "--uses <count>", description: "how many nodes may join with it", parse: bounded(10_000), default: 1 },
-    { flags: "--hours <hours>", description: "how long it is valid", parse: bounded(MOST_HOURS), default: 24 },
-    { flags: "--name <name>", description: "what it is for" },
+    {
+      flags: "--uses <count>",
+      description: "number of nodes that may join with it",
+      parse: bounded(10_000),
+      default: 1,
+    },
+    { flags: "--hours <hours>", description: "hours for which it is valid", parse: bounded(MOST_HOURS), default: 24 },
+    { flags: "--name <name>", description: "its purpose, for lists" },
   ],
   examples: ["ktrdr enrol", "ktrdr enrol --uses 20 --hours 2 --name rack"],
   handle: (context, _, options) => enrol(context, options),
@@ -45,7 +50,7 @@ async function enrol(context: Context, { uses, hours, name }: EnrolOptions): Pro
   context.answer({ ...(wire(createdToken).encode(created) as object), command }, () => {
     context.note(`On ${uses === 1 ? "the other machine" : `up to ${uses} other machines`}, within ${hours} h:`);
     if (isLoopback(client.url))
-      context.note(`  (put this machine's address in place of ${new URL(client.url).hostname})`);
+      context.note(`  (put this machine's address instead of ${new URL(client.url).hostname})`);
     return command;
   });
 }

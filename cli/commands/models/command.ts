@@ -1,4 +1,4 @@
-/** `ktrdr models`: what training runs left, by name and version. */
+/** `ktrdr models`: the models that training runs made, by name and version. */
 import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 const NAME = { name: "<name[@version]>" };
@@ -29,7 +29,7 @@ export const modelCommands: DeclaredGroup = {
       options: [
         {
           flags: "-o, --output <file>",
-          description: "where to (default: NAME-VERSION.safetensors or .onnx, here)",
+          description: "the file to write (default: NAME-VERSION.safetensors or .onnx, here)",
         },
         { flags: "--format <format>", description: "safetensors or onnx (default: by the file's ending)" },
       ],

@@ -1,4 +1,4 @@
-/** What `ktrdr models` does: names and versions are the registry's, bytes are artefacts. */
+/** Runs `ktrdr models`. The registry keeps names and versions; the bytes are artefacts. */
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import type { Client } from "../../../client/client.ts";
@@ -29,7 +29,7 @@ import { momentText } from "../../terminal/duration.ts";
 import { listenForInterrupts } from "../../terminal/interrupt.ts";
 import { factsText, tableText } from "../../terminal/table.ts";
 
-/** `trend` means the newest version, `trend@2` that one. Throws a `Problem` for anything else. */
+/** Finds a model: `trend` means the newest version, `trend@2` version 2. Throws a `Problem` for anything else. */
 export function parseModelName(text: string): { name: string; version: number | undefined } {
   const [, name = "", digits] = /^([^@]*)(?:@(\d+))?$/.exec(text) ?? [];
   if (!modelName.safeParse(name).success || digits === "0") {
@@ -87,7 +87,7 @@ export async function exportModel(
   );
 }
 
-/** A file of our own says all itself; a bare network needs the strategy that it was made for. */
+/** ktrdr's own model file needs nothing else. A bare network needs the strategy that it was made for. */
 export async function importModel(
   context: Context,
   file: string,

@@ -21,7 +21,7 @@ interface InstallOptions {
   memoryMax?: string;
   cpuQuota?: string;
   allowScripts?: boolean;
-  command?: string[];
+  program?: string[];
   updateSource?: string;
   dryRun?: boolean;
   root?: string;
@@ -36,15 +36,16 @@ interface ServiceOptions {
 
 export const installCommand = defineCommand<[], InstallOptions>({
   name: "install",
-  description: "make this machine a node that systemd keeps running; --url and --token say of which fleet",
+  description: "make this machine a node that systemd keeps running; --url and --token name its fleet",
   options: [
-    { flags: "--type <type>", description: "what it is for", choices: TYPES, default: "backtesting" },
+    { flags: "--type <type>", description: "its type", choices: TYPES, default: "backtesting" },
     { flags: "--worker-id <id>", description: "its name (default: the host's)" },
     { flags: "--slots <count>", description: "jobs at once" },
     { flags: "--labels <list>", description: "labels to be selected by, such as rack=3" },
     { flags: "--allow-scripts", description: "run strategies in TypeScript, which is code that others wrote" },
     {
-      flags: "--command <name=path>",
+      flags: "--program <name=path>",
+      formerFlags: "--command <name=path>",
       description: "a program that people may run here by its name; repeat for more",
       parse: (value: string, before: string[] = []) => [...before, value],
     },
@@ -57,7 +58,7 @@ export const installCommand = defineCommand<[], InstallOptions>({
       flags: "--update-source <where>",
       description: "folder or https URL of releases for updates (default: the npm registry)",
     },
-    { flags: "--dry-run", description: "print what would be written and run, and do nothing" },
+    { flags: "--dry-run", description: "print the files and commands, and do nothing" },
     { flags: "--root <folder>", description: "install into a tree that will be a machine, and start nothing" },
   ],
   notes:
@@ -71,7 +72,7 @@ export const installCommand = defineCommand<[], InstallOptions>({
 
 export const statusCommand = defineCommand<[], ServiceOptions>({
   name: "status",
-  description: "the nodes that systemd keeps on this machine, and how they are",
+  description: "the nodes that systemd keeps on this machine, with their states",
   options: [ONE_TYPE],
   examples: ["ktrdr node status --type backtesting"],
   handle: (context, _, options) => showStatus(context, options),
@@ -79,8 +80,8 @@ export const statusCommand = defineCommand<[], ServiceOptions>({
 
 export const drainCommand = defineCommand<[], ServiceOptions>({
   name: "drain",
-  description: "let a node finish what it runs, and leave",
-  options: [ONE_TYPE, { flags: "--off", description: "take that back, while the node is still there" }],
+  description: "let a node finish its jobs, and leave",
+  options: [ONE_TYPE, { flags: "--off", description: "undo the drain, while the node is still there" }],
   examples: ["ktrdr node drain --type backtesting"],
   handle: (context, _, options) => drain(context, options),
 });
@@ -134,8 +135,8 @@ async function installNode(context: Context, options: InstallOptions): Promise<v
 }
 
 /**
- * The Node and the code that the service runs. A package is named by links, which an update switches, so that a tree that
- * will be a machine is expected to have one; a checkout by its own path.
+ * The Node and the code that the service runs. For a package these are links, which an update switches; a tree that will
+ * become a machine must have them. For a checkout it is the checkout's own path.
  */
 async function programPaths(
   { isImage, prefix }: Machine,
@@ -154,7 +155,7 @@ async function programPaths(
 }
 
 function settingFlags(context: Context, options: InstallOptions): Record<string, unknown> {
-  const { workerId, slots, labels, allowScripts, command: commands, updateSource, type } = options;
+  const { workerId, slots, labels, allowScripts, program: programs, updateSource, type } = options;
   const { url, token } = context.options;
   const flags: Record<string, unknown> = {
     url,
@@ -164,7 +165,7 @@ function settingFlags(context: Context, options: InstallOptions): Record<string,
     slots,
     labels,
     allowScripts,
-    commands,
+    programs,
     updateSource,
   };
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));

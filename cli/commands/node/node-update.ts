@@ -1,4 +1,4 @@
-/** `ktrdr node update`: a newer version for what systemd keeps running here, once its jobs are done. */
+/** `ktrdr node update`: brings the services of this machine to a newer version, once their jobs are done. */
 import { InvalidArgumentError } from "commander";
 import type { InstalledRelease, SwitchOptions, UpdateType, Verdict } from "../../machine/node-update.ts";
 import type { Context } from "../../terminal/context.ts";
@@ -6,7 +6,7 @@ import { defineCommand } from "../declare.ts";
 
 const TYPES: readonly UpdateType[] = ["backtesting", "cpu_training", "gpu_host", "control_plane"];
 
-/** Beside 0, 1 and 130: 3, 4 and 5 are those of update-code.sh. */
+/** Exit codes besides 0, 1 and 130. The codes 3, 4 and 5 are those of update-code.sh. */
 const EXIT_AVAILABLE = 10;
 
 interface UpdateOptions {
@@ -25,32 +25,34 @@ interface UpdateOptions {
 
 export const updateCommand = defineCommand<[], UpdateOptions>({
   name: "update",
-  description: "bring what runs here to a newer version, once its jobs are done; back again if that does not come up",
+  description:
+    "bring the services here to a newer version, once their jobs are done; and back if that does not come up",
   options: [
     { flags: "--type <type>", description: "this one alone (default: every node of this machine)", choices: TYPES },
-    { flags: "--check", description: "say what there is, and change nothing" },
+    { flags: "--check", description: "look for a newer version, and change nothing" },
     { flags: "--to <version>", description: "that version, an older one too" },
     {
       flags: "--from <where>",
       description: "a .tgz, or a folder of releases: a path or a URL (default: update_source, else npm)",
     },
-    { flags: "--sha256 <hex>", description: "what the bytes of --from have to be" },
+    { flags: "--sha256 <hex>", description: "expected SHA-256 of the bytes of --from" },
     { flags: "--integrity <hash>", description: "the same, as npm writes it: sha512-…" },
-    { flags: "--roll-back", description: "back to the release before, which is still here" },
+    { flags: "--roll-back", description: "go back to the release before, which is still here" },
     {
       flags: "--drain-timeout <seconds>",
       description: "give up after that time, and take work again (default: wait)",
       parse: seconds,
     },
-    { flags: "--interrupt", description: "stop what runs after that time; other nodes go on with it" },
+    { flags: "--interrupt", description: "stop running jobs after that time; other nodes go on with them" },
     {
       flags: "--healthy-timeout <seconds>",
-      description: "how long the new version may take to connect (default: 60)",
+      description: "time in which the new version must connect (default: 60)",
       parse: seconds,
     },
     {
       flags: "--automatic",
-      description: "as ktrdr-update@ does: not where auto_update is off, and a failure when there is nothing newer",
+      description:
+        "update like ktrdr-update@: not when auto_update is off, and with a failure when there is nothing newer",
     },
   ],
   notes: `The package is fetched and checked first; a wrong one is refused before anything stops. Then the node takes nothing new,
@@ -75,7 +77,7 @@ function seconds(text: string): number {
 
 interface Outcome {
   readonly workerType: UpdateType;
-  /** Beside what update-code.sh answers: `available`, or `current` and nothing was tried. */
+  /** The answers of update-code.sh, and two more when nothing was tried: `available` and `current`. */
   readonly result: string;
   readonly before: InstalledRelease;
   readonly version: string;
@@ -91,7 +93,7 @@ async function update(context: Context, options: UpdateOptions): Promise<void> {
     const outcome = await updateOne(context, type, options);
     outcomes.push(outcome);
     context.exitCode = Math.max(context.exitCode, outcome.exitCode);
-    // What did not come up here would not for the next type.
+    // A release that did not come up for this type will not come up for the next one.
     if (outcome.exitCode !== 0 && options.check !== true) break;
   }
   const rows = outcomes.map(({ workerType, result, before, version, verdict, origin }) => ({
@@ -161,7 +163,7 @@ async function updateOne(context: Context, type: UpdateType, options: UpdateOpti
   return { ...none, result, exitCode, version: installedRelease(machine, type).version };
 }
 
-/** `none` is the outcome where nothing is done. */
+/** `none` is the outcome when nothing is done. */
 async function bring(context: Context, none: Omit<Outcome, "result">, options: UpdateOptions): Promise<Outcome> {
   const { findUpdate, judge, switchRelease, withFetched } = await import("../../machine/node-update.ts");
   const machine = machineOf(context);
@@ -171,7 +173,7 @@ async function bring(context: Context, none: Omit<Outcome, "result">, options: U
     ...{ to, from, hashes: { sha256, integrity } },
   });
   const known = { ...none, origin: release.origin };
-  /** Null when it is to be put in place. */
+  /** Null when the release is to be installed. */
   const settled = (version: string, verdict: Verdict): Outcome | null => {
     const isWanted = verdict !== "current" && ((to ?? from) !== undefined || verdict !== "older");
     if (!isWanted) return { ...known, result: "current", version, verdict };
@@ -207,7 +209,7 @@ async function nothingNewer({ before, origin, version }: Outcome): Promise<never
   });
 }
 
-/** Types of one machine that are too old are all told so at once. */
+/** An automatic update waits its turn, since all types of a machine learn at once that they are too old. */
 function switchOptions({ drainTimeout, healthyTimeout, interrupt, automatic }: UpdateOptions): SwitchOptions {
   return {
     drainTimeoutS: drainTimeout ?? null,

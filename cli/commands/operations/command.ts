@@ -1,4 +1,4 @@
-/** `ktrdr ops`: what was asked of the fleet, and what became of it. */
+/** `ktrdr ops`: lists, follows, cancels and retries the operations of the fleet. */
 import { InvalidArgumentError } from "commander";
 import type { Operation } from "../../../protocol/operation.ts";
 import { type Context, EXIT } from "../../terminal/context.ts";
@@ -19,7 +19,7 @@ const OPERATION_ID = { name: "<operation-id>" };
 
 export const operationCommands: DeclaredGroup = {
   name: "ops",
-  description: "the operations: what runs, what waits, what came out",
+  description: "the operations of the fleet, and their results",
   commands: [
     defineCommand<[], ListOptions>({
       name: "list",
@@ -30,7 +30,7 @@ export const operationCommands: DeclaredGroup = {
         { flags: "--kind <kind>", description: "only those of this kind, such as backtest" },
         {
           flags: "--limit <count>",
-          description: `how many, at most ${MOST_IN_A_PAGE}`,
+          description: `number of operations, at most ${MOST_IN_A_PAGE}`,
           parse: pageSize,
           default: DEFAULT_LIMIT,
         },
@@ -55,9 +55,9 @@ export const operationCommands: DeclaredGroup = {
     }),
     defineCommand<[id: string], { follow?: boolean }>({
       name: "logs",
-      description: "what its job said; at most the newest thousand lines are kept",
+      description: "the output of its job; at most the newest thousand lines are kept",
       arguments: [OPERATION_ID],
-      options: [{ flags: "-f, --follow", description: "go on with what it says until it ends" }],
+      options: [{ flags: "-f, --follow", description: "go on with its output until it ends" }],
       examples: ["ktrdr ops logs -f op_01jd3x0c5k8m2q4r6t8v"],
       async handle(context, [id], { follow }) {
         const { showLogs } = await import("./follow-log.ts");
@@ -66,9 +66,9 @@ export const operationCommands: DeclaredGroup = {
     }),
     defineCommand<[id: string], { follow?: boolean }>({
       name: "events",
-      description: "what happened to it: queued, assigned, requeued, …",
+      description: "its events: queued, assigned, requeued, …",
       arguments: [OPERATION_ID],
-      options: [{ flags: "-f, --follow", description: "go on with what happens until it ends" }],
+      options: [{ flags: "-f, --follow", description: "go on with its events until it ends" }],
       examples: ["ktrdr ops events op_01jd3x0c5k8m2q4r6t8v --json"],
       async handle(context, [id], { follow }) {
         const { showEvents } = await import("./follow-log.ts");

@@ -1,4 +1,4 @@
-/** `ktrdr ops logs` and `ktrdr ops events`: what a job said, and what happened to it, so far or as it comes. */
+/** `ktrdr ops logs` and `ktrdr ops events`: a job's output and its events, so far or as they come. */
 
 import type { Client } from "../../../client/client.ts";
 import { openEventFeed } from "../../../client/event-feed.ts";
@@ -57,7 +57,7 @@ export async function showEvents(context: Context, operationId: string, follow: 
   if (context.json) context.answer(wire(eventPage).encode({ events }), () => "");
 }
 
-/** Reads once, or again and again until the operation has ended. False when it was interrupted, which is told. */
+/** Reads once, or repeatedly until the operation has ended. Returns false after an interrupt, and says how to go on. */
 async function readAll(
   context: Context,
   client: Client,
@@ -75,7 +75,7 @@ async function readAll(
     const ended = await watchInterrupts(context, operationId, async (signal) => {
       for (;;) {
         try {
-          // Asked first: what is read after the end was seen is complete.
+          // The status is asked first: lines that are read after the end was seen are complete.
           const { status } = await client.showOperation(operationId);
           await read();
           if (TERMINAL_STATUSES.includes(status)) return true;
@@ -92,7 +92,7 @@ async function readAll(
   }
 }
 
-/** A control plane that does not answer is waited for; it is told once, and after a minute it is an error. */
+/** Waits for a control plane that does not answer. Says so once, and throws after a minute. */
 function absence(context: Context, url: string) {
   let since: number | null = null;
   return {

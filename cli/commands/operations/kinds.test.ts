@@ -7,7 +7,7 @@ it.each(OPERATION_KINDS)("the command that submits an operation of kind %s is in
   expect([null, ...COMMANDS.map(({ name }) => name)]).toContain(KIND_TEXTS[kind].command);
 });
 
-it("says of a program which one, on which prices and with which input", () => {
+it("a command's facts name the program, its prices and its input", () => {
   const data = [{ symbol: "SP500", timeframe: "1d" }];
   const spec = operationSpec.parse({ kind: "command", program: "trend", input: { epochs: 3 }, data });
   expect(asksFor(spec)).toEqual([
@@ -16,7 +16,7 @@ it("says of a program which one, on which prices and with which input", () => {
   ]);
 });
 
-it("says of a model's backtest which model, with its version where there is one", () => {
+it("the facts of a model's backtest name the model, with its version where there is one", () => {
   const data = [{ symbol: "SP500", timeframe: "1d" }];
   const model = { sha256: "0".repeat(64), name: "trend", version: 3 };
   expect(asksFor(operationSpec.parse({ kind: "model_backtest", model, data }))).toEqual([

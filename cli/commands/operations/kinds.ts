@@ -1,12 +1,12 @@
-/** Every kind of operation as the command line knows it: which command submits one, and what people read of it. */
+/** Every kind of operation as the command line knows it: the command that submits one, and its facts for people. */
 import type { OperationKind, SpecOf } from "../../../protocol/operations/index.ts";
 
 export type Fact = readonly [name: string, text: string];
 
 interface KindText<Spec> {
-  /** The command that submits one; null where only the API and `ktrdr batch` do. */
+  /** The command that submits one; null when only the API and `ktrdr batch` do. */
   readonly command: string | null;
-  /** What `ktrdr ops show` says that it asks for. */
+  /** The line of `ktrdr ops show` that describes the request. */
   readonly asksFor: (spec: Spec) => readonly Fact[];
 }
 

@@ -12,23 +12,23 @@ function factsNamed(name: string, changes: Partial<OperationDetail>): string[] {
   return said.filter((match) => match?.[1] === name).map((match) => match?.[2] ?? "");
 }
 
-it("says which trace an operation has, where it has one", () => {
+it("an operation's facts name its trace, where it has one", () => {
   const traceId = "4bf92f3577b34da6a3ce929d0e0e4736";
   expect(operationFacts(sampleOperation({ traceId }))).toMatch(new RegExp(`^trace +${traceId}$`, "m"));
   expect(operationFacts(sampleOperation())).not.toContain("trace");
 });
 
 describe("the facts of an operation", () => {
-  it("say what it waits for while it is queued, and nothing of that once it has ended", () => {
+  it("name the reason for waiting while it is queued, and drop it once it has ended", () => {
     expect(factsNamed("now", { waitingReason: "all busy" })).toEqual([expect.stringContaining("all busy")]);
     expect(factsNamed("now", { status: "completed" })).toEqual([]);
   });
 
-  it("say that it is to be cancelled", () => {
+  it("say that a cancellation was requested", () => {
     expect(factsNamed("status", { status: "running", cancelRequested: true })).toEqual(["running, to be cancelled"]);
   });
 
-  it("say which attempt it is, where, and how long it took", () => {
+  it("name the attempt, its node, and how long it took", () => {
     const [createdAt, startedAt, finishedAt] = [1_700_000_000_000, 1_700_000_001_000, 1_700_000_066_000];
     const ended: Partial<OperationDetail> = {
       status: "completed",
@@ -44,7 +44,7 @@ describe("the facts of an operation", () => {
     expect(factsNamed("started", {})).toEqual([]);
   });
 
-  it("say what a command asks for", () => {
+  it("describe the request of a command", () => {
     const data = [
       { symbol: "AAPL", timeframe: "1d" },
       { symbol: "MSFT", timeframe: "1h" },

@@ -1,4 +1,4 @@
-/** One operation in full, for people. */
+/** Describes one operation in full, for people. */
 import type { OperationDetail } from "../../../protocol/operation.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import { durationText, momentText } from "../../terminal/duration.ts";

@@ -11,7 +11,7 @@ export const reportCommand = defineCommand<[source: string], { output?: string }
       description: "an operation, a result file that `ops result` wrote, or a model's file",
     },
   ],
-  options: [{ flags: "-o, --output <file>", description: "where to (default: reports/ in the ktrdr home)" }],
+  options: [{ flags: "-o, --output <file>", description: "the file to write (default: reports/ in the ktrdr home)" }],
   examples: ["ktrdr report op_01jd3x0c5k8m2q4r6t8v", "ktrdr report result.zip -o result.html"],
   handle: (context, [source], { output }) => report(context, source, output),
 });

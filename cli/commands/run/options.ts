@@ -1,4 +1,4 @@
-/** What `ktrdr run` is asked for. */
+/** The options of `ktrdr run`. */
 import type { SubmitOptions } from "../../api/fleet-run.ts";
 
 export interface RunOptions extends SubmitOptions {

@@ -25,7 +25,7 @@ const done: Partial<OperationDetail> = {
   spec: commandSpec.parse({ kind: "command", program: "torch" }),
 };
 
-/** Runs against a control plane where the operation ends as `end` says. */
+/** Runs against a control plane where the operation ends like `end`. */
 async function run(words: readonly string[], end: Partial<OperationDetail> = done) {
   await using plane = await fakeControlPlane(({ method, path }) => {
     if (method === "POST") return { status: 201, json: { operation_id: OPERATION_ID, status: "queued" } };

@@ -1,4 +1,4 @@
-/** What `ktrdr run` does: gather the specification, follow the program on the fleet, fetch what it left. */
+/** Submits a program's specification, follows it on the fleet, and fetches its result. */
 import { readFile, writeFile } from "node:fs/promises";
 import { checkedInput } from "../../../client/checked-input.ts";
 import { type OperationResult, operationResult } from "../../../protocol/operation.ts";

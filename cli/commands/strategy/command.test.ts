@@ -49,7 +49,7 @@ describe("strategy validate", () => {
 });
 
 describe("strategy new", () => {
-  it("writes a strategy of each kind that is valid as it is, and never over a file", async () => {
+  it("writes a strategy of each kind that is valid as it is, and never overwrites a file", async () => {
     const files: [string, string[], string[]][] = [
       ["mine.ts", [], ["mine.ts", "tsconfig.json"]],
       ["mine.js", [], ["mine.js"]],
@@ -82,7 +82,7 @@ describe("strategy new", () => {
 });
 
 describe("strategy validate of code", () => {
-  it("shows what the compiler says, with line and column, also of what a strategy does not have", async () => {
+  it("shows the compiler's errors with line and column, also for names that a strategy does not have", async () => {
     const file = write(
       "typed.ts",
       'import { defineStrategy } from "ktrdr/strategy";\nexport default defineStrategy({\n  parameters: { fast: 5 },\n  onBar({ parameters, buy }) {\n    console.log(parameters.fsat);\n    buy({ unit: 1 });\n    setTimeout(() => 1);\n  },\n});\n',
@@ -98,7 +98,7 @@ describe("strategy validate of code", () => {
     expect(errors[0]).toMatchObject({ file, message: expect.stringContaining("'fsat' does not exist") });
   });
 
-  it("is a warning to a backtest, which runs all the same", async () => {
+  it("a backtest shows the compiler's error as a warning, and runs all the same", async () => {
     const file = write(
       "typed.ts",
       'import { defineStrategy } from "ktrdr/strategy";\nexport default defineStrategy({\n  parameters: { fast: 5 },\n  onBar({ parameters, bar, buy }) {\n    if (bar > parameters.fsat) buy();\n  },\n});\n',
@@ -111,7 +111,7 @@ describe("strategy validate of code", () => {
     expect(surroundings.stderr.text()).toContain(`warning: ${file}:5:26: Property 'fsat' does not exist`);
   });
 
-  it("shows what cannot be bundled, and says of code that it has no features", async () => {
+  it("shows each import that cannot be bundled, and says that code has no features", async () => {
     const file = write("s.ts", 'import fs from "node:fs";\nexport default { onBar() { fs; } };');
     expect((await run("validate", file)).err).toContain('s.ts:1:16: "node:fs" is a part of Node');
     expect((await run("features", join(EXAMPLES, "sma-cross.ts"))).err).toContain("has no features: it holds code.");
@@ -134,7 +134,7 @@ describe("strategy features", () => {
     });
   });
 
-  it("says of rules that they have none", async () => {
+  it("says that rules have none", async () => {
     const { code, err } = await run("features", join(EXAMPLES, "sma-cross.yaml"));
     expect(code).toBe(1);
     expect(err).toContain("has no features: it holds rules.");
@@ -144,7 +144,7 @@ describe("strategy features", () => {
 describe("strategy migrate", () => {
   const OLD = "name: old\nindicators: [{ name: rsi, period: 14 }]\nfuzzy_sets: { rsi: { low: [0, 20, 40] } }\n";
 
-  it("writes version 3 to stdout or to a new file, and never over one", async () => {
+  it("writes version 3 to stdout or to a new file, and never overwrites one", async () => {
     const file = write("old.yaml", OLD);
     const shown = await run("migrate", file);
     expect(shown.code).toBe(0);
@@ -170,7 +170,7 @@ describe("strategy migrate", () => {
 });
 
 describe("strategy schema", () => {
-  it("prints a JSON Schema of either kind", async () => {
+  it("prints the JSON Schema of either kind", async () => {
     for (const kind of ["rules", "v3"]) {
       const { code, out } = await run("schema", kind);
       expect(code).toBe(0);

@@ -1,4 +1,4 @@
-/** `ktrdr strategy`: a file to begin with, what is wrong with one, what a network would see of it, and bringing old files up to date. */
+/** `ktrdr strategy`: writes a first file, checks files, lists a network's inputs, and brings old files up to date. */
 import type { SchemaKind } from "../../../compute-node/strategy/index.ts";
 import type { Problem, ProblemIssue, ProblemKind } from "../../../protocol/problem.ts";
 import type { TemplateKind } from "../../strategy/strategy-template.ts";
@@ -21,7 +21,7 @@ export const strategyCommands: DeclaredGroup = {
       name: "new",
       description: "write a strategy to begin with: commented, and ready to run",
       arguments: [{ name: "<file>", description: "ending in .ts (code) or .yaml (rules)" }],
-      options: [{ flags: "--kind <kind>", description: "what a .yaml file holds", choices: ["rules", "neural"] }],
+      options: [{ flags: "--kind <kind>", description: "the kind of a .yaml file", choices: ["rules", "neural"] }],
       examples: [
         "ktrdr strategy new my-strategy.ts",
         "ktrdr strategy new my-rules.yaml",
@@ -55,7 +55,7 @@ export const strategyCommands: DeclaredGroup = {
       options: [
         {
           flags: "-o, --output <file>",
-          description: "where to write it; without it the text goes to stdout",
+          description: "the file to write; without it the text goes to stdout",
         },
       ],
       examples: ["ktrdr strategy migrate old.yaml --output new.yaml"],
@@ -154,7 +154,7 @@ async function migrate(context: Context, file: string, output: string | undefine
   );
 }
 
-/** Never over a file that is there. */
+/** Never overwrites a file. */
 async function writeNew(file: string, text: string): Promise<void> {
   const { writeFile } = await import("node:fs/promises");
   try {
@@ -178,7 +178,7 @@ async function schema(context: Context, kind: string): Promise<void> {
   context.answer(JSON.parse(text), () => text.trimEnd());
 }
 
-/** Loaded when it is needed: the schemas that it brings along would slow every start. */
+/** Loaded only when needed: its schemas would slow every start. */
 async function problem(kind: ProblemKind, message: string, cure: string): Promise<Problem> {
   const { Problem } = await import("../../../protocol/problem.ts");
   return new Problem(kind, message, { cure });
@@ -208,7 +208,7 @@ async function typeFindings(file: string): Promise<{ errors: ProblemIssue[]; war
   };
 }
 
-/** A problem without issues is its own single fault; either way the cure is kept. */
+/** Lists the issues of a problem, or the problem itself when it has none. The cure is kept either way. */
 function faultsOf(problem: Problem): ProblemIssue[] {
   if (problem.issues.length > 0) return [...problem.issues];
   return [{ message: problem.cure === undefined ? problem.message : `${problem.message} (${problem.cure})` }];

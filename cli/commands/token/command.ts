@@ -22,12 +22,12 @@ export const tokenCommands: DeclaredGroup = {
       options: [
         {
           flags: "--role <role>",
-          description: "what it may do",
+          description: "its rights",
           choices: ["admin", "researcher", "viewer"],
           default: "researcher",
         },
-        { flags: "--name <name>", description: "who or what it is for", isRequired: true },
-        { flags: "--days <days>", description: "how long it is valid; without end by default", parse: wholeDays },
+        { flags: "--name <name>", description: "its person or program", isRequired: true },
+        { flags: "--days <days>", description: "days for which it is valid; without end by default", parse: wholeDays },
       ],
       examples: ["ktrdr token create --role viewer --name dashboard --days 90"],
       handle: (context, _, options) => create(context, options),

@@ -7,7 +7,7 @@ import type { TrainOptions } from "./options.ts";
 
 export const trainCommand = defineCommand<[file: string], TrainOptions>({
   name: "train",
-  description: "train the network of a strategy; what it leaves is a model, the next version of its name",
+  description: "train the network of a strategy; the result is a model, the next version of its name",
   arguments: [{ name: "<strategy>", description: "the strategy file: fuzzy-neural, in YAML" }],
   options: [
     ...PLACEMENT_OPTIONS,
@@ -31,10 +31,10 @@ export const trainCommand = defineCommand<[file: string], TrainOptions>({
     },
     {
       flags: "--backend <backend>",
-      description: "where it computes (auto: the node's GPU if it has one; with --local the CPU)",
+      description: "the processor to use (auto: the node's GPU if it has one; with --local the CPU)",
       choices: ["auto", "cpu", "gpu"],
     },
-    { flags: "--fast", description: "faster on a CPU, and not the same bits on every machine" },
+    { flags: "--fast", description: "train faster on a CPU, without the same bits on every machine" },
     {
       flags: "--local",
       description: "run in this process, on the prices in the ktrdr home; no server",

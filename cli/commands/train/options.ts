@@ -1,4 +1,4 @@
-/** What `ktrdr train` is asked for. */
+/** The parsed options of `ktrdr train`. */
 import type { SubmitOptions } from "../../api/fleet-run.ts";
 
 export interface TrainOptions extends SubmitOptions {
@@ -12,6 +12,6 @@ export interface TrainOptions extends SubmitOptions {
   fast?: boolean;
   local?: boolean;
   out?: string;
-  /** True without a file name. */
+  /** True when no file name was given. */
   report?: string | true;
 }

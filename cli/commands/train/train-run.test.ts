@@ -55,7 +55,7 @@ describe("ktrdr train --local", () => {
     expect(document.manifest.training.history).toHaveLength(2);
   });
 
-  it("leaves a model that a backtest takes by its file, on the symbol that it learnt from", async () => {
+  it("makes a model file that a backtest takes, on the symbol that it learnt from", async () => {
     await ktrdr("train", strategyFile, "--local", "--out", modelFile);
     const { code, out, err } = await ktrdr("backtest", "--model-file", modelFile, "--from", "2018", "--json");
     expect(code).toBe(0);
@@ -63,7 +63,7 @@ describe("ktrdr train --local", () => {
     expect(JSON.parse(out).result).toMatchObject({ symbol: "SP500", timeframe: "1d", strategy_name: "small" });
   });
 
-  it("leaves a model whose report can be written later", async () => {
+  it("makes a model whose report can be written later", async () => {
     await ktrdr("train", strategyFile, "--local", "--out", modelFile);
     const report = join(folder, "later.html");
     expect((await ktrdr("report", modelFile, "-o", report)).code).toBe(0);
@@ -93,7 +93,7 @@ describe("ktrdr backtest with a model", () => {
     expect(err).toContain(message);
   });
 
-  it("says of a file that is no model what is wrong with it", async () => {
+  it("names the fault of a file that is no model", async () => {
     const missing = await ktrdr("backtest", "--model-file", join(folder, "none"));
     expect(missing.err).toContain("cannot be read (ENOENT)");
     writeFileSync(modelFile, "not a model");

@@ -1,4 +1,4 @@
-/** What `ktrdr train` does: gather the specification, run it on the fleet or here, show what was learnt. */
+/** Runs `ktrdr train`: gathers the specification, trains on the fleet or here, shows the metrics. */
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { checkedInput } from "../../../client/checked-input.ts";
@@ -44,7 +44,7 @@ export async function runTrainCommand(context: Context, file: string, options: T
   if (finished !== null) await show(context, client, spec, finished, options);
 }
 
-/** What a run in this process says of itself. */
+/** The line that a run in this process prints about itself. */
 function told({ bytes, result }: JobResult): string {
   const backend = bytes === null ? "" : decodeModel(bytes).manifest.training?.backend;
   return `Trained ${result.summary.epochs} epochs in this process on ${backend}`;
@@ -62,13 +62,13 @@ async function loadNeural(context: Context, file: string): Promise<NeuralStrateg
   return strategy;
 }
 
-/** A model's name allows less than a strategy's. */
+/** A model's name may have fewer characters than a strategy's. */
 export function modelNameOf(strategyName: string): string {
   const name = strategyName.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[^A-Za-z0-9]+/, "");
   return name.slice(0, 63) || "model";
 }
 
-/** Every symbol of the strategy in every timeframe, and what its indicators read beside. */
+/** Every symbol of the strategy in every timeframe, and the other datasets that its indicators read. */
 function dataOf(strategy: NeuralStrategy, { from, to }: TrainOptions): DataRequest[] {
   const { symbols, timeframes } = resolveNeural(strategy);
   if (symbols.length === 0) {
@@ -119,7 +119,7 @@ function unseen({ data, split }: ModelManifest): string {
   return `--symbol ${symbol} --from ${new Date(split.testMs).toISOString().slice(0, 10)}`;
 }
 
-/** The same bytes keep the version that they had; null where it was deleted meanwhile. */
+/** The same bytes keep their version. Null when that version was deleted meanwhile. */
 async function versionOf(client: Client, name: string, bytes: Uint8Array): Promise<number | null> {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const { models } = await client.listModels({ name });

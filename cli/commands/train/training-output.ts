@@ -1,4 +1,4 @@
-/** What a training run leaves for people: its report in a file. */
+/** Writes the report of a training run. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { ModelManifest } from "../../../compute-node/models/index.ts";

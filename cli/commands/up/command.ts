@@ -23,11 +23,11 @@ export const upCommand = defineCommand<[], UpOptions>({
   options: [
     {
       flags: "--port <port>",
-      description: "where the control plane listens, on 127.0.0.1; 0 takes any free port",
+      description: "the control plane's port on 127.0.0.1; 0 takes any free port",
       parse: port,
       default: DEFAULT_PORT,
     },
-    { flags: "--nodes <count>", description: "how many nodes", parse: nodeCount, default: 1 },
+    { flags: "--nodes <count>", description: "number of nodes", parse: nodeCount, default: 1 },
     {
       flags: "--type <type>",
       description: "their type",
@@ -36,7 +36,7 @@ export const upCommand = defineCommand<[], UpOptions>({
     },
     {
       flags: "--trainers <count>",
-      description: "how many nodes for training besides (1, beside nodes for backtests)",
+      description: "number of additional nodes for training (1, beside nodes for backtests)",
       parse: nodeCount,
     },
     {
@@ -97,7 +97,7 @@ async function up(context: Context, options: UpOptions): Promise<void> {
 
 const READY = "Ready. Ctrl-C stops everything.";
 
-/** Until an interrupt, which is the normal end, or until the control plane ends by itself. Leaves nothing running. */
+/** Runs until an interrupt, which is the normal end, or until the control plane ends by itself. Leaves nothing running. */
 async function stayUp(context: Context, system: LocalSystem, interrupts: Interrupts): Promise<void> {
   const broken = system.watch((node) => {
     if (!interrupts.signal.aborted)

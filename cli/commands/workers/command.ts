@@ -20,7 +20,7 @@ export const workerCommands: DeclaredGroup = {
     defineCommand<[], Filter>({
       name: "list",
       isDefault: true,
-      description: "every node, what it is and how it is",
+      description: "every node, with its type and status",
       options: [
         { flags: "--type <type>", description: "only nodes of this type", choices: TYPES },
         { flags: "--status <status>", description: "only nodes in this status", choices: STATUSES },
@@ -37,14 +37,14 @@ export const workerCommands: DeclaredGroup = {
     }),
     defineCommand<[workerId: string], object>({
       name: "history",
-      description: "what happened to a node: connections, losses, draining; also of one that is gone",
+      description: "the events of a node: connections, losses, draining; also of a node that is gone",
       arguments: [WORKER_ID],
       examples: ["ktrdr workers history desktop-1"],
       handle: (context, [workerId]) => history(context, workerId),
     }),
     defineCommand<[workerId: string], { off?: boolean }>({
       name: "drain",
-      description: "hand nothing more to a node, and let it finish what it runs",
+      description: "hand nothing more to a node, and let it finish its jobs",
       arguments: [WORKER_ID],
       options: [{ flags: "--off", description: "take it back into service" }],
       examples: ["ktrdr workers drain desktop-1", "ktrdr workers drain desktop-1 --off"],

@@ -1,10 +1,10 @@
-/** `ktrdr workspace`: registries of their own, with their own nodes, operations, data and tokens. */
+/** `ktrdr workspace`: separate registries, each with its own nodes, operations, data and tokens. */
 import type { Context } from "../../terminal/context.ts";
 import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 export const workspaceCommands: DeclaredGroup = {
   name: "workspace",
-  description: "workspaces; nothing is visible across",
+  description: "separate workspaces; none sees another",
   commands: [
     defineCommand<[name: string], object>({
       name: "create",

@@ -4,7 +4,7 @@ import { TradeLines } from "./trade-lines.js";
 /** @typedef {import("../report-data.ts").ReportData} ReportData */
 /** @typedef {import("lightweight-charts").UTCTimestamp} Timestamp */
 
-/** With more trades in sight than one in so many pixels, marks shrink; with more yet, only dots and lines stay. */
+/** Pixels for each trade in sight: with less, marks shrink; with still less, only dots and lines stay. */
 const PIXELS_PER_FULL_MARK = 24;
 const PIXELS_PER_SMALL_MARK = 12;
 /** Points to each side of a trade that is shown. */
@@ -39,7 +39,7 @@ export function drawChart(container, data) {
   const scale = chart.timeScale();
   let markSize = 1;
 
-  /** Takes the colours of the present colour scheme. */
+  /** Applies the colours of the present colour scheme. */
   function recolour() {
     chart.applyOptions(chartColours(container, data.intraday));
     price.applyOptions(candleColours());
@@ -61,7 +61,7 @@ export function drawChart(container, data) {
     marks.setMarkers(tradeMarks(data, markSize));
   }
 
-  /** Fewer and smaller marks where trades crowd. */
+  /** Draws fewer and smaller marks where trades crowd. */
   function fitMarks() {
     const range = scale.getVisibleLogicalRange();
     if (range === null) return;
@@ -75,7 +75,7 @@ export function drawChart(container, data) {
     marks.setMarkers(tradeMarks(data, markSize));
   }
 
-  /** The whole of it, edge to edge. */
+  /** Shows the whole range, edge to edge. */
   function showAll() {
     scale.setVisibleLogicalRange({ from: -0.5, to: count - 0.5 });
   }
@@ -98,7 +98,7 @@ export function drawChart(container, data) {
     });
   }
 
-  /** @param {(point: number) => void} write told the point under the crosshair, or the last one */
+  /** @param {(point: number) => void} write called with the point under the crosshair, or the last one */
   function onPoint(write) {
     write(count - 1);
     chart.subscribeCrosshairMove((event) => {
@@ -122,9 +122,9 @@ export function drawChart(container, data) {
   }
 
   /**
-   * The chart as it is now, in the size of a page. Printing waits for no frame, so it is drawn at once: of the two
-   * sizes at least one differs from the present one, which makes the chart catch up with all that is pending. Without
-   * that, `takeScreenshot` of lightweight-charts 5.2.1 merges its pending work into itself and never returns.
+   * Draws the chart as it is now, in the size of a page. Printing waits for no frame, so this draws at once: at least one
+   * of the two sizes differs from the present one, which makes the chart do its pending work. Without that,
+   * `takeScreenshot` of lightweight-charts 5.2.1 merges its pending work into itself and never returns.
    */
   function paperPicture() {
     chart.applyOptions({ autoSize: false });

@@ -71,7 +71,7 @@ function connectChart() {
   }
 }
 
-/** Paper is light whatever the screen is. @param {boolean} isPaper */
+/** Switches to light colours for paper, whatever the screen has. @param {boolean} isPaper */
 function setPaper(isPaper) {
   document.documentElement.classList.toggle("paper", isPaper);
 }
@@ -85,7 +85,7 @@ function tradeSentence(index) {
   return `Trade ${figureText(index + 1, 0)} of ${figureText(tradeCount, 0)}: ${side}, ${times}, ${gain}`;
 }
 
-/** What the crosshair points at. @param {number} point */
+/** Describes the bar under the crosshair. @param {number} point */
 function legend(point) {
   const { time, open, high, low, close, equity, drawdownPercent } = data.chart;
   const figures = [
@@ -126,7 +126,7 @@ function connectCopyButtons() {
   }
 }
 
-/** The clipboard is refused to pages from disk by some browsers; the old command still works there. @param {string} text */
+/** Copies the text. Some browsers refuse the clipboard to pages from disk; the old command works there. @param {string} text */
 async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);

@@ -10,7 +10,7 @@ const DOT_RADIUS = 2.5;
 export class TradeLines {
   /** @type {number | null} */
   selected = null;
-  /** Whether there is no room for marks, so that a dot stands at each entry. */
+  /** True when there is no room for marks, so that each entry is a dot. */
   isCrowded = false;
 
   /** @param {import("../report-data.ts").ReportData} data */
@@ -93,7 +93,7 @@ export class TradeLines {
   }
 
   /**
-   * Where a trade begins and ends, in pixels of the pane; null where the chart cannot say.
+   * Returns the ends of a trade in pixels of the pane; null when the chart does not know them.
    * @param {number} index
    */
   ends(index) {

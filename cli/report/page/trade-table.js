@@ -3,14 +3,14 @@ import { element, figureText, timeText } from "./figures.js";
 /** @typedef {import("../report-data.ts").ReportData} ReportData */
 
 const TRADES_PER_PAGE = 100;
-/** Paper has no page buttons: so many trades are printed, and a sentence says how many are left out. */
+/** Trades on paper, which has no page buttons. A sentence there says how many are left out. */
 const TRADES_ON_PAPER = 1000;
 
 /**
  * @typedef {object} Column
  * @property {string} title
  * @property {string} [unit]
- * @property {(index: number) => number} value what it is sorted by, and saved as
+ * @property {(index: number) => number} value the value to sort by and to save
  * @property {(index: number) => string} text
  * @property {(index: number) => string} [className]
  * @property {boolean} [isText] aligned left
@@ -38,7 +38,7 @@ export function tradeTable(data, choose) {
   table.querySelector("thead")?.append(headRow);
   const pages = pageButtons(element("trade-pages"), order.length, (chosen) => show(chosen));
 
-  /** @param {number} number of the column; the same again turns the order round */
+  /** @param {number} number of the column; the same one again reverses the order */
   function sortBy(number) {
     isDescending = number === sortedBy ? !isDescending : false;
     sortedBy = number;

@@ -1,4 +1,4 @@
-/** A result out of a seeded random walk, for the tests of what draws results. Its figures fit one another only roughly. */
+/** Makes a result from a seeded random walk, for tests of reports. Its figures fit one another only roughly. */
 
 import { DAY_MS } from "../../../protocol/durations.ts";
 import { BACKTEST_RESULT_FORMAT, backtestSettings, EXIT_REASONS } from "../../../protocol/index.ts";
@@ -14,7 +14,7 @@ const FIRST_DAY_MS = Date.UTC(2012, 0, 2);
 
 interface FixtureOptions {
   bars?: number;
-  /** A trade begins every so many bars; 0 makes none. */
+  /** Bars between the starts of two trades; 0 makes no trade. */
   barsPerTrade?: number;
   barsPerPoint?: number;
   seed?: number;
@@ -236,7 +236,7 @@ function walk(bars: number, barMs: number, random: () => number): Bar[] {
   });
 }
 
-/** Long and short in turn, each held for two thirds of the time until the next. */
+/** Makes long and short trades in turn, each held for two thirds of the time until the next. */
 function alternatingTrades(prices: readonly Bar[], barsPerTrade: number, random: () => number): Trade[] {
   const trades: Trade[] = [];
   for (let entryBar = 1; entryBar < prices.length - 1; entryBar += barsPerTrade) {

@@ -1,4 +1,4 @@
-/** What the audit looks at in each kind of strategy. */
+/** Lists the columns that the audit compares, for each kind of strategy. */
 import type { BacktestSettings, BacktestSpec } from "../../../protocol/operations/index.ts";
 import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { type BarColumns, barsBetween, sliceBars } from "../../market-data/bars.ts";
@@ -36,7 +36,7 @@ export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport
 
 /**
  * The signals of compiled rules, the series (`ruleSeries`) that lead to them and, with settings, the account that follows:
- * sizes too are decided from the past alone.
+ * sizes too are decided only from the past.
  */
 export function auditRules(
   compiled: Pick<CompiledRules, "signals">,
@@ -63,10 +63,10 @@ function signalColumns(signals: Pick<StrategySignals, (typeof SIGNALS)[number] |
 }
 
 /**
- * What a script does: its indicators, its orders, and the account at each bar, which any decision that changes also
- * changes. The end of the data closes nothing here, since a shorter run ends earlier.
+ * The indicators of a script, its orders, and the account at each bar: a decision that changes also changes the
+ * account. The end of the data closes nothing here, since a shorter run ends earlier.
  *
- * @param strategyOf makes the strategy for one run, so that what it keeps in variables does not reach the next
+ * @param strategyOf makes the strategy for one run, so that its variables do not reach the next
  */
 export function auditScript<P extends ParameterDeclarations, N extends string>(
   bars: BarColumns,
@@ -89,7 +89,7 @@ export function auditScript<P extends ParameterDeclarations, N extends string>(
   });
 }
 
-/** What was ordered at each bar's close, as sums: any other order changes one of them. */
+/** Orders at each bar's close, as sums: any other order changes one of them. */
 function orderColumns(orders: OrderLog, rows: number): AuditedColumn[] {
   const names = ["bought", "sold", "units", "limit", "stop"] as const;
   const sums = names.map(() => new Float64Array(rows));
@@ -110,7 +110,7 @@ export interface AuditedNetwork {
     bars: BarsByTimeframe,
     context: NonNullable<FeatureOptions["context"]>,
   ): Promise<{ readonly outputs: ArrayLike<number>; readonly firstRow: number }>;
-  /** What the outputs mean; null where they do not trade. */
+  /** How outputs become decisions; null where they do not trade. */
   readonly decisions: DecisionSettings | null;
 }
 
@@ -120,8 +120,8 @@ export interface NeuralAudit extends FeatureOptions {
 
 /**
  * A fuzzy-neural strategy: each indicator on the bars of its own timeframe, each feature and fuzzy value on those of the
- * base timeframe, and with a network its outputs and decisions. A shorter run has, of every other series, what is over
- * when its last bar is.
+ * base timeframe, and with a network its outputs and decisions. A shorter run has of every other series the bars that
+ * are over when its last bar is.
  *
  * @throws Problem as `computeFeatures`
  */

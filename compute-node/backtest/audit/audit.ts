@@ -1,6 +1,6 @@
 /**
- * @file The look-ahead audit: the strategy runs again on the data cut short, and whatever it said about a bar then must be
- * what it says about that bar with all the data. A value that changes has seen the future.
+ * @file The look-ahead audit: the strategy runs again on the data cut short. Its values at a bar must then be the
+ * same as with all the data. A value that changes has seen the future.
  */
 
 /** In the order in which one follows from another: the first that changes at a bar is nearest to the cause. */
@@ -24,18 +24,18 @@ export interface AuditFinding {
   readonly bar: number;
   /** Its start, milliseconds. */
   readonly timeMs: number;
-  /** How many bars of the data there were when it had `shortValue`. */
+  /** The number of bars in the data when it had `shortValue`. */
   readonly rows: number;
   readonly shortValue: number;
   readonly fullValue: number;
 }
 
 export interface AuditReport {
-  /** One for each column that changes, at its first changed bar; earliest first, causes before what follows from them. */
+  /** One for each column that changes, at its first changed bar; earliest first, causes before their effects. */
   readonly findings: readonly AuditFinding[];
   /** Lengths that were tried, ascending. */
   readonly prefixes: readonly number[];
-  /** What was compared, by kind. */
+  /** Numbers of compared columns, by kind. */
   readonly columns: Readonly<Partial<Record<AuditedKind, number>>>;
 }
 
@@ -56,7 +56,7 @@ export function audit(timeMs: Float64Array, compute: ColumnsOf, prefixes = prefi
   return comparison.report(prefixes);
 }
 
-/** As `audit`, for what takes a while to answer, one length after the other. */
+/** As `audit`, for a slow `compute`: one length after the other. */
 export async function auditSlowly(
   timeMs: Float64Array,
   compute: (rows: number) => Promise<readonly AuditedColumn[]>,
@@ -97,7 +97,7 @@ class Comparison {
   }
 }
 
-/** What a kind is called, one and several. */
+/** The name of each kind, singular and plural. */
 const KIND_WORDS: Readonly<Record<AuditedKind, readonly [one: string, several: string]>> = {
   indicator: ["indicator", "indicators"],
   series: ["series", "series"],
@@ -115,7 +115,7 @@ export function findingText({ kind, name, bar, timeMs, rows, shortValue, fullVal
   return `${KIND_WORDS[kind][0]} ${name} at bar ${bar} (${time}) is ${shortValue} with ${rows} bars, and ${fullValue} with all of them`;
 }
 
-/** What was compared, in words: `3 indicators, 4 signals`. */
+/** The compared columns in words: `3 indicators, 4 signals`. */
 export function auditedText({ columns }: Pick<AuditReport, "columns">): string {
   return AUDITED_KINDS.flatMap((kind) => {
     const count = columns[kind] ?? 0;

@@ -124,7 +124,7 @@ describe("a fixed size", () => {
     expect(bought({ units: 7 }, { lotSize: 5 }).openPosition?.size).toBe(5);
   });
 
-  it("that the account does not carry is refused, and counted by its reason", () => {
+  it("beyond what the account carries is refused, and counted by its reason", () => {
     expect(bought({ units: 2000 }).refusals).toMatchObject({ no_cash: 2 });
     expect(bought({ units: 2000 }, { margin: 0.9 }).refusals).toMatchObject({ margin: 2 });
     expect(bought({ money: 100_001 }).refusals).toMatchObject({ no_cash: 2 });

@@ -10,7 +10,7 @@ import type { OrderRequest } from "./order.ts";
 import { tradeRecords } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
-/** What a person would write to trade signals with orders. */
+/** Trades signals with orders, as a person would write it. */
 function tradeSignals({ bars, signals, settings }: RandomCase): Broker {
   const broker = new Broker(bars, settings);
   const first = signals.warmupBars + 1;
@@ -25,7 +25,7 @@ function tradeSignals({ bars, signals, settings }: RandomCase): Broker {
   return broker;
 }
 
-/** What the order asks for; null where the volatility is not known yet. */
+/** The size that the order asks for; null where the volatility is not known yet. */
 function sizeOf({ bars, signals, settings }: RandomCase, bar: number): OrderRequest | null {
   const { sizing, sizeFraction } = signals;
   if (sizing === undefined) return { size: sizeFraction };
@@ -148,7 +148,7 @@ describe("an order", () => {
     expect(opened(runOrders(prices, place("day"), {}, 1))).toEqual([[3, 90]]);
   });
 
-  it("of a group cancels the others when it fills", () => {
+  it("in a group cancels the others when it fills", () => {
     const broker = runOrders([flat(100), [100, 106, 99, 100], flat(90)], {
       0: (account) => {
         account.place(1, { units: 1, stop: 105, cancelGroup: "breakout" });
@@ -159,7 +159,7 @@ describe("an order", () => {
     expect(broker.orders).toEqual([]);
   });
 
-  it("that was cancelled never fills, also after it became a limit order", () => {
+  it("never fills after it was cancelled, also when it had become a limit order", () => {
     let order: ReturnType<Broker["place"]> | undefined;
     const broker = runOrders([flat(100), [110, 111, 109, 110], flat(100)], {
       0: (account) => {
@@ -170,7 +170,7 @@ describe("an order", () => {
     expect(broker.size).toBe(0);
   });
 
-  it("that the account cannot carry is refused and counted, and nonsense is an error", () => {
+  it("beyond what the account carries is refused and counted, and nonsense is an error", () => {
     const broker = runOrders([flat(100), flat(100)], { 0: (account) => void account.place(1, { units: 101 }) });
     expect(broker.size).toBe(0);
     expect(broker.warnings.refusedOrders).toBe(1);
@@ -183,13 +183,13 @@ describe("an order", () => {
 describe("a position", () => {
   const buy = (request: OrderRequest) => ({ 0: (broker: Broker) => void broker.place(1, { units: 10, ...request }) });
 
-  it("with a bracket takes the stop when a bar reaches both, and counts it", () => {
+  it("with a bracket takes the stop when a bar reaches both levels, and counts the bar", () => {
     const broker = runOrders([flat(100), flat(100), [100, 120, 80, 100]], buy({ stopLoss: 90, takeProfit: 110 }));
     expect(closed(broker)).toEqual([[1, 100, 2, 90, "stop_loss"]]);
     expect(broker.warnings.ambiguousBars).toBe(1);
   });
 
-  it("that a gap carries through its stop leaves at the open", () => {
+  it("leaves at the open when a gap passes its stop", () => {
     const broker = runOrders([flat(100), flat(100), [70, 75, 60, 70]], buy({ stopLoss: 90 }));
     expect(closed(broker)).toEqual([[1, 100, 2, 70, "stop_loss"]]);
   });

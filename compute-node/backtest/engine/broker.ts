@@ -1,13 +1,13 @@
 /**
- * @file The event engine: orders of every kind, bar by bar, for strategies that the fast engine's signals cannot say.
+ * @file The event engine: orders of every kind, bar by bar, for strategies that the fast engine cannot express.
  *
  * On every bar, in this order: time stops and market orders at the open (or at the close before, by the settings); stops
- * of what is held; waiting orders in the order of their placing; targets. Then the account is marked at the close. A bar
- * tells its range and not its path, so whatever is against the position is taken to come first, and each bar on which
- * that mattered is counted. Where signals can say the same, the results are the fast engine's, bit for bit.
+ * of the position; waiting orders in the order of their placing; targets. Then the account is marked at the close. A
+ * bar gives its range and not its path, so the worse event for the position is taken to come first, and each bar on
+ * which that mattered is counted. Where signals can express the same, the results are the fast engine's, bit for bit.
  *
  * Where holding costs money, a bar begins with paying for the time since the bar before. Where there is a maintenance
- * margin, its price is one more stop, of everything that is held; liquidation also withdraws what waits. A limit order
+ * margin, its price is one more stop for the whole position; liquidation also withdraws waiting orders. A limit order
  * pays the maker's commission unless it fills at the open of the first bar on which it could.
  */
 import { DAY_MS } from "../../../protocol/durations.ts";
@@ -39,14 +39,14 @@ import { type ExitReason, TradeLog, type TradeLogSnapshot } from "./trade-log.ts
 export interface BrokerOptions {
   /** An order against the position closes it; with this it also opens the other side. True by default. */
   readonly reversal?: boolean;
-  /** How many entries may be held at once on one side; no limit by default. */
+  /** The most entries held at once on one side; no limit by default. */
   readonly pyramiding?: number;
 }
 
-/** Room is made for one trade, and two orders, in so many bars; more make the logs grow. */
+/** The logs begin with room for one trade and two orders in this many bars; more make them grow. */
 const BARS_PER_TRADE = 64;
 
-/** Where an account stands between two bars, as plain data. */
+/** The state of an account between two bars, as plain data. */
 export interface BrokerState {
   readonly bar: number;
   readonly cash: number;
@@ -56,14 +56,14 @@ export interface BrokerState {
   readonly log: Float64Array;
   readonly trades: TradeLogSnapshot;
   readonly warnings: WarningCounts;
-  /** Of the bars that are done. */
+  /** The marks of the bars that are done. */
   readonly equity: Float64Array;
 }
 
 export class Broker {
   readonly warnings = new EngineWarnings();
   readonly trades: TradeLog;
-  /** What became of every order. */
+  /** The outcome of every order. */
   readonly log: OrderLog;
   /** Waiting orders, oldest first. */
   readonly orders: Order[] = [];
@@ -73,7 +73,7 @@ export class Broker {
   private readonly held: Lots;
   /** Each bar of a holding changes the account, or may end it. */
   private readonly watchesHoldings: boolean;
-  /** Why the order that was executed last was refused; null when it was not. */
+  /** The reason for which the last executed order was refused; null when it was not. */
   private refusal: RefusalReason | null = null;
   private readonly bars: BarColumns;
   private readonly settings: BacktestSettings;
@@ -99,7 +99,7 @@ export class Broker {
     return this.held.size;
   }
 
-  /** What is held, oldest first; all on one side. */
+  /** The lots that are held, oldest first; all on one side. */
   get lots(): readonly Lot[] {
     return this.held.list;
   }
@@ -108,7 +108,7 @@ export class Broker {
     return this.held.cash;
   }
 
-  /** Cash and the profit of what is held, money. */
+  /** Cash and the profit of the position, money. */
   valueAt(price: number): number {
     return this.held.valueAt(price);
   }
@@ -129,7 +129,7 @@ export class Broker {
     return order;
   }
 
-  /** A market order that closes `portion` (above 0, at most 1) of what is held then; nothing while flat. */
+  /** A market order that closes `portion` (above 0, at most 1) of the position at that time; nothing while flat. */
   close(portion = 1): void {
     if (!(Number.isFinite(portion) && portion > 0 && portion <= 1)) {
       throw new Problem("invalid-strategy", `close(${portion}) is no part of a position.`, {
@@ -163,7 +163,7 @@ export class Broker {
     else this.orders.splice(index, 1);
   }
 
-  /** Executes what waits against the bar, and marks the account at its close. */
+  /** Executes waiting orders against the bar, and marks the account at its close. */
   process(bar: number): void {
     this.bar = bar;
     const { held } = this;
@@ -179,7 +179,7 @@ export class Broker {
     this.equity[bar] = this.cash;
   }
 
-  /** The last bar once more: what is open closes and market orders execute, as in `runBacktest`. */
+  /** Processes the last bar once more: open positions close and market orders execute, as in `runBacktest`. */
   finish(): void {
     if (this.isRuined) return;
     const last = this.bars.rows - 1;
@@ -205,7 +205,7 @@ export class Broker {
     };
   }
 
-  /** Goes on from what `state` gave, on the same bars and settings; nothing may have happened here before. */
+  /** Goes on from a `state`, on the same bars and settings; nothing may have happened here before. */
   restore(state: BrokerState): void {
     this.bar = state.bar;
     this.isRuined = state.isRuined;
@@ -275,7 +275,7 @@ export class Broker {
     for (const order of [...this.orders]) {
       if (order.kind === "market" || !this.orders.includes(order)) continue;
       const { side, limit, stop } = order;
-      // To buy at a limit is, as prices go, what a short's target does; to buy at a stop is a short's stop.
+      // A buy at a limit fills as a short's target does, and a buy at a stop as a short's stop.
       const opposite: Side = side === 1 ? -1 : 1;
       const price =
         order.kind === "limit"
@@ -362,7 +362,7 @@ export class Broker {
 
   /**
    * The rest of the bar after a fill within it may have gone either way: against the position is assumed. After a fill at
-   * the open the whole bar follows, and only what touches stop and target is unclear.
+   * the open the whole bar follows, and only a bar that touches stop and target is unclear.
    */
   private loseInside(lot: Lot, price: number, bar: number, isInside: boolean): void {
     const side: Side = lot.size > 0 ? 1 : -1;

@@ -1,4 +1,4 @@
-/** Days, weeks, months and years in UTC, and what the bars' own spacing says about them. */
+/** Days, weeks, months and years in UTC, and the period and market that the bars' spacing implies. */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../protocol/durations.ts";
 
 /** A stretch of the calendar that groups bars. */
@@ -15,7 +15,7 @@ export function nextPeriodStart(period: Period, timeMs: number): number {
   return Date.UTC(date.getUTCFullYear() + 1, 0, 1);
 }
 
-/** How many bars, at the end of the data, the usual spacing is taken from. */
+/** The number of bars at the end of the data that decide the usual spacing. */
 const SPACING_BARS = 100;
 
 /** Median distance of the last 100 bars, milliseconds; NaN below two bars. */
@@ -32,13 +32,13 @@ export function durationUnitMs(spacingMs: number): number {
   return [DAY_MS, HOUR_MS, MINUTE_MS, 1000].find((unit) => spacingMs % unit === 0) ?? 1;
 }
 
-/** Weekend bars above this share mean a market that never closes: 60 % of what an even spread would give. */
+/** Weekend bars above this share mean a market that never closes: 60 % of an even spread's. */
 const WEEKEND_SHARE = (2 / 7) * 0.6;
 
 export interface Calendar {
-  /** What returns are measured over. */
+  /** The period over which returns are measured. */
   readonly period: Period;
-  /** How many of them make a year. */
+  /** The number of them in a year. */
   readonly periodsPerYear: number;
 }
 

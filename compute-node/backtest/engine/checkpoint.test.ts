@@ -27,7 +27,7 @@ const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 1
 });
 
 describe("a backtest of signals", () => {
-  it("that was stopped and resumed anywhere, any number of times, equals an uninterrupted one bit for bit", () => {
+  it("equals an uninterrupted one bit for bit when it was stopped and resumed anywhere, any number of times", () => {
     fc.assert(
       fc.property(randomCase, cuts, ({ bars, signals, settings }, shares) => {
         let run = new ResumableBacktest(bars, signals, settings);
@@ -64,7 +64,7 @@ function strategyOf({ steps, options }: OrderScript): AnyScript {
 }
 
 describe("a script", () => {
-  it("whose state is declared equals an uninterrupted one bit for bit, wherever it was stopped and resumed", () => {
+  it("with a declared state equals an uninterrupted one bit for bit, wherever it was stopped and resumed", () => {
     fc.assert(
       fc.property(randomScript, randomSettings, cuts, (script, settings, shares) => {
         const strategy = strategyOf(script);
@@ -99,7 +99,7 @@ describe("a script", () => {
     expect(resumed.finish().equity).toEqual(run.finish().equity);
   });
 
-  it("whose state is no plain data cannot be kept, and is told so", () => {
+  it("cannot be kept when its state is not plain data, and the error says so", () => {
     const strategy = defineStrategy({ state: () => ({ now: () => 1 }), onBar: () => undefined });
     const run = new ScriptRun(randomBars(5, 1, 0.01), strategy as unknown as AnyScript, backtestSettings.parse({}));
     expect(() => run.checkpoint(INPUTS)).toThrow(/state cannot be kept/);
@@ -121,7 +121,7 @@ describe("a job", () => {
   });
   const request = { spec, bars, dataSha256: "d".repeat(64) };
 
-  it("that goes on from its last checkpoint gives the same artefact, byte for byte", () => {
+  it("gives the same artefact, byte for byte, when it goes on from its last checkpoint", () => {
     const saved: Uint8Array[] = [];
     const stopped = { from: null, isDue: () => true, save: (bytes: Uint8Array) => void saved.push(bytes) };
     const stop = ({ bars: done }: { bars: number }) => {
@@ -139,7 +139,7 @@ describe("a job", () => {
     expect(Math.min(...seen.filter((done) => done > 0))).toBeGreaterThan(100_000);
   });
 
-  it("of other data does not take a checkpoint", () => {
+  it("on other data does not take a checkpoint", () => {
     const saved: Uint8Array[] = [];
     executeBacktest({
       ...request,
@@ -159,7 +159,7 @@ describe("a checkpoint", () => {
     expect(decodeCheckpoint(bytes, "signals", INPUTS)).toEqual(state);
   });
 
-  it("that was cut anywhere, or has a flipped bit, is rejected", () => {
+  it("is rejected when it was cut anywhere or has a flipped bit", () => {
     fc.assert(
       fc.property(fc.nat({ max: bytes.length - 1 }), fc.nat({ max: 7 }), (at, bit) => {
         expect(() => decodeCheckpoint(bytes.subarray(0, at), "signals", INPUTS)).toThrow(Problem);
@@ -172,7 +172,7 @@ describe("a checkpoint", () => {
     expect(() => decodeCheckpoint(new TextEncoder().encode("no"), "signals", INPUTS)).toThrow(/no checkpoint/);
   });
 
-  it("of another version, run or kind is rejected with what differs", () => {
+  it("from another version, run or kind is rejected with what differs", () => {
     const later = bytes.slice();
     new DataView(later.buffer).setUint32(8, CHECKPOINT_VERSION + 1, true);
     const read = (given: Uint8Array, kind: "signals" | "script", inputs: string) => () =>

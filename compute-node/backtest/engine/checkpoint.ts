@@ -3,21 +3,21 @@
  *
  * Layout: the text `ktrdrckp`, the format's version (uint32, little-endian), the payload's length (uint32), the payload's
  * SHA-256 (32 bytes), the payload: V8's structured clone of `{ kind, inputs, state }`, which keeps NaN, infinities and -0
- * and holds data alone, no code. Bytes of one run may differ between versions of Node; what they restore does not.
+ * and holds only data, no code. Bytes of one run may differ between versions of Node; the restored state does not.
  */
 import { createHash } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import { Problem } from "../../../protocol/problem.ts";
 
 const MAGIC = new TextEncoder().encode("ktrdrckp");
-/** Raised with every change of what a run keeps. */
+/** Raised with every change of the state that a run keeps. */
 export const CHECKPOINT_VERSION = 1;
 const VERSION_AT = 8;
 const LENGTH_AT = 12;
 const HASH_AT = 16;
 const PAYLOAD_AT = 48;
 
-/** How a run is kept and taken up again. */
+/** Tells a run where to begin and when to keep its state. */
 export interface RunCheckpoints {
   /** The checkpoint to go on from; null to begin. */
   readonly from: Uint8Array | null;
@@ -35,7 +35,7 @@ interface Payload {
 }
 
 /**
- * @param inputs names what the run depends on (specification, data, engine), so that no other run takes the checkpoint
+ * @param inputs names the inputs of the run (specification, data, engine), so that no other run takes the checkpoint
  * @throws Problem `invalid-strategy` for state that is no plain data, such as functions
  */
 export function encodeCheckpoint(kind: CheckpointKind, inputs: string, state: unknown): Uint8Array {

@@ -8,7 +8,7 @@ export class ColumnScratch {
     this.taken = 0;
   }
 
-  /** A column of `rows` values, with whatever it held. */
+  /** A column of `rows` values, which are not cleared. */
   take(rows: number): Float64Array {
     const at = this.taken++;
     if (at === this.columns.length || this.columns[at].length < rows) this.columns[at] = new Float64Array(rows);

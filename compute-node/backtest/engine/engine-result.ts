@@ -1,4 +1,4 @@
-/** What a run over the bars hands on, whichever engine ran it. */
+/** The result of a run over the bars, from either engine. */
 import type { ResultWarning } from "../../../protocol/warnings.ts";
 import type { RefusalReason } from "./engine-warnings.ts";
 import type { OrderLog } from "./order-log.ts";
@@ -17,7 +17,7 @@ export interface EngineResult {
   readonly trades: TradeLog;
   /** Money at each bar's close: cash plus the open position's profit. */
   readonly equity: Float64Array;
-  /** What the run ends with besides the open position's profit. */
+  /** The money at the end of the run, besides the open position's profit. */
   readonly cash: number;
   readonly openPosition: OpenPosition | null;
   readonly warnings: ResultWarning[];

@@ -1,4 +1,4 @@
-/** What the engine must tell and that stops nothing, counted while it runs. */
+/** Counts the events that the engine warns of, while it runs; none of them stops it. */
 import type { REFUSAL_REASONS } from "../../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { ResultWarning } from "../../../protocol/warnings.ts";

@@ -43,7 +43,7 @@ describe("money", () => {
         const run = runBacktest(bars, signals, settings);
         if (run.warnings.some((warning) => warning.code === "ruin")) return;
         const { openPosition } = run;
-        // What an open position has cost so far is in the equity and in no trade yet.
+        // The equity has paid for holding the open position; no trade carries that cost yet.
         if (openPosition !== null && (settings.shortBorrowRate ?? settings.financingRate) !== undefined) return;
         const close = bars.close[bars.rows - 1];
         let expected = settings.initialCapital;
@@ -96,7 +96,7 @@ describe("money", () => {
         const factor = 2 ** exponent;
         const { sizing } = signals;
         const { tickSize } = settings;
-        // Decimal ticks are exact at their own size alone.
+        // Decimal ticks are exact only at their own size.
         if (tickSize !== undefined && !Number.isInteger(Math.log2(tickSize))) return;
         const scaled: BarColumns = {
           ...bars,
@@ -171,7 +171,7 @@ describe("time", () => {
 });
 
 describe("orders", () => {
-  it("that the equity cannot pay are refused and counted", () => {
+  it("beyond the equity are refused and counted", () => {
     const run = runBacktest(
       barsOf([100, 100, 100, 100]),
       signalsAt(4, { entryLong: [0, 1, 1, 0] }),

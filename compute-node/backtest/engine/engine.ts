@@ -8,7 +8,7 @@ import { OrderLog } from "./order-log.ts";
 import { SignalRun } from "./signal-run.ts";
 import { TradeLog } from "./trade-log.ts";
 
-/** Room for trades is made for one in so many bars; more make the log grow. */
+/** The log begins with room for one trade in this many bars; more make it grow. */
 const BARS_PER_TRADE = 64;
 
 /**

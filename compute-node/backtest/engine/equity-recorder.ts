@@ -1,11 +1,11 @@
-/** @file Where the engine marks the account at each bar's close: every bar in an array, or only what a summary needs. */
+/** @file Records the account at each bar's close: every bar in an array, or only what a summary needs. */
 
 export interface EquityRecorder {
   /** The account stands at `cash` from bar `from` to bar `to` (exclusive). Stretches come in order and without holes. */
   flat(from: number, to: number, cash: number): void;
   /** Marks a held position over [from, to); returns the first bar where nothing is left, which is not marked, or `to`. */
   held(from: number, to: number, cash: number, size: number, entryPrice: number): number;
-  /** Nothing is left from `bar` to the end; replaces what the last bar had. */
+  /** Nothing is left from `bar` to the end; replaces the last bar's value. */
   ruin(bar: number): void;
   /** Replaces the last bar's value. */
   last(value: number): void;

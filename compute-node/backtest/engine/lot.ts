@@ -36,7 +36,7 @@ function levelOf(level: OrderRequest["stopLoss"], direction: Side, entryPrice: n
   return levelPrice(entryPrice, direction, level.fraction, tickSize);
 }
 
-/** Whether a price or the time may end it. */
+/** True when a price or the time may end it. */
 export function isGuarded({ stop, target, trailingFraction, lastBar }: Lot): boolean {
   return Number.isFinite(stop) || Number.isFinite(target) || trailingFraction > 0 || Number.isFinite(lastBar);
 }

@@ -1,5 +1,5 @@
 /**
- * @file What an account holds, lot by lot, and its money: the broker's books. All lots are on one side, the oldest first.
+ * @file The broker's books: the account's lots and its money. All lots are on one side, the oldest first.
  *
  * Every bar asks for the size and the value, so both are kept beside the lots.
  */
@@ -22,7 +22,7 @@ export class Lots extends Ledger {
   readonly list: Lot[] = [];
   /** Units of all lots; negative for a short, 0 while flat. */
   size = 0;
-  /** How many lots a price or the time may end. */
+  /** The number of lots that a price or the time may end. */
   guarded = 0;
   /** Entry price of the oldest lot, mostly the only one; 0 while flat, so that the value is the cash then. */
   private oldestPrice = 0;
@@ -40,7 +40,7 @@ export class Lots extends Ledger {
     return this.size > 0 ? 1 : -1;
   }
 
-  /** Cash and the profit of what is held, money. */
+  /** Cash and the profit of the lots, money. */
   valueAt(price: number): number {
     return this.list.length > 1 ? this.valueOfAll(price) : this.cash + this.size * (price - this.oldestPrice);
   }
@@ -54,7 +54,7 @@ export class Lots extends Ledger {
     return value;
   }
 
-  /** What no position binds, money. */
+  /** Money that no position binds. */
   freeAt(price: number): number {
     if (this.list.length === 0) return this.cash;
     return freeEquity(this.models.margins, this.valueAt(price), Math.abs(this.size) * price);
@@ -72,7 +72,7 @@ export class Lots extends Ledger {
     return value - this.cash;
   }
 
-  /** What was held over the time since the bar before is paid, at its close; each lot carries its share. */
+  /** Pays for the lots held since the bar before, at that bar's close; each lot carries its share. */
   charge({ timeMs, close }: BarColumns, bar: number): void {
     const { list, size } = this;
     const elapsedMs = timeMs[bar] - timeMs[bar - 1];

@@ -1,4 +1,4 @@
-/** What statistics ask of the bars alone: worked out once for a dataset, and used by every backtest on it. */
+/** The facts about the bars that statistics need. Computed once for a dataset, and used by every backtest on it. */
 import type { BarColumns } from "../../market-data/bars.ts";
 import { type Calendar, calendarOf, fixedLengthMs, nextPeriodStart } from "./calendar.ts";
 

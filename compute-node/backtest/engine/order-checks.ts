@@ -1,4 +1,4 @@
-/** What an order may ask for. */
+/** Checks the fields and figures of an order. */
 import { Problem } from "../../../protocol/problem.ts";
 import { suggestion } from "../../strategy/closest-name.ts";
 import type { OrderKind, OrderRequest } from "./order.ts";
@@ -8,7 +8,7 @@ export function kindOf({ limit, stop }: OrderRequest): OrderKind {
   return limit === undefined ? "stop" : "stop_limit";
 }
 
-/** Asks for all that is free, at the market; known to be right. */
+/** Asks for all the free equity, at the market. It needs no check. */
 export const WHOLE_MARKET_ORDER: OrderRequest = Object.freeze({});
 
 const POSITIVE_FIELDS = ["units", "money", "size", "limit", "stop", "trailingStop", "maxBars"] as const;
@@ -18,7 +18,7 @@ const FIELDS: readonly string[] = [...POSITIVE_FIELDS, ...LEVELS, "timeInForce",
 /**
  * The compiler sees to most of this where there is one; a strategy in plain JavaScript has none.
  *
- * @throws Problem `invalid-strategy` for a figure that no order can have, and for a field that there is not
+ * @throws Problem `invalid-strategy` for a figure that no order can have, and for an unknown field
  */
 export function checkRequest(request: OrderRequest): void {
   if (request === WHOLE_MARKET_ORDER) return;

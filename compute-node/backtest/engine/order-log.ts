@@ -1,4 +1,4 @@
-/** What became of each order, as growing columns: no object an order, so that a run with many of them stays cheap. */
+/** The outcome of each order, as growing columns: no object per order, so that a run with many orders stays cheap. */
 import { ORDER_KINDS, ORDER_REASONS, ORDER_STATUSES } from "../../../protocol/backtest-result.ts";
 import type { Side } from "../../ledger/index.ts";
 import type { OrderKind } from "./order.ts";
@@ -11,7 +11,7 @@ export interface LoggedOrder {
   readonly placedBar: number;
   readonly side: Side;
   readonly kind: OrderKind;
-  /** What was asked for; NaN for a fraction of the equity. */
+  /** Units that the order asked for; NaN for a fraction of the equity. */
   readonly units: number;
   readonly limit: number;
   readonly stop: number;
@@ -34,7 +34,7 @@ const CODES = {
 const FIELDS = 11;
 const SMALLEST_CAPACITY = 16;
 
-/** A row an order, in the order of placing. */
+/** One row for each order, in the order of placing. */
 export class OrderLog {
   count = 0;
   private cells: Float64Array;
@@ -63,7 +63,7 @@ export class OrderLog {
     return this.count++;
   }
 
-  /** Says what became of it; `units` and `price` are those of the fill. */
+  /** Records its outcome; `units` and `price` are those of the fill. */
   end(row: number, status: OrderStatus, reason: OrderReason, bar: number, units = 0, price = Number.NaN): void {
     const { cells } = this;
     const begin = row * FIELDS;
@@ -84,7 +84,7 @@ export class OrderLog {
     return bars;
   }
 
-  /** Every row; what still waits has `lastBar` for its end. */
+  /** Every row; an order that still waits ends at `lastBar`. */
   list(lastBar: number): LoggedOrder[] {
     return Array.from({ length: this.count }, (_, row) => {
       const field = (index: number) => this.cells[row * FIELDS + index];
@@ -105,12 +105,12 @@ export class OrderLog {
     });
   }
 
-  /** The rows alone, as plain data for a checkpoint. */
+  /** Only the rows, as plain data for a checkpoint. */
   snapshot(): Float64Array {
     return this.cells.slice(0, this.count * FIELDS);
   }
 
-  /** Puts back what `snapshot` gave. */
+  /** Puts back the rows of a `snapshot`. */
   restore(cells: Float64Array): void {
     this.cells = Float64Array.from(cells);
     this.count = cells.length / FIELDS;

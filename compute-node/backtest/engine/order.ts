@@ -19,7 +19,7 @@ export interface OrderRequest {
   readonly limit?: number;
   /** Waits until the price reaches it; with `limit`, it then becomes a limit order. */
   readonly stop?: number;
-  /** Of what the order opens: a price, or `{ fraction }` measured from the fill. */
+  /** The stop of the position that the order opens: a price, or `{ fraction }` measured from the fill. */
   readonly stopLoss?: number | { readonly fraction: number };
   readonly takeProfit?: number | { readonly fraction: number };
   /** A stop that follows the best price so far at this fraction's distance; it moves at the end of each bar. */
@@ -48,7 +48,7 @@ export interface Order {
   readonly closes: number;
 }
 
-/** What one entry holds. Exits take the oldest first. */
+/** The units of one entry. Exits take the oldest first. */
 export interface Lot {
   /** Units; negative for a short. */
   size: number;
@@ -56,7 +56,7 @@ export interface Lot {
   entryBar: number;
   /** Commission of the entry that its exits have not yet carried, money. */
   entryFee: number;
-  /** What holding it has cost so far, money; the cash has paid it. */
+  /** The cost of holding it so far, money; the cash has paid it. */
   holdingCost: number;
   /** Infinite where there is none. */
   stop: number;
@@ -71,6 +71,6 @@ export interface Lot {
   lastBar: number;
   /** The bar in whose processing it was opened, from which its target waits. */
   openedBar: number;
-  /** Opened within the bar, not at its open: only what is against the position can follow on the same bar. */
+  /** Opened within the bar, not at its open: only events against the position can follow on the same bar. */
   openedInside: boolean;
 }

@@ -13,7 +13,7 @@ interface KeptRun {
   readonly run: SignalState;
   readonly trades: TradeLogSnapshot;
   readonly orders: Float64Array;
-  /** Of the bars that are done. */
+  /** The marks of the bars that are done. */
   readonly equity: Float64Array;
 }
 

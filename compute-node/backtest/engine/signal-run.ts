@@ -7,7 +7,7 @@
  *
  * The loop does not visit bars one by one. Between two events the position is constant, so it runs in stretches: flat
  * until the next entry signal, or held until the next exit signal, stop, target or ruin. Each stretch is one tight loop
- * over typed arrays; everything else happens once a fill. The slow engine in `reference/engine.ts` says the same things
+ * over typed arrays; everything else happens once per fill. The slow engine in `reference/engine.ts` does the same
  * bar by bar, and the tests hold the two equal.
  *
  * Conventions are those of backtesting.py 0.6.6 (the golden tests reproduce it trade by trade); slippage, fractional
@@ -57,7 +57,7 @@ function checkTarget(target: ProtectiveLevel | null, settings: BacktestSettings)
   );
 }
 
-/** Where a run stands between two bars, as plain data; its marks, trades and orders are with whoever started it. */
+/** The state of a run between two bars, as plain data; the caller keeps its marks, trades and orders. */
 export interface SignalState {
   readonly bar: number;
   readonly nextReport: number;
@@ -93,7 +93,7 @@ export class SignalRun {
   private readonly settings: BacktestSettings;
   private readonly fillsAtClose: boolean;
   private readonly wholeDemand: EntryDemand;
-  /** What the entry at hand pays; one object for all of them. */
+  /** The prices of the current entry; one object for all of them. */
   private readonly prices: { fill: number; entry: number; readonly rate: number };
   private readonly models: AccountModels;
   /** Each bar of a holding changes the account, or may end it. */
@@ -127,7 +127,7 @@ export class SignalRun {
 
   /** The next bar to process. */
   private bar = 0;
-  /** Where a stretch ends at the latest. */
+  /** The bar at which a stretch ends at the latest. */
   private until = 0;
   private nextReport = PROGRESS_BARS;
   private exitWaits = false;
@@ -183,7 +183,7 @@ export class SignalRun {
     }
   }
 
-  /** After the last bar: closes what the settings want closed. */
+  /** Ends the run after the last bar: closes the positions that the settings want closed. */
   finish(onProgress?: BarsDone): Omit<EngineResult, "trades" | "equity" | "orders"> {
     const firstDecision = this.signals.warmupBars + 1;
     if (firstDecision >= this.rows) this.warnings.neverDecided = 1;
@@ -208,7 +208,7 @@ export class SignalRun {
     };
   }
 
-  /** Goes on from what `state` gave, on the same bars, signals and settings. */
+  /** Goes on from a `state`, on the same bars, signals and settings. */
   restore({ warnings, cash, size, entryBar, entryPrice, holdingCost, stop, target, ...state }: SignalState): void {
     const { costs } = this.models;
     const entryFee = size === 0 ? 0 : orderCommission(costs, Math.abs(size), entryPrice, costs.takerRate);
@@ -271,7 +271,7 @@ export class SignalRun {
     return end;
   }
 
-  /** As `holdProtected`, for one bar alone. */
+  /** As `holdProtected`, for only one bar. */
   private holdWatched(bar: number): number {
     if (this.closeAtLevel(bar)) return bar;
     const ruined = this.markHeld(bar, bar + 1);
@@ -280,13 +280,13 @@ export class SignalRun {
     return bar + 1;
   }
 
-  /** Marks what is held over [bar, end); returns the first bar where nothing is left, or `end`. */
+  /** Marks the position over [bar, end); returns the first bar where nothing is left, or `end`. */
   private markHeld(bar: number, end: number): number {
     const { size, entryPrice } = this.held;
     return this.recorder.held(bar, end, this.ledger.cash, size, entryPrice);
   }
 
-  /** What was held over the time since the bar before is paid, at its close. */
+  /** Pays for the position held since the bar before, at that bar's close. */
   private chargeHolding(bar: number): void {
     if (!this.models.margins.chargesHoldings) return;
     const { timeMs, close } = this.bars;
@@ -330,8 +330,8 @@ export class SignalRun {
   }
 
   /**
-   * The last bar is processed once more, after its decision: what is open closes and what waits executes, as if in it.
-   * With fills at the close that is the close before it, as in backtesting.py.
+   * Processes the last bar once more, after its decision: an open position closes and waiting orders execute, as if in
+   * it. With fills at the close that is the close before it, as in backtesting.py.
    */
   private closeAtEnd(): void {
     const last = this.rows - 1;
@@ -397,8 +397,8 @@ export class SignalRun {
   }
 
   /**
-   * Closes when the bar touches the stop, the price of liquidation or the target, and says whether it did; what loses
-   * comes first, and of two losses the nearer.
+   * Closes when the bar touches the stop, the price of liquidation or the target, and says whether it did. Losses come
+   * first, and the nearer one of two.
    */
   private closeAtLevel(bar: number): boolean {
     const side = this.side();

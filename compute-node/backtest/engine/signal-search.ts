@@ -1,4 +1,4 @@
-/** Where something happens next, in tight loops over columns. */
+/** Finds the next bar at which something happens, in tight loops over columns. */
 
 /** Signals are either dense, where a loop wins, or rare, where the runtime's own search does. */
 const SCANNED_WORDS = 64;

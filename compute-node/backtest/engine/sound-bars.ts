@@ -1,4 +1,4 @@
-/** What the engine asks of bars, and what a result must hold. The store checks all of it on loading; bars from elsewhere come unchecked. */
+/** Checks bars before a run, and figures after it. The store checks bars on loading; others come unchecked. */
 
 import { Problem } from "../../../protocol/problem.ts";
 import type { BacktestResult, Trade } from "../../../results/index.ts";
@@ -40,7 +40,7 @@ export function requireSoundBars(bars: BarColumns, name: string): void {
 }
 
 /**
- * Every figure of a result can be written down. Only prices or settings of an absurd size lead beyond that.
+ * Checks that every figure of a result is finite. Only prices or settings of an absurd size lead beyond that.
  *
  * @throws Problem `invalid-data` that names the first figure that is no number
  */

@@ -1,9 +1,9 @@
-/** Closed trades as growing columns: no object a trade, so that a run with many trades stays cheap. */
+/** Closed trades as growing columns: no object per trade, so that a run with many trades stays cheap. */
 import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
 import type { Trade } from "../../../results/index.ts";
 import { type Holding, levelOrNaN, type Settlement } from "../../ledger/index.ts";
 
-/** What the engine itself says of a trade; excursions come from the bars. */
+/** The columns of a trade that the engine writes; excursions come from the bars. */
 type TradeRecord = Omit<
   Trade,
   | "holdingCost"
@@ -31,7 +31,7 @@ export interface TradeLogSnapshot {
   readonly exitReason: Uint8Array;
 }
 
-/** A row a closed trade, in the order of closing. Read the columns up to `count`; they are longer than that. */
+/** One row for each closed trade, in the order of closing. Read columns only up to `count`; they are longer. */
 export class TradeLog {
   count = 0;
   /** Units; negative for a short. */
@@ -42,7 +42,7 @@ export class TradeLog {
   exitPrice!: Float64Array;
   /** Net of commission and holding costs, money. */
   pnl!: Float64Array;
-  /** Of entry and exit together, money. */
+  /** Commission of entry and exit together, money. */
   commission!: Float64Array;
   /** Short borrow and interest, money. */
   holdingCost!: Float64Array;
@@ -68,7 +68,7 @@ export class TradeLog {
     return this.count++;
   }
 
-  /** Appends what `held` came to when it closed on `bar` at `exitPrice`. */
+  /** Appends the trade of `held`, which closed on `bar` at `exitPrice`. */
   record(held: Readonly<Holding>, bar: number, exitPrice: number, settled: Settlement, reason: ExitReason): void {
     const row = this.append();
     this.size[row] = held.size;
@@ -90,7 +90,7 @@ export class TradeLog {
     this.count = 0;
   }
 
-  /** The rows alone, as plain data for a checkpoint. */
+  /** Only the rows, as plain data for a checkpoint. */
   snapshot(): TradeLogSnapshot {
     const { count, capacity, numbers } = this;
     const rows = new Float64Array(count * NUMBER_COLUMNS);
@@ -100,7 +100,7 @@ export class TradeLog {
     return { rows, exitReason: this.exitReason.slice(0, count) };
   }
 
-  /** Puts back what `snapshot` gave; the log must be empty. */
+  /** Puts back the rows of a `snapshot`; the log must be empty. */
   restore({ rows, exitReason }: TradeLogSnapshot): void {
     const count = exitReason.length;
     this.resize(Math.max(count, SMALLEST_CAPACITY));

@@ -1,4 +1,4 @@
-/** How much prices move in a year, from the bars so far. */
+/** Measures how much prices move in a year, from the bars so far. */
 import { DAY_MS } from "../../../protocol/durations.ts";
 
 const YEAR_MS = 365.25 * DAY_MS;

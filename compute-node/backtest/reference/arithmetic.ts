@@ -36,7 +36,7 @@ export function holdingCostOf(
   return owed > 0 ? owed * (financingRate / YEAR_MS) * elapsedMs : 0;
 }
 
-/** Where equity is the maintenance margin's fraction of the position's value; null where that is nowhere. */
+/** The price at which equity is the maintenance margin's fraction of the position's value; null without one. */
 export function liquidationOf({ maintenanceMargin }: BacktestSettings, size: number, owed: number): number | null {
   if (maintenanceMargin === undefined || size === 0) return null;
   if (size > 0) return owed > 0 ? owed / (size * (1 - maintenanceMargin)) : null;
@@ -81,13 +81,13 @@ function bought(settings: BacktestSettings, budget: number, cost: number): numbe
   return wholeSteps(budget, cost * lot) * lot;
 }
 
-/** `units` rounded down to what may be traded. */
+/** `units` rounded down to a tradable amount. */
 export function inLots({ lotSize, fractionalUnits }: BacktestSettings, units: number): number {
   if (lotSize > 0) return wholeSteps(units, lotSize) * lotSize;
   return fractionalUnits ? units : Math.floor(units);
 }
 
-/** How often `step` fits into `amount`, as exact fractions: 40 holds the double 0.1, a little above a tenth, 399 times. */
+/** Counts how often `step` fits into `amount`, as exact fractions: 40 holds the double 0.1, above a tenth, 399 times. */
 function wholeSteps(amount: number, step: number): number {
   const [dividend, dividendPower] = asFraction(amount);
   const [divisor, divisorPower] = asFraction(step);

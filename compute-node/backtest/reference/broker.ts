@@ -42,7 +42,7 @@ export class ReferenceBroker {
   readonly equity: number[] = [];
   waiting: Waiting[] = [];
   holdings: Holding[] = [];
-  /** Of all holdings: 1 long, -1 short. */
+  /** The side of all holdings: 1 long, -1 short. */
   direction = 0;
   cash: number;
   refused = 0;
@@ -96,7 +96,7 @@ export class ReferenceBroker {
     this.mark(bar);
   }
 
-  /** The last bar once more, for what is open at the end. */
+  /** Processes the last bar once more, for positions that are open at the end. */
   finish(): void {
     if (this.isRuined) return;
     const last = this.bars.rows - 1;
@@ -266,7 +266,7 @@ export class ReferenceBroker {
     this.takeLoss(loss, fill);
   }
 
-  /** What would end `holdings` with a loss, nearest to the market first. */
+  /** The levels that would end `holdings` with a loss, nearest to the market first. */
   private lossesInOrder(holdings: readonly Holding[]): { level: number; holding: Holding | null }[] {
     const losses: { level: number; holding: Holding | null }[] = holdings.flatMap((holding) =>
       holding.stop === null ? [] : [{ level: holding.stop, holding }],

@@ -117,7 +117,7 @@ export class ReferenceEngine {
     }
   }
 
-  /** Interest and borrowing fees for the time since the bar before, on what was held over it. */
+  /** Interest and borrowing fees for the time since the bar before, on the position held over it. */
   private payHolding(bar: number): void {
     if (this.position === null) return;
     const { size, entryPrice } = this.position;

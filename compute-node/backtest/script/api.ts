@@ -1,6 +1,6 @@
 /**
- * @file What a strategy in TypeScript sees of ktrdr: `import { defineStrategy } from "ktrdr/strategy"`. It imports types
- * alone, so that a compiler checks a strategy against this file and nothing behind it.
+ * @file The part of ktrdr that a strategy in TypeScript sees: `import { defineStrategy } from "ktrdr/strategy"`. It imports
+ * only types, so that a compiler checks a strategy against this file and nothing behind it.
  *
  * Strategies in TypeScript: `defineStrategy({ parameters, indicators, onBar })`.
  *
@@ -37,7 +37,7 @@ export type ParameterDeclaration =
 
 /**
  * An indicator's type, its parameters, and which of its outputs; the first one by default. Among the parameters, `source`
- * names what it reads instead of the close: another price, or an indicator before it, such as `"macd.signal"`.
+ * names its input instead of the close: another price, or an indicator before it, such as `"macd.signal"`.
  */
 export type IndicatorChoice = readonly [
   type: string,
@@ -53,20 +53,20 @@ export type ParameterValues<Parameters> = { readonly [Name in keyof Parameters]:
 export interface ScriptOptions {
   /** An order against the position closes it; with this it also opens the other side. True by default. */
   readonly reversal?: boolean;
-  /** How many entries may be held at once on one side; no limit by default. */
+  /** The most entries held at once on one side; no limit by default. */
   readonly pyramiding?: number;
 }
 
 export interface ScriptStrategy<Parameters = ParameterDeclarations, Names extends string = string, State = unknown> {
-  /** What lists show; the file's name by default. */
+  /** The name in lists; the file's name by default. */
   readonly name?: string;
   readonly description?: string;
   readonly parameters?: Parameters;
   readonly indicators?: (parameters: ParameterValues<Parameters>) => Record<Names, IndicatorChoice>;
   readonly options?: ScriptOptions;
   /**
-   * Makes what the strategy remembers from bar to bar; it is `context.state` then. Plain data, so that a checkpoint keeps
-   * it: numbers, texts, arrays, objects, maps. What is remembered elsewhere is lost where a run goes on.
+   * Makes `context.state`, which the strategy keeps from bar to bar. Plain data, so that a checkpoint keeps
+   * it: numbers, texts, arrays, objects, maps. Values kept elsewhere are lost where a run goes on.
    */
   readonly state?: (parameters: ParameterValues<Parameters>) => State;
   /** Called at the close of each bar on which every indicator has a value. */
@@ -76,7 +76,7 @@ export interface ScriptStrategy<Parameters = ParameterDeclarations, Names extend
 /** A strategy whose names are not known before it runs. */
 export type AnyScript = ScriptStrategy<ParameterDeclarations, string>;
 
-/** A column up to the present bar; what lies behind is out of reach, also for plain JavaScript. */
+/** A column up to the present bar; later bars are out of reach, also for plain JavaScript. */
 export interface Series {
   /** At the present bar. */
   readonly now: number;
@@ -89,7 +89,7 @@ export interface Series {
 export interface Position {
   /** Units; negative for a short, 0 while flat. */
   readonly size: number;
-  /** Profit of what is held at the present close, before the commission of the exit, money. */
+  /** Profit of the position at the present close, before the commission of the exit, money. */
   readonly profit: number;
   /** The entries that are held, oldest first; copies. */
   readonly lots: readonly Readonly<Lot>[];
@@ -110,7 +110,7 @@ export interface ClosedTrade {
 
 export interface ScriptContext<Parameters = ParameterDeclarations, Names extends string = string, State = unknown> {
   readonly parameters: ParameterValues<Parameters>;
-  /** What the strategy's own `state` made; undefined without one. */
+  /** Made by the strategy's own `state`; undefined without one. */
   readonly state: State;
   /** The present bar, counted from 0. */
   readonly bar: number;

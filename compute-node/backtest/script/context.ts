@@ -1,4 +1,4 @@
-/** What a script holds while it runs: one object for a run, which follows the run's clock. */
+/** The context of a running script: one object for a run, which follows the run's clock. */
 import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { PriceColumn } from "../../indicators/index.ts";
@@ -108,7 +108,7 @@ export class RunContext implements ScriptContext {
     return [...this.#broker.orders];
   }
 
-  /** The same list each time, longer by what was closed since: a strategy may ask for it on every bar. */
+  /** The same list each time, longer by the trades closed since: a strategy may ask for it on every bar. */
   get history(): readonly ClosedTrade[] {
     const { trades } = this.#broker;
     for (let row = this.#history.length; row < trades.count; row++) this.#history.push(closedTrade(trades, row));

@@ -1,4 +1,4 @@
-/** What a script's own code throws, as a problem. Scripts may throw anything, and their errors are no `Error` of ours. */
+/** Turns what a script throws into a problem. Scripts may throw anything, and their errors are no `Error` of ours. */
 import { Problem } from "../../../protocol/problem.ts";
 
 /** Its message, or itself as text. */
@@ -15,8 +15,8 @@ export function messageOf(thrown: unknown): string {
 /**
  * Calls a function of the script.
  *
- * @param doing what failed, as the beginning of a sentence
- * @throws Problem `invalid-strategy` for whatever it throws, with that as the cause; of a problem the cure is kept
+ * @param doing the failed action, as the beginning of a sentence
+ * @throws Problem `invalid-strategy` for whatever it throws, with that as the cause; a problem keeps its cure
  */
 export function callScript<Answer>(doing: () => string, action: () => Answer): Answer {
   try {

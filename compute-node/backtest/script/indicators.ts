@@ -1,4 +1,4 @@
-/** What a script declares, checked: its parameters with the values in force, and its indicators as columns. */
+/** Checks a script's declarations: its parameters with the values in force, and its indicators as columns. */
 import { Problem } from "../../../protocol/problem.ts";
 import { type StrategyParameter, strategyParameter } from "../../../protocol/strategy-rules.ts";
 import {
@@ -60,7 +60,7 @@ function checkRange(name: string, declared: StrategyParameter, value: number): v
   throw fault(`Parameter ${name} is ${value}, outside its range.`, `Give a number from ${min} to ${max}.`);
 }
 
-/** Where an indicator reads instead of its first input: a price, or an output of an indicator that was declared before. */
+/** The source that an indicator reads instead of its first input: a price, or an output of an earlier indicator. */
 type Source = { readonly price: PriceColumn } | { readonly key: string; readonly output: number };
 
 interface ChosenIndicator {
@@ -68,7 +68,7 @@ interface ChosenIndicator {
   readonly key: string;
   readonly declaration: IndicatorDeclaration;
   readonly values: IndicatorParameters;
-  /** Which of the declaration's outputs. */
+  /** An index into the declaration's outputs. */
   readonly output: number;
   readonly source: Source | null;
 }

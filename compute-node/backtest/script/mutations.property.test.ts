@@ -19,7 +19,7 @@ exports.default = {
   },
 };
 `;
-/** What a mutation may put in; no word that begins a loop. */
+/** Words that a mutation may put in; none begins a loop. */
 const SNIPPETS = [
   ...["", "0", "-1", "NaN", "1e309", "null", "undefined", "'x'", "{}", "[]", "()", "(", "}", ";", ".", ",", "!"],
   ...[

@@ -80,7 +80,7 @@ describe("a strategy's code from the wire", () => {
     expect(failing({ fast: 51 }).message).toBe("Parameter fast is 51, outside its range.");
   });
 
-  it("names bar, time and line of what it throws", () => {
+  it("has the bar, time and line of its error named", () => {
     const problem = problemOf(() =>
       run(`exports.default = {
   onBar({ bar, prices }) {
@@ -95,7 +95,7 @@ describe("a strategy's code from the wire", () => {
     expect(problem.issues).toMatchObject([{ file: "ktrdr-strategy.js", line: 3 }]);
   });
 
-  it("names the line for what the engine refuses, and keeps the engine's cure", () => {
+  it("names the line when the engine refuses an order, and keeps the engine's cure", () => {
     const problem = problemOf(() => run("exports.default = {\n  onBar({ buy }) {\n    buy({ units: -1 });\n  },\n};"));
     expect(problem.message).toMatch(/An order has units -1\. \(ktrdr-strategy\.js:3:5\)$/);
     expect(problem.cure).toBe("Give a positive number.");
@@ -165,7 +165,7 @@ describe("a strategy's code from the wire", () => {
     expect(problem.cure).toContain(cure);
   });
 
-  it("that never ends while it is loaded is a fault, where a limit is given", () => {
+  it("is a fault when it never ends while it is loaded, where a limit is given", () => {
     const script = { kind: "script", name: "endless", source: "for (;;) {}" } as const;
     expect(problemOf(() => loadScript(script, { timeoutMs: 50 })).message).toContain("does not come to its end");
   });
@@ -177,7 +177,7 @@ describe("a strategy's code from the wire", () => {
   });
 });
 
-it("what a script remembers in its state is its own for each run", () => {
+it("a script has a fresh state in each run", () => {
   const stateful = `exports.default = {
     state: () => ({ count: 0 }),
     onBar({ state, position, buy, close }) { if (++state.count % 7 === 0) position.size === 0 ? buy() : close(); },
@@ -186,7 +186,7 @@ it("what a script remembers in its state is its own for each run", () => {
   expect(run(stateful).sha256).toBe(run(stateful).sha256);
 });
 
-it("a script's history is the closed trades so far, longer by one with each", () => {
+it("a script's history is the closed trades so far, and grows by one with each", () => {
   const lines: string[] = [];
   const counting = `let before = 0;
   exports.default = { onBar({ bar, history, position, buy, close }) {

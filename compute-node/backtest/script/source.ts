@@ -9,7 +9,7 @@ import { callScript, messageOf } from "./fault.ts";
 const KEYS = ["name", "description", "parameters", "indicators", "options", "state", "onBar"];
 const OPTION_KEYS = ["reversal", "pyramiding"];
 
-/** What people reach for by habit, and what a strategy has in its place. */
+/** Names that people reach for by habit, and what a strategy uses instead. */
 const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^(process|require|module|Buffer|global|__dirname|__filename) /, "A strategy sees prices and its parameters alone."],
   [/^(fetch|XMLHttpRequest|WebSocket) /, "A strategy has no network; import data at build time, or load it as prices."],
@@ -32,7 +32,7 @@ export function loadScript(script: ScriptSource, options: SandboxOptions = {}): 
   return checkedStrategy(exports);
 }
 
-/** Runs `action`, and says of a problem that arose in the script where in the script that was. */
+/** Runs `action`, and adds the place in the script to a problem that arose there. */
 export function withPlaces<Answer>(script: ScriptSource, action: () => Answer): Answer {
   try {
     return action();

@@ -97,7 +97,7 @@ describe("a strategy in TypeScript", () => {
     expect(seen).toEqual([]);
   });
 
-  it("has faults named: parameters, indicators, outputs, and what it throws itself, with the bar", () => {
+  it("has its faults named: parameters, indicators, outputs, and its own errors, with the bar", () => {
     const failing = (strategy: Parameters<typeof runScript>[1]) => () => runScript(bars, strategy, settings);
     const onBar = () => undefined;
     expect(() => runScript(bars, cross, settings, { fsat: 1 })).toThrow('no parameter "fsat"');
@@ -112,7 +112,7 @@ describe("a strategy in TypeScript", () => {
 });
 
 describe("the look-ahead audit", () => {
-  it("finds nothing in strategies that see past bars alone", () => {
+  it("finds nothing in strategies that see only past bars", () => {
     expect(auditRules(compileRules(crossRules), bars).findings).toEqual([]);
     expect(auditScript(bars, () => cross, settings).findings).toEqual([]);
   });

@@ -1,4 +1,4 @@
-/** Runs strategies in TypeScript (`api.ts` says what they are) on the event engine. */
+/** Runs strategies in TypeScript (`api.ts` describes them) on the event engine. */
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
@@ -20,7 +20,7 @@ const PROGRESS_BARS = 65_536;
  * @param overrides values of declared parameters
  * @param scratch memory of the indicators, for many runs one after the other
  * @throws Problem `invalid-strategy` for an unknown parameter, indicator or output, for an order without sense, and for
- *   a look beyond the present bar; what `onBar` itself throws is wrapped, with the bar
+ *   a look beyond the present bar; errors of `onBar` itself are wrapped, with the bar
  */
 export function runScript<Parameters extends ParameterDeclarations, Names extends string, State>(
   bars: BarColumns,
@@ -155,7 +155,7 @@ function decide(strategy: AnyScript, context: ScriptContext, bar: number): void 
   }
 }
 
-/** With the bar, also where the engine refused what the script asked for. The cause is what was thrown. */
+/** Adds the bar to an error, also where the engine refused an order. The cause is the thrown value. */
 function failedAt({ bar, timeMs }: ScriptContext, cause: unknown): Problem {
   const time = new Date(timeMs).toISOString().replace(/(T00:00:00)?\.000Z$/, "");
   return new Problem("invalid-strategy", `onBar failed at bar ${bar} (${time}): ${messageOf(cause)}`, {

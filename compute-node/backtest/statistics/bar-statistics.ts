@@ -1,7 +1,7 @@
 /**
  * Figures from the simple returns of the bars: ktrdr's (Python) `PerformanceTracker`, with its faults mended. There every
  * timeframe was annualised by 252 and the drawdown in money was taken of the final peak; here the data's own bars per year
- * count, and the peak is the one before the drawdown. What is not defined is NaN, not 0 or 999999.
+ * count, and the peak is the one before the drawdown. Undefined figures are NaN, not 0 or 999999.
  */
 
 import { DAY_MS } from "../../../protocol/durations.ts";
@@ -12,7 +12,7 @@ const YEAR_MS = 365.25 * DAY_MS;
 /** A deviation below it is rounding, as in ktrdr (Python). */
 const LEAST_DEVIATION = 1e-10;
 
-/** @param equity at least one row; what follows a ruin is no return and does not count */
+/** @param equity at least one row; bars after a ruin do not count */
 export function barStatistics(timeMs: Float64Array, equity: Float64Array): BarStatistics {
   const rows = equity.length;
   const years = (timeMs[rows - 1] - timeMs[0]) / YEAR_MS;

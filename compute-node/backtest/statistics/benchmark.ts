@@ -30,7 +30,7 @@ export function heldEquity(close: Float64Array, heldBar: number, capital: number
   return isHeld ? equity : null;
 }
 
-/** `held` is from `heldEquity`; everything is null without it, and what two periods cannot say. */
+/** `held` is from `heldEquity`; everything is null without it, and so are figures that need more than two periods. */
 export function compareToBenchmark(
   symbol: string,
   held: Float64Array | null,
@@ -86,7 +86,7 @@ function correlationOf(covariance: number, first: number, second: number): numbe
   return Math.max(-1, Math.min(1, covariance / nonZero(Math.sqrt(first * second))));
 }
 
-/** Sums over the returns from each period's last bar to the next one's. What follows a ruin does not count. */
+/** Sums over the returns from each period's last bar to the next one's. Returns after a ruin do not count. */
 function pairedReturns(held: Float64Array, equity: Float64Array, ends: Int32Array | null) {
   const sums = {
     count: 0,

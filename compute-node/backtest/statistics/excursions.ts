@@ -2,14 +2,15 @@
  * @file How far prices went against a trade and with it while it was open (maximum adverse and favourable excursion;
  * J. Sweeney, "Campaign Trading", 1996), from the bars' ranges.
  *
- * Only what surely happened while the trade was open counts, so both are lower bounds where a bar leaves it open: of a
- * bar that was entered or left between its open and its close only the prices on the trade's side of the fill are known.
+ * Only prices that surely came while the trade was open count, so both are lower bounds where a bar leaves it open: in
+ * a bar that was entered or left between its open and its close only the prices on the trade's side of the fill are
+ * known.
  */
 import { EXIT_REASONS } from "../../../protocol/backtest-result.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { EngineResult } from "../engine/engine-result.ts";
 
-/** A value a trade, in the order of the log; fractions of the entry price. */
+/** One value for each trade, in the order of the log; fractions of the entry price. */
 export interface Excursions {
   /** At most 0. */
   readonly adverse: Float64Array;
@@ -103,7 +104,7 @@ class BlockRanges {
   }
 }
 
-/** Of whole blocks alone. */
+/** The range of whole blocks only. */
 function blockRanges(high: Float64Array, low: Float64Array): { high: Float64Array; low: Float64Array } {
   const count = Math.floor(high.length / BLOCK_BARS);
   const blocks = { high: new Float64Array(count), low: new Float64Array(count) };

@@ -1,10 +1,11 @@
-/** How much of the account stood in the market at each bar's close. */
+/** Computes the share of the account that stood in the market at each bar's close. */
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { FinishedRun } from "./finished-run.ts";
 
 /**
- * Value of what is held over the equity, a fraction a bar: negative for a short, 0 while flat or ruined. An exit at a
- * bar's open or within it leaves nothing at its close; one at its close (fills at the close) counts as gone there.
+ * Value of the position over the equity, one fraction for each bar: negative for a short, 0 while flat or ruined. An
+ * exit at a bar's open or within it leaves nothing at its close; one at its close (fills at the close) counts as gone
+ * there.
  */
 export function exposureOf(
   bars: BarColumns,

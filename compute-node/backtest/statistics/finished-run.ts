@@ -5,7 +5,7 @@ import type { EngineResult, OpenPosition } from "../engine/engine-result.ts";
 export interface FinishedRun extends EngineResult {
   /** The bar from which the strategy decides, and buy-and-hold is measured. */
   readonly warmupBars: number;
-  /** What the end of the data found open, oldest first; all of `openPosition`, entry by entry. */
+  /** Lots still open at the end of the data, oldest first: `openPosition`, entry by entry. */
   readonly openLots: readonly OpenPosition[];
   /** Null for a script, whose orders stand in `orders`. */
   readonly signals: StrategySignals | null;

@@ -15,7 +15,7 @@ import type { FinishedRun } from "./finished-run.ts";
 /**
  * By the bar of placing, then of ending.
  *
- * @param signals of a run by signals, whose entries and exits are then orders too; null where a script placed them
+ * @param signals given for a run by signals, whose entries and exits are orders too; null where a script placed them
  */
 export function ordersOfRun(
   bars: BarColumns,
@@ -96,7 +96,7 @@ function tradeEnds(trades: TradeLog): LoggedOrder[] {
   return orders;
 }
 
-/** What leaves the trade, placed with its entry. */
+/** The orders that leave the trade, placed with its entry. */
 function exitOf(trades: TradeLog, row: number): Omit<LoggedOrder, "kind" | "status" | "reason"> {
   const size = trades.size[row];
   return {

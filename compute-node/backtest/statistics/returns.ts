@@ -1,4 +1,4 @@
-/** Sums over returns: of the equity by calendar period, and of equity against the market bar by bar. */
+/** Sums over returns: the equity's by calendar period, and the equity's against the market's bar by bar. */
 
 import { fixedLengthMs, nextPeriodStart, type Period } from "../engine/calendar.ts";
 
@@ -53,7 +53,7 @@ export interface PeriodReturns {
 }
 
 /**
- * Of the equity at the last bar of each period that has bars. What follows a ruin is no return and does not count.
+ * Measures the equity at the last bar of each period that has bars. Periods after a ruin do not count.
  * One pass without an array of its own; the variance is Σr² − (Σr)²/n, whose cancellation is harmless because the mean
  * of a period's return is far below its deviation.
  */

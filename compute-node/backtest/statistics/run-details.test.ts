@@ -74,12 +74,12 @@ describe("excursions", () => {
     expect(excursionsOf(5, 1, 2, 6)).toEqual([-4, 4]);
   });
 
-  it("of a trade within one bar are its two prices", () => {
+  it("within one bar are the trade's two prices", () => {
     expect(excursionsOf(5, 1, 1, 9)).toEqual([-1, 0]);
     expect(excursionsOf(-5, 1, 1, 9)).toEqual([0, 1]);
   });
 
-  it("leave out what of the entry's bar may lie before a fill at a limit", () => {
+  it("leave out prices of the entry's bar that may lie before a fill at a limit", () => {
     const orders = new OrderLog();
     orders.end(orders.place(1, "limit", 0, 5, 10, Number.NaN), "filled", "signal", 1, 5, 10);
     expect(excursionsOf(5, 1, 2, 12, orders)).toEqual([0, 2]);
@@ -141,11 +141,11 @@ describe("the details of a run", () => {
     );
   });
 
-  it("say how much stood in the market: what changes the equity from close to close is what is exposed", () => {
+  it("have an exposure that explains each change of the equity from close to close", () => {
     fc.assert(
       fc.property(randomCase, ({ bars, signals, settings }) => {
         const { initialCapital, commissionRate, spreadRate, slippageRate, margin, fractionalUnits, fillAt } = settings;
-        // Without what holding costs, which changes the equity too.
+        // Without the cost of holding, which changes the equity too.
         const costs = { initialCapital, commissionRate, spreadRate, slippageRate, margin, fractionalUnits, fillAt };
         const run = finished(bars, signals, backtestSettings.parse({ ...costs, finalizeTrades: false }));
         const { exposure } = runDetails(bars, run, { ...context, fillAt });
@@ -169,7 +169,7 @@ describe("orders", () => {
   const bars = randomBars(60, 3, 0.01);
   const settings = backtestSettings.parse({ finalizeTrades: false, initialCapital: 10_000 });
 
-  it("of a script tell what became of each: filled, withdrawn, of a filled group, refused, waiting", () => {
+  it("from a script have each an outcome: filled, withdrawn, of a filled group, refused, waiting", () => {
     const strategy = defineStrategy({
       options: { pyramiding: 1 },
       onBar({ bar, buy, sell, cancel }) {
@@ -203,7 +203,7 @@ describe("orders", () => {
     expect(refusals.margin).toBe(1);
   });
 
-  it("of rules are entries and exits with the bar of their signal, and stops with that of their entry", () => {
+  it("from rules are entries and exits with the bar of their signal, and stops with that of their entry", () => {
     const spec = backtestSpec.parse({
       kind: "backtest",
       strategy: {

@@ -1,4 +1,4 @@
-/** Everything that a result tells of a run beyond `statistics`: trades, orders, sides, exposure, benchmark. */
+/** Everything that a result has beside `statistics`: trades, orders, sides, exposure, benchmark. */
 import { type BacktestResult, listOf, type Trade } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { prepareMarket } from "../engine/market.ts";

@@ -67,7 +67,7 @@ describe("returns", () => {
     );
   });
 
-  it("of an equity that is a power of the market have that power as beta", () => {
+  it("give the exponent as beta when the equity is a power of the market", () => {
     const close = randomBars(500, 5, 0.02).close;
     expect(
       betaOf(
@@ -137,7 +137,7 @@ describe("the calendar", () => {
 });
 
 describe("series", () => {
-  it("of monthly returns multiply up to the whole return", () => {
+  it("has monthly returns that multiply up to the whole return", () => {
     const { timeMs, close } = randomBars(400, 9, 0.02);
     const months = monthlyReturns(timeMs, close);
     expect(months[0]).toMatchObject({ year: 2020, month: 1 });
@@ -146,7 +146,7 @@ describe("series", () => {
     expect(product).toBeCloseTo(close[399] / close[0], 10);
   });
 
-  it("of a chart sum up every bar in at most 4,000 points", () => {
+  it("sums up every bar of a chart in at most 4,000 points", () => {
     const bars = randomBars(9001, 2, 0.01);
     const chart = chartSeries(bars, bars.close);
     expect(chart.barsPerPoint).toBe(3);

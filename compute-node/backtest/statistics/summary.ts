@@ -45,7 +45,7 @@ class SummaryMarks implements EquityRecorder {
   private readonly close: Float64Array;
   private readonly lastBar: number;
   private readonly ends: Int32Array | null;
-  /** Of `ends`, the first that is not yet marked. */
+  /** The first of `ends` that is not yet marked. */
   private nextEnd = 0;
 
   private firstValue = Number.NaN;
@@ -104,7 +104,7 @@ class SummaryMarks implements EquityRecorder {
   ruin(bar: number): void {
     if (bar < this.lastBar) {
       this.markRange(0);
-      // What follows a ruin is no return; the period in which it falls is.
+      // Nothing after a ruin is a return; the period in which it falls is one.
       if (this.periodsBefore(this.lastBar, bar) > 0) this.endPeriod(0);
     }
     this.lastValue = 0;
@@ -213,7 +213,7 @@ class SummaryMarks implements EquityRecorder {
     this.floor = floorOf(this.peak, this.deepest);
   }
 
-  /** How many periods end in [from, end); they count as marked. */
+  /** Counts the periods that end in [from, end), and takes them as marked. */
   private periodsBefore(end: number, from: number): number {
     if (this.ends === null) return end - from;
     const first = this.nextEnd;

@@ -1,4 +1,4 @@
-/** Why a statistic has no value: no null without a word about it. */
+/** Explains why a statistic has no value: every null has a warning. */
 import type { ResultWarning } from "../../../protocol/warnings.ts";
 import { toSnakeCase } from "../../../protocol/wire.ts";
 import { type BacktestResult, undefinedByReason } from "../../../results/index.ts";

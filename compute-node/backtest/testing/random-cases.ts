@@ -72,7 +72,7 @@ const basicSettings = fc.record({
   fillAt: fc.constantFrom("next_open" as const, "close" as const),
   finalizeTrades: fc.boolean(),
 });
-/** What settings may leave out; the margin of maintenance is a share of the margin. */
+/** Settings that may be left out; the maintenance margin is a share of the margin. */
 const furtherSettings = fc.record(
   {
     makerCommissionRate: fc.constantFrom(-0.0005, 0, 0.0002, 0.01),
@@ -91,7 +91,7 @@ export const randomSettings: fc.Arbitrary<BacktestSettings> = fc
     return { ...basic, ...rest, ...(share === undefined ? {} : { maintenanceMargin: share * basic.margin }) };
   });
 
-/** How each entry is sized; half of the time a fraction decides. */
+/** A way to size each entry; half of the time a fraction decides. */
 const randomSizing: fc.Arbitrary<{ readonly sizing?: EntrySizing }> = fc.oneof(
   { weight: 3, arbitrary: fc.constant({}) },
   {

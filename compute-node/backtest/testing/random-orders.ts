@@ -44,11 +44,11 @@ function withoutUndefined(values: object): OrderRequest {
 export type OrderStep = { readonly bar: number } & (
   | { readonly kind: "place"; readonly side: 1 | -1; readonly request: OrderRequest }
   | { readonly kind: "close"; readonly portion: number }
-  /** Of the orders that wait, one after the other around. */
+  /** Picks the waiting orders one after the other, around and around. */
   | { readonly kind: "cancel"; readonly index: number }
 );
 
-/** How many bars a random script of orders runs over. */
+/** The number of bars in the run of a random script of orders. */
 export const SCRIPT_BARS = 100;
 
 const bar = fc.nat({ max: SCRIPT_BARS - 1 });

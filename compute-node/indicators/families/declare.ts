@@ -67,7 +67,7 @@ export const everyBar = value(() => 0);
 
 type Arithmetic = Pick<IndicatorDeclaration, "compute" | "begin">;
 
-/** Arithmetic that is written bar by bar alone: the batch is the loop over it. */
+/** Arithmetic that is written only bar by bar: the batch is the loop over it. */
 export function stepwise(begin: (parameters: IndicatorParameters) => IndicatorStep): Arithmetic {
   const compute: IndicatorKernel = (inputs, parameters, outputs) => {
     const step = begin(parameters);
@@ -110,7 +110,7 @@ export function ofBar(make: (parameters: IndicatorParameters) => (...values: num
 }
 
 /**
- * `declaration` with the arithmetic and what most indicators share filled in. `kernel` computes whole columns faster than
+ * `declaration` with the arithmetic and the common fields filled in. `kernel` computes whole columns faster than
  * the loop over the steps, with the same bits.
  */
 export function declare(

@@ -4,7 +4,7 @@ import { change, delay, highest, lowest, total } from "../operators/windows.ts";
 import { createTrueRange } from "../volatility.ts";
 import { CLASSIC_STEPS } from "./classic-steps.ts";
 
-/** Sums of what rose and of what fell by Wilder's averages, as RSI has them. */
+/** 100 × (rises - falls) / (rises + falls), both by Wilder's averages, as RSI has them; 0 where both are 0. */
 export function chande(bars: number): Operator {
   const up = wilderOfChanges(bars);
   const down = wilderOfChanges(bars);
@@ -31,7 +31,7 @@ function wilderOfChanges(bars: number): Operator {
   };
 }
 
-/** RSI as an operator on its own, for what is made of it. */
+/** RSI as an operator on its own, for the indicators that build on it. */
 export function relativeStrength(bars: number): Operator {
   const step = CLASSIC_STEPS.rsi({ period: bars });
   const input = new Float64Array(1);

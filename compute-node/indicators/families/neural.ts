@@ -268,7 +268,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       title: "Accumulation/distribution line with its parts",
       parameters: [
         {
-          ...choice("use_sma_smoothing", 0, [false, true], "Whether an average was asked for"),
+          ...choice("use_sma_smoothing", 0, [false, true], "Asks for an average"),
           ignored: "the original fails when it is true",
         },
         {
@@ -360,7 +360,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       parameters: [
         period(14, 1, 1000),
         {
-          ...choice("include_oscillator", 0, [false, true], "Whether the oscillator was asked for"),
+          ...choice("include_oscillator", 0, [false, true], "Asks for the oscillator"),
           ignored: "the oscillator is always there",
         },
       ],
@@ -370,7 +370,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
         output("down", "100 when the lowest low is this bar's", (p) => p.period - 1),
         output("oscillator", "Up less down", (p) => p.period - 1),
       ],
-      formula: "100 × (period - bars since the extreme of the last period bars) / period; of equal ones the oldest",
+      formula: "100 × (period - bars since the extreme of the last period bars) / period; the oldest of equal ones",
       origin: KTRDR,
     },
     stepwise((p) => {

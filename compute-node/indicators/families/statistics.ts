@@ -20,7 +20,7 @@ import {
 
 const OPEN_HIGH_LOW_CLOSE = ["open", "high", "low", "close"] as const;
 
-/** Below this share of the squared size, a variance is what rounding leaves. */
+/** Below this share of the squared size, a variance is only rounding. */
 const NOTHING = 1e-14;
 
 /** The percent of the last `bars` values before this one that are at or below it. */

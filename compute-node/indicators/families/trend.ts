@@ -103,7 +103,7 @@ const aroonOutputs = [
   output("oscillator", "Up less down", (p) => p.period),
 ];
 const HIGH_LOW_CLOSE = ["high", "low", "close"] as const;
-/** [output, what it is, its first index]. */
+/** [output, its description, its first index]. */
 const ICHIMOKU: readonly (readonly [string, string, (p: IndicatorParameters) => number])[] = [
   ["tenkan", "Conversion line", (p) => p.tenkan_period - 1],
   ["kijun", "Base line", (p) => p.kijun_period - 1],
@@ -205,7 +205,7 @@ export const TREND: readonly IndicatorDeclaration[] = [
       parameters: [period(14, 1, 1000)],
       inputs: ["high", "low"],
       outputs: aroonOutputs,
-      formula: "100 × (period - bars since the extreme of the last period + 1 bars) / period; of equal ones the newest",
+      formula: "100 × (period - bars since the extreme of the last period + 1 bars) / period; the newest of equal ones",
       origin: `T. Chande, Stocks & Commodities 13:9 (1995); ${TA_LIB} AROON`,
     },
     stepwise((p) => {

@@ -89,7 +89,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
       parameters: [
         period(20),
         {
-          ...choice("include_middle", 1, [false, true], "Whether a middle was asked for"),
+          ...choice("include_middle", 1, [false, true], "Asks for a middle"),
           ignored: "the middle is always there",
         },
       ],

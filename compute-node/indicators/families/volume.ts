@@ -303,7 +303,7 @@ export const VOLUME: readonly IndicatorDeclaration[] = [
         output("above_zero", "1 where the money flow is above 0", () => 0),
         output("below_zero", "1 where it is below 0", () => 0),
       ],
-      formula: "cmf, and what is made of it; above_zero and below_zero are 0 while it is undefined",
+      formula: "cmf, and the outputs made from it; above_zero and below_zero are 0 while it is undefined",
       origin: "M. Chaikin; the parts as ktrdr strategies v3 name them",
     },
     stepwise((p) => {

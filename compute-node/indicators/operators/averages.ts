@@ -1,5 +1,5 @@
 /**
- * Averages, one value at a time. What they remember lies in arrays, since a number that a closure assigns would be a new
+ * Averages, one value at a time. Their state lies in arrays, since a number that a closure assigns would be a new
  * object each time. An operator is a function of the next value; it gives NaN until it is warm, and
  * passes a NaN through without taking it in, so that operators chain and warm up one after another.
  */

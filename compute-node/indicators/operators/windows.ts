@@ -95,7 +95,7 @@ export function meanSoFar(period: number): Operator {
 }
 
 /**
- * How many values ago the highest of the last `period` values came (0: now); NaN until warm. Of equal ones the newest,
+ * The number of values since the highest of the last `period` (0: now); NaN until warm. Takes the newest of equal ones,
  * or the oldest. Negate the values for the lowest. A queue of candidates in falling order: constant time on average.
  */
 export function sinceHighest(period: number, ofEquals: "newest" | "oldest"): Operator {
@@ -124,7 +124,7 @@ export function sinceHighest(period: number, ofEquals: "newest" | "oldest"): Ope
   };
 }
 
-/** The last `period` values in one piece, oldest first, for what must look at them all; null until warm. */
+/** The last `period` values in one piece, oldest first, for operators that look at them all; null until warm. */
 export function lastValues(period: number): (value: number) => Float64Array | null {
   const window = new Float64Array(2 * period);
   const views = Array.from({ length: period }, (_, start) => window.subarray(start, start + period));

@@ -1,4 +1,4 @@
-/** What the slow, obvious indicators are written with. */
+/** Building blocks of the slow, obvious indicators. */
 import type { IndicatorParameters } from "../declaration.ts";
 
 type ReferenceOutputs = Record<string, number[]>;
@@ -74,7 +74,7 @@ export function shift(values: readonly number[], bars: number): number[] {
   return values.map((_, i) => values[i - bars] ?? Number.NaN);
 }
 
-/** `of` over the defined values alone: the leading NaNs are kept and hidden from it. */
+/** `of` over only the defined values: the leading NaNs are kept and hidden from it. */
 export function afterNaN(values: readonly number[], of: (defined: number[]) => number[]): number[] {
   const begin = values.findIndex((v) => !Number.isNaN(v));
   if (begin < 0) return [...values];

@@ -30,7 +30,7 @@ export function commissionOf(settings: BacktestSettings, units: number, price: n
   return Math.max(commissionMinimum, commissionFixed + units * price * commissionRate + units * commissionPerUnit);
 }
 
-/** Whether a rebalance is due at the moment: every so many, or at the first one of each period. */
+/** True when a rebalance is due at the moment: every so many, or at the first one of each period. */
 export function isRebalance(
   every: "daily" | "weekly" | "monthly" | number | undefined,
   clock: readonly number[],

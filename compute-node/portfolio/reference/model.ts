@@ -1,4 +1,4 @@
-/** What the slow portfolio engine keeps. */
+/** The state of the slow portfolio engine. */
 import type { PortfolioSymbol } from "../portfolio-model.ts";
 
 export interface ReferenceTrade {
@@ -29,7 +29,7 @@ interface Position {
 
 export interface Order {
   name: string;
-  /** Of the symbol, whose close gave the order. */
+  /** The bar of the symbol whose close gave the order. */
   bar: number;
   kind: "exit" | "enter" | "resize";
   reason: "signal" | "rebalance";

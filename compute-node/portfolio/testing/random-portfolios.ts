@@ -18,7 +18,7 @@ export interface RandomPortfolio {
   readonly settings: BacktestSettings;
 }
 
-/** A case for one symbol, with what a portfolio knows of its settings. */
+/** A case for one symbol, with the settings that a portfolio knows. */
 export const supportedCase: fc.Arbitrary<RandomCase> = randomCase.map(({ bars, signals, settings }) => {
   const { sizing: _sizing, ...known } = signals;
   return { bars, signals: known, settings: supported(settings) };
@@ -93,7 +93,7 @@ function actionAt(bar: number, random: () => number): BarAction {
   return { bar, split, dividend: split === 1 || random() < 0.3 ? random() * 3 : 0 };
 }
 
-/** Prices in the units of their own bar: what stands for the adjusted ones becomes what was traded. */
+/** Prices in the units of their own bar: the adjusted ones become those that were traded. */
 function asTraded(bars: BarColumns, actions: readonly BarAction[]): BarColumns {
   const splits = new Map(actions.map(({ bar, split }) => [bar, split]));
   let units = 1;

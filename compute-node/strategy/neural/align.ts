@@ -37,7 +37,7 @@ function gather(values: Float64Array, indices: Int32Array): Float64Array {
   return result;
 }
 
-/** A series on the bars of another: each bar holds what was known of the series when it closed. */
+/** A series on the bars of another: each bar holds the value that was known when it closed. */
 export function barsAsKnown(
   series: BarColumns,
   seriesDurationMs: number,

@@ -14,12 +14,12 @@ export interface ContextDataset {
   readonly timeframe: string;
 }
 
-/** Of an entry that names none, as upstream. */
+/** The timeframe of an entry that names none, as in ktrdr (Python). */
 const USUAL_TIMEFRAME = "1h";
 
 /**
- * What indicators read of `context_data`, in its order. Throws a `Problem` (`invalid-strategy`) for a provider that is
- * asked over the network, an alignment other than forward_fill, and two entries of one symbol.
+ * Lists the datasets of `context_data` that indicators read, in its order. Throws a `Problem` (`invalid-strategy`) for
+ * a provider that is asked over the network, an alignment other than forward_fill, and two entries of one symbol.
  */
 export function contextDatasets(strategy: NeuralStrategy): ContextDataset[] {
   const { indicators } = resolveNeural(strategy);
@@ -35,7 +35,7 @@ export function contextDatasets(strategy: NeuralStrategy): ContextDataset[] {
   return datasets;
 }
 
-/** What was given, by symbol and timeframe. */
+/** The given bars, by symbol and timeframe. */
 interface GivenBars {
   readonly symbol: string;
   readonly timeframe: string;

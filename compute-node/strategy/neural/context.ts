@@ -18,7 +18,7 @@ const KEYS = [
   "broker",
 ];
 
-/** The ids that `data_source` may name, by entry. What an entry lacks goes to `findings`. */
+/** The ids that `data_source` may name, by entry. A missing key goes to `findings`. */
 export function contextSources(strategy: NeuralStrategy, findings: Findings): string[] {
   return (strategy.context_data ?? []).flatMap((entry, k) => {
     const path = ["context_data", String(k)];

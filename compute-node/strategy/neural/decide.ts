@@ -1,10 +1,10 @@
-/** What a network's output means for a position: one pure function, used by the backtest and by everything later. */
+/** Decides from a network's output whether to buy, hold or sell: one pure function, used wherever models decide. */
 import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 
 export type Signal = "buy" | "hold" | "sell";
 export type Position = "flat" | "long" | "short";
-/** What a model puts out, by its labels. Regimes and contexts never trade by themselves. */
+/** The kind of a model's output, by its labels. Regimes and contexts never trade by themselves. */
 export type OutputType = "classification" | "regression" | "regime" | "context";
 
 /** The `decisions` of a strategy with the standard values filled in. */
@@ -16,9 +16,9 @@ export interface DecisionSettings {
   readonly minSignalSeparationHours: number;
   /** A signal for the side that is held already is dropped. */
   readonly positionAwareness: boolean;
-  /** Whether a classification may sell while flat. */
+  /** True when a classification may sell while flat. */
   readonly allowShortFromFlat: boolean;
-  /** Of a regression: the predicted return that pays for the costs, as a fraction. */
+  /** For a regression, the predicted return that pays for the costs, as a fraction. */
   readonly edge: number;
 }
 
@@ -34,7 +34,7 @@ export interface Decision {
   readonly signal: Signal;
   /** 0 to 1. */
   readonly confidence: number;
-  /** Why it holds although the output says otherwise, or cannot say anything; null where it follows the output. */
+  /** The reason to hold although the output says otherwise or is undefined; null where it follows the output. */
   readonly reason: HoldReason | null;
 }
 

@@ -44,8 +44,8 @@ export interface FeatureMatrix {
 /**
  * The features of one symbol, in the order in which the strategy lists them. Indicators and memberships are computed on
  * the bars of their own timeframe; a bar of another timeframe counts from its close on (`closedBars`). The value of a row
- * depends on no later bar. Raw features are as the indicator gives them: what `normalization` asks for is fitted on
- * training rows alone, and belongs to a model.
+ * depends on no later bar. Raw features are as the indicator gives them: their `normalization` is fitted on
+ * only training rows, and belongs to a model.
  *
  * Throws a `Problem`: `invalid-strategy` with every fault, or for a name that the strategy has no feature of;
  * `data-not-found` for a timeframe or a context series that is not given.
@@ -108,7 +108,7 @@ export function featureIndicators(
   });
 }
 
-/** The first `rows` bars of the base timeframe, and of everything else what is over when the last of them is. */
+/** The first `rows` bars of the base timeframe, and all other bars that are over when the last of them is. */
 export function seriesKnownAt(
   bars: BarsByTimeframe,
   context: Readonly<Record<string, ContextSeries>>,
@@ -169,7 +169,7 @@ function fillTimeframe(
   }
 }
 
-/** Which features of a timeframe each indicator gives, by their index. */
+/** The features of a timeframe that each indicator gives, by their index. */
 function byIndicator(timeframe: string, features: readonly NeuralFeature[]): Map<ResolvedIndicator, number[]> {
   const indices = new Map<ResolvedIndicator, number[]>();
   for (const [k, feature] of features.entries()) {

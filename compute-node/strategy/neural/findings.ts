@@ -16,7 +16,7 @@ export type NeuralWarning = StrategyFault & { readonly code: NeuralWarningCode }
 
 type Place = Pick<StrategyFault, "path" | "atKey">;
 
-/** What is wrong with a strategy, and what is only worth knowing: everything is gathered, nothing stops the search. */
+/** Collects the faults and warnings of a strategy: all are gathered, none stops the search. */
 export class Findings {
   readonly faults: StrategyFault[] = [];
   readonly warnings: NeuralWarning[] = [];

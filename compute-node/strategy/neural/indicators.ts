@@ -17,9 +17,9 @@ export interface ResolvedIndicator {
   readonly id: string;
   readonly declaration: IndicatorDeclaration;
   readonly parameters: Readonly<Record<string, number>>;
-  /** In place of the declaration's first input; null for that input. */
+  /** Read instead of the declaration's first input; null for that input. */
   readonly source: PriceColumn | null;
-  /** A context series in place of the traded symbol; null for the symbol. */
+  /** A context series read instead of the traded symbol; null for the symbol. */
   readonly dataSource: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** The features of a neural strategy: their names and order are what a model was trained on. */
+/** The features of a neural strategy. A model depends on their names and order. */
 import type { NeuralInput, NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type { MembershipFunction } from "../../fuzzy/index.ts";
 import { suggestion } from "../closest-name.ts";

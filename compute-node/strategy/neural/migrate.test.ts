@@ -54,7 +54,7 @@ describe("migration to version 3", () => {
     expect(text).toContain("# how strong");
   });
 
-  it("brings version 1 to training_data, and says what it guessed", () => {
+  it("brings version 1 to training_data, and names its guesses", () => {
     const old =
       "name: one\ndata: { symbols: [A, B], timeframes: [1d] }\nindicators: [{ name: sma, period: 5 }]\nfuzzy_sets: { sma: { low: [0, 1, 2] }, odd: { low: [0, 1, 2] } }\n";
     const { text, warnings } = migrateStrategy(old);
@@ -74,7 +74,7 @@ describe("migration to version 3", () => {
     });
   });
 
-  it("refuses what is no fuzzy-neural strategy", () => {
+  it("refuses files that are not fuzzy-neural strategies", () => {
     expect(() => migrateStrategy("name: x\nentries: { long: close > 1 }\n")).toThrow(Problem);
     expect(() => migrateStrategy("- 1")).toThrow("no list of indicators");
   });

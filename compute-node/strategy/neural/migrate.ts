@@ -7,7 +7,7 @@ import { readDocument } from "../strategy-file.ts";
 export interface Migration {
   /** The file in version 3. */
   readonly text: string;
-  /** What was guessed or could not be carried over, as sentences. */
+  /** Guesses, and settings that could not be carried over, as sentences. */
   readonly warnings: readonly string[];
 }
 
@@ -52,7 +52,7 @@ function removeDeadKeys(root: YAMLMap, warnings: string[]): void {
     if (root.delete(key)) warnings.push(`"${key}" was removed: version 3 has no such key`);
 }
 
-/** Of version 1: `data: { symbols, timeframes }`. */
+/** Reads version 1's `data: { symbols, timeframes }`. */
 function trainingData(root: YAMLMap, warnings: string[]): Record<string, unknown> {
   const data = root.get("data");
   const given = mappingOf(isMap(data) ? data.toJSON() : undefined);

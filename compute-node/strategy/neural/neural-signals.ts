@@ -4,7 +4,7 @@ import type { StrategySignals } from "../signals.ts";
 import { type DecisionSettings, decide, type HoldReason, type Position } from "./decide.ts";
 
 export interface NeuralSignals extends StrategySignals {
-  /** How many bars held for each reason, from the first decided bar on. */
+  /** The number of bars that held for each reason, from the first decided bar on. */
   readonly holds: Readonly<Record<HoldReason, number>>;
 }
 
@@ -16,7 +16,7 @@ interface NeuralSignalOptions {
 }
 
 /**
- * Bar by bar what `decide` says, given that each signal fills at the next bar's open. An opposite signal closes and does
+ * Calls `decide` bar by bar, where each signal fills at the next bar's open. An opposite signal closes and does
  * not reverse; a signal on the last bar fills nowhere. `outputs` holds `width` values a bar: 3 logits, or 1 prediction.
  */
 export function neuralSignals(

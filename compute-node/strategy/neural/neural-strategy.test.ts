@@ -271,7 +271,7 @@ describe("faults of a v3 strategy", () => {
   });
 });
 
-describe("what does nothing in a v3 strategy", () => {
+describe("a setting without effect in a v3 strategy", () => {
   it.each([
     [
       "a key of another system",

@@ -1,4 +1,4 @@
-/** What a neural strategy means: everything checked, every fault and warning gathered. */
+/** Resolves a neural strategy: checks everything, and gathers every fault and warning. */
 import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import type { StrategyFault } from "../strategy-faults.ts";
 import { checkContextUse, checkDeployment, contextSources } from "./context.ts";

@@ -1,4 +1,4 @@
-/** Model, decisions and training of a neural strategy: what each key may be, and which of them do nothing. */
+/** Model, decisions and training of a neural strategy: the values that each key takes, and the keys without effect. */
 import { z } from "zod";
 import type { NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { suggestion } from "../closest-name.ts";
@@ -12,7 +12,7 @@ const wholeFromOne = z.int().min(1);
 const fraction = z.number().min(0).max(1);
 const atLeastZero = z.number().min(0);
 
-/** Each key with what it must be, and in words. */
+/** Each key with its check, and the check in words. */
 type Keys = Readonly<Record<string, readonly [z.ZodType, string]>>;
 
 const ARCHITECTURE: Keys = {
@@ -104,7 +104,7 @@ export function checkSections(strategy: NeuralStrategy, findings: Findings): voi
   checkTraining(strategy, findings);
 }
 
-/** Checks what is there; unknown keys are warnings. */
+/** Checks the given keys; unknown ones are warnings. */
 function checkKeys(
   given: Mapping,
   path: readonly string[],

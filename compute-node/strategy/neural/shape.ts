@@ -1,4 +1,4 @@
-/** What the schema of neural strategies says against a file, in the words of its author. */
+/** Turns the schema's faults in a neural strategy file into the words of its author. */
 import type { z } from "zod";
 import { suggestion } from "../closest-name.ts";
 import { kindOf, shown, valueAt } from "../shape-faults.ts";

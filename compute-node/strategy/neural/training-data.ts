@@ -1,4 +1,4 @@
-/** Which symbols and timeframes a neural strategy is for. */
+/** Reads the symbols and timeframes that a neural strategy is for. */
 import { NEURAL_TIMEFRAMES, type NeuralStrategy } from "../../../protocol/strategy-neural.ts";
 import { suggestion } from "../closest-name.ts";
 import type { Findings } from "./findings.ts";

@@ -27,8 +27,9 @@ beforeAll(async () => {
   await new MarketDataStore(fleet.home.data).put(sample.bars, sample);
   flags = [
     ...["--type", "cpu_training"],
-    ...["--command", `trend-line=${installed("examples/trainers/trend-line.mjs")}`],
-    ...["--command", `fake=${installed("compute-node/command/testing/fake-program.mjs")}`],
+    ...["--program", `trend-line=${installed("examples/trainers/trend-line.mjs")}`],
+    // The flag of earlier releases.
+    ...["--command", `fake=${installed("compute-node/programs/testing/fake-program.mjs")}`],
   ];
   await fleet.startNodes(["careful"], ["--type", "cpu_training"]);
 });
@@ -99,7 +100,7 @@ it("waits where no node allows the program, says what to do, and runs where one 
   const id = await submit(trend({ epochs: 20 }));
   const waiting = await reached(id, ({ waitingReason }) => waitingReason !== null);
   expect(waiting.waitingReason).toBe(
-    "no connected worker allows the program trend-line; its operator allows it with `ktrdr node start --type cpu_training --command trend-line=/path/to/program`",
+    "no connected worker allows the program trend-line; its operator allows it with `ktrdr node start --type cpu_training --program trend-line=/path/to/program`",
   );
   await fleet.startNodes(["open"], flags);
   const operation = await reached(id, isOver);

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { LIMITS } from "../../protocol/index.ts";
-import { programsSchema, requirePrograms } from "./programs.ts";
+import { programsSchema, requirePrograms } from "./approved-programs.ts";
 
 it("refuses programs that are not there or cannot be run, before the node starts", () => {
   const folder = mkdtempSync(join(tmpdir(), "ktrdr-programs-"));

@@ -6,29 +6,29 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { commandSpec } from "../../protocol/index.ts";
 import { loadSample, sliceBars } from "../market-data/index.ts";
-import { Commands } from "./commands.ts";
-import type { CommandEnd } from "./program-run.ts";
+import type { ProgramEnd } from "./program-run.ts";
+import { Programs } from "./programs.ts";
 
 const TRAINERS = join(import.meta.dirname, "..", "..", "examples", "trainers");
 const PYTHON = "/usr/bin/python3";
 const YEARS = { startMs: Date.UTC(2010, 0, 1), endMs: Date.UTC(2012, 11, 31) };
 
 let folder: string;
-let commands: Commands;
+let programs: Programs;
 let lines: string[];
 let epochs: number[];
 let checkpoints: Uint8Array[];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "ktrdr-trainers-"));
   [lines, epochs, checkpoints] = [[], [], []];
-  const programs = {
+  const approved = {
     "trend-line": [process.execPath, join(TRAINERS, "trend-line.mjs")],
     "pytorch-mlp": [PYTHON, join(TRAINERS, "pytorch_mlp.py")],
   };
-  commands = new Commands({ programs, folder, timeLimitMs: 60_000 });
+  programs = new Programs({ approved, folder, timeLimitMs: 60_000 });
 });
 afterEach(async () => {
-  await commands.close();
+  await programs.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -36,12 +36,12 @@ async function run(
   program: string,
   input: Record<string, unknown>,
   checkpoint: Uint8Array | null = null,
-): Promise<Extract<CommandEnd, { type: "result" }>> {
+): Promise<Extract<ProgramEnd, { type: "result" }>> {
   const data = [{ symbol: "SP500", timeframe: "1d", ...YEARS }];
   const spec = commandSpec.parse({ kind: "command", program, input, data, dataFormat: "npy" });
   const { bars } = await loadSample("SP500");
   const lease = { operationId: "op_00000000000000000001", attempt: 1 };
-  const { ended } = commands.run(
+  const { ended } = programs.run(
     { lease, spec, datasets: [{ bars, sha256: "a".repeat(64) }], checkpoint },
     {
       onProgress: ({ rates }) => epochs.push(rates.epoch ?? 0),

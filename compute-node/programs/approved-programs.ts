@@ -5,7 +5,7 @@ import { z } from "zod";
 import { LIMITS, Problem, programName } from "../../protocol/index.ts";
 
 /** By name; the first of each list is the executable, with its whole path. */
-export type Programs = Readonly<Record<string, readonly string[]>>;
+export type ApprovedPrograms = Readonly<Record<string, readonly string[]>>;
 
 /**
  * A mapping of names to a path, or to a list of a path and arguments, in the file; elsewhere `name=/path` once or several
@@ -40,12 +40,12 @@ function faultOf(name: string, path: string): string[] {
 }
 
 /** Throws a `Problem` (`invalid-request`) for a program that cannot be run here: better now than when the first job comes. */
-export function requirePrograms(programs: Programs): void {
+export function requirePrograms(programs: ApprovedPrograms): void {
   for (const [name, [path]] of Object.entries(programs)) {
     const fault = missingOf(path ?? "");
     if (fault === null) continue;
     throw new Problem("invalid-request", `The program ${name} cannot be run: ${fault}.`, {
-      cure: "Correct its path after --command, or leave it out.",
+      cure: "Correct its path after --program, or leave it out.",
     });
   }
 }

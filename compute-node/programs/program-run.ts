@@ -5,23 +5,23 @@ import { LIMITS, type OperationResult, Problem, type ProblemDetails, type Progre
 import { LineReader } from "./line-reader.ts";
 import { ProcessGroup, type ProgramExit } from "./process-group.ts";
 import { type ProgramMessage, parseProgramLine } from "./program-message.ts";
-import { type CommandInput, WorkFolder } from "./work-folder.ts";
+import { type ProgramInput, WorkFolder } from "./work-folder.ts";
 
 /** How a run came to its end, with the bytes of its result. */
-export type CommandEnd =
+export type ProgramEnd =
   | { type: "result"; result: OperationResult; bytes: Uint8Array | null }
   | { type: "failed"; error: ProblemDetails; retryable: boolean }
   | { type: "stopped" };
 
-export interface CommandListener {
+export interface ProgramListener {
   readonly onProgress: (progress: Progress) => void;
   readonly onLog: (lines: readonly string[]) => void;
   readonly onCheckpoint?: (bytes: Uint8Array) => void;
 }
 
 interface ProgramRunOptions {
-  readonly input: CommandInput;
-  readonly listener: CommandListener;
+  readonly input: ProgramInput;
+  readonly listener: ProgramListener;
   /** The executable and its first arguments. */
   readonly words: readonly string[];
   /** Holds the work folder. */
@@ -41,7 +41,7 @@ const TRY_AGAIN_CODE = 75;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class ProgramRun {
-  readonly ended: Promise<CommandEnd>;
+  readonly ended: Promise<ProgramEnd>;
   readonly #options: ProgramRunOptions;
   #group: ProcessGroup | null = null;
   #graceTimer: NodeJS.Timeout | undefined;
@@ -74,7 +74,7 @@ export class ProgramRun {
     this.#group?.signal("SIGKILL");
   }
 
-  async #run(): Promise<CommandEnd> {
+  async #run(): Promise<ProgramEnd> {
     let folder: WorkFolder | null = null;
     try {
       folder = await WorkFolder.create(this.#options.folder, this.#options.input);
@@ -181,7 +181,7 @@ export class ProgramRun {
     this.#graceTimer = setTimeout(() => group.signal("SIGKILL"), this.#options.graceMs);
   }
 
-  async #endOf({ code, signal }: ProgramExit, folder: WorkFolder): Promise<CommandEnd> {
+  async #endOf({ code, signal }: ProgramExit, folder: WorkFolder): Promise<ProgramEnd> {
     if (this.#isStopped) return { type: "stopped" };
     if (this.#fault !== null) return failure(this.#fault);
     if (code !== 0) {
@@ -209,16 +209,16 @@ export class ProgramRun {
   }
 }
 
-const TIME_CURE = { cure: "Give it less to do, or have the operator raise --command-time-limit-ms." };
+const TIME_CURE = { cure: "Give it less to do, or have the operator raise --program-time-limit-ms." };
 
-function failure(thrown: unknown, isWorthAnotherTry?: boolean): CommandEnd {
+function failure(thrown: unknown, isWorthAnotherTry?: boolean): ProgramEnd {
   const problem = Problem.from(thrown);
   const retryable = isWorthAnotherTry ?? problem.retryable;
   return { type: "failed", error: { ...problem.toDetails(), retryable }, retryable };
 }
 
 /** The node's own, without what is secret in it. */
-function environmentOf({ lease }: CommandInput, folder: WorkFolder): NodeJS.ProcessEnv {
+function environmentOf({ lease }: ProgramInput, folder: WorkFolder): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(
     ([name]) => !name.startsWith("KTRDR_") && name !== "ENROLMENT_TOKEN",
   );

@@ -7,7 +7,7 @@ import { type BarColumns, sliceBars } from "../market-data/index.ts";
 import { npyOfBars, parquetOfBars } from "./bars-files.ts";
 
 /** What a run starts from. */
-export interface CommandInput {
+export interface ProgramInput {
   readonly lease: Lease;
   readonly spec: CommandSpec;
   /** In the order of the specification. */
@@ -31,7 +31,7 @@ export class WorkFolder {
   }
 
   /** Writes `spec.json`, the prices and the checkpoint into a new folder within `parent`. */
-  static async create(parent: string, input: CommandInput): Promise<WorkFolder> {
+  static async create(parent: string, input: ProgramInput): Promise<WorkFolder> {
     const { lease, checkpoint } = input;
     const path = join(parent, `${lease.operationId}-${lease.attempt}`);
     const folder = new WorkFolder(path, checkpoint !== null);
@@ -46,7 +46,7 @@ export class WorkFolder {
     }
   }
 
-  async #fill({ lease, spec, datasets, checkpoint }: CommandInput): Promise<void> {
+  async #fill({ lease, spec, datasets, checkpoint }: ProgramInput): Promise<void> {
     mkdirSync(join(this.path, TAKEN));
     if (datasets.length > 0) mkdirSync(this.dataPath);
     const described: Record<string, unknown>[] = [];

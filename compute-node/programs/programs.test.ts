@@ -14,39 +14,39 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { commandSpec, LIMITS, Problem, type Progress } from "../../protocol/index.ts";
 import { allocateBars, type BarColumns } from "../market-data/index.ts";
-import { type CommandInput, type CommandOptions, Commands, type RunningCommand } from "./commands.ts";
+import { type ProgramInput, Programs, type ProgramsOptions, type RunningProgram } from "./programs.ts";
 
 const FAKE = join(import.meta.dirname, "testing", "fake-program.mjs");
 const LEASE = { operationId: "op_00000000000000000001", attempt: 1 };
 
 let folder: string;
-let commands: Commands;
+let programs: Programs;
 let lines: string[];
 let progress: Progress[];
 let checkpoints: string[];
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "ktrdr-command-"));
+  folder = mkdtempSync(join(tmpdir(), "ktrdr-programs-"));
   [lines, progress, checkpoints] = [[], [], []];
 });
 afterEach(async () => {
-  await commands?.close();
+  await programs?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 function start(
   input: Record<string, unknown>,
-  change: Partial<CommandInput> = {},
-  options: Partial<CommandOptions> = {},
+  change: Partial<ProgramInput> = {},
+  options: Partial<ProgramsOptions> = {},
 ) {
-  const programs = { fake: [process.execPath, FAKE] };
-  commands = new Commands({ programs, folder: join(folder, "work"), timeLimitMs: 20_000, graceMs: 100, ...options });
+  const approved = { fake: [process.execPath, FAKE] };
+  programs = new Programs({ approved, folder: join(folder, "work"), timeLimitMs: 20_000, graceMs: 100, ...options });
   const spec = commandSpec.parse({
     kind: "command",
     program: "fake",
     input,
     artefactMediaType: "application/x-weights",
   });
-  return commands.run(
+  return programs.run(
     { lease: LEASE, spec, datasets: [], checkpoint: null, ...change },
     {
       onProgress: (told) => progress.push(told),
@@ -80,7 +80,7 @@ const isSignalled = (pid: number): boolean => {
   }
 };
 const leftovers = (): string[] => readdirSync(join(folder, "work"));
-const failureOf = async (run: RunningCommand) => {
+const failureOf = async (run: RunningProgram) => {
   const end = await run.ended;
   if (end.type !== "failed") throw new Error(`it ended as ${end.type}`);
   return end;
@@ -186,7 +186,7 @@ describe("a program that fails", () => {
   });
 
   it("that cannot be started says so", async () => {
-    const { error } = await failureOf(start({}, {}, { programs: { fake: ["/no/such/program"] } }));
+    const { error } = await failureOf(start({}, {}, { approved: { fake: ["/no/such/program"] } }));
     expect(error.detail).toMatch(/ended with code 127:\n.*\/no\/such\/program/);
   });
 });
@@ -267,6 +267,6 @@ it("runs a script by its first line, as operators give it", async () => {
   const script = join(folder, "run.sh");
   writeFileSync(script, '#!/bin/sh\necho \'{"result": {"summary": {"shell": true}}}\'\n');
   chmodSync(script, 0o755);
-  const end = await start({}, {}, { programs: { fake: [script] } }).ended;
+  const end = await start({}, {}, { approved: { fake: [script] } }).ended;
   expect(end).toMatchObject({ type: "result", result: { summary: { shell: true } } });
 });

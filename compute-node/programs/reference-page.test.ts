@@ -1,11 +1,11 @@
-/** docs/reference/command-executor.md says what is so. */
+/** docs/reference/programs.md says what is so. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { commandSpec, LIMITS, wire } from "../../protocol/index.ts";
 import { parseProgramLine } from "./program-message.ts";
 
-const PAGE = readFileSync(join(import.meta.dirname, "..", "..", "docs", "reference", "command-executor.md"), "utf8");
+const PAGE = readFileSync(join(import.meta.dirname, "..", "..", "docs", "reference", "programs.md"), "utf8");
 
 function block(language: string): string {
   const found = new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "s").exec(PAGE)?.[1];

@@ -1,14 +1,14 @@
 /** Runs approved programs: one `ProgramRun` for each job, all of them ended by `close`. */
 import { rmSync } from "node:fs";
 import { Problem } from "../../protocol/index.ts";
-import { type CommandEnd, type CommandListener, ProgramRun } from "./program-run.ts";
-import type { Programs } from "./programs.ts";
-import type { CommandInput } from "./work-folder.ts";
+import type { ApprovedPrograms } from "./approved-programs.ts";
+import { type ProgramEnd, type ProgramListener, ProgramRun } from "./program-run.ts";
+import type { ProgramInput } from "./work-folder.ts";
 
-export type { CommandInput } from "./work-folder.ts";
+export type { ProgramInput } from "./work-folder.ts";
 
-export interface CommandOptions {
-  readonly programs: Programs;
+export interface ProgramsOptions {
+  readonly approved: ApprovedPrograms;
   /** Holds a folder for each run; what an earlier process of the node left there is removed. */
   readonly folder: string;
   /** How long one run may take. */
@@ -17,9 +17,9 @@ export interface CommandOptions {
   readonly graceMs?: number;
 }
 
-export interface RunningCommand {
+export interface RunningProgram {
   /** Settles once, never rejects; the program's group and its folder are gone by then. */
-  readonly ended: Promise<CommandEnd>;
+  readonly ended: Promise<ProgramEnd>;
   stop(): void;
   /** Tells it to stop and leaves it the time that it needs. */
   saveAndStop(): void;
@@ -27,23 +27,23 @@ export interface RunningCommand {
 
 const GRACE_MS = 5_000;
 
-export class Commands {
-  readonly #options: Required<CommandOptions>;
+export class Programs {
+  readonly #options: Required<ProgramsOptions>;
   readonly #running = new Set<ProgramRun>();
   #isSwept = false;
 
-  constructor(options: CommandOptions) {
+  constructor(options: ProgramsOptions) {
     this.#options = { graceMs: GRACE_MS, ...options };
   }
 
   /** Throws a `Problem` for a program that is not approved here. */
-  run(input: CommandInput, listener: CommandListener): RunningCommand {
-    const { programs, folder, timeLimitMs, graceMs } = this.#options;
+  run(input: ProgramInput, listener: ProgramListener): RunningProgram {
+    const { approved, folder, timeLimitMs, graceMs } = this.#options;
     const { program } = input.spec;
-    const words = Object.hasOwn(programs, program) ? programs[program] : undefined;
+    const words = Object.hasOwn(approved, program) ? approved[program] : undefined;
     if (words === undefined) {
       throw new Problem("forbidden", `This node's operator did not approve the program ${program}.`, {
-        cure: `Start the node with --command ${program}=/path/to/program.`,
+        cure: `Start the node with --program ${program}=/path/to/program.`,
       });
     }
     if (!this.#isSwept) rmSync(folder, { recursive: true, force: true });
