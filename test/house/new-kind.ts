@@ -27,6 +27,14 @@ export const NEW_KIND: Addition = {
       missing: /each file that declares a kind of operation has its row in protocol\/operations\/index\.ts/,
     },
     {
+      name: "its text in protocol/specification-text.ts",
+      add: (copy) =>
+        copy.insert("protocol/specification-text.ts", {
+          "  sleep: (spec) =>": "  count: (spec) => canonicalJson(spec),\n",
+        }),
+      missing: /protocol\/specification-text\.ts.* Property 'count' is missing/,
+    },
+    {
       name: "its job in compute-node/jobs",
       add: (copy) => copy.create("compute-node/jobs/count.ts", text("job")),
       missing: /compute-node\/jobs\/index\.ts.* Cannot find module '\.\/count\.ts'/,
