@@ -2,7 +2,8 @@
 
 /**
  * JSON with the keys of every object in ascending order of their UTF-16 units, and numbers in the shortest form that
- * ECMAScript defines, as in RFC 8785. Throws a `TypeError` for NaN and infinities, which JSON cannot carry.
+ * ECMAScript defines, as in RFC 8785. Unlike there, keys that are whole numbers come first, by their value: an object keeps
+ * them so, and hashes that are stored depend on it. Throws a `TypeError` for NaN and infinities, which JSON cannot carry.
  */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(sorted(value));

@@ -16,6 +16,7 @@ import { Programs, type ProgramsOptions } from "../programs/index.ts";
 import { DatasetCache } from "./dataset-cache.ts";
 import type { DatasetFetcher } from "./dataset-fetcher.ts";
 import { downloadArtefact, type Source } from "./download.ts";
+import { errorWithinLimits } from "./error-within-limits.ts";
 import { type JobEnd, type JobListener, JobPool, type JobPoolOptions, type RunningJob } from "./job-pool.ts";
 import type { MarketData } from "./market-data.ts";
 import { ModelCache } from "./model-cache.ts";
@@ -220,6 +221,7 @@ function outcomeOf(end: JobEnd): JobOutcome {
 }
 
 function withinLimits(end: JobEnd): JobEnd {
+  if (end.type === "failed") return { ...end, error: errorWithinLimits(end.error) };
   if (end.type !== "result") return end;
   const bytes = byteLength(JSON.stringify(end.result.summary));
   if (bytes <= LIMITS.resultSummaryBytes) return end;

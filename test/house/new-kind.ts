@@ -9,6 +9,7 @@ function text(name: string): string {
 
 export const NEW_KIND: Addition = {
   what: "a kind of operation",
+  compiledBy: "tsconfig.json",
   tests: ["protocol/operations/", "compute-node/jobs/", "cli/commands/operations/kinds.test.ts"],
   parts: [
     {
@@ -24,6 +25,14 @@ export const NEW_KIND: Addition = {
           "  sleep: sleepOperation,": "  count: countOperation,\n",
         }),
       missing: /each file that declares a kind of operation has its row in protocol\/operations\/index\.ts/,
+    },
+    {
+      name: "its text in protocol/specification-text.ts",
+      add: (copy) =>
+        copy.insert("protocol/specification-text.ts", {
+          "  sleep: (spec) =>": "  count: (spec) => canonicalJson(spec),\n",
+        }),
+      missing: /protocol\/specification-text\.ts.* Property 'count' is missing/,
     },
     {
       name: "its job in compute-node/jobs",

@@ -2,9 +2,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { patience } from "../support/patience.ts";
 import { NEW_KIND } from "./new-kind.ts";
+import { NEW_ROUTE } from "./new-route.ts";
 import { type Addition, ProjectCopy } from "./places.ts";
 
-const ADDITIONS: readonly Addition[] = [NEW_KIND];
+const ADDITIONS: readonly Addition[] = [NEW_KIND, NEW_ROUTE];
 
 let copy: ProjectCopy;
 beforeAll(() => {
@@ -13,7 +14,7 @@ beforeAll(() => {
 afterEach(() => copy.restore());
 afterAll(() => copy.remove());
 
-describe.each(ADDITIONS)("the place of $what", ({ parts, tests }) => {
+describe.each(ADDITIONS)("the place of $what", ({ parts, tests, compiledBy }) => {
   it(
     "is complete with the parts that are listed: types and tables agree",
     () => {
@@ -28,8 +29,8 @@ describe.each(ADDITIONS)("the place of $what", ({ parts, tests }) => {
     "without $name is refused, and the refusal names it",
     (left) => {
       for (const part of parts) if (part !== left) part.add(copy);
-      const types = copy.productTypes();
-      expect(left.missing.test(types) ? types : copy.tests(tests)).toMatch(left.missing);
+      const types = copy.productTypes(compiledBy);
+      expect(left.missing.test(types) ? types : copy.tests(left.foundBy ?? tests)).toMatch(left.missing);
     },
     patience(300_000),
   );

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ROOT, trackedFiles } from "../support/source-tree.ts";
 
 /** Something new, such as a kind of operation. */
@@ -12,6 +12,8 @@ export interface Addition {
   readonly parts: readonly Part[];
   /** The tests that hold the tables together, as vitest takes them. */
   readonly tests: readonly string[];
+  /** Compiles the places. */
+  readonly compiledBy: Config;
 }
 
 interface Part {
@@ -20,10 +22,17 @@ interface Part {
   add(copy: ProjectCopy): void;
   /** The checks' message where only this part is left out; it names the place. */
   readonly missing: RegExp;
+  /** The tests that say it, where a few of the addition's do. */
+  readonly foundBy?: readonly string[];
 }
 
+type Config = "tsconfig.json" | "tsconfig.worker.json";
+
 /** Every room that types of the others come from. */
-const PRODUCT = ["protocol", "results", "compute-node", "client", "cli", "durable-objects/scheduler"];
+const PRODUCT: Readonly<Record<Config, readonly string[]>> = {
+  "tsconfig.json": ["protocol", "results", "compute-node", "client", "cli", "durable-objects/scheduler"],
+  "tsconfig.worker.json": ["protocol", "telemetry", "src", "durable-objects"],
+};
 
 export class ProjectCopy {
   readonly folder: string;
@@ -54,6 +63,13 @@ export class ProjectCopy {
     writeFileSync(join(this.folder, path), text);
   }
 
+  /** Prints a page anew with a program, the text of a module that starts in the copy's folder. */
+  print(path: string, program: string): void {
+    this.insert(path, {});
+    const said = this.#run(process.execPath, ["--input-type=module", "--eval", program]);
+    if (said !== "") throw new Error(said);
+  }
+
   /** Takes every change back. */
   restore(): void {
     for (const [path, text] of this.#before) {
@@ -65,30 +81,39 @@ export class ProjectCopy {
 
   /** The compiler's faults; empty where nothing is missing. */
   types(): string {
-    return this.#run("tsc", ["-p", "tsconfig.json", "--incremental", "--tsBuildInfoFile", "types.tsbuildinfo"]);
+    return Object.keys(PRODUCT)
+      .map((config) => this.#compile(config))
+      .join("");
   }
 
-  /** The same without the tests' own types, which takes half the time. */
-  productTypes(): string {
-    const config = { extends: "./tsconfig.json", include: PRODUCT, exclude: ["**/*.test.ts", "**/testing"] };
-    writeFileSync(join(this.folder, "tsconfig.product.json"), JSON.stringify(config));
-    const saved = ["--incremental", "--tsBuildInfoFile", "product.tsbuildinfo"];
-    return this.#run("tsc", ["-p", "tsconfig.product.json", ...saved]);
+  /** Compiles one configuration without its tests, which takes half the time. */
+  productTypes(config: Config): string {
+    const product = `product.${config}`;
+    const exclude = ["**/*.test.ts", "**/testing"];
+    writeFileSync(
+      join(this.folder, product),
+      JSON.stringify({ extends: `./${config}`, include: PRODUCT[config], exclude }),
+    );
+    return this.#compile(product);
   }
 
   /** The tests' faults; empty where they pass. */
   tests(files: readonly string[]): string {
-    return this.#run("vitest", ["run", "--project", "unit", "--no-color", ...files]);
+    return this.#run("vitest", ["run", "--project", "unit", "--project", "worker", "--no-color", ...files]);
   }
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  #compile(config: string): string {
+    return this.#run("tsc", ["-p", config, "--incremental", "--tsBuildInfoFile", `${config}.tsbuildinfo`]);
+  }
+
   /** The output of a program that failed, and nothing of one that did not. */
   #run(program: string, words: readonly string[]): string {
     const environment = Object.entries(process.env).filter(([name]) => !name.startsWith("VITEST"));
-    const ended = spawnSync(join(ROOT, "node_modules", ".bin", program), words, {
+    const ended = spawnSync(resolve(ROOT, "node_modules", ".bin", program), words, {
       cwd: this.folder,
       env: Object.fromEntries(environment),
       encoding: "utf8",
