@@ -2,8 +2,8 @@
 
 /** Kinds of a lane run one after the other, lanes beside each other: one computes while the other mostly waits for processes. */
 export const LANES = [
-  ["unit", "worker", "browser", "simulation"],
-  ["e2e", "chaos"],
+  ["unit"],
+  ["e2e", "chaos", "worker", "browser", "simulation"],
 ] as const;
 
 /** Run at the end with nothing beside them, since they assert how fast something is. */
