@@ -1,10 +1,7 @@
 /** The kinds of tests, each a project of vitest.config.ts and a target of the Makefile, in the order of `make test`. */
 
 /** Kinds of a lane run one after the other, lanes beside each other: one computes while the other mostly waits for processes. */
-export const LANES = [
-  ["unit"],
-  ["e2e", "chaos", "worker", "browser", "simulation"],
-] as const;
+export const LANES = [["unit"], ["e2e", "chaos", "worker", "browser", "simulation"]] as const;
 
 /** Run at the end with nothing beside them, since they assert how fast something is. */
 export const ALONE = ["load"] as const;
