@@ -1,9 +1,35 @@
 /** Ports of 127.0.0.1. */
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
 import { Problem } from "../../protocol/problem.ts";
 
+/**
+ * Systems take the ports of outgoing connections from above: one that is free now could be such a connection's end by
+ * the time when a server listens on it.
+ */
+const FREE_PORTS = { from: 10_000, below: 32_768 };
+const TRIES = 20;
+
 /** Listens for a moment on `port` (0: any free one) and answers its number. Throws a `Problem` when it is taken. */
-export function probePort(port: number): Promise<number> {
+export async function probePort(port: number): Promise<number> {
+  for (let left = port === 0 ? TRIES : 0; left > 0; left--) {
+    const chosen = randomInt(FREE_PORTS.from, FREE_PORTS.below);
+    if (await isFree(chosen)) return chosen;
+  }
+  return listenBriefly(port);
+}
+
+async function isFree(port: number): Promise<boolean> {
+  try {
+    await listenBriefly(port);
+    return true;
+  } catch {
+    // Whatever hinders it here, another port may be free.
+    return false;
+  }
+}
+
+function listenBriefly(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", (error: NodeJS.ErrnoException) => reject(portProblem(port, error)));
