@@ -8,6 +8,7 @@ import { Problem } from "../protocol/problem.ts";
 import { DEFAULT_WORKSPACE, makeToken } from "../protocol/token.ts";
 import { readCredentials, writeCredentials, writePrivateJson } from "./credentials.ts";
 import type { HomePaths } from "./home.ts";
+import { isLoopback } from "./loopback.ts";
 
 const secretsFile = z.strictObject({ admin_token_sha256: sha256 });
 
@@ -74,8 +75,4 @@ function readSecrets(path: string): string {
       cause: error,
     });
   }
-}
-
-function isLoopback(url: string): boolean {
-  return ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
 }

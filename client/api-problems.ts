@@ -1,6 +1,8 @@
 /** Turns a failed request to the control plane, or a refusal, into a `Problem` that a user can act upon. */
+
 import { Problem, problemDetails } from "../protocol/index.ts";
 import type { Connection } from "./credentials.ts";
+import { jsonOrUndefined } from "./json-text.ts";
 
 const CREDENTIALS_HINT = "credentials.json in the ktrdr home";
 
@@ -50,12 +52,4 @@ export function notKtrdr(url: string, reason: string): Problem {
   return new Problem("internal", `What answers at ${url} does not speak this version of ktrdr's API: ${reason}`, {
     cure: "Check --url, and that the control plane has the same version as this command.",
   });
-}
-
-export function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // Told apart from a parsed value by the callers: JSON has no undefined.
-  }
 }

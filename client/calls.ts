@@ -4,8 +4,9 @@
  */
 import type { z } from "zod";
 import { Problem, parameterNames, pathOf, ROUTES, type Route, toSnakeCase, wire } from "../protocol/index.ts";
-import { jsonOrUndefined, notKtrdr } from "./api-problems.ts";
+import { notKtrdr } from "./api-problems.ts";
 import { checkedInput } from "./checked-input.ts";
+import { jsonOrUndefined } from "./json-text.ts";
 
 /** Sockets, and bodies of bytes, have clients of their own. */
 type Callable<R extends Route> = R extends { answer: { type: "socket" } } | { body: { type: "bytes" } } ? never : R;

@@ -1,10 +1,12 @@
 /** The control plane to talk to: from flags, the environment, or the file that `ktrdr up` writes. */
+
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { workspace } from "../protocol/identifiers.ts";
 import { Problem } from "../protocol/problem.ts";
 import type { HomePaths } from "./home.ts";
+import { jsonOrUndefined } from "./json-text.ts";
 
 const credentialsFile = z.strictObject({
   url: z.url(),
@@ -101,12 +103,4 @@ function checkUrl(url: string): void {
 
 function sameOrigin(left: string, right: string): boolean {
   return URL.canParse(right) && new URL(left).origin === new URL(right).origin;
-}
-
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // The schema then says what the file should have held.
-  }
 }

@@ -17,10 +17,11 @@ import {
   submitterMessage,
   wire,
 } from "../protocol/index.ts";
-import { jsonOrUndefined, notKtrdr, refusal, tokenRefused, unreachable } from "./api-problems.ts";
+import { notKtrdr, refusal, tokenRefused, unreachable } from "./api-problems.ts";
 import { type BackoffRange, fullJitterMs } from "./backoff.ts";
 import { checkedInput } from "./checked-input.ts";
 import type { Connection } from "./credentials.ts";
+import { jsonOrUndefined } from "./json-text.ts";
 import type { OutboundSocketEnd } from "./outbound-socket.ts";
 import { openSubmissionSocket, type SubmissionSocket } from "./submission-socket.ts";
 

@@ -70,3 +70,8 @@ export function parsePair(text: string, before: Readonly<Record<string, string>>
   if (name === undefined || value === undefined) throw new InvalidArgumentError("It is two names, such as SAP=EUR.");
   return { ...before, [name]: value };
 }
+
+/** Collects every text of an option that may be repeated. */
+export function collectTexts(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}

@@ -1,6 +1,7 @@
 /** `ktrdr config`: shows how ktrdr understands the fleet that the operator describes. */
 import type { ResolvedFleet } from "../../machine/fleet-config-file.ts";
 import type { Context } from "../../terminal/context.ts";
+import { collectTexts } from "../../terminal/option-values.ts";
 import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 interface ConfigOptions {
@@ -20,7 +21,7 @@ const SHARED = {
     {
       flags: "--set <path=value>",
       description: "a field, before the environment and the file; repeatable",
-      parse: collect,
+      parse: collectTexts,
       default: [],
     },
   ],
@@ -58,10 +59,6 @@ export const configCommands: DeclaredGroup = {
     }),
   ],
 };
-
-function collect(text: string, before: string[]): string[] {
-  return [...before, text];
-}
 
 async function resolved(context: Context, { file, set }: ConfigOptions): Promise<ResolvedFleet> {
   const { resolveFleetConfig } = await import("../../machine/fleet-config-file.ts");

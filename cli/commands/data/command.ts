@@ -2,6 +2,7 @@
 import type { DatasetManifest } from "../../../compute-node/market-data/index.ts";
 import type { DataLoadOptions } from "../../data/data-load.ts";
 import type { Context } from "../../terminal/context.ts";
+import { collectTexts } from "../../terminal/option-values.ts";
 import { type DeclaredGroup, defineCommand } from "../declare.ts";
 
 const SYMBOL = { name: "<symbol>" };
@@ -28,7 +29,7 @@ export const dataCommands: DeclaredGroup = {
         {
           flags: "--columns <role=name>",
           description: "the file's own name for a column, such as close=Last; repeat for more",
-          parse: collect,
+          parse: collectTexts,
         },
         { flags: "--sort", description: "put rows in order of time instead of refusing them" },
         { flags: "--allow-non-positive", description: "accept prices of zero and below" },
@@ -120,10 +121,6 @@ export const dataCommands: DeclaredGroup = {
     }),
   ],
 };
-
-function collect(value: string, before: string[] = []): string[] {
-  return [...before, value];
-}
 
 /** Names the fault of the command line; null when there is none. */
 function loadFault(files: readonly string[], options: DataLoadOptions): string | null {

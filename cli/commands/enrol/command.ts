@@ -1,6 +1,7 @@
 /** `ktrdr enrol`: lets other machines join. */
 
 import { InvalidArgumentError } from "commander";
+import { isLoopback } from "../../../client/loopback.ts";
 import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { Context } from "../../terminal/context.ts";
 import { defineCommand } from "../declare.ts";
@@ -53,8 +54,4 @@ async function enrol(context: Context, { uses, hours, name }: EnrolOptions): Pro
       context.note(`  (put this machine's address instead of ${new URL(client.url).hostname})`);
     return command;
   });
-}
-
-function isLoopback(url: string): boolean {
-  return ["127.0.0.1", "localhost", "[::1]"].includes(new URL(url).hostname);
 }

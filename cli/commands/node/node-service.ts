@@ -4,6 +4,7 @@ import type { WorkerType } from "../../../protocol/workers.ts";
 import type { InstallPlan, InstallRequest, Machine, ServiceStatus } from "../../machine/node-service.ts";
 import { UNIT_CODE, UNIT_NODE } from "../../machine/unit-paths.ts";
 import type { Context } from "../../terminal/context.ts";
+import { collectTexts } from "../../terminal/option-values.ts";
 import { defineCommand } from "../declare.ts";
 
 const TYPES = ["backtesting", "cpu_training", "gpu_host"];
@@ -47,7 +48,7 @@ export const installCommand = defineCommand<[], InstallOptions>({
       flags: "--program <name=path>",
       formerFlags: "--command <name=path>",
       description: "a program that people may run here by its name; repeat for more",
-      parse: (value: string, before: string[] = []) => [...before, value],
+      parse: collectTexts,
     },
     { flags: "--memory-max <size>", description: "the most memory, such as 8G or 75% (default: 90%)" },
     {
