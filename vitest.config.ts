@@ -28,6 +28,7 @@ export default defineConfig({
             "test/{golden,house,support}/**/*.test.ts",
             "test/*.test.ts",
           ],
+          maxWorkers: 2,
           testTimeout: patience(60_000),
           hookTimeout: patience(60_000),
         },
