@@ -4,6 +4,7 @@ export { orderCommission } from "./cost-model.ts";
 export { levelPrice, priceWithSpread, roundToTick, slippedPrice, tradedPrice } from "./fill-model.ts";
 export { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 export { type Holding, levelOrNaN } from "./holding.ts";
+export { largeRates } from "./large-rates.ts";
 export { Ledger, type Settlement } from "./ledger.ts";
 export { buyingPower, freeEquity, holdingCost, liquidationPrice } from "./margin-model.ts";
 export {
