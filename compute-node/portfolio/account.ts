@@ -13,20 +13,18 @@ import type { PortfolioExitReason, PortfolioRefusal } from "../../protocol/portf
 import {
   type AccountModels,
   accountModels,
-  addableUnits,
   buyingPower,
   freeEquity,
   Ledger,
   levelOrNaN,
   levelPrice,
-  lotUnits,
   mostUnits,
   priceWithSpread,
   type Side,
+  shareOf,
   slippedPrice,
   tradedPrice,
-  unitCost,
-  wholeFraction,
+  valueUnits,
 } from "../ledger/index.ts";
 import type { ProtectiveLevel } from "../strategy/signals.ts";
 import type { PortfolioPlan, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
@@ -96,7 +94,7 @@ export class PortfolioAccount {
   /** Σ |value| of the positions. */
   gross(): number {
     let value = 0;
-    for (const slot of this.held) value += Math.abs(this.size[slot]) * this.mark[slot];
+    for (const slot of this.held) value += Math.abs(this.size[slot] * this.mark[slot]);
     return value;
   }
 
@@ -151,19 +149,19 @@ export class PortfolioAccount {
     equity: number,
   ): number | PortfolioRefusal {
     const { models, plan } = this;
-    const fraction = wholeFraction(this.symbols[slot].signals.sizeFraction);
+    if (cost === 0) return "no_cash";
+    const { sizeFraction } = this.symbols[slot].signals;
     const prices = { fill: fillValue, entry: cost, rate: models.costs.takerRate };
-    const perUnit = unitCost(fraction, prices, models.costs);
-    const whole = buyingPower(models.margins, equity);
-    const wanted = whole * fraction * Math.min(share, plan.maxWeight);
-    const free = buyingPower(models.margins, this.free()) * Math.max(wholeFraction(1), fraction);
-    const units = mostUnits(Math.min(wanted, free), perUnit, models);
-    const unitsWanted = free < wanted ? mostUnits(wanted, perUnit, models) : units;
+    const wanted = shareOf(equity, sizeFraction, models) * Math.min(share, plan.maxWeight);
+    const free = shareOf(this.free(), 1, models);
+    const units = mostUnits(Math.min(wanted, free), sizeFraction, prices, models);
+    const unitsWanted = free < wanted ? mostUnits(wanted, sizeFraction, prices, models) : units;
     if (units > 0) {
       if (units < unitsWanted) this.reducedEntries++;
       return units;
     }
-    return unitsWanted === 0 && mostUnits(whole, perUnit, models) > 0 ? "below_lot" : "no_cash";
+    const paysOne = mostUnits(Math.max(0, equity), sizeFraction, prices, models) > 0;
+    return unitsWanted === 0 && paysOne ? "below_lot" : "no_cash";
   }
 
   /** Closes the position, or `units` of it. */
@@ -200,20 +198,22 @@ export class PortfolioAccount {
   resize(slot: number, quote: Quote, share: number, equity: number, isIncrease: boolean): void {
     const held = Math.abs(this.size[slot]);
     const price = quote.price * quote.rate;
-    const { fills, margins, lots } = this.models;
-    const fraction = wholeFraction(this.symbols[slot].signals.sizeFraction);
-    const wanted = buyingPower(margins, equity) * fraction * Math.min(share, this.plan.maxWeight);
+    const { fills, margins, costs } = this.models;
+    const { sizeFraction } = this.symbols[slot].signals;
+    const money = shareOf(equity, sizeFraction, this.models) * Math.min(share, this.plan.maxWeight);
     const band = (this.plan.rebalance?.band ?? 0) * Math.max(0, equity) * margins.leverage;
-    const change = lotUnits(wanted, price, lots) - held;
-    if (Math.abs(change) * price < band || change > 0 !== isIncrease) return;
+    const change = valueUnits(buyingPower(margins, money), price, this.models) - held;
+    if (Math.abs(change * price) < band || change > 0 !== isIncrease) return;
     if (!isIncrease) {
       if (change < 0) this.close(slot, quote, "rebalance", Math.min(held, -change));
       return;
     }
     const side = this.side(slot);
     const entryPrice = priceWithSpread(fills, side, slippedPrice(fills, side, quote.price));
-    const units = Math.min(change, addableUnits(this.free(), entryPrice * quote.rate, this.models));
-    if (units > 0) this.grow(slot, side, units, entryPrice, entryPrice * quote.rate);
+    const cost = entryPrice * quote.rate;
+    const prices = { fill: cost, entry: cost, rate: costs.takerRate };
+    const units = Math.min(change, mostUnits(shareOf(this.free(), 1, this.models), 1, prices, this.models));
+    if (units > 0) this.grow(slot, side, units, entryPrice, cost);
   }
 
   private grow(slot: number, side: Side, units: number, entryPrice: number, cost: number): void {

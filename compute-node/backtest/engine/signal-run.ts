@@ -10,10 +10,11 @@
  * over typed arrays; everything else happens once per fill. The slow engine in `reference/engine.ts` does the same
  * bar by bar, and the tests hold the two equal.
  *
- * Conventions are those of backtesting.py 0.6.6 (the golden tests reproduce it trade by trade); slippage, fractional
- * units and levels measured from the fill are ours. Where holding costs money, or a fall liquidates, each bar of a holding
+ * Orders of the last bar never fill, and an open position closes at the last close. `protocol/conventions.ts` names what
+ * other systems do instead; with the answers of backtesting.py 0.6.6 the golden tests reproduce it trade by trade. Where holding costs money, or a fall liquidates, each bar of a holding
  * is a stretch of its own.
  */
+import { type Conventions, conventionsOf } from "../../../protocol/conventions.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import {
@@ -29,6 +30,7 @@ import {
   liquidationPrice,
   orderCommission,
   priceWithSpread,
+  refusalFigures,
   type Side,
   slippedPrice,
   stopFillPrice,
@@ -92,6 +94,7 @@ export class SignalRun {
   private readonly signals: StrategySignals;
   private readonly settings: BacktestSettings;
   private readonly fillsAtClose: boolean;
+  private readonly conventions: Conventions;
   private readonly wholeDemand: EntryDemand;
   /** The prices of the current entry; one object for all of them. */
   private readonly prices: { fill: number; entry: number; readonly rate: number };
@@ -156,6 +159,7 @@ export class SignalRun {
     this.signals = signals;
     this.settings = settings;
     this.fillsAtClose = settings.fillAt === "close";
+    this.conventions = conventionsOf(settings);
     this.prices = { fill: Number.NaN, entry: Number.NaN, rate: this.models.costs.takerRate };
     this.wholeDemand = { fraction: signals.sizeFraction, units: null, money: null };
     this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];
@@ -329,26 +333,30 @@ export class SignalRun {
     this.entryWaits = 0;
   }
 
-  /**
-   * Processes the last bar once more, after its decision: an open position closes and waiting orders execute, as if in
-   * it. With fills at the close that is the close before it, as in backtesting.py.
-   */
+  /** Orders of the last bar never fill. A position that is open then closes at the last close. */
   private closeAtEnd(): void {
     const last = this.rows - 1;
-    if (!this.settings.finalizeTrades) {
-      if (this.held.size !== 0) this.warnings.openAtEnd = 1;
-      return;
+    if (this.settings.finalizeTrades) {
+      if (this.conventions.lastBar === "replay") this.replayLastBar(last);
+      else if (this.held.size !== 0) this.closePosition(this.close[last], last, "end_of_data");
+      const equity = this.ledger.cash + this.held.size * (this.close[last] - this.held.entryPrice);
+      this.recorder.last(equity);
+      if (equity <= 0) this.ruin(last);
     }
+    if (this.held.size !== 0) this.warnings.openAtEnd = 1;
+  }
+
+  /**
+   * Under `lastBar: replay` the last bar is processed once more, after its decision: an open position closes and waiting
+   * orders execute, as if in it. With fills at the close that is the close before it.
+   */
+  private replayLastBar(last: number): void {
     if (this.held.size !== 0 && !this.exitWaits) {
       const price = this.fillsAtClose ? this.close[last - 1] : this.open[last];
       this.closePosition(price, this.fillsAtClose ? last - 1 : last, "end_of_data");
     }
     this.executeWaiting(last);
     if (this.held.size !== 0) this.closeAtLevel(last);
-    const equity = this.ledger.cash + this.held.size * (this.close[last] - this.held.entryPrice);
-    this.recorder.last(equity);
-    if (equity <= 0) this.ruin(last);
-    else if (this.held.size !== 0) this.warnings.openAtEnd = 1;
   }
 
   private openPosition(side: Side, price: number, fillBar: number, bar: number): void {
@@ -358,6 +366,7 @@ export class SignalRun {
     const demand = this.signals.sizing === undefined ? this.wholeDemand : this.sizedDemand(this.signals.sizing);
     const units = entryUnits(demand, ledger.cash, prices, models);
     if (!(units > 0)) {
+      this.warnings.firstRefusal ??= refusalFigures(demand, ledger.cash, prices, models);
       this.refuse(side, fillBar, entryRefusal(demand, ledger.cash, prices, models));
       return;
     }
@@ -397,8 +406,8 @@ export class SignalRun {
   }
 
   /**
-   * Closes when the bar touches the stop, the price of liquidation or the target, and says whether it did. Losses come
-   * first, and the nearer one of two.
+   * Closes when the bar touches the stop, the price of liquidation or the target, and says whether it did. The open
+   * comes first, a loss before a target. Within the bar losses come first, and the nearer one of two.
    */
   private closeAtLevel(bar: number): boolean {
     const side = this.side();
@@ -406,22 +415,21 @@ export class SignalRun {
     const { size, stop, target } = this.held;
     const liquidation = liquidationPrice(this.models.margins, size, this.borrowed());
     const isLiquidation = side * (liquidation - stop) > 0;
-    const lost = stopFillPrice(side, open, high, low, isLiquidation ? liquidation : stop);
+    const loss = isLiquidation ? liquidation : stop;
+    const lost = stopFillPrice(side, open, high, low, loss);
     const won = targetFillPrice(side, open, high, low, target);
-    if (!Number.isNaN(lost)) {
-      if (!Number.isNaN(won)) this.warnings.ambiguousBars++;
+    const isGappedLoss = side * (open - loss) <= 0;
+    const isGappedTarget = this.conventions.gappedTarget === "open" && side * (open - target) >= 0 && !isGappedLoss;
+    if (!Number.isNaN(lost) && !isGappedTarget) {
+      if (!Number.isNaN(won) && !isGappedLoss) this.warnings.ambiguousBars++;
       if (isLiquidation) this.warnings.liquidations++;
       this.closePosition(lost, bar, isLiquidation ? "liquidation" : "stop_loss");
       return true;
     }
     if (Number.isNaN(won)) return false;
     const stoodInBook = won !== open || bar > this.openedBar;
-    this.closePosition(
-      won,
-      bar,
-      "take_profit",
-      stoodInBook ? this.models.costs.makerRate : this.models.costs.takerRate,
-    );
+    const { makerRate, takerRate } = this.models.costs;
+    this.closePosition(won, bar, "take_profit", stoodInBook ? makerRate : takerRate);
     return true;
   }
 

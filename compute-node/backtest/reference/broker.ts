@@ -6,7 +6,7 @@
 import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import type { BrokerOptions } from "../engine/broker.ts";
+import type { BrokerOptions } from "../engine/execution.ts";
 import type { OrderRequest } from "../engine/order.ts";
 import { commissionOf, holdingCostOf, inLots, liquidationOf, onTick, unitsOf } from "./arithmetic.ts";
 import type { ReferenceTrade } from "./engine.ts";
