@@ -1,5 +1,6 @@
 /** Random price paths, signals and settings for property tests. */
 import fc from "fast-check";
+import { answersOf } from "../../../protocol/conventions.ts";
 import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { allocateBars, type BarColumns, barsBetween } from "../../market-data/bars.ts";
@@ -80,6 +81,11 @@ const furtherSettings = fc.record(
     financingRate: fc.constantFrom(0.01, 0.5, 5),
     maintenanceMargin: fc.constantFrom(0.1, 0.5, 0.95),
     tickSize: fc.constantFrom(0.25, 0.01, 2, 0.3),
+    lastBar: fc.constantFrom(...answersOf("lastBar")),
+    allIn: fc.constantFrom(...answersOf("allIn")),
+    fixedFeeSizing: fc.constantFrom(...answersOf("fixedFeeSizing")),
+    gappedTarget: fc.constantFrom(...answersOf("gappedTarget")),
+    entryBarTarget: fc.constantFrom(...answersOf("entryBarTarget")),
   },
   { requiredKeys: [] },
 );
