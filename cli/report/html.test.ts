@@ -130,7 +130,7 @@ describe("the sections of a result", () => {
   });
 
   test("refusals are listed by their reasons when there are any", () => {
-    const result = { ...resultFixture(), refusals: { noCash: 3, belowLot: 0, margin: 12, pyramiding: 0 } };
+    const result = { ...resultFixture(), refusals: { noCash: 3, belowLot: 0, margin: 12, pyramiding: 0, noSize: 0 } };
     expect(figureGroups(resultFixture()).map(({ title }) => title)).not.toContain("Refused entries");
     const group = figureGroups(result).find(({ title }) => title === "Refused entries");
     expect(group?.rows.map(({ value }) => value)).toEqual([3, 0, 12, 0]);

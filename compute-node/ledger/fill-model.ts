@@ -58,6 +58,7 @@ function onGrid(price: number, tickSize: number, direction: Side): number {
   const whole = isOnGrid ? nearest : direction === 1 ? Math.ceil(ticks) : Math.floor(ticks);
   // A division by 100 rounds once, so that it gives 100.1; a product with 0.01 gives 100.10000000000001.
   const perUnit = Math.round(1 / tickSize);
-  const count = price > 0 ? Math.max(1, whole) : whole;
+  // Rounding up to zero from below gives -0, which is not the bits of 0.
+  const count = price > 0 ? Math.max(1, whole) : whole + 0;
   return Math.abs(1 / tickSize - perUnit) <= TICK_TOLERANCE * perUnit ? count / perUnit : count * tickSize;
 }

@@ -18,6 +18,8 @@ const MONEY_TOLERANCE = 1e-9;
 /** An event that the price meets next, and how far off it is. */
 interface Meeting {
   distance: number;
+  /** How far the price stands beyond a loss that it has passed already. */
+  beyond: number;
   price: number;
   kind: "none" | "stop" | "liquidation" | "order" | "target";
   lot: Lot | null;
@@ -37,7 +39,7 @@ interface Outcome {
 export class BarPath {
   readonly #books: Execution;
   /** One for all bars: hot loops make no garbage. */
-  readonly #next: Meeting = { distance: 0, price: 0, kind: "none", lot: null, order: null };
+  readonly #next: Meeting = { distance: 0, beyond: 0, price: 0, kind: "none", lot: null, order: null };
 
   constructor(books: Execution) {
     this.#books = books;
@@ -138,13 +140,16 @@ export class BarPath {
   }
 
   #paths(open: number, high: number, low: number, close: number): number[][] {
+    const { held, orders } = this.#books;
+    // Of equal outcomes the first counts, so the way that goes against the position is the first.
+    const [first, second] = held.size < 0 ? [high, low] : [low, high];
     const paths = [
-      [low, high, close],
-      [high, low, close],
+      [first, second, close],
+      [second, first, close],
     ];
     let above = Number.POSITIVE_INFINITY;
     let below = Number.NEGATIVE_INFINITY;
-    for (const order of this.#books.orders) {
+    for (const order of orders) {
       if (!isReached(order, high, low)) continue;
       const level = levelOf(order);
       if (level > open) above = Math.min(above, level);
@@ -195,7 +200,6 @@ export class BarPath {
   /** Walks from `from` to each of the turning points; events happen as the price meets them. */
   #walk(from: number, turns: readonly number[]): void {
     let price = from;
-    this.#follow(price);
     for (let index = 0; index < turns.length; index++) {
       const end = turns[index];
       for (;;) {
@@ -225,6 +229,7 @@ export class BarPath {
   #meet(price: number, end: number): Meeting {
     const next = this.#next;
     next.kind = "none";
+    next.beyond = 0;
     next.distance = Math.abs(end - price);
     const direction = end >= price ? 1 : -1;
     this.#meetLosses(price, direction);
@@ -277,10 +282,13 @@ export class BarPath {
     const isPassed = ahead <= 0;
     if (!isPassed && way !== direction) return;
     const distance = isPassed ? 0 : ahead;
-    const isNearer = next.kind === "none" ? distance <= next.distance : distance < next.distance;
-    if (!isNearer) return;
+    // A gap passes the nearer one of two losses first.
+    const beyond = kind === "stop" || kind === "liquidation" ? Math.max(0, -ahead) : 0;
+    const isFirst = next.kind === "none" ? distance <= next.distance : distance < next.distance;
+    if (!isFirst && !(beyond > next.beyond && distance === next.distance)) return;
     next.kind = kind;
     next.distance = distance;
+    next.beyond = beyond;
     next.price = isPassed ? price : level;
     next.lot = lot;
     next.order = order;

@@ -66,7 +66,9 @@ export class EngineWarnings {
     if (this.firstRefusal === null) return text;
     const { units, needed, free } = this.firstRefusal;
     const first =
-      units > 0 ? `${money(units)} units cost ${money(needed)} and ${money(free)} are free` : `${money(free)} are free`;
+      units > 0
+        ? `${money(units)} ${units === 1 ? "unit costs" : "units cost"} ${money(needed)} and ${money(free)} are free`
+        : `${money(free)} are free`;
     const cure = `raise initial_capital${fractionalUnits ? " or" : ","} ask for less${fractionalUnits ? "" : ", or allow fractional_units"}`;
     return `${text} The first time ${first}; ${cure}.`;
   }

@@ -47,6 +47,8 @@ import { FlagSearch, firstTouch } from "./signal-search.ts";
 import type { ExitReason, TradeLog } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
+/** Outcomes within this part of the account are the same. */
+const MONEY_TOLERANCE = 1e-9;
 /** Bars between two calls of `onProgress`, at least. */
 const PROGRESS_BARS = 65_536;
 
@@ -195,6 +197,7 @@ export class SignalRun {
     onProgress?.(this.rows);
     const { size, entryBar, entryPrice } = this.held;
     return {
+      conventions: this.conventions,
       cash: this.ledger.cash,
       openPosition: size === 0 ? null : { size, entryBar, entryPrice },
       warnings: this.warnings.list(this.settings),
@@ -419,18 +422,34 @@ export class SignalRun {
     const lost = stopFillPrice(side, open, high, low, loss);
     const won = targetFillPrice(side, open, high, low, target);
     const isGappedLoss = side * (open - loss) <= 0;
-    const isGappedTarget = this.conventions.gappedTarget === "open" && side * (open - target) >= 0 && !isGappedLoss;
-    if (!Number.isNaN(lost) && !isGappedTarget) {
-      if (!Number.isNaN(won) && !isGappedLoss) this.warnings.ambiguousBars++;
-      if (isLiquidation) this.warnings.liquidations++;
-      this.closePosition(lost, bar, isLiquidation ? "liquidation" : "stop_loss");
-      return true;
+    const opensBeyondTarget = side * (open - target) >= 0 && !isGappedLoss;
+    const { makerRate, takerRate } = this.models.costs;
+    const winRate = won !== open || bar > this.openedBar ? makerRate : takerRate;
+    if (!Number.isNaN(lost) && !(opensBeyondTarget && this.conventions.gappedTarget === "open")) {
+      const isAmbiguous = !Number.isNaN(won) && !isGappedLoss && !opensBeyondTarget;
+      if (isAmbiguous) this.warnings.ambiguousBars++;
+      if (!isAmbiguous || !this.costsMore(won, winRate, lost)) {
+        if (isLiquidation) this.warnings.liquidations++;
+        this.closePosition(lost, bar, isLiquidation ? "liquidation" : "stop_loss");
+        return true;
+      }
     }
     if (Number.isNaN(won)) return false;
-    const stoodInBook = won !== open || bar > this.openedBar;
-    const { makerRate, takerRate } = this.models.costs;
-    this.closePosition(won, bar, "take_profit", stoodInBook ? makerRate : takerRate);
+    this.closePosition(won, bar, "take_profit", winRate);
     return true;
+  }
+
+  /** True where leaving at the target, with its commission, leaves less than at the stop: the worse one is what counts. */
+  private costsMore(won: number, winRate: number, lost: number): boolean {
+    const { held, models, ledger } = this;
+    const side: Side = held.size > 0 ? -1 : 1;
+    const cashAfter = (level: number, rate: number) => {
+      const price = tradedPrice(models.fills, side, level);
+      const fee = orderCommission(models.costs, Math.abs(held.size), price, rate);
+      return ledger.cash + (held.size * (price - held.entryPrice) - fee);
+    };
+    const [afterWin, afterLoss] = [cashAfter(won, winRate), cashAfter(lost, models.costs.takerRate)];
+    return afterWin < afterLoss - MONEY_TOLERANCE * Math.max(Math.abs(afterWin), Math.abs(afterLoss));
   }
 
   private closePosition(price: number, bar: number, reason: ExitReason, rate = this.models.costs.takerRate): void {

@@ -1,4 +1,5 @@
 /** Runs strategies in TypeScript (`api.ts` describes them) on the event engine. */
+import { conventionsOf } from "../../../protocol/conventions.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
@@ -130,7 +131,9 @@ export class ScriptRun {
     const openLots = lots.map(({ size, entryBar, entryPrice }) => ({ size, entryBar, entryPrice }));
     const { refusals } = broker.warnings;
     const warnings = broker.warnings.list(this.settings);
-    return { trades, orders, equity, cash, openPosition, openLots, refusals, warnings, warmupBars, signals: null };
+    const conventions = conventionsOf(this.settings);
+    const ended = { trades, orders, equity, cash, conventions, openPosition, refusals, warnings };
+    return { ...ended, openLots, warmupBars, signals: null };
   }
 }
 

@@ -49,6 +49,7 @@ export function runDetails(
       belowLot: refusals.below_lot,
       margin: refusals.margin,
       pyramiding: refusals.pyramiding,
+      noSize: refusals.no_size,
     },
     monthlyReturns: monthlyReturns(bars.timeMs, equity),
     trades: detailedTrades(run.trades, excursions, bars.timeMs),
@@ -60,7 +61,7 @@ export function runDetails(
 
 function detailedTrades(trades: TradeLog, { adverse, favourable }: Excursions, timeMs: Float64Array): Trade[] {
   return tradeRecords(trades, timeMs).map((trade, row) => {
-    const value = Math.abs(trade.size) * trade.entryPrice;
+    const value = Math.abs(trade.size * trade.entryPrice);
     return {
       ...trade,
       holdingCost: trades.holdingCost[row],
