@@ -141,8 +141,9 @@ export class BarPath {
 
   #paths(open: number, high: number, low: number, close: number): number[][] {
     const { held, orders } = this.#books;
-    // Of equal outcomes the first counts, so the way that goes against the position is the first.
-    const [first, second] = held.size < 0 ? [high, low] : [low, high];
+    // Of equal outcomes the first counts: the way that goes against the position, or to the nearer end while flat.
+    const isHighFirst = held.size === 0 ? high - open < open - low : held.size < 0;
+    const [first, second] = isHighFirst ? [high, low] : [low, high];
     const paths = [
       [first, second, close],
       [second, first, close],

@@ -182,10 +182,13 @@ export class ReferenceBroker {
       .map((order) => this.levelOf(order));
     const above = reached.filter((level) => level > open && levels.includes(level)).sort((a, b) => a - b)[0];
     const below = reached.filter((level) => level < open && levels.includes(level)).sort((a, b) => b - a)[0];
-    const isShort = this.holdings.length > 0 && this.direction === -1;
+    const isHighFirst = this.holdings.length > 0 ? this.direction === -1 : high - open < open - low;
+    const [upFirst, downFirst] = [
+      [high, low, close],
+      [low, high, close],
+    ];
     return [
-      isShort ? [high, low, close] : [low, high, close],
-      isShort ? [low, high, close] : [high, low, close],
+      ...(isHighFirst ? [upFirst, downFirst] : [downFirst, upFirst]),
       ...(above === undefined ? [] : [[above, low, high, close]]),
       ...(below === undefined ? [] : [[below, high, low, close]]),
     ];
