@@ -189,9 +189,22 @@ export class ReferenceBroker {
     ];
     return [
       ...(isHighFirst ? [upFirst, downFirst] : [downFirst, upFirst]),
+      ...this.waiting.flatMap((order) => this.pathBackToLimit(order, high, low, close)),
       ...(above === undefined ? [] : [[above, low, high, close]]),
       ...(below === undefined ? [] : [[below, high, low, close]]),
     ];
+  }
+
+  /** Through the stop, back to the limit behind it, and then on past the stop again. */
+  private pathBackToLimit(order: Waiting, high: number, low: number, close: number): number[][] {
+    const { direction, request, isTriggered } = order;
+    if (request.stop === undefined || request.limit === undefined || isTriggered) return [];
+    const stop = onTick(this.settings, request.stop, direction);
+    const limit = onTick(this.settings, request.limit, -direction);
+    const isWithin = (level: number) => level >= low && level <= high;
+    const isReached = direction === 1 ? high >= stop : low <= stop;
+    if (!isReached || !isWithin(limit) || direction * (stop - limit) <= 0) return [];
+    return [direction === 1 ? [stop, limit, high, low, close] : [stop, limit, low, high, close]];
   }
 
   private copy(): Account {
