@@ -349,7 +349,7 @@ export const MUTANTS: readonly Mutant[] = [
       {
         file: `${ENGINE}/bar-path.ts`,
         search: "if (isAmbiguous) books.warnings.ambiguousBars++;",
-        replace: "if (isAmbiguous && held.size !== 0) books.warnings.ambiguousBars++;",
+        replace: "if (isAmbiguous && books.held.size !== 0) books.warnings.ambiguousBars++;",
       },
     ],
     caughtBy: ONE_BAR,

@@ -67,7 +67,8 @@ function verdictOf(folder: string, { file, name }: PropertyTest): Verdict {
     file,
   ];
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
-  const run = { cwd: folder, timeout: LIMIT_MS, encoding: "utf8", maxBuffer: 2 ** 28 } as const;
+  const env = { ...process.env, PROPERTY_SHRINK: "no" };
+  const run = { cwd: folder, env, timeout: LIMIT_MS, encoding: "utf8", maxBuffer: 2 ** 28 } as const;
   const { error, stderr, stdout } = spawnSync(process.execPath, [vitest, ...words], run);
   if (error !== undefined) return { end: "broken", why: error.message };
   const report = readReport(output);
