@@ -1,4 +1,5 @@
 /** Refuses settings that a portfolio does not follow: before it runs, never silently. */
+import { CONVENTION_NAMES } from "../../protocol/conventions.ts";
 import { type BacktestSettings, backtestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { PortfolioSymbol } from "./portfolio-model.ts";
@@ -17,6 +18,7 @@ export const SUPPORTED_SETTINGS: readonly string[] = [
   "lotSize",
   "fillAt",
   "finalizeTrades",
+  ...CONVENTION_NAMES,
 ] satisfies (keyof BacktestSettings)[];
 
 /** Throws a `Problem` that names the first setting or size that a portfolio cannot follow. */
