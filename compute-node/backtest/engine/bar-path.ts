@@ -3,7 +3,7 @@
  *
  * A bar gives its open, high, low and close, and not the way between them. Whatever the open itself reaches happens
  * first. From there the price walks to the high and the low, one after the other, and then to the close; it may also
- * turn back at the first order that it meets. On each of these paths events follow each other as the price meets them.
+ * turn back at the first order that it meets, or at the limit of a stop-limit order. On each of these paths events follow each other as the price meets them.
  * Where all paths end alike, that is what happened. Where they differ, the one that leaves the account with the least at
  * the close is taken, and the bar counts as ambiguous.
  */
@@ -141,8 +141,9 @@ export class BarPath {
 
   #paths(open: number, high: number, low: number, close: number): number[][] {
     const { held, orders } = this.#books;
-    // Of equal outcomes the first counts, so the way that goes against the position is the first.
-    const [first, second] = held.size < 0 ? [high, low] : [low, high];
+    // Of equal outcomes the first counts: the way that goes against the position, or to the nearer end while flat.
+    const isHighFirst = held.size === 0 ? high - open < open - low : held.size < 0;
+    const [first, second] = isHighFirst ? [high, low] : [low, high];
     const paths = [
       [first, second, close],
       [second, first, close],
@@ -154,6 +155,10 @@ export class BarPath {
       const level = levelOf(order);
       if (level > open) above = Math.min(above, level);
       else if (level < open) below = Math.max(below, level);
+      // A stop-limit that waits behind its stop fills on the way back, from where the bar may turn once more.
+      const { kind, side, limit } = order;
+      const isBehind = kind === "stop_limit" && side * (level - limit) > 0 && limit >= low && limit <= high;
+      if (isBehind) paths.push(side === 1 ? [level, limit, high, low, close] : [level, limit, low, high, close]);
     }
     // The price may turn at an entry: a stop behind it is then met before the far end of the bar.
     if (above <= high) paths.push([above, low, high, close]);

@@ -182,13 +182,29 @@ export class ReferenceBroker {
       .map((order) => this.levelOf(order));
     const above = reached.filter((level) => level > open && levels.includes(level)).sort((a, b) => a - b)[0];
     const below = reached.filter((level) => level < open && levels.includes(level)).sort((a, b) => b - a)[0];
-    const isShort = this.holdings.length > 0 && this.direction === -1;
+    const isHighFirst = this.holdings.length > 0 ? this.direction === -1 : high - open < open - low;
+    const [upFirst, downFirst] = [
+      [high, low, close],
+      [low, high, close],
+    ];
     return [
-      isShort ? [high, low, close] : [low, high, close],
-      isShort ? [low, high, close] : [high, low, close],
+      ...(isHighFirst ? [upFirst, downFirst] : [downFirst, upFirst]),
+      ...this.waiting.flatMap((order) => this.pathBackToLimit(order, high, low, close)),
       ...(above === undefined ? [] : [[above, low, high, close]]),
       ...(below === undefined ? [] : [[below, high, low, close]]),
     ];
+  }
+
+  /** Through the stop, back to the limit behind it, and then on past the stop again. */
+  private pathBackToLimit(order: Waiting, high: number, low: number, close: number): number[][] {
+    const { direction, request, isTriggered } = order;
+    if (request.stop === undefined || request.limit === undefined || isTriggered) return [];
+    const stop = onTick(this.settings, request.stop, direction);
+    const limit = onTick(this.settings, request.limit, -direction);
+    const isWithin = (level: number) => level >= low && level <= high;
+    const isReached = direction === 1 ? high >= stop : low <= stop;
+    if (!isReached || !isWithin(limit) || direction * (stop - limit) <= 0) return [];
+    return [direction === 1 ? [stop, limit, high, low, close] : [stop, limit, low, high, close]];
   }
 
   private copy(): Account {
