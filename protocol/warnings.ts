@@ -20,6 +20,10 @@ export const WARNINGS = {
     from: ["backtest", "model"],
     about: "Entries were refused because the free equity did not pay for the smallest tradable amount.",
   },
+  "large-rate": {
+    from: ["backtest", "model", "portfolio"],
+    about: "A rate of the settings is 1 % or more; the message says it in words, since 0.1 is 10 %.",
+  },
   "conflicting-entries": {
     from: ["backtest", "model", "portfolio"],
     about: "Long and short entry held on the same bar while flat; the long one was taken.",

@@ -20,6 +20,7 @@ import { chartSeries, monthlyReturns } from "../backtest/statistics/series.ts";
 import { tradeSides } from "../backtest/statistics/side-statistics.ts";
 import { computeStatistics } from "../backtest/statistics/statistics.ts";
 import { undefinedFigures } from "../backtest/statistics/undefined-statistics.ts";
+import { largeRates } from "../ledger/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { portfolioExcursions } from "./excursions.ts";
 import type { PortfolioCounts, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
@@ -87,7 +88,7 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
     exposure: listOf(run.exposure),
     positions: Array.from(run.positions),
     chart: chartOf(clock, run, held),
-    warnings: [...warningsOf(run, context), ...undefinedFigures(named)],
+    warnings: [...largeRates(spec.settings), ...warningsOf(run, context), ...undefinedFigures(named)],
   };
 }
 

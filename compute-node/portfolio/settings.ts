@@ -4,7 +4,10 @@ import { type BacktestSettings, backtestSettings } from "../../protocol/operatio
 import { Problem } from "../../protocol/problem.ts";
 import type { PortfolioSymbol } from "./portfolio-model.ts";
 
-/** The settings of a backtest that a portfolio follows. */
+/**
+ * The settings of a backtest that a portfolio follows. It takes every convention: `entryBarTarget` changes nothing in it, since all of
+ * its entries are market orders.
+ */
 export const SUPPORTED_SETTINGS: readonly string[] = [
   "initialCapital",
   "commissionRate",
