@@ -8,7 +8,7 @@ interface Range {
   readonly low: number;
 }
 
-export interface LevelExit {
+interface LevelExit {
   /** In the symbol's currency, before slippage. */
   readonly price: number;
   readonly reason: "stop_loss" | "take_profit";

@@ -1,4 +1,4 @@
-/** A market upside down: prices below zero in place of those above it, and shorts of longs, make the same money. */
+/** A market upside down: prices below zero instead of above it, and shorts instead of longs, make the same money. */
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import { runPortfolio } from "./engine.ts";
