@@ -38,6 +38,7 @@ describe("a portfolio in a mirrored market", () => {
         const one = runPortfolio(plain, plan, settings);
         const other = runPortfolio(plain.map(mirrored), plan, settings);
         expect(other.equity).toEqual(one.equity);
+        expect(other.exposure).toEqual(one.exposure);
         const figures = (run: typeof one, sign: number) =>
           run.trades.map(({ slot, size, entryMoment, exitMoment, entryPrice, exitPrice, pnl, exitReason }) => [
             ...[slot, sign * size, entryMoment, exitMoment, exitReason],
