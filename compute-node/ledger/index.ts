@@ -1,7 +1,7 @@
 /** The effects of trading on an account: fills, costs, sizes, margin, and the money of entries and exits. */
 export { type AccountModels, accountModels } from "./account-models.ts";
 export { orderCommission } from "./cost-model.ts";
-export { levelPrice, priceWithSpread, roundToTick, shifted, slippedPrice, tradedPrice } from "./fill-model.ts";
+export { levelPrice, priceWithSpread, roundToTick, slippedPrice, tradedPrice } from "./fill-model.ts";
 export { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 export { type Holding, levelOrNaN } from "./holding.ts";
 export { largeRates } from "./large-rates.ts";

@@ -40,7 +40,7 @@ export function holdingCostOf(
 /** The price at which equity is the maintenance margin's fraction of the value's size; null without one. */
 export function liquidationOf({ maintenanceMargin }: BacktestSettings, size: number, owed: number): number | null {
   if (maintenanceMargin === undefined || size === 0) return null;
-  // Of the two prices that solve it, above and below zero, only one has the sign that it was solved for.
+  // Two prices solve it, one above and one below zero; only one has the sign that it was solved for.
   const above = owed / (size * (1 - Math.sign(size) * maintenanceMargin));
   const below = owed / (size * (1 + Math.sign(size) * maintenanceMargin));
   return above >= 0 ? above : below;
@@ -103,7 +103,7 @@ function mostOf(settings: BacktestSettings, budget: number, part: number, { entr
   const money = times(of(budget), { above: SLACK + 1n, below: SLACK });
   const charged = lotsOf(money, of(commissionFixed), plus(plus(value, charge), of(commissionPerUnit)), of(lot));
   const least = lotsOf(money, of(commissionMinimum), value, of(lot));
-  return decimalProduct(lot, charged < least ? charged : least);
+  return Math.min(decimalProduct(lot, charged), decimalProduct(lot, least));
 }
 
 /** Lots of so much a unit that what is left of the money after a fee pays. */
