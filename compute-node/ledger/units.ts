@@ -115,9 +115,22 @@ function unitsWithin(money: number, part: number, prices: EntryPrices, models: S
   const units =
     costs.minimum === 0 ? charged : Math.min(charged, wholeLots(money - costs.minimum, price * part, lots, false));
   if (!isExact || (lots.fractionalUnits && lots.lotSize === 0)) return units;
+  return exactLots(units, money, part, prices, models);
+}
+
+/** The most lots that fit, near `units`, whose division may have rounded by a lot. */
+function exactLots(
+  units: number,
+  money: number,
+  part: number,
+  prices: EntryPrices,
+  { costs, lots }: SizeModels,
+): number {
+  const price = Math.abs(prices.entry);
+  const rate = Math.max(0, prices.rate);
   const paid = money * (1 + MONEY_TOLERANCE);
   return mostLots(units, lots, (count) => {
-    const commission = costs.fixed + count * price * Math.max(0, prices.rate) + count * costs.perUnit;
+    const commission = costs.fixed + count * price * rate + count * costs.perUnit;
     return count * price * part + Math.max(commission, costs.minimum) <= paid;
   });
 }
