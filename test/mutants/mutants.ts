@@ -266,8 +266,8 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       {
         file: `${LEDGER}/units.ts`,
-        search: "const price = Math.abs(prices.entry);",
-        replace: "const price = prices.entry;",
+        search: "const price = Math.abs(prices.entry);\n  const isExact =",
+        replace: "const price = prices.entry;\n  const isExact =",
       },
     ],
     caughtBy: SIGNALS_MIRRORED,

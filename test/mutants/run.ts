@@ -113,6 +113,10 @@ function tried(folder: string, mutant: Mutant): { readonly isCaught: boolean; re
 
 function main(words: readonly string[]): number {
   const wanted = MUTANTS.filter(({ fault }) => words.every((word) => fault.includes(word)));
+  if (wanted.length === 0) {
+    console.log(`No fault has the words "${words.join(" ")}".`);
+    return 1;
+  }
   const folder = copyOfTree();
   try {
     const faults = faultsOfTests(

@@ -3,26 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runCommand } from "../../program.ts";
+import { testSurroundings } from "../../testing/collector.ts";
 
 const CASES = join(import.meta.dirname, "../../../test/cases");
 const home = mkdtempSync(join(tmpdir(), "ktrdr-audit-"));
 
 /** Runs one command line in this process. */
 async function run(words: string): Promise<{ code: number; stdout: string; stderr: string }> {
-  const said = { stdout: "", stderr: "" };
-  const into = (name: keyof typeof said) => ({
-    write(text: string) {
-      said[name] += text;
-      return true;
-    },
-  });
-  const environment = { PATH: process.env.PATH, KTRDR_HOME: home };
-  const code = await runCommand(words.split(" "), {
-    environment,
-    stdout: into("stdout"),
-    stderr: into("stderr"),
-  });
-  return { code, ...said };
+  const surroundings = testSurroundings({ PATH: process.env.PATH, KTRDR_HOME: home });
+  const code = await runCommand(words.split(" "), surroundings);
+  return { code, stdout: surroundings.stdout.text(), stderr: surroundings.stderr.text() };
 }
 
 beforeAll(async () => {
