@@ -72,7 +72,7 @@ export class EngineWarnings {
     const warnings: ResultWarning[] = [
       {
         code: "order-refused",
-        message: this.refusalText(settings),
+        message: this.refusedOrders === 0 ? "" : this.refusalText(settings),
         count: this.refusedOrders,
       },
       {
