@@ -109,13 +109,24 @@ function answer<Name extends ConventionName>(name: Name) {
   return z.enum(answersOf(name) as readonly [Conventions[Name], ...Conventions[Name][]]).optional();
 }
 
-/** Settings with every convention decided. */
+const DEFAULTS = Object.fromEntries(
+  CONVENTION_NAMES.map((name) => [name, answersOf(name)[0]]),
+) as unknown as Conventions;
+
+/** Settings with every convention decided. Written out, since each run of a sweep asks. */
 export function conventionsOf(
   settings: { readonly [Name in ConventionName]?: Conventions[Name] | undefined },
 ): Conventions {
-  return Object.fromEntries(
-    CONVENTION_NAMES.map((name) => [name, settings[name] ?? answersOf(name)[0]]),
-  ) as unknown as Conventions;
+  return {
+    lastBar: settings.lastBar ?? DEFAULTS.lastBar,
+    allIn: settings.allIn ?? DEFAULTS.allIn,
+    fixedFeeSizing: settings.fixedFeeSizing ?? DEFAULTS.fixedFeeSizing,
+    gappedTarget: settings.gappedTarget ?? DEFAULTS.gappedTarget,
+    entryBarTarget: settings.entryBarTarget ?? DEFAULTS.entryBarTarget,
+    calendar: settings.calendar ?? DEFAULTS.calendar,
+    crosses: settings.crosses ?? DEFAULTS.crosses,
+    buyAndHoldFrom: settings.buyAndHoldFrom ?? DEFAULTS.buyAndHoldFrom,
+  };
 }
 
 /** The answers of backtesting.py 0.6.6. */

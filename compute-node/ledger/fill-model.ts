@@ -36,7 +36,7 @@ export function levelPrice(reference: number, direction: Side, fraction: number,
 }
 
 /** `price` moved by `fraction` of its size, up for `direction` 1. Below zero, up is still up. */
-export function shifted(price: number, direction: Side, fraction: number): number {
+function shifted(price: number, direction: Side, fraction: number): number {
   return price * (price < 0 ? 1 - direction * fraction : 1 + direction * fraction);
 }
 

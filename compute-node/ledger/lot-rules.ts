@@ -33,6 +33,15 @@ export function wholeLots(money: number, cost: number, lots: LotRules, isExact: 
   return finite(isExact ? multipleOf(lot, count) : count * lot);
 }
 
+/** The most lots that `fits`, near `units`, whose division may have rounded by a lot. */
+export function mostLots(units: number, { lotSize }: LotRules, fits: (units: number) => boolean): number {
+  const lot = lotSize > 0 ? lotSize : 1;
+  let count = Math.round(units / lot);
+  if (count > 0 && !fits(multipleOf(lot, count))) count--;
+  else if (fits(multipleOf(lot, count + 1))) count++;
+  return multipleOf(lot, count);
+}
+
 function finite(units: number): number {
   return Number.isFinite(units) ? units : 0;
 }

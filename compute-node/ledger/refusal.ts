@@ -10,7 +10,7 @@ export type EntryRefusal = "no_cash" | "below_lot" | "margin" | "no_size";
 export interface RefusalFigures {
   /** Units that were asked for, or the smallest tradable amount where a part of the money was. */
   readonly units: number;
-  /** What they bind and cost. */
+  /** Money that they bind and cost. */
   readonly needed: number;
   readonly free: number;
 }

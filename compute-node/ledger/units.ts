@@ -1,7 +1,7 @@
 /** Computes the units that an order may buy. */
 import type { Conventions } from "../../protocol/conventions.ts";
 import { type CostModel, orderCommission } from "./cost-model.ts";
-import { type LotRules, tradableUnits, wholeLots } from "./lot-rules.ts";
+import { type LotRules, mostLots, tradableUnits, wholeLots } from "./lot-rules.ts";
 import { buyingPower, type MarginModel } from "./margin-model.ts";
 
 /** The fraction that stands for all equity under `allIn: below`. */
@@ -110,9 +110,29 @@ function unitsWithin(money: number, part: number, prices: EntryPrices, models: S
   const price = Math.abs(prices.entry);
   const isExact = models.sizes.allIn === "exact";
   const perUnit = price * (part + Math.max(0, prices.rate)) + costs.perUnit;
-  const units = wholeLots(money - costs.fixed, perUnit, lots, isExact);
+  const charged = wholeLots(money - costs.fixed, perUnit, lots, false);
   // The commission is the larger one of its sum and the minimum, so the smaller number of units fits both.
-  return costs.minimum === 0 ? units : Math.min(units, wholeLots(money - costs.minimum, price * part, lots, isExact));
+  const units =
+    costs.minimum === 0 ? charged : Math.min(charged, wholeLots(money - costs.minimum, price * part, lots, false));
+  if (!isExact || (lots.fractionalUnits && lots.lotSize === 0)) return units;
+  return exactLots(units, money, part, prices, models);
+}
+
+/** The most lots that fit, near `units`, whose division may have rounded by a lot. */
+function exactLots(
+  units: number,
+  money: number,
+  part: number,
+  prices: EntryPrices,
+  { costs, lots }: SizeModels,
+): number {
+  const price = Math.abs(prices.entry);
+  const rate = Math.max(0, prices.rate);
+  const paid = money * (1 + MONEY_TOLERANCE);
+  return mostLots(units, lots, (count) => {
+    const commission = costs.fixed + count * price * rate + count * costs.perUnit;
+    return count * price * part + Math.max(commission, costs.minimum) <= paid;
+  });
 }
 
 /** A fraction of 1 leaves one machine epsilon under `allIn: below`. */

@@ -141,7 +141,7 @@ export class BarPath {
 
   #paths(open: number, high: number, low: number, close: number): number[][] {
     const { held, orders } = this.#books;
-    // Of equal outcomes the first counts: the way that goes against the position, or to the nearer end while flat.
+    // Among equal outcomes the first counts: the way that goes against the position, or to the nearer end while flat.
     const isHighFirst = held.size === 0 ? high - open < open - low : held.size < 0;
     const [first, second] = isHighFirst ? [high, low] : [low, high];
     const paths = [

@@ -18,6 +18,7 @@ import type { BarColumns } from "../../market-data/bars.ts";
 import { BarPath } from "./bar-path.ts";
 import type { EngineWarnings, WarningCounts } from "./engine-warnings.ts";
 import { type BrokerOptions, Execution } from "./execution.ts";
+import type { Lots } from "./lots.ts";
 import type { Lot, Order, OrderRequest } from "./order.ts";
 import { checkRequest, kindOf, WHOLE_MARKET_ORDER } from "./order-checks.ts";
 import type { OrderLog } from "./order-log.ts";
@@ -47,6 +48,8 @@ export class Broker {
   readonly equity: Float64Array;
   isRuined = false;
   private readonly books: Execution;
+  /** The books' lots, which every bar asks for. */
+  private readonly held: Lots;
   private readonly path: BarPath;
   /** Each bar of a holding changes the account, or may end it. */
   private readonly watchesHoldings: boolean;
@@ -55,6 +58,7 @@ export class Broker {
   constructor(bars: BarColumns, settings: BacktestSettings, options: BrokerOptions = {}) {
     this.bars = bars;
     this.books = new Execution(bars, settings, options);
+    this.held = this.books.held;
     this.path = new BarPath(this.books);
     this.watchesHoldings = this.books.models.margins.watchesHoldings;
     this.equity = new Float64Array(bars.rows);
@@ -67,21 +71,21 @@ export class Broker {
 
   /** Units held; negative for a short, 0 while flat. */
   get size(): number {
-    return this.books.held.size;
+    return this.held.size;
   }
 
   /** The lots that are held, oldest first; all on one side. */
   get lots(): readonly Lot[] {
-    return this.books.held.list;
+    return this.held.list;
   }
 
   get cash(): number {
-    return this.books.held.cash;
+    return this.held.cash;
   }
 
   /** Cash and the profit of the position, money. */
   valueAt(price: number): number {
-    return this.books.held.valueAt(price);
+    return this.held.valueAt(price);
   }
 
   /**
@@ -119,10 +123,9 @@ export class Broker {
 
   /** Executes waiting orders against the bar, and marks the account at its close. */
   process(bar: number): void {
-    const { books } = this;
-    const { held } = books;
-    books.bar = bar;
-    if (books.orders.length > 0 || held.guarded > 0 || this.watchesHoldings) this.executeBar(bar);
+    const { held } = this;
+    this.books.bar = bar;
+    if (this.orders.length > 0 || held.guarded > 0 || this.watchesHoldings) this.executeBar(bar);
     const value = held.valueAt(this.bars.close[bar]);
     this.equity[bar] = value;
     if (value <= 0) this.ruin(bar);
@@ -182,7 +185,7 @@ export class Broker {
       this.executeMarketOrders(bar);
       if (books.orders.length > 0) this.endDayOrders(bar);
     }
-    this.path.run();
+    if (books.orders.length > 0 || held.guarded > 0 || this.watchesHoldings) this.path.run();
   }
 
   private endTimedLots(bar: number): void {

@@ -32,7 +32,7 @@ export interface BrokerOptions {
 const BARS_PER_TRADE = 64;
 
 /** The books as they stood at a moment within a bar. */
-export interface Books {
+interface Books {
   readonly cash: number;
   readonly lots: readonly Lot[];
   readonly orders: readonly Order[];

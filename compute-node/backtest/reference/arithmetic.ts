@@ -40,7 +40,7 @@ export function holdingCostOf(
 /** The price at which equity is the maintenance margin's fraction of the value's size; null without one. */
 export function liquidationOf({ maintenanceMargin }: BacktestSettings, size: number, owed: number): number | null {
   if (maintenanceMargin === undefined || size === 0) return null;
-  // Of the two prices that solve it, above and below zero, only one has the sign that it was solved for.
+  // Two prices solve it, one above and one below zero; only one has the sign that it was solved for.
   const above = owed / (size * (1 - Math.sign(size) * maintenanceMargin));
   const below = owed / (size * (1 + Math.sign(size) * maintenanceMargin));
   return above >= 0 ? above : below;
@@ -88,11 +88,49 @@ function allOf({ allIn }: BacktestSettings, fraction: number): number {
 /** The most units of which `part` of the value, and the commission, are within the budget. */
 function mostOf(settings: BacktestSettings, budget: number, part: number, { entry, isMaker }: EntryPrice): number {
   const { commissionRate, makerCommissionRate = commissionRate, commissionFixed, commissionPerUnit } = settings;
+  const { commissionMinimum, fractionalUnits, lotSize } = settings;
   const rate = Math.max(0, isMaker ? makerCommissionRate : commissionRate);
   const price = Math.abs(entry);
-  const units = bought(settings, budget - commissionFixed, price * (part + rate) + commissionPerUnit);
-  if (settings.commissionMinimum === 0) return units;
-  return Math.min(units, bought(settings, budget - settings.commissionMinimum, price * part));
+  const inPlainNumbers = settings.allIn === "below" || (fractionalUnits && lotSize === 0);
+  if (inPlainNumbers) {
+    const units = bought(settings, budget - commissionFixed, price * (part + rate) + commissionPerUnit);
+    return commissionMinimum === 0
+      ? units
+      : Math.min(units, bought(settings, budget - commissionMinimum, price * part));
+  }
+  const lot = lotSize === 0 ? 1 : lotSize;
+  const [value, charge] = [times(of(price), of(part)), times(of(price), of(rate))];
+  const money = times(of(budget), { above: SLACK + 1n, below: SLACK });
+  const charged = lotsOf(money, of(commissionFixed), plus(plus(value, charge), of(commissionPerUnit)), of(lot));
+  const least = lotsOf(money, of(commissionMinimum), value, of(lot));
+  return Math.min(decimalProduct(lot, charged), decimalProduct(lot, least));
+}
+
+/** Lots of so much a unit that what is left of the money after a fee pays. */
+function lotsOf(money: Fraction, fee: Fraction, unit: Fraction, lot: Fraction): bigint {
+  const rest = plus(money, { above: -fee.above, below: fee.below });
+  if (rest.above <= 0n) return 0n;
+  const step = times(unit, lot);
+  return (rest.above * step.below) / (rest.below * step.above);
+}
+
+interface Fraction {
+  readonly above: bigint;
+  readonly below: bigint;
+}
+
+/** A number that is not negative, exactly. */
+function of(value: number): Fraction {
+  const [above, power] = asFraction(value);
+  return { above, below: 1n << power };
+}
+
+function times(a: Fraction, b: Fraction): Fraction {
+  return { above: a.above * b.above, below: a.below * b.below };
+}
+
+function plus(a: Fraction, b: Fraction): Fraction {
+  return { above: a.above * b.below + b.above * a.below, below: a.below * b.below };
 }
 
 /** As backtesting.py has it: the fixed fee is a part of each unit's price, and leverage pays for fees too. */
