@@ -57,7 +57,7 @@ export function executePortfolio({ spec, datasets, onProgress }: PortfolioReques
   const report = (phase: BacktestProgress["phase"], bars: number) =>
     onProgress?.({ phase, fraction: PHASE_START[phase], bars });
   checkSpec(spec);
-  const rules = compileRules(spec.strategy, spec.parameters);
+  const rules = compileRules(spec.strategy, spec.parameters, spec.settings.crosses);
   report("signals", 0);
   let actionsOutside = 0;
   const symbols = spec.data.map((data, index): ResultSymbol => {

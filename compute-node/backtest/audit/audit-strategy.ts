@@ -31,7 +31,12 @@ export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport
   const tested = sliceBars(bars, spec.data.startMs, spec.data.endMs);
   const { strategy, parameters, settings } = spec;
   if (strategy.kind === "rules")
-    return auditRules(compileRules(strategy, parameters), tested, ruleSeries(strategy, parameters), settings);
+    return auditRules(
+      compileRules(strategy, parameters, settings.crosses),
+      tested,
+      ruleSeries(strategy, parameters),
+      settings,
+    );
   return withPlaces(strategy, () => auditScript(tested, () => loadScript(strategy), settings, parameters));
 }
 
