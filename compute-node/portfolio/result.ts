@@ -1,5 +1,6 @@
 /** From a portfolio's run to its result: statistics, contributions, benchmark, warnings. */
 
+import { conventionsOf } from "../../protocol/conventions.ts";
 import type { PortfolioSpec } from "../../protocol/operations/index.ts";
 import { PORTFOLIO_REFUSALS, PORTFOLIO_RESULT_FORMAT, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import type { ResultWarning, WarningCode } from "../../protocol/warnings.ts";
@@ -45,13 +46,19 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
   const { spec, symbols, hashes } = context;
   const held = heldTogether(run.clock, symbols, spec.settings.initialCapital);
   const clock = clockBars(run.clock, held);
+  const conventions = conventionsOf(spec.settings);
   const log = logOf(run);
   const excursions = portfolioExcursions(run, symbols, spec.settings);
   const statistics = {
-    ...computeStatistics(clock, { trades: log, equity: run.equity }, 0),
+    ...computeStatistics(clock, { trades: log, equity: run.equity, conventions }, 0),
     exposurePercent: jsonNumber((run.positions.filter((count) => count > 0).length / clock.rows) * 100),
   };
-  const { symbol: _none, ...benchmark } = compareToBenchmark("benchmark", held, run.equity, prepareMarket(clock));
+  const { symbol: _none, ...benchmark } = compareToBenchmark(
+    "benchmark",
+    held,
+    run.equity,
+    prepareMarket(clock, conventions.calendar),
+  );
   const figures = { statistics, barStatistics: barStatistics(run.clock, run.equity) };
   const named = { ...figures, benchmark: { symbol: "benchmark", ...benchmark } };
   return {

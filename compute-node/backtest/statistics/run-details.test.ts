@@ -299,7 +299,7 @@ describe("the benchmark", () => {
     expect(compareToBenchmark("TEST", null, held, market).beta).toBeNull();
   });
 
-  it("is bought at the bar from which the strategy decides", () => {
+  it("is bought at the bar that is asked for, and is cash before it", () => {
     const tested = barsBetween(bars, 0, 100);
     const equity = heldEquity(tested.close, 10, 1000);
     expect(equity?.[9]).toBe(1000);

@@ -11,6 +11,7 @@ import type { FinishedRun } from "./finished-run.ts";
 import { ordersOfRun } from "./orders-of-run.ts";
 import { chartSeries, monthlyReturns } from "./series.ts";
 import { tradeSides } from "./side-statistics.ts";
+import { heldFrom } from "./statistics.ts";
 
 export interface RunContext {
   readonly symbol: string;
@@ -37,13 +38,13 @@ export function runDetails(
   run: FinishedRun,
   { symbol, fillAt, initialCapital }: RunContext,
 ): RunDetails {
-  const { equity, refusals, warmupBars } = run;
+  const { equity, refusals, warmupBars, conventions } = run;
   const excursions = tradeExcursions(bars, run, fillAt);
-  const held = heldEquity(bars.close, warmupBars, initialCapital);
+  const held = heldEquity(bars.close, heldFrom(conventions, warmupBars), initialCapital);
   return {
     barStatistics: barStatistics(bars.timeMs, equity),
     tradeSides: tradeSides(run.trades, excursions, bars.timeMs),
-    benchmark: compareToBenchmark(symbol, held, equity, prepareMarket(bars)),
+    benchmark: compareToBenchmark(symbol, held, equity, prepareMarket(bars, conventions.calendar)),
     refusals: {
       noCash: refusals.no_cash,
       belowLot: refusals.below_lot,
