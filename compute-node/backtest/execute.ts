@@ -14,7 +14,7 @@ import { computeStatistics } from "./statistics/statistics.ts";
 import { undefinedFigures } from "./statistics/undefined-statistics.ts";
 
 /** Raised with every change that may change a result's figures; the format's version covers their spelling. */
-export const ENGINE_VERSION = "ktrdr-backtest-3";
+export const ENGINE_VERSION = "ktrdr-backtest-4";
 
 export interface BacktestRequest {
   /** Parsed, so with its defaults filled in. */

@@ -11,18 +11,18 @@ export interface AccountModels {
   readonly fills: FillModel;
   readonly margins: MarginModel;
   readonly lots: LotRules;
-  readonly sizes: Pick<Conventions, "allIn" | "fixedFeeSizing">;
+  /** Every one; sizes and the order of events follow them. */
+  readonly conventions: Conventions;
 }
 
 /** @throws Problem `invalid-request` as `marginModel` */
 export function accountModels(settings: BacktestSettings): AccountModels {
   const { fractionalUnits, lotSize } = settings;
-  const { allIn, fixedFeeSizing } = conventionsOf(settings);
   return {
     costs: costModel(settings),
     fills: fillModel(settings),
     margins: marginModel(settings),
     lots: { fractionalUnits, lotSize },
-    sizes: { allIn, fixedFeeSizing },
+    conventions: conventionsOf(settings),
   };
 }

@@ -9,4 +9,4 @@ export { Ledger, type Settlement } from "./ledger.ts";
 export { tradableUnits } from "./lot-rules.ts";
 export { buyingPower, freeEquity, holdingCost, liquidationPrice } from "./margin-model.ts";
 export { entryRefusal, type RefusalFigures, refusalFigures } from "./refusal.ts";
-export { type EntryDemand, entryUnits, mostUnits, shareOf, valueUnits } from "./units.ts";
+export { type EntryDemand, type EntryPrices, entryUnits, mostUnits, shareOf, valueUnits } from "./units.ts";

@@ -15,7 +15,7 @@ export interface SizeModels {
   readonly costs: CostModel;
   readonly margins: MarginModel;
   readonly lots: LotRules;
-  readonly sizes: Pick<Conventions, "allIn" | "fixedFeeSizing">;
+  readonly conventions: Pick<Conventions, "allIn" | "fixedFeeSizing">;
 }
 
 /** The size that an entry asks for. */
@@ -64,8 +64,8 @@ export function fractionUnits(fraction: number, free: number, prices: EntryPrice
 
 /** As `fractionUnits`, where `money` is already the part; `fraction` says which one it is, for fees that count once for each unit. */
 export function mostUnits(money: number, fraction: number, prices: EntryPrices, models: SizeModels): number {
-  const { costs, margins, sizes } = models;
-  if (sizes.fixedFeeSizing === "per_unit") {
+  const { costs, margins, conventions } = models;
+  if (conventions.fixedFeeSizing === "per_unit") {
     const power = buyingPower(margins, money);
     const cost = unitCost(wholeFraction(fraction, models), prices, costs);
     const units = unitsFor(power, cost, models);
@@ -75,13 +75,17 @@ export function mostUnits(money: number, fraction: number, prices: EntryPrices, 
 }
 
 /** Money of `free` that an entry of `fraction` of it may spend. */
-export function shareOf(free: number, fraction: number, models: Pick<SizeModels, "sizes">): number {
+export function shareOf(free: number, fraction: number, models: Pick<SizeModels, "conventions">): number {
   return Math.max(0, free) * wholeFraction(fraction, models);
 }
 
 /** Units for `power` money of value at `price` a unit, without costs, in whole lots. */
-export function valueUnits(power: number, price: number, { lots, sizes }: Pick<SizeModels, "lots" | "sizes">): number {
-  return wholeLots(power, Math.abs(price), lots, sizes.allIn === "exact");
+export function valueUnits(
+  power: number,
+  price: number,
+  { lots, conventions }: Pick<SizeModels, "lots" | "conventions">,
+): number {
+  return wholeLots(power, Math.abs(price), lots, conventions.allIn === "exact");
 }
 
 /** Money that an entry of `units` binds and pays: the margin of its value, and its commission. */
@@ -91,13 +95,13 @@ export function moneyNeeded(units: number, { entry, rate }: EntryPrices, { costs
 
 /** True where `free` money carries `units`. */
 function isPaid(units: number, free: number, prices: EntryPrices, models: SizeModels): boolean {
-  if (models.sizes.fixedFeeSizing === "per_unit") return units <= fractionUnits(1, free, prices, models);
+  if (models.conventions.fixedFeeSizing === "per_unit") return units <= fractionUnits(1, free, prices, models);
   return moneyNeeded(units, prices, models) <= Math.max(0, free) * (1 + MONEY_TOLERANCE);
 }
 
 /** Units whose value and commission fit `money`, whatever part of the value is borrowed. */
 function moneyUnits(money: number, prices: EntryPrices, models: SizeModels): number {
-  if (models.sizes.fixedFeeSizing === "per_order") return unitsWithin(money, 1, prices, models);
+  if (models.conventions.fixedFeeSizing === "per_order") return unitsWithin(money, 1, prices, models);
   const cost = unitCost(wholeFraction(1, models), prices, models.costs);
   const { minimum } = models.costs;
   const units = unitsFor(money, cost, models);
@@ -108,7 +112,7 @@ function moneyUnits(money: number, prices: EntryPrices, models: SizeModels): num
 function unitsWithin(money: number, part: number, prices: EntryPrices, models: SizeModels): number {
   const { costs, lots } = models;
   const price = Math.abs(prices.entry);
-  const isExact = models.sizes.allIn === "exact";
+  const isExact = models.conventions.allIn === "exact";
   const perUnit = price * (part + Math.max(0, prices.rate)) + costs.perUnit;
   const charged = wholeLots(money - costs.fixed, perUnit, lots, false);
   // The commission is the larger one of its sum and the minimum, so the smaller number of units fits both.
@@ -136,8 +140,8 @@ function exactLots(
 }
 
 /** A fraction of 1 leaves one machine epsilon under `allIn: below`. */
-function wholeFraction(fraction: number, { sizes }: Pick<SizeModels, "sizes">): number {
-  return fraction === 1 && sizes.allIn === "below" ? ONE_EPSILON_BELOW : fraction;
+function wholeFraction(fraction: number, { conventions }: Pick<SizeModels, "conventions">): number {
+  return fraction === 1 && conventions.allIn === "below" ? ONE_EPSILON_BELOW : fraction;
 }
 
 /** Money for one unit under `fixedFeeSizing: per_unit`: the fixed fee is spread over the fraction, not over the units. */
@@ -145,6 +149,6 @@ function unitCost(fraction: number, { fill, entry, rate }: EntryPrices, costs: C
   return Math.abs(entry) + ((costs.fixed + fraction * Math.abs(fill) * rate) / fraction + costs.perUnit);
 }
 
-function unitsFor(power: number, cost: number, { lots, sizes }: SizeModels): number {
-  return wholeLots(power, cost, lots, sizes.allIn === "exact");
+function unitsFor(power: number, cost: number, { lots, conventions }: SizeModels): number {
+  return wholeLots(power, cost, lots, conventions.allIn === "exact");
 }

@@ -10,6 +10,8 @@
  * margin, its price is one more stop for the whole position; liquidation also withdraws waiting orders. A limit order
  * pays the maker's commission unless it fills at the open of the first bar on which it could.
  */
+
+import type { Conventions } from "../../../protocol/conventions.ts";
 import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
@@ -46,6 +48,7 @@ export class Broker {
   /** Waiting orders, oldest first. */
   readonly orders: readonly Order[];
   readonly equity: Float64Array;
+  readonly conventions: Conventions;
   isRuined = false;
   private readonly books: Execution;
   /** The books' lots, which every bar asks for. */
@@ -62,7 +65,8 @@ export class Broker {
     this.path = new BarPath(this.books);
     this.watchesHoldings = this.books.models.margins.watchesHoldings;
     this.equity = new Float64Array(bars.rows);
-    const { warnings, trades, log, orders } = this.books;
+    const { warnings, trades, log, orders, conventions } = this.books;
+    this.conventions = conventions;
     this.warnings = warnings;
     this.trades = trades;
     this.log = log;

@@ -64,20 +64,15 @@ export class EngineWarnings {
     );
     const text = `Entries were refused: ${counts.join(", ")}.`;
     if (this.firstRefusal === null) return text;
-    const { units, needed, free } = this.firstRefusal;
-    const first =
-      units > 0
-        ? `${money(units)} ${units === 1 ? "unit costs" : "units cost"} ${money(needed)} and ${money(free)} are free`
-        : `${money(free)} are free`;
     const cure = `raise initial_capital${fractionalUnits ? " or" : ","} ask for less${fractionalUnits ? "" : ", or allow fractional_units"}`;
-    return `${text} The first time ${first}; ${cure}.`;
+    return `${text} The first time ${figuresText(this.firstRefusal)}; ${cure}.`;
   }
 
   list(settings: BacktestSettings): ResultWarning[] {
     const warnings: ResultWarning[] = [
       {
         code: "order-refused",
-        message: this.refusalText(settings),
+        message: this.refusedOrders === 0 ? "" : this.refusalText(settings),
         count: this.refusedOrders,
       },
       {
@@ -114,6 +109,13 @@ export class EngineWarnings {
     ];
     return warnings.filter((warning) => warning.count > 0);
   }
+}
+
+/** Such as "1,500 units cost 150,000 and 100,000 are free". */
+export function figuresText({ units, needed, free }: RefusalFigures): string {
+  const isFree = `${money(free)} are free`;
+  if (!(units > 0)) return isFree;
+  return `${money(units)} ${units === 1 ? "unit costs" : "units cost"} ${money(needed)} and ${isFree}`;
 }
 
 /** Two digits after the point where there is a fraction. */

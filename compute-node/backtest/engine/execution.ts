@@ -1,5 +1,5 @@
 /** Executes orders on the broker's books: entries, exits, reductions and refusals, at a price that is already decided. */
-import { type Conventions, conventionsOf } from "../../../protocol/conventions.ts";
+import type { Conventions } from "../../../protocol/conventions.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import {
   type AccountModels,
@@ -63,7 +63,7 @@ export class Execution {
     this.bars = bars;
     this.settings = settings;
     this.models = accountModels(settings);
-    this.conventions = conventionsOf(settings);
+    this.conventions = this.models.conventions;
     this.trades = new TradeLog(Math.ceil(bars.rows / BARS_PER_TRADE));
     this.held = new Lots(settings.initialCapital, this.models, this.trades);
     this.log = new OrderLog(Math.ceil((2 * bars.rows) / BARS_PER_TRADE));

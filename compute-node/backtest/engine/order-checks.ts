@@ -66,5 +66,5 @@ function checkPositive(field: string, value: number | undefined): void {
 
 function checkPrice(field: string, value: number | undefined): void {
   if (value === undefined || Number.isFinite(value)) return;
-  throw new Problem("invalid-strategy", `An order has ${field} ${value}.`, { cure: "Give a price." });
+  throw new Problem("invalid-strategy", `An order has ${field} ${value}.`, { cure: "Give a price: a finite number." });
 }

@@ -14,7 +14,7 @@
  * other systems do instead; with the answers of backtesting.py 0.6.6 the golden tests reproduce it trade by trade. Where holding costs money, or a fall liquidates, each bar of a holding
  * is a stretch of its own.
  */
-import { type Conventions, conventionsOf } from "../../../protocol/conventions.ts";
+import type { Conventions } from "../../../protocol/conventions.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import {
@@ -161,7 +161,7 @@ export class SignalRun {
     this.signals = signals;
     this.settings = settings;
     this.fillsAtClose = settings.fillAt === "close";
-    this.conventions = conventionsOf(settings);
+    this.conventions = this.models.conventions;
     this.prices = { fill: Number.NaN, entry: Number.NaN, rate: this.models.costs.takerRate };
     this.wholeDemand = { fraction: signals.sizeFraction, units: null, money: null };
     this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];

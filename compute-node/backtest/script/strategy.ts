@@ -1,5 +1,4 @@
 /** Runs strategies in TypeScript (`api.ts` describes them) on the event engine. */
-import { conventionsOf } from "../../../protocol/conventions.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
@@ -124,14 +123,13 @@ export class ScriptRun {
     if (warmupBars + 1 < bars.rows) broker.finish();
     else broker.warnings.neverDecided = 1;
     onProgress?.(bars.rows);
-    const { trades, equity, cash, lots, log: orders } = broker;
+    const { trades, equity, cash, lots, log: orders, conventions } = broker;
     const [oldest] = lots;
     const openPosition =
       oldest === undefined ? null : { size: broker.size, entryBar: oldest.entryBar, entryPrice: oldest.entryPrice };
     const openLots = lots.map(({ size, entryBar, entryPrice }) => ({ size, entryBar, entryPrice }));
     const { refusals } = broker.warnings;
     const warnings = broker.warnings.list(this.settings);
-    const conventions = conventionsOf(this.settings);
     const ended = { trades, orders, equity, cash, conventions, openPosition, refusals, warnings };
     return { ...ended, openLots, warmupBars, signals: null };
   }
