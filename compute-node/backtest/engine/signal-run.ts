@@ -421,22 +421,34 @@ export class SignalRun {
     const loss = isLiquidation ? liquidation : stop;
     const lost = stopFillPrice(side, open, high, low, loss);
     const won = targetFillPrice(side, open, high, low, target);
-    const isGappedLoss = side * (open - loss) <= 0;
-    const opensBeyondTarget = side * (open - target) >= 0 && !isGappedLoss;
-    const { makerRate, takerRate } = this.models.costs;
-    const winRate = won !== open || bar > this.openedBar ? makerRate : takerRate;
-    if (!Number.isNaN(lost) && !(opensBeyondTarget && this.conventions.gappedTarget === "open")) {
-      const isAmbiguous = !Number.isNaN(won) && !isGappedLoss && !opensBeyondTarget;
-      if (isAmbiguous) this.warnings.ambiguousBars++;
-      if (!isAmbiguous || !this.costsMore(won, winRate, lost)) {
-        if (isLiquidation) this.warnings.liquidations++;
-        this.closePosition(lost, bar, isLiquidation ? "liquidation" : "stop_loss");
-        return true;
-      }
+    const isLost = !Number.isNaN(lost);
+    if (Number.isNaN(won)) {
+      if (isLost) this.closeAtLoss(lost, bar, isLiquidation);
+      return isLost;
     }
-    if (Number.isNaN(won)) return false;
-    this.closePosition(won, bar, "take_profit", winRate);
+    if (isLost && this.losesFirst(open, loss, lost, won, bar)) this.closeAtLoss(lost, bar, isLiquidation);
+    else this.closePosition(won, bar, "take_profit", this.targetRate(won, bar));
     return true;
+  }
+
+  private closeAtLoss(price: number, bar: number, isLiquidation: boolean): void {
+    if (isLiquidation) this.warnings.liquidations++;
+    this.closePosition(price, bar, isLiquidation ? "liquidation" : "stop_loss");
+  }
+
+  /** A target that stood in the book before it was reached is the maker's. */
+  private targetRate(won: number, bar: number): number {
+    const { makerRate, takerRate } = this.models.costs;
+    return won !== this.open[bar] || bar > this.openedBar ? makerRate : takerRate;
+  }
+
+  /** Decides a bar that touches both: by its open, or else by the outcome that leaves less. */
+  private losesFirst(open: number, loss: number, lost: number, won: number, bar: number): boolean {
+    const side = this.side();
+    if (side * (open - loss) <= 0) return true;
+    if (side * (open - this.held.target) >= 0) return this.conventions.gappedTarget === "stop";
+    this.warnings.ambiguousBars++;
+    return !this.costsMore(won, this.targetRate(won, bar), lost);
   }
 
   /** True where leaving at the target, with its commission, leaves less than at the stop: the worse one is what counts. */
