@@ -293,8 +293,8 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       {
         file: `${ENGINE}/signal-run.ts`,
-        search: 'if (!Number.isNaN(lost) && !(opensBeyondTarget && this.conventions.gappedTarget === "open")) {',
-        replace: "if (!Number.isNaN(lost)) {",
+        search: 'if (side * (open - this.held.target) >= 0) return this.conventions.gappedTarget === "stop";',
+        replace: "if (side * (open - this.held.target) >= 0) return true;",
       },
     ],
     caughtBy: SLOW_ENGINE,
