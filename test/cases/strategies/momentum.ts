@@ -4,7 +4,7 @@ import { defineStrategy } from "ktrdr/strategy";
 export default defineStrategy({
   indicators: () => ({
     fisher: ["fisher", { period: 2 }],
-    cmo: ["cmo", { period: 5, average: 1 }],
+    cmo: ["cmo", { period: 5, sums: 1 }],
   }),
   onBar() {},
 });
