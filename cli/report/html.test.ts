@@ -130,10 +130,10 @@ describe("the sections of a result", () => {
   });
 
   test("refusals are listed by their reasons when there are any", () => {
-    const result = { ...resultFixture(), refusals: { noCash: 3, belowLot: 0, margin: 12, pyramiding: 0, noSize: 0 } };
+    const result = { ...resultFixture(), refusals: { noCash: 3, belowLot: 0, margin: 12, pyramiding: 0, noSize: 1 } };
     expect(figureGroups(resultFixture()).map(({ title }) => title)).not.toContain("Refused entries");
     const group = figureGroups(result).find(({ title }) => title === "Refused entries");
-    expect(group?.rows.map(({ value }) => value)).toEqual([3, 0, 12, 0]);
+    expect(group?.rows.map(({ value }) => value)).toEqual([3, 0, 12, 0, 1]);
   });
 
   test("each trade is a dot in both scatters, up to a bound, and nothing in them is undefined", () => {

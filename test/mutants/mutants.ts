@@ -26,6 +26,7 @@ export interface Mutant {
 
 const ENGINE = "compute-node/backtest/engine";
 const LEDGER = "compute-node/ledger";
+const PORTFOLIO = "compute-node/portfolio";
 
 const END = "fills no order of the last bar, and closes what is open at the last close";
 const END_OF_SIGNALS = {
@@ -59,6 +60,10 @@ const SLOW_ENGINE = {
 const SLOW_BROKER = {
   file: "compute-node/backtest/reference/broker.test.ts",
   name: "the broker and the slow reference broker > agree bit for bit on thousands of scripts of orders of every kind, with every cost and rule",
+};
+const PORTFOLIOS = {
+  file: `${PORTFOLIO}/engine.test.ts`,
+  name: "the fast portfolio engine and the slow reference engine > agree bit for bit on thousands of random portfolios",
 };
 const MOST_UNITS = {
   file: `${LEDGER}/units.property.test.ts`,
@@ -288,8 +293,8 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       {
         file: `${ENGINE}/signal-run.ts`,
-        search: 'if (!Number.isNaN(lost) && !(opensBeyondTarget && this.conventions.gappedTarget === "open")) {',
-        replace: "if (!Number.isNaN(lost)) {",
+        search: 'if (side * (open - this.held.target) >= 0) return this.conventions.gappedTarget === "stop";',
+        replace: "if (side * (open - this.held.target) >= 0) return true;",
       },
     ],
     caughtBy: SLOW_ENGINE,
@@ -353,5 +358,49 @@ export const MUTANTS: readonly Mutant[] = [
       },
     ],
     caughtBy: ONE_BAR,
+  },
+  {
+    fault: "portfolio: the last bars are replayed by default",
+    changes: [
+      {
+        file: `${PORTFOLIO}/engine.ts`,
+        search: 'if (this.conventions.lastBar === "replay") this.replayLastBars(last);',
+        replace: 'if (this.conventions.lastBar !== "replay") this.replayLastBars(last);',
+      },
+    ],
+    caughtBy: PORTFOLIOS,
+  },
+  {
+    fault: "portfolio: what is left of whole lots has rounding errors",
+    changes: [
+      {
+        file: `${PORTFOLIO}/account.ts`,
+        search: "return Math.abs(units - whole) <= ROUNDING_PART * units ? whole : units;",
+        replace: "return whole === 0 ? whole : units;",
+      },
+    ],
+    caughtBy: PORTFOLIOS,
+  },
+  {
+    fault: "portfolio, below zero: positions bind nothing",
+    changes: [
+      {
+        file: `${PORTFOLIO}/account.ts`,
+        search: "for (const slot of this.held) value += Math.abs(this.size[slot] * this.mark[slot]);",
+        replace: "for (const slot of this.held) value += Math.abs(this.size[slot]) * this.mark[slot];",
+      },
+    ],
+    caughtBy: PORTFOLIOS,
+  },
+  {
+    fault: "portfolio: a target that the open passes comes after the stop",
+    changes: [
+      {
+        file: `${PORTFOLIO}/level-exit.ts`,
+        search: 'if (!isLost || (opensBeyondTarget && gappedTarget === "open"))',
+        replace: "if (!isLost)",
+      },
+    ],
+    caughtBy: PORTFOLIOS,
   },
 ];
