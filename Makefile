@@ -19,7 +19,7 @@ require-node = @node -e '[a, b] = process.versions.node.split("."); process.exit
   { echo "error: $(3) needs Node $(1).$(2) or newer; this is $$(node --version 2> /dev/null || echo a machine without Node). https://nodejs.org/en/download" >&2; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo dev test check watch test-unit test-worker test-browser test-simulation test-e2e test-images test-chaos test-load simulate quality fix bench bench-training bench-fabric deploy-check deploy preview preview-delete clean
+.PHONY: help install demo dev test check watch test-unit test-worker test-browser test-simulation test-e2e test-images test-chaos test-load mutants simulate quality fix bench bench-training bench-fabric deploy-check deploy preview preview-delete clean
 
 help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -81,6 +81,9 @@ test-chaos: $(INSTALLED) ## processes and connections killed and frozen at rando
 
 test-load: $(INSTALLED) ## many sockets, a deep queue, busy cores (FULL_LOAD=1 for the full size)
 	@$(VITEST) --project load --outputFile.json=$(RESULTS)/load.json
+
+mutants: $(INSTALLED) ## plant known faults in a copy, one by one; a property test must find each (FAULT="words" for some)
+	@node test/mutants/run.ts $(FAULT)
 
 quality: $(INSTALLED) ## lint, format and types
 	@biome check --error-on-warnings .

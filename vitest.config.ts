@@ -25,7 +25,7 @@ export default defineConfig({
           setupFiles: [COUNT, "test/support/property-seed.ts"],
           include: [
             "{protocol,results,telemetry,client,control-plane,compute-node,cli,durable-objects,deploy,bench,src}/**/*.test.ts",
-            "test/{golden,house,support}/**/*.test.ts",
+            "test/{cases,golden,house,mutants,support}/**/*.test.ts",
             "test/*.test.ts",
           ],
           maxWorkers: 2,

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { compileLoop } from "./c-loop.ts";
 import { median } from "./measure.ts";
 import { randomWalk, writeColumns } from "./random-walk.ts";
 
@@ -59,19 +60,6 @@ function measure(program: string, values: readonly (string | number)[]): Outcome
   }
 }
 
-/** The C loop's program, or why there is none. */
-function compileLimit(folder: string): { program: string } | { missing: string } {
-  const program = join(folder, "limit");
-  const flags = ["-O3", "-march=native", "-ffp-contract=off", "-o", program];
-  try {
-    execFileSync("cc", [...flags, here("limits/backtest.c"), "-lm"], { stdio: ["ignore", "ignore", "pipe"] });
-    return { program };
-  } catch (error) {
-    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: Buffer };
-    return { missing: code === "ENOENT" ? "no C compiler (cc)" : `cc failed: ${stderr?.toString().trim()}` };
-  }
-}
-
 /** The middle one of several processes' outcomes. */
 function middle(outcomes: readonly Outcome[]): Outcome {
   const measured = outcomes.filter((outcome) => "seconds" in outcome);
@@ -84,7 +72,7 @@ function middle(outcomes: readonly Outcome[]): Outcome {
 function runVariants(rows: number, folder: string): Row[] {
   const data = join(folder, `walk-${rows}.bin`);
   writeColumns(data, randomWalk(rows, SEED));
-  const limit = compileLimit(folder);
+  const limit = compileLoop(folder);
   const python = process.env.KTRDR_BENCH_PYTHON ?? "python3";
   const ours: Outcome[] = [];
   const scripts: Outcome[] = [];

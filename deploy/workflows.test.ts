@@ -117,6 +117,7 @@ const CLAIMS: Readonly<Record<string, Claim>> = {
   // `make quality` and every `make test-…` install missing packages first.
   "make install": make("install", "Makefile", /^quality: \$\(INSTALLED\)/m),
   "make quality": make("quality", ".ci/run", "make --no-print-directory quality"),
+  "make mutants": make("mutants", "test/e2e/mutants.test.ts", '"make", ["mutants", '),
   "make deploy-check": make("deploy-check", "test/e2e/cloudflare.test.ts", 'run("make deploy-check")'),
   "sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends prometheus shellcheck": {
     by: ".ci/run",

@@ -19,7 +19,7 @@ export const EXIT_REASONS = [
 ] as const;
 
 /** Reasons for which an entry did not become a position. */
-export const REFUSAL_REASONS = ["no_cash", "below_lot", "margin", "pyramiding"] as const;
+export const REFUSAL_REASONS = ["no_cash", "below_lot", "margin", "pyramiding", "no_size"] as const;
 export const ORDER_KINDS = ["market", "limit", "stop", "stop_limit"] as const;
 export const ORDER_STATUSES = ["filled", "cancelled", "expired", "refused", "waiting"] as const;
 /** Reasons for the end of an order. A fill's reason is that of its trade. */

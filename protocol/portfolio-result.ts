@@ -8,8 +8,16 @@ export const PORTFOLIO_EXIT_REASONS = [...EXIT_REASONS, "rebalance"] as const;
 export type PortfolioExitReason = (typeof PORTFOLIO_EXIT_REASONS)[number];
 
 /**
- * Reasons for which an entry became no position: every place was taken, the free equity was used up, its share is below a unit
- * or lot, its rank or its weight has no value, or its symbol has no bar any more.
+ * Reasons for which an entry became no position: every place was taken, the free equity did not pay for it, its share is below a unit
+ * or lot, its price was 0, its rank or its weight has no value, or its symbol has no bar any more.
  */
-export const PORTFOLIO_REFUSALS = ["max_positions", "no_cash", "below_lot", "no_rank", "no_weight", "no_bar"] as const;
+export const PORTFOLIO_REFUSALS = [
+  "max_positions",
+  "no_cash",
+  "below_lot",
+  "no_size",
+  "no_rank",
+  "no_weight",
+  "no_bar",
+] as const;
 export type PortfolioRefusal = (typeof PORTFOLIO_REFUSALS)[number];

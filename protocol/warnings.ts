@@ -20,6 +20,10 @@ export const WARNINGS = {
     from: ["backtest", "model"],
     about: "Entries were refused because the free equity did not pay for the smallest tradable amount.",
   },
+  "large-rate": {
+    from: ["backtest", "model", "portfolio"],
+    about: "A rate of the settings is 1 % or more; the message says it in words, since 0.1 is 10 %.",
+  },
   "conflicting-entries": {
     from: ["backtest", "model", "portfolio"],
     about: "Long and short entry held on the same bar while flat; the long one was taken.",
@@ -64,8 +68,9 @@ export const WARNINGS = {
     about: "Corporate actions lie before the first or after the last bar of their symbol, and changed nothing.",
   },
   "refused-max-positions": { from: ["portfolio"], about: "Entries were refused: every place was taken." },
-  "refused-no-cash": { from: ["portfolio"], about: "Entries were refused: the free equity was used up." },
+  "refused-no-cash": { from: ["portfolio"], about: "Entries were refused: the free equity did not pay for them." },
   "refused-below-lot": { from: ["portfolio"], about: "Entries were refused: their share is below a unit or lot." },
+  "refused-no-size": { from: ["portfolio"], about: "Entries were refused: their price was 0." },
   "refused-no-rank": { from: ["portfolio"], about: "Entries were refused: `rank_by` had no value." },
   "refused-no-weight": { from: ["portfolio"], about: "Entries were refused: their weight had no value above 0." },
   "refused-no-bar": { from: ["portfolio"], about: "Entries were refused: their symbol had no bar any more." },

@@ -5,7 +5,15 @@ export { readParquet, writeParquet } from "./archive/parquet-table.ts";
 export { decodePortfolioResult, encodePortfolioResult, isPortfolioResult } from "./archive/portfolio-archive.ts";
 export { readZip } from "./archive/stored-zip.ts";
 export { type BacktestResult, backtestResult, type MonthlyReturn } from "./backtest-result.ts";
-export { EXAMPLE_RUN, type FigureForm, nonZero, type RunMeasures } from "./declaration/index.ts";
+export {
+  aboveRounding,
+  EXAMPLE_RUN,
+  type FigureForm,
+  nonZero,
+  type RunMeasures,
+  squaresAboutMean,
+  varyingMoney,
+} from "./declaration/index.ts";
 export {
   type BacktestStatistics,
   type BarStatistics,

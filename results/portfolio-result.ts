@@ -67,6 +67,8 @@ export const portfolioResult = z.strictObject({
     maxPositions: z.int(),
     noCash: z.int(),
     belowLot: z.int(),
+    /** Results from before sizes were refused at a price of 0 lack it. */
+    noSize: z.int().default(0),
     noRank: z.int(),
     noWeight: z.int(),
     noBar: z.int(),

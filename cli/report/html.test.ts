@@ -121,11 +121,19 @@ describe("the sections of a result", () => {
     }
   });
 
+  test("conventions are listed where they are not ktrdr's own", () => {
+    const settings = backtestSettings.parse({ lastBar: "replay", allIn: "exact" });
+    const text = withoutScripts(renderBacktestReport({ ...resultFixture(), settings }));
+    expect(text).toContain('<th scope="row">Convention lastBar</th><td>replay: The last bar is processed');
+    expect(text).not.toContain("Convention allIn");
+    expect(withoutScripts(renderBacktestReport(resultFixture()))).not.toContain("Convention lastBar");
+  });
+
   test("refusals are listed by their reasons when there are any", () => {
-    const result = { ...resultFixture(), refusals: { noCash: 3, belowLot: 0, margin: 12, pyramiding: 0 } };
+    const result = { ...resultFixture(), refusals: { noCash: 3, belowLot: 0, margin: 12, pyramiding: 0, noSize: 1 } };
     expect(figureGroups(resultFixture()).map(({ title }) => title)).not.toContain("Refused entries");
     const group = figureGroups(result).find(({ title }) => title === "Refused entries");
-    expect(group?.rows.map(({ value }) => value)).toEqual([3, 0, 12, 0]);
+    expect(group?.rows.map(({ value }) => value)).toEqual([3, 0, 12, 0, 1]);
   });
 
   test("each trade is a dot in both scatters, up to a bound, and nothing in them is undefined", () => {

@@ -1,6 +1,7 @@
 /** The report of a backtest as one HTML file that needs nothing else: no server, no network, no second file. */
 
 import { createHash } from "node:crypto";
+import { CONVENTION_NAMES } from "../../protocol/conventions.ts";
 import type { BacktestSettings, ResultWarning } from "../../protocol/index.ts";
 import {
   type BacktestResult,
@@ -25,6 +26,7 @@ import { embeddedJson, html, type Insertable, inlineScript, type Markup } from "
 import { monthlyTable } from "./monthly-table.ts";
 import { pageAssets } from "./page-assets.ts";
 import { reportData } from "./report-data.ts";
+import { unusualConvention } from "./unusual-conventions.ts";
 
 interface ReportOptions {
   /** The heading; the strategy's name when it is not given. */
@@ -259,6 +261,11 @@ const SETTING_ROWS: readonly {
     label: "Open trades at the end",
     text: (settings) => (settings.finalizeTrades ? "Closed" : "Left open"),
   },
+  ...CONVENTION_NAMES.map((name) => ({
+    key: name,
+    label: `Convention ${name}`,
+    text: (settings: BacktestSettings) => unusualConvention(settings, name),
+  })),
 ];
 
 /** Null for a rate that was not given. */

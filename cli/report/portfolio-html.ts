@@ -15,6 +15,7 @@ import {
 import { reportDocument, section } from "./document.ts";
 import { html, type Markup } from "./markup.ts";
 import { monthlyTable } from "./monthly-table.ts";
+import { unusualConventionsText } from "./unusual-conventions.ts";
 
 /** A page with more would be slow to open; `trades.parquet` has all of them. */
 const SHOWN_TRADES = 2000;
@@ -159,9 +160,11 @@ function tradeRow(trade: PortfolioTrade): Markup {
 `;
 }
 
-function hashes({ hashes: { spec, data, engine } }: PortfolioResult): Markup {
+function hashes({ settings, hashes: { spec, data, engine } }: PortfolioResult): Markup {
+  const conventions = unusualConventionsText(settings);
+  const told = conventions === null ? html`` : html`<p class="note">Conventions: ${conventions}.</p>`;
   const rows = Object.entries({ Specification: spec, Data: data, Engine: engine }).map(
     ([name, hash]) => html`<tr><th scope="row">${name}</th><td><code>${hash}</code></td></tr>`,
   );
-  return html`<p class="note">The same three hashes (SHA-256) give the same result, byte for byte.</p><table class="hashes"><caption class="unseen">Hashes</caption><tbody>${rows}</tbody></table>`;
+  return html`${told}<p class="note">The same three hashes (SHA-256) give the same result, byte for byte.</p><table class="hashes"><caption class="unseen">Hashes</caption><tbody>${rows}</tbody></table>`;
 }

@@ -48,4 +48,12 @@ describe("the table of a portfolio on a terminal", () => {
   it("keeps control characters of a name from the terminal", () => {
     expect(renderPortfolioTable(resultOf(1, "a\u001b[2Jb"), 80)).not.toContain("\u001b");
   });
+
+  it("names conventions that are not ktrdr's own", () => {
+    const result = resultOf(2);
+    const unusual = { ...result, settings: { ...result.settings, gappedTarget: "stop" as const } };
+    expect(renderPortfolioTable(unusual, 80)).toContain("\nConventions: gappedTarget=stop\n");
+    expect(renderPortfolioReport(unusual)).toContain("Conventions: gappedTarget=stop.");
+    expect(renderPortfolioTable(result, 80) + renderPortfolioReport(result)).not.toContain("Conventions:");
+  });
 });

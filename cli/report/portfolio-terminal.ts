@@ -8,6 +8,7 @@ import {
   unitText,
 } from "../../results/index.ts";
 import { sparkline } from "./terminal.ts";
+import { unusualConventionsText } from "./unusual-conventions.ts";
 
 const LEAST_WIDTH = 60;
 const GREATEST_WIDTH = 110;
@@ -22,6 +23,7 @@ export function renderPortfolioTable(result: PortfolioResult, terminalWidth: num
   const count = `${symbols.length} ${symbols.length === 1 ? "symbol" : "symbols"}`;
   const range = `${formatTime(statistics.startMs)} to ${formatTime(statistics.endMs)}`;
   const final = `  ${formatFigure(statistics.equityFinal, "money")} ${result.accountCurrency}`;
+  const conventions = unusualConventionsText(result.settings);
   const lines = [
     printable(result.strategyName),
     `${count} ${result.timeframe}, ${range}, ${formatNumber(result.bars, 0)} moments, ${formatNumber(result.symbolBars, 0)} bars`,
@@ -31,6 +33,7 @@ export function renderPortfolioTable(result: PortfolioResult, terminalWidth: num
     ...figureLines(result, width),
     ...contributionLines(result),
     "",
+    ...(conventions === null ? [] : [`Conventions: ${conventions}`]),
     ...warnings.map(({ code, message, count: times }) => `Warning: ${printable(message)} (${times} times) [${code}]`),
   ];
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;

@@ -37,6 +37,13 @@ describe("the table on the terminal", () => {
     );
   });
 
+  test("names conventions that are not ktrdr's own", () => {
+    const settings = { ...resultFixture().settings, lastBar: "replay", crosses: "touching" } as const;
+    const text = renderStatisticsTable({ ...resultFixture(), settings }, { width: 80, color: false });
+    expect(text).toMatch(/^Conventions: lastBar=replay$/m);
+    expect(renderStatisticsTable(resultFixture(), { width: 80, color: false })).not.toContain("Conventions");
+  });
+
   test("the figures end in the same column", () => {
     const text = renderStatisticsTable(resultFixture(), { width: 50, color: false });
     const ends = text

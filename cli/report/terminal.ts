@@ -14,6 +14,7 @@ import {
   type StatisticValue,
   unitText,
 } from "../../results/index.ts";
+import { unusualConventionsText } from "./unusual-conventions.ts";
 
 interface TerminalOptions {
   /** Columns of the terminal. From 72 on, two groups stand beside each other. */
@@ -55,6 +56,7 @@ export function renderStatisticsTable(result: BacktestResult, options: TerminalO
     "",
     ...statisticLines(result, width, paint),
     ...sideLines(result, width, paint),
+    ...conventionLines(result, width, paint),
     ...warningLines(result, width, paint),
   ];
   return `${lines.map((line) => line.trimEnd()).join("\n")}\n`;
@@ -157,6 +159,12 @@ function figureStyle(row: FigureForm, value: StatisticValue): Style[] {
   if (value === null) return ["dim"];
   if (row.signed === undefined || Number(value) === 0) return [];
   return [Number(value) < 0 ? "red" : "green"];
+}
+
+/** Conventions that are not ktrdr's own. */
+function conventionLines({ settings }: BacktestResult, width: number, paint: Painter): string[] {
+  const text = unusualConventionsText(settings);
+  return text === null ? [] : wrapped(`Conventions: ${text}`, width).map((line) => paint(line, "dim"));
 }
 
 function warningLines(result: BacktestResult, width: number, paint: Painter): string[] {

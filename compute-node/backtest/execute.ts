@@ -2,6 +2,7 @@
 import { crc32 } from "node:zlib";
 import { BACKTEST_RESULT_FORMAT, type BacktestSpec, Problem } from "../../protocol/index.ts";
 import { type BacktestResult, encodeBacktestResult, listOf } from "../../results/index.ts";
+import { largeRates } from "../ledger/index.ts";
 import { type BarColumns, sliceBars } from "../market-data/bars.ts";
 import { sha256Of, specificationHash } from "../provenance/index.ts";
 import type { RunCheckpoints } from "./engine/checkpoint.ts";
@@ -13,7 +14,7 @@ import { computeStatistics } from "./statistics/statistics.ts";
 import { undefinedFigures } from "./statistics/undefined-statistics.ts";
 
 /** Raised with every change that may change a result's figures; the format's version covers their spelling. */
-export const ENGINE_VERSION = "ktrdr-backtest-3";
+export const ENGINE_VERSION = "ktrdr-backtest-4";
 
 export interface BacktestRequest {
   /** Parsed, so with its defaults filled in. */
@@ -158,7 +159,7 @@ function assemble(
     ...known,
     ...details,
     equity: listOf(run.equity),
-    warnings: [...run.warnings, ...undefinedFigures({ ...known, ...details })],
+    warnings: [...largeRates(settings), ...run.warnings, ...undefinedFigures({ ...known, ...details })],
   };
 }
 

@@ -16,11 +16,12 @@ export {
   auditScript,
   type NeuralAudit,
 } from "./audit/audit-strategy.ts";
-export { Broker, type BrokerOptions } from "./engine/broker.ts";
+export { Broker } from "./engine/broker.ts";
 export { CHECKPOINT_VERSION, type RunCheckpoints } from "./engine/checkpoint.ts";
 export { ColumnScratch } from "./engine/column-scratch.ts";
 export { runBacktest } from "./engine/engine.ts";
 export type { BarsDone, EngineResult, OpenPosition } from "./engine/engine-result.ts";
+export type { BrokerOptions } from "./engine/execution.ts";
 export { type PreparedMarket, prepareMarket } from "./engine/market.ts";
 export type { Lot, Order, OrderKind, OrderRequest } from "./engine/order.ts";
 export { ResumableBacktest } from "./engine/resumable-backtest.ts";

@@ -53,7 +53,7 @@ export function prepareStrategy(spec: BacktestSpec, onLog?: (line: string) => vo
         }),
     };
   }
-  const compiled = compileRules(strategy, parameters);
+  const compiled = compileRules(strategy, parameters, settings.crosses);
   return {
     parameters: { ...compiled.parameters },
     run(bars, onBars, checkpoints) {

@@ -15,9 +15,6 @@ interface MembershipDeclaration {
   readonly conflict: (parameters: readonly number[]) => string | null;
 }
 
-/** The smallest step from 1: ramps between equal points divide by this and not by 0. */
-const EPSILON = Number.EPSILON;
-
 const ascending = (parameters: readonly number[]) =>
   parameters.every((value, k) => k === 0 || value >= parameters[k - 1])
     ? null
@@ -122,16 +119,17 @@ export function fillDegrees(
   }
 }
 
+/** A ramp is asked only strictly between its ends, so that nothing divides by 0. */
 function triangle(x: number, a: number, b: number, c: number): number {
   if (x === b) return 1;
   if (x <= a || x >= c) return 0;
-  return x < b ? (x - a) / Math.max(b - a, EPSILON) : (c - x) / Math.max(c - b, EPSILON);
+  return x < b ? (x - a) / (b - a) : (c - x) / (c - b);
 }
 
 function trapezoid(x: number, a: number, b: number, c: number, d: number): number {
   if (x >= b && x <= c) return 1;
   if (x <= a || x >= d) return 0;
-  return x < b ? (x - a) / Math.max(b - a, EPSILON) : (d - x) / Math.max(d - c, EPSILON);
+  return x < b ? (x - a) / (b - a) : (d - x) / (d - c);
 }
 
 function gaussian(x: number, mean: number, sigma: number): number {

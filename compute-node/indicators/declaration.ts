@@ -46,6 +46,12 @@ export interface IndicatorOutput {
   firstIndex(parameters: IndicatorParameters): number;
 }
 
+/** The power of a factor on all prices, and on all volumes, by which an output grows with it. */
+export interface Scale {
+  readonly price: number;
+  readonly volume: number;
+}
+
 export interface IndicatorDeclaration {
   /** As it is written under `type:`. */
   readonly name: string;
@@ -58,6 +64,11 @@ export interface IndicatorDeclaration {
   /** `source:` may name another column or indicator instead of its first input. */
   readonly takesSource: boolean;
   readonly outputs: readonly IndicatorOutput[];
+  /**
+   * One for all outputs, or one for each, with the columns that are read where `source` names no other. Null for an output
+   * whose meaning depends on the unit of prices. Factors that are powers of two change no other bit.
+   */
+  readonly scale: Scale | readonly (Scale | null)[];
   /** The computation, with its edge cases. */
   readonly formula: string;
   /** The source of the formula. */
@@ -71,4 +82,9 @@ export interface IndicatorDeclaration {
   readonly compute: IndicatorKernel;
   /** The same arithmetic bar by bar, bit for bit, from a fresh start. */
   readonly begin: (parameters: IndicatorParameters) => IndicatorStep;
+}
+
+/** The scale of output k. */
+export function scaleOf({ scale }: Pick<IndicatorDeclaration, "scale">, k: number): Scale | null {
+  return "price" in scale ? scale : scale[k];
 }

@@ -27,6 +27,6 @@ export function costModel(settings: BacktestSettings): CostModel {
 
 /** Money for an order of `units` (positive) at `price`; `rate` is the maker's or the taker's. A rebate is below 0. */
 export function orderCommission(costs: CostModel, units: number, price: number, rate: number): number {
-  const commission = costs.fixed + units * price * rate + units * costs.perUnit;
+  const commission = costs.fixed + units * Math.abs(price) * rate + units * costs.perUnit;
   return costs.minimum > 0 ? Math.max(commission, costs.minimum) : commission;
 }

@@ -64,7 +64,10 @@ export class Ledger {
     settlement.commission = commission;
     // Adding a dividend of 0 would turn a profit of -0 into 0.
     settlement.pnl = dividends === 0 ? gross - costs : gross - costs + dividends;
-    settlement.returnFraction = side * (exitPrice / entryPrice - 1) - (costs - dividends) / (units * entryPrice);
+    // A fraction of the value's size: below a price of zero a rise still wins.
+    const sign = entryPrice < 0 ? -side : side;
+    settlement.returnFraction =
+      sign * (exitPrice / entryPrice - 1) - (costs - dividends) / (units * Math.abs(entryPrice));
     return settlement;
   }
 }

@@ -11,6 +11,7 @@ describe("holding", () => {
     const rules = rulesOf({ shortBorrowRate: 0.0365 });
     // 100 units at 20 for 10 days at 3.65 % of 365: 2000 · 0.0001 · 10.
     expect(holdingCost(rules, -100, -9000, 20, 10 * DAY_MS)).toBeCloseTo(2, 12);
+    expect(holdingCost(rules, -100, -9000, -20, 10 * DAY_MS)).toBeCloseTo(2, 12);
     expect(holdingCost(rules, 100, 1000, 20, 10 * DAY_MS)).toBe(0);
   });
 
@@ -41,8 +42,30 @@ describe("liquidation", () => {
     );
   });
 
-  it("never reaches a long that borrows nothing", () => {
-    expect(liquidationPrice(rulesOf({ maintenanceMargin: 0.5 }), 10, -1)).toBe(Number.NEGATIVE_INFINITY);
+  it("never reaches a long that borrows nothing while prices are above 0", () => {
+    expect(liquidationPrice(rulesOf({ maintenanceMargin: 0.5 }), 10, -1)).toBeLessThanOrEqual(0);
+    expect(liquidationPrice(rulesOf({}), 10, 5)).toBe(Number.NEGATIVE_INFINITY);
+    expect(liquidationPrice(rulesOf({}), -10, 5)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("counts the size of a value below 0, on either side", () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.01, max: 0.9, noNaN: true }),
+        fc.double({ min: -1e4, max: 1e4, noNaN: true }).filter((owed) => Math.abs(owed) > 1e-3),
+        fc.constantFrom(7, -7),
+        (maintenanceMargin, borrowed, size) => {
+          const price = liquidationPrice({ ...rulesOf({}), maintenanceMargin }, size, borrowed);
+          const equity = (at: number) => size * at - borrowed;
+          const needed = (at: number) => maintenanceMargin * Math.abs(size * at);
+          expect(equity(price) / needed(price)).toBeCloseTo(1, 9);
+          // A move against the position goes below it, one for the position above.
+          const step = Math.abs(price) * 1e-3;
+          const against = price - Math.sign(size) * step;
+          expect(equity(against)).toBeLessThan(needed(against));
+        },
+      ),
+    );
   });
 
   it("at or above the margin is an error that names both", () => {

@@ -53,7 +53,7 @@ export function freeEquity({ margin }: MarginModel, equity: number, gross: numbe
   return equity - gross * margin;
 }
 
-/** Value that `free` money may buy; none without any. */
+/** Value, in size, that `free` money may buy; none without any. */
 export function buyingPower({ leverage }: MarginModel, free: number): number {
   return Math.max(0, free) * leverage;
 }
@@ -69,17 +69,20 @@ export function holdingCost(
   price: number,
   elapsedMs: number,
 ): number {
-  if (size < 0) return -size * price * shortBorrowPerMs * elapsedMs;
+  if (size < 0) return -size * Math.abs(price) * shortBorrowPerMs * elapsedMs;
   return Math.max(0, borrowed) * financingPerMs * elapsedMs;
 }
 
 /**
- * The price at which equity is `maintenanceMargin` of the position's value: size · price − borrowed = m · |size| · price.
+ * The price at which equity is `maintenanceMargin` of the position's value: size · price − borrowed = m · |size · price|.
  * Beyond it the broker closes the position, at the open where a gap passed it. Infinite, on the side of the loss, where
- * there is no such rule or no such price. The worst within a bar is assumed: one touch is enough.
+ * there is no such rule. The worst within a bar is assumed: one touch is enough. It is below 0 for a long that
+ * borrows nothing, which only markets with such prices reach.
  */
 export function liquidationPrice({ maintenanceMargin }: MarginModel, size: number, borrowed: number): number {
   const side = size > 0 ? 1 : -1;
-  if (maintenanceMargin === 0 || (side === 1 && borrowed <= 0)) return -side * Number.POSITIVE_INFINITY;
-  return borrowed / (size * (1 - side * maintenanceMargin));
+  if (maintenanceMargin === 0) return -side * Number.POSITIVE_INFINITY;
+  // Nothing is left at `borrowed` / size, and the liquidation stands on the better side of it.
+  const sign = borrowed * side >= 0 ? 1 : -1;
+  return borrowed / (size * (1 - side * sign * maintenanceMargin));
 }

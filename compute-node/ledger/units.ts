@@ -1,22 +1,21 @@
 /** Computes the units that an order may buy. */
-import type { CostModel } from "./cost-model.ts";
+import type { Conventions } from "../../protocol/conventions.ts";
+import { type CostModel, orderCommission } from "./cost-model.ts";
+import { type LotRules, mostLots, tradableUnits, wholeLots } from "./lot-rules.ts";
 import { buyingPower, type MarginModel } from "./margin-model.ts";
 
-/** The fraction that stands for all equity, one machine epsilon below 1 so that rounding never overdraws. */
-const FULL_FRACTION = 1 - Number.EPSILON;
+/** The fraction that stands for all equity under `allIn: below`. */
+const ONE_EPSILON_BELOW = 1 - Number.EPSILON;
 
-/** The multiples of a unit that an account may hold. */
-export interface LotRules {
-  readonly fractionalUnits: boolean;
-  /** Entries are multiples of it; 0 leaves it at whole units, or none with `fractionalUnits`. */
-  readonly lotSize: number;
-}
+/** Money within this part of the need pays for it: sums of decimal prices and fees are off by rounding. */
+const MONEY_TOLERANCE = 1e-12;
 
 /** The settings that decide the units of an entry, besides the money. */
-interface SizeModels {
+export interface SizeModels {
   readonly costs: CostModel;
   readonly margins: MarginModel;
   readonly lots: LotRules;
+  readonly conventions: Pick<Conventions, "allIn" | "fixedFeeSizing">;
 }
 
 /** The size that an entry asks for. */
@@ -25,11 +24,12 @@ export interface EntryDemand {
   readonly fraction: number;
   /** A fixed number instead, where it is not null. */
   readonly units: number | null;
+  /** For as much, commission included. */
   readonly money: number | null;
 }
 
 /** Prices of one unit at an entry, account money. */
-interface EntryPrices {
+export interface EntryPrices {
   /** With slippage, without the spread. */
   readonly fill: number;
   /** With both. */
@@ -40,99 +40,115 @@ interface EntryPrices {
 
 /**
  * Units that an entry takes, or 0 where the free equity does not carry the demand. A fraction takes what it can
- * pay; fixed units or money are taken whole or not at all.
+ * pay; fixed units or money are taken whole or not at all. A price of 0 has no size.
  */
 export function entryUnits(demand: EntryDemand, free: number, prices: EntryPrices, models: SizeModels): number {
+  if (prices.entry === 0) return 0;
   if (demand.units !== null) {
-    const whole = tradableUnits(demand.units, models.lots);
-    return whole <= affordableUnits(1, free, prices, models) ? whole : 0;
+    const units = tradableUnits(demand.units, models.lots);
+    return isPaid(units, free, prices, models) ? units : 0;
   }
-  if (demand.money === null) return affordableUnits(demand.fraction, free, prices, models);
+  if (demand.money === null) return fractionUnits(demand.fraction, free, prices, models);
   if (demand.money > buyingPower(models.margins, free)) return 0;
-  const whole = mostUnits(demand.money, unitCost(FULL_FRACTION, prices, models.costs), models);
-  return Math.min(whole, affordableUnits(1, free, prices, models));
+  return Math.min(moneyUnits(demand.money, prices, models), fractionUnits(1, free, prices, models));
 }
 
 /**
- * Tells why `entryUnits` gave nothing. Units below a lot, and a fraction that is too small where the whole account pays
- * for a unit or lot: `below_lot`. More than the account carries: `margin` where it may borrow, or else `no_cash`.
+ * The most units that `fraction` of `free` money carries, 0 for none: the margin of their value and their commission fit. A fraction
+ * that is not positive, or NaN, carries none.
  */
-export function entryRefusal(
-  demand: EntryDemand,
-  free: number,
+export function fractionUnits(fraction: number, free: number, prices: EntryPrices, models: SizeModels): number {
+  if (!(fraction > 0)) return 0;
+  return mostUnits(shareOf(free, fraction, models), fraction, prices, models);
+}
+
+/** As `fractionUnits`, where `money` is already the part; `fraction` says which one it is, for fees that count once for each unit. */
+export function mostUnits(money: number, fraction: number, prices: EntryPrices, models: SizeModels): number {
+  const { costs, margins, conventions } = models;
+  if (conventions.fixedFeeSizing === "per_unit") {
+    const power = buyingPower(margins, money);
+    const cost = unitCost(wholeFraction(fraction, models), prices, costs);
+    const units = unitsFor(power, cost, models);
+    return costs.minimum === 0 ? units : Math.min(units, unitsFor(power - costs.minimum, cost, models));
+  }
+  return unitsWithin(money, margins.margin, prices, models);
+}
+
+/** Money of `free` that an entry of `fraction` of it may spend. */
+export function shareOf(free: number, fraction: number, models: Pick<SizeModels, "conventions">): number {
+  return Math.max(0, free) * wholeFraction(fraction, models);
+}
+
+/** Units for `power` money of value at `price` a unit, without costs, in whole lots. */
+export function valueUnits(
+  power: number,
+  price: number,
+  { lots, conventions }: Pick<SizeModels, "lots" | "conventions">,
+): number {
+  return wholeLots(power, Math.abs(price), lots, conventions.allIn === "exact");
+}
+
+/** Money that an entry of `units` binds and pays: the margin of its value, and its commission. */
+export function moneyNeeded(units: number, { entry, rate }: EntryPrices, { costs, margins }: SizeModels): number {
+  return units * Math.abs(entry) * margins.margin + orderCommission(costs, units, entry, rate);
+}
+
+/** True where `free` money carries `units`. */
+function isPaid(units: number, free: number, prices: EntryPrices, models: SizeModels): boolean {
+  if (models.conventions.fixedFeeSizing === "per_unit") return units <= fractionUnits(1, free, prices, models);
+  return moneyNeeded(units, prices, models) <= Math.max(0, free) * (1 + MONEY_TOLERANCE);
+}
+
+/** Units whose value and commission fit `money`, whatever part of the value is borrowed. */
+function moneyUnits(money: number, prices: EntryPrices, models: SizeModels): number {
+  if (models.conventions.fixedFeeSizing === "per_order") return unitsWithin(money, 1, prices, models);
+  const cost = unitCost(wholeFraction(1, models), prices, models.costs);
+  const { minimum } = models.costs;
+  const units = unitsFor(money, cost, models);
+  return minimum === 0 ? units : Math.min(units, unitsFor(money - minimum, cost, models));
+}
+
+/** The most units of which `part` of the value and the commission fit `money`. A rebate pays for nothing before it is paid. */
+function unitsWithin(money: number, part: number, prices: EntryPrices, models: SizeModels): number {
+  const { costs, lots } = models;
+  const price = Math.abs(prices.entry);
+  const isExact = models.conventions.allIn === "exact";
+  const perUnit = price * (part + Math.max(0, prices.rate)) + costs.perUnit;
+  const charged = wholeLots(money - costs.fixed, perUnit, lots, false);
+  // The commission is the larger one of its sum and the minimum, so the smaller number of units fits both.
+  const units =
+    costs.minimum === 0 ? charged : Math.min(charged, wholeLots(money - costs.minimum, price * part, lots, false));
+  if (!isExact || (lots.fractionalUnits && lots.lotSize === 0)) return units;
+  return exactLots(units, money, part, prices, models);
+}
+
+/** The most lots that fit, near `units`, whose division may have rounded by a lot. */
+function exactLots(
+  units: number,
+  money: number,
+  part: number,
   prices: EntryPrices,
-  models: SizeModels,
-): "no_cash" | "below_lot" | "margin" {
-  if (demand.units !== null && tradableUnits(demand.units, models.lots) === 0) return "below_lot";
-  const power = buyingPower(models.margins, free);
-  const canBuy = mostUnits(power, unitCost(wholeFraction(demand.fraction), prices, models.costs), models) > 0;
-  if (!canBuy) return "no_cash";
-  const isTooMuch = demand.units !== null || (demand.money !== null && demand.money > power);
-  if (isTooMuch) return models.margins.margin < 1 ? "margin" : "no_cash";
-  return "below_lot";
+  { costs, lots }: SizeModels,
+): number {
+  const price = Math.abs(prices.entry);
+  const rate = Math.max(0, prices.rate);
+  const paid = money * (1 + MONEY_TOLERANCE);
+  return mostLots(units, lots, (count) => {
+    const commission = costs.fixed + count * price * rate + count * costs.perUnit;
+    return count * price * part + Math.max(commission, costs.minimum) <= paid;
+  });
 }
 
-/** Units that the fraction `size` of the free equity pays; NaN and fractions that are not positive pay none. */
-function affordableUnits(size: number, free: number, prices: EntryPrices, models: SizeModels): number {
-  const fraction = wholeFraction(size);
-  const power = buyingPower(models.margins, free) * fraction;
-  return mostUnits(power, unitCost(fraction, prices, models.costs), models);
+/** A fraction of 1 leaves one machine epsilon under `allIn: below`. */
+function wholeFraction(fraction: number, { conventions }: Pick<SizeModels, "conventions">): number {
+  return fraction === 1 && conventions.allIn === "below" ? ONE_EPSILON_BELOW : fraction;
 }
 
-/** Units that `free` money adds to a position at `price` a unit; the fixed commission comes off the money, not the unit. */
-export function addableUnits(free: number, price: number, models: SizeModels): number {
-  const { costs } = models;
-  const power = buyingPower(models.margins, free) * FULL_FRACTION - costs.fixed;
-  return mostUnits(power, price * (1 + costs.takerRate) + costs.perUnit, models);
+/** Money for one unit under `fixedFeeSizing: per_unit`: the fixed fee is spread over the fraction, not over the units. */
+function unitCost(fraction: number, { fill, entry, rate }: EntryPrices, costs: CostModel): number {
+  return Math.abs(entry) + ((costs.fixed + fraction * Math.abs(fill) * rate) / fraction + costs.perUnit);
 }
 
-/** A fraction of 1 leaves one machine epsilon for rounding. */
-export function wholeFraction(fraction: number): number {
-  return fraction === 1 ? FULL_FRACTION : fraction;
-}
-
-/** Money for one unit with its commission. The fixed part is spread over the fraction, not over the units; the golden cases depend on it. */
-export function unitCost(fraction: number, { fill, entry, rate }: EntryPrices, costs: CostModel): number {
-  return entry + ((costs.fixed + fraction * fill * rate) / fraction + costs.perUnit);
-}
-
-/**
- * Units for `power` money at `cost` money a unit, commission included: whole lots, and with a least commission no more
- * than leaves that one.
- */
-export function mostUnits(power: number, cost: number, { costs, lots }: Omit<SizeModels, "margins">): number {
-  const units = lotUnits(power, cost, lots);
-  return costs.minimum === 0 ? units : Math.min(units, lotUnits(power - costs.minimum, cost, lots));
-}
-
-/** Units for `power` money at `cost` money a unit, in whole lots. */
-export function lotUnits(power: number, cost: number, { fractionalUnits, lotSize }: LotRules): number {
-  const lot = lotSize > 0 ? lotSize : 1;
-  return unitsFor(power, cost * lot, fractionalUnits && lotSize === 0) * lot;
-}
-
-/** Rounded down to a tradable amount. */
-export function tradableUnits(units: number, { fractionalUnits, lotSize }: LotRules): number {
-  if (lotSize > 0) return floorDivide(units, lotSize) * lotSize;
-  return fractionalUnits ? units : Math.floor(units);
-}
-
-/**
- * Units for `power` money at `cost` money a unit: whole ones unless `fractional`.
- * 0 when nothing can be bought, also for a cost that is not positive.
- */
-export function unitsFor(power: number, cost: number, fractional: boolean): number {
-  if (!(cost > 0) || !(power > 0)) return 0;
-  const units = fractional ? power / cost : floorDivide(power, cost);
-  return Number.isFinite(units) ? units : 0;
-}
-
-/**
- * ⌊dividend / divisor⌋ of the exact quotient, for positive numbers; a plain division may round up to the next integer.
- * Uses the exact remainder, as floor division of floats does in Python.
- */
-export function floorDivide(dividend: number, divisor: number): number {
-  const quotient = (dividend - (dividend % divisor)) / divisor;
-  const floor = Math.floor(quotient);
-  return quotient - floor > 0.5 ? floor + 1 : floor;
+function unitsFor(power: number, cost: number, { lots, conventions }: SizeModels): number {
+  return wholeLots(power, cost, lots, conventions.allIn === "exact");
 }

@@ -3,7 +3,7 @@
  *
  * `cash` is the money left when every position closes without a profit: capital, plus profits of closed trades, minus
  * commissions, plus dividends; equity is cash + Σ units · (mark − cost). A position binds a part of its value as
- * margin: free equity is equity − margin · Σ |units| · mark, and entries use no more than that. Costs, marks and
+ * margin: free equity is equity − margin · Σ |units · mark|, and entries use no more than that. Costs, marks and
  * profits are account money; prices are in the symbol's own currency, times the rate of the moment. Fills, sizes, costs
  * and closings are those of every account (`../ledger`).
  */
@@ -13,23 +13,29 @@ import type { PortfolioExitReason, PortfolioRefusal } from "../../protocol/portf
 import {
   type AccountModels,
   accountModels,
-  addableUnits,
   buyingPower,
+  type EntryPrices,
   freeEquity,
   Ledger,
   levelOrNaN,
   levelPrice,
-  lotUnits,
   mostUnits,
   priceWithSpread,
+  refusalFigures,
   type Side,
+  shareOf,
   slippedPrice,
+  tradableUnits,
   tradedPrice,
-  unitCost,
-  wholeFraction,
+  valueUnits,
 } from "../ledger/index.ts";
 import type { ProtectiveLevel } from "../strategy/signals.ts";
-import type { PortfolioPlan, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
+import type { FirstRefusals, OpenHolding, PortfolioPlan, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
+
+/** Money and units within this part of each other are the same: what positions bind and hold are sums. */
+const ROUNDING_PART = 1e-12;
+/** An entry that is smaller than its weight by no more than this part is not called reduced. */
+const REDUCED_PART = 1e-9;
 
 /** The price and time of a trade. */
 export interface Quote {
@@ -46,6 +52,8 @@ export class PortfolioAccount {
   /** Slots with a position, ascending. */
   readonly held: number[] = [];
   reducedEntries = 0;
+  /** Figures of the first entry that the account did not carry, by reason. */
+  readonly firstRefusals: FirstRefusals = {};
 
   /** By slot. Units; negative for a short, 0 without a position. */
   readonly size: Float64Array;
@@ -96,12 +104,15 @@ export class PortfolioAccount {
   /** Σ |value| of the positions. */
   gross(): number {
     let value = 0;
-    for (const slot of this.held) value += Math.abs(this.size[slot]) * this.mark[slot];
+    for (const slot of this.held) value += Math.abs(this.size[slot] * this.mark[slot]);
     return value;
   }
 
-  free(): number {
-    return freeEquity(this.models.margins, this.equity(), this.gross());
+  /** Free equity, or 0 where it is only the rounding of what the positions bind. */
+  freeMoney(): number {
+    const equity = this.equity();
+    const free = freeEquity(this.models.margins, equity, this.gross());
+    return free > ROUNDING_PART * equity ? free : 0;
   }
 
   side(slot: number): Side {
@@ -128,7 +139,8 @@ export class PortfolioAccount {
     const fillPrice = slippedPrice(this.models.fills, side, quote.price);
     const entryPrice = priceWithSpread(this.models.fills, side, fillPrice);
     const cost = entryPrice * quote.rate;
-    const units = this.unitsToOpen(slot, cost, fillPrice * quote.rate, share, equity);
+    const prices = { fill: fillPrice * quote.rate, entry: cost, rate: this.models.costs.takerRate };
+    const units = this.unitsToOpen(slot, prices, share, equity);
     if (typeof units === "string") return units;
     this.size[slot] = side * units;
     this.entryMoment[slot] = quote.moment;
@@ -143,27 +155,25 @@ export class PortfolioAccount {
     return null;
   }
 
-  private unitsToOpen(
-    slot: number,
-    cost: number,
-    fillValue: number,
-    share: number,
-    equity: number,
-  ): number | PortfolioRefusal {
-    const { models, plan } = this;
-    const fraction = wholeFraction(this.symbols[slot].signals.sizeFraction);
-    const prices = { fill: fillValue, entry: cost, rate: models.costs.takerRate };
-    const perUnit = unitCost(fraction, prices, models.costs);
-    const whole = buyingPower(models.margins, equity);
-    const wanted = whole * fraction * Math.min(share, plan.maxWeight);
-    const free = buyingPower(models.margins, this.free()) * Math.max(wholeFraction(1), fraction);
-    const units = mostUnits(Math.min(wanted, free), perUnit, models);
-    const unitsWanted = free < wanted ? mostUnits(wanted, perUnit, models) : units;
+  private unitsToOpen(slot: number, prices: EntryPrices, share: number, equity: number): number | PortfolioRefusal {
+    const { models } = this;
+    if (prices.entry === 0) return "no_size";
+    const { sizeFraction } = this.symbols[slot].signals;
+    const wanted = shareOf(equity, sizeFraction, models) * Math.min(share, this.plan.maxWeight);
+    const free = this.freeMoney();
+    // An entry that wants more than is free asks for everything that is free.
+    const money = wanted <= free ? wanted : shareOf(free, 1, models);
+    const units = mostUnits(money, sizeFraction, prices, models);
+    const unitsWanted = wanted <= free ? units : mostUnits(wanted, sizeFraction, prices, models);
     if (units > 0) {
-      if (units < unitsWanted) this.reducedEntries++;
+      if (units < unitsWanted * (1 - REDUCED_PART)) this.reducedEntries++;
       return units;
     }
-    return unitsWanted === 0 && mostUnits(whole, perUnit, models) > 0 ? "below_lot" : "no_cash";
+    const isSmall = unitsWanted === 0 && mostUnits(shareOf(equity, 1, models), 1, prices, models) > 0;
+    const reason = isSmall ? "below_lot" : "no_cash";
+    const demand = { fraction: 1, units: unitsWanted > 0 ? unitsWanted : null, money: null };
+    this.firstRefusals[reason] ??= { slot, ...refusalFigures(demand, isSmall ? wanted : free, prices, models) };
+    return reason;
   }
 
   /** Closes the position, or `units` of it. */
@@ -192,41 +202,66 @@ export class PortfolioAccount {
     });
     this.entryFee[slot] -= entryFee;
     this.dividends[slot] -= dividends;
-    this.size[slot] = isWhole ? 0 : this.size[slot] - side * units;
+    this.size[slot] = isWhole ? 0 : side * this.inLots(held - units);
     if (isWhole) this.held.splice(this.held.indexOf(slot), 1);
   }
 
   /** Brings a position towards `share` of `equity`, by whole lots; the free equity bounds an increase. */
   resize(slot: number, quote: Quote, share: number, equity: number, isIncrease: boolean): void {
+    const { models } = this;
     const held = Math.abs(this.size[slot]);
-    const price = quote.price * quote.rate;
-    const { fills, margins, lots } = this.models;
-    const fraction = wholeFraction(this.symbols[slot].signals.sizeFraction);
-    const wanted = buyingPower(margins, equity) * fraction * Math.min(share, this.plan.maxWeight);
-    const band = (this.plan.rebalance?.band ?? 0) * Math.max(0, equity) * margins.leverage;
-    const change = lotUnits(wanted, price, lots) - held;
-    if (Math.abs(change) * price < band || change > 0 !== isIncrease) return;
-    if (!isIncrease) {
-      if (change < 0) this.close(slot, quote, "rebalance", Math.min(held, -change));
-      return;
-    }
-    const side = this.side(slot);
-    const entryPrice = priceWithSpread(fills, side, slippedPrice(fills, side, quote.price));
-    const units = Math.min(change, addableUnits(this.free(), entryPrice * quote.rate, this.models));
-    if (units > 0) this.grow(slot, side, units, entryPrice, entryPrice * quote.rate);
+    const price = Math.abs(quote.price * quote.rate);
+    // No number of units is worth a share at a price of 0.
+    if (price === 0) return;
+    const { sizeFraction } = this.symbols[slot].signals;
+    const money = shareOf(equity, sizeFraction, models) * Math.min(share, this.plan.maxWeight);
+    const wanted = valueUnits(buyingPower(models.margins, money), price, models);
+    const change = this.inLots(Math.abs(wanted - held));
+    const band = (this.plan.rebalance?.band ?? 0) * buyingPower(models.margins, equity);
+    if (change * price < band || change <= ROUNDING_PART * held || wanted > held !== isIncrease) return;
+    if (isIncrease) this.grow(slot, quote, change);
+    else this.close(slot, quote, "rebalance", Math.min(held, change));
   }
 
-  private grow(slot: number, side: Side, units: number, entryPrice: number, cost: number): void {
+  private grow(slot: number, quote: Quote, change: number): void {
+    const { models } = this;
+    const side = this.side(slot);
+    const fillPrice = slippedPrice(models.fills, side, quote.price);
+    const entryPrice = priceWithSpread(models.fills, side, fillPrice);
+    const cost = entryPrice * quote.rate;
+    const prices = { fill: fillPrice * quote.rate, entry: cost, rate: models.costs.takerRate };
+    const affordable = mostUnits(shareOf(this.freeMoney(), 1, models), 1, prices, models);
+    const units = Math.min(tradableUnits(change, models.lots), affordable);
+    if (!(units > 0)) return;
     const held = Math.abs(this.size[slot]);
     const average = (before: number, added: number) => before + (added - before) * (units / (held + units));
     this.entryPrice[slot] = average(this.entryPrice[slot], entryPrice);
     this.cost[slot] = average(this.cost[slot], cost);
-    this.size[slot] += side * units;
+    this.size[slot] = side * this.inLots(held + units);
     this.entryFee[slot] += this.payEntry(units, cost);
+  }
+
+  /** A sum of units that is whole lots but for rounding, as whole lots: 0.1 + 0.2 is 0.3. A split leaves parts of lots. */
+  private inLots(units: number): number {
+    const whole = tradableUnits(units, this.models.lots);
+    return Math.abs(units - whole) <= ROUNDING_PART * units ? whole : units;
   }
 
   private payEntry(units: number, cost: number): number {
     return this.ledger.payEntry(units, cost, this.models.costs.takerRate);
+  }
+
+  openHoldings(): OpenHolding[] {
+    const { size, mark, cost, entryFee, dividends, entryMoment, entryPrice } = this;
+    return this.held.map((slot) => ({
+      slot,
+      size: size[slot],
+      entryMoment: entryMoment[slot],
+      entryPrice: entryPrice[slot],
+      profit: size[slot] * (mark[slot] - cost[slot]) - entryFee[slot] + dividends[slot],
+      commission: entryFee[slot],
+      dividends: dividends[slot],
+    }));
   }
 
   /** Takes all that is left. */

@@ -83,8 +83,8 @@ describe("a split", () => {
     const signals = signalsAt(6, { entryLong: [0, 1, 0, 0, 0, 0] });
     const settings = backtestSettings.parse({ initialCapital: 1000, finalizeTrades: false });
     const run = runPortfolio([{ symbol: "A", bars, signals, actions, rates: null }], ALONE, settings);
-    expect(Array.from(run.equity)).toEqual([1000, 1000, 1000, 1000, 1090, 1090]);
-    expect(run.open).toMatchObject([{ size: 18, entryPrice: 50 }]);
+    expect(Array.from(run.equity)).toEqual([1000, 1000, 1000, 1000, 1100, 1100]);
+    expect(run.open).toMatchObject([{ size: 20, entryPrice: 50 }]);
   });
 
   it("moves a stop with it, so that the gap of the price does not touch it", () => {
@@ -134,7 +134,7 @@ describe("a dividend", () => {
   it("costs a short one", () => {
     const signals = signalsAt(5, { entryShort: [0, 1, 0, 0, 0], exitShort: [0, 0, 0, 1, 0] });
     const run = runPortfolio([{ symbol: "A", bars, signals, actions, rates: null }], ALONE, settings);
-    expect(run.trades).toMatchObject([{ size: -9, pnl: 0, dividends: -18 }]);
+    expect(run.trades).toMatchObject([{ size: -10, pnl: 0, dividends: -20 }]);
   });
 
   it("is not paid to a buyer at the open of its day", () => {

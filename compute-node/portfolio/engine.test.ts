@@ -24,10 +24,18 @@ describe("a portfolio of one", () => {
           expect(tradesOf(portfolio)).toEqual(tradesOfOne(one));
           expect(portfolio.equity).toEqual(one.equity);
           expect(portfolio.cash).toBe(one.cash);
-          expect(portfolioExcursions(portfolio, symbols, settings.fillAt)).toEqual(
+          expect(portfolioExcursions(portfolio, symbols, settings)).toEqual(
             tradeExcursions(bars, one, settings.fillAt),
           );
           expect(portfolio.open[0]?.size ?? 0).toBe(one.openPosition?.size ?? 0);
+          const { no_cash, below_lot, no_size } = portfolio.counts.refusals;
+          expect({ no_cash, below_lot, no_size }).toEqual({
+            no_cash: one.refusals.no_cash,
+            below_lot: one.refusals.below_lot,
+            no_size: one.refusals.no_size,
+          });
+          const ambiguous = one.warnings.find(({ code }) => code === "ambiguous-bar");
+          expect(portfolio.counts.ambiguousBars).toBe(ambiguous?.count ?? 0);
         }),
         { numRuns: 3000 },
       );
@@ -55,6 +63,7 @@ describe("the fast portfolio engine and the slow reference engine", () => {
           expect(Array.from(fast.equity)).toEqual(slow.equity);
           expect(fast.cash).toBe(slow.cash);
           expect(fast.counts.reducedEntries).toBe(slow.reducedEntries);
+          expect(fast.counts.ambiguousBars).toBe(slow.ambiguousBars);
           const refused = Object.entries(fast.counts.refusals).filter(([, count]) => count > 0);
           expect(Object.fromEntries(refused)).toEqual(slow.refusals);
         }),

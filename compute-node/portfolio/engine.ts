@@ -6,23 +6,25 @@
  * 2. waiting orders of symbols that have a bar there fill at its open: exits by name, then positions that a rebalance
  *    makes smaller by name, then entries and positions that it makes larger, by rank and then by name. All entries of
  *    one moment are sized from the equity after the exits; opens are the marks of that moment;
- * 3. stops and targets, by name; the stop wins where a bar touches both;
+ * 3. stops and targets, by name: `level-exit.ts` says which one a bar reaches;
  * 4. equity is marked at the closes; a symbol without a bar neither trades nor changes its mark;
  * 5. each symbol with a bar decides; its orders wait for its own next bar. Then a rebalance, where one is due, decides.
  * With fills at the close step 2 comes first and fills the orders of the moment before, at that moment's closes.
  *
- * At the end the last bars are processed once more, as in the engine for one symbol; a position whose symbol has no more
- * bars by then closes at its mark. `reference/engine.ts` does the same slowly, and the tests hold the two equal; a
- * portfolio of one is the engine for one symbol, bit for bit.
+ * Orders of the last moment never fill. A position that is open then closes at its symbol's last close, also where the
+ * symbol's bars ended before. Under `lastBar: replay` the last bars are processed once more instead. `reference/engine.ts`
+ * does the same slowly, and the tests hold the two equal; a portfolio of one is the engine for one symbol, bit for bit.
  */
+import { type Conventions, conventionsOf } from "../../protocol/conventions.ts";
 import { DAY_MS } from "../../protocol/durations.ts";
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { BarsDone } from "../backtest/engine/engine-result.ts";
-import { type Side, stopFillPrice, targetFillPrice } from "../ledger/index.ts";
+import type { Side } from "../ledger/index.ts";
 import { PortfolioAccount, type Quote } from "./account.ts";
 import { clockOf } from "./clock.ts";
+import { levelExit } from "./level-exit.ts";
 import { PortfolioMarks } from "./marks.ts";
-import type { OpenHolding, PortfolioPlan, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
+import type { PortfolioPlan, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
 import { byRank, type Candidate, rebalanceMoments, type Weighted, weigh } from "./rebalance.ts";
 import { checkPortfolioSettings } from "./settings.ts";
 import { SlotBars } from "./slot-bars.ts";
@@ -57,6 +59,7 @@ class PortfolioLoop {
   private readonly plan: PortfolioPlan;
   private readonly settings: BacktestSettings;
   private readonly fillsAtClose: boolean;
+  private readonly conventions: Conventions;
   /** Only rebalances choose the symbols. */
   private readonly rotates: boolean;
   private readonly clock: Float64Array;
@@ -83,6 +86,7 @@ class PortfolioLoop {
     this.plan = plan;
     this.settings = settings;
     this.fillsAtClose = settings.fillAt === "close";
+    this.conventions = conventionsOf(settings);
     this.rotates = plan.rebalance?.select === "ranked";
     this.order = byRank(plan);
     this.clock = timeMs;
@@ -120,9 +124,9 @@ class PortfolioLoop {
     if (!this.tally.isRuined && moments > 0) this.finish();
     onProgress?.(moments * width);
     const { equity, exposure, positions } = this.marks;
-    const { trades, cash, reducedEntries } = this.account;
-    const counts = this.tally.counts(reducedEntries);
-    return { clock: this.clock, equity, exposure, positions, trades, open: this.openHoldings(), cash, counts };
+    const { trades, cash } = this.account;
+    const counts = this.tally.counts(this.account);
+    return { clock: this.clock, equity, exposure, positions, trades, open: this.account.openHoldings(), cash, counts };
   }
 
   /** Nothing can happen before it: no position, no order, no signal. */
@@ -151,7 +155,7 @@ class PortfolioLoop {
           mark[slot] = bars.closeOf(slot);
         }
         value += size[slot] * (mark[slot] - cost[slot]);
-        gross += Math.abs(size[slot]) * mark[slot];
+        gross += Math.abs(size[slot] * mark[slot]);
       }
       if (value <= 0) return moment;
       marks.held(moment, value, gross, held.length);
@@ -278,19 +282,16 @@ class PortfolioLoop {
     }
   }
 
-  /** Closes when the bar touches the stop or the target; the stop wins when it touches both. */
   private closeAtLevel(slot: number, moment: number): boolean {
     const { account } = this;
     const { open, high, low } = this.symbols[slot].bars;
     const bar = this.bars.current(slot);
-    const side = account.side(slot);
-    const stopped = stopFillPrice(side, open[bar], high[bar], low[bar], account.stop[slot]);
-    const won = targetFillPrice(side, open[bar], high[bar], low[bar], account.target[slot]);
-    const isStopped = !Number.isNaN(stopped);
-    if (!isStopped && Number.isNaN(won)) return false;
-    if (isStopped && !Number.isNaN(won)) this.tally.ambiguousBars++;
-    const quote = { price: isStopped ? stopped : won, rate: this.bars.openRate(slot), moment };
-    account.close(slot, quote, isStopped ? "stop_loss" : "take_profit");
+    const range = { open: open[bar], high: high[bar], low: low[bar] };
+    const levels = { stop: account.stop[slot], target: account.target[slot] };
+    const exit = levelExit(account.side(slot), range, levels, this.conventions.gappedTarget);
+    if (exit === null) return false;
+    if (exit.isAmbiguous) this.tally.ambiguousBars++;
+    account.close(slot, { price: exit.price, rate: this.bars.openRate(slot), moment }, exit.reason);
     return true;
   }
 
@@ -303,11 +304,7 @@ class PortfolioLoop {
 
   /** Nothing is left: everything closes at its mark, and the account stays empty to the end. */
   private ruin(moment: number): void {
-    for (const slot of [...this.account.held]) {
-      const bar = this.bars.current(slot);
-      const quote = { price: this.symbols[slot].bars.close[bar], rate: this.bars.closeRate(slot, bar), moment };
-      this.account.close(slot, quote, "ruin");
-    }
+    for (const slot of [...this.account.held]) this.account.close(slot, this.closeQuote(slot, moment), "ruin");
     this.account.ruin();
     this.marks.ruin(moment);
     this.tally.isRuined = true;
@@ -449,7 +446,7 @@ class PortfolioLoop {
     this.waiting = this.waiting.filter((order) => !matches(order));
   }
 
-  /** The last bars are processed once more, after their decisions: open positions close and waiting orders execute. */
+  /** Orders of the last moment never fill; positions that are open then close at their symbols' last closes. */
   private finish(): void {
     const last = this.clock.length - 1;
     const { account } = this;
@@ -458,39 +455,39 @@ class PortfolioLoop {
     for (const { slot, enters } of this.waiting) if (enters !== 0 && isOver(slot)) this.tally.refusals.no_bar++;
     this.tally.endedEarly = account.held.filter(isOver).length;
     if (!this.settings.finalizeTrades) return;
-    const leaving = new Set(this.waiting.filter(({ exits }) => exits).map(({ slot }) => slot));
-    for (const slot of [...account.held]) {
-      const isSignal = leaving.has(slot) && !isOver(slot);
-      account.close(slot, this.lastQuote(slot, last), isSignal ? "signal" : "end_of_data");
-    }
-    const entering = this.waiting.filter(({ slot, enters }) => enters !== 0 && !isOver(slot)).sort(this.order);
-    const equity = account.equity();
-    for (const order of entering) this.enter(order, this.lastQuote(order.slot, last), equity);
-    for (const slot of [...account.held]) if (account.isProtected(slot)) this.closeAtLevel(slot, last);
+    if (this.conventions.lastBar === "replay") this.replayLastBars(last);
+    else for (const slot of [...account.held]) account.close(slot, this.closeQuote(slot, last), "end_of_data");
     this.markAt("close", last);
     if (this.record(last) <= 0) this.ruin(last);
   }
 
+  /** Under `lastBar: replay` open positions close and waiting orders execute in bars that are over. That sees the future. */
+  private replayLastBars(last: number): void {
+    const { account, bars } = this;
+    const leaving = new Set(this.waiting.filter(({ exits }) => exits).map(({ slot }) => slot));
+    for (const slot of [...account.held]) {
+      const isSignal = leaving.has(slot) && bars.isAt(slot, last);
+      account.close(slot, this.replayQuote(slot, last), isSignal ? "signal" : "end_of_data");
+    }
+    const entering = this.waiting.filter(({ slot, enters }) => enters !== 0 && bars.isAt(slot, last)).sort(this.order);
+    const equity = account.equity();
+    for (const order of entering) this.enter(order, this.replayQuote(order.slot, last), equity);
+    for (const slot of [...account.held]) if (account.isProtected(slot)) this.closeAtLevel(slot, last);
+  }
+
   /** The last bar's fill price (with fills at the close, the close before), or the mark of a symbol without more bars. */
-  private lastQuote(slot: number, last: number): Quote {
-    const { open, close } = this.symbols[slot].bars;
+  private replayQuote(slot: number, last: number): Quote {
     const bar = this.bars.current(slot);
-    if (!this.bars.isAt(slot, last)) return { price: close[bar], rate: this.bars.closeRate(slot), moment: last };
-    if (!this.fillsAtClose) return { price: open[bar], rate: this.bars.openRate(slot), moment: last };
+    if (!this.bars.isAt(slot, last)) return this.closeQuote(slot, last);
+    if (!this.fillsAtClose)
+      return { price: this.symbols[slot].bars.open[bar], rate: this.bars.openRate(slot), moment: last };
     const price = this.bars.closeInNextUnits(slot, bar - 1);
     return { price, rate: this.bars.closeRate(slot, bar - 1), moment: this.bars.momentOf(slot, bar - 1) };
   }
 
-  private openHoldings(): OpenHolding[] {
-    const { size, mark, cost, entryFee, dividends, entryMoment, entryPrice, held } = this.account;
-    return held.map((slot) => ({
-      slot,
-      size: size[slot],
-      entryMoment: entryMoment[slot],
-      entryPrice: entryPrice[slot],
-      profit: size[slot] * (mark[slot] - cost[slot]) - entryFee[slot] + dividends[slot],
-      commission: entryFee[slot],
-      dividends: dividends[slot],
-    }));
+  /** The newest close of a symbol. */
+  private closeQuote(slot: number, moment: number): Quote {
+    const price = this.symbols[slot].bars.close[this.bars.current(slot)];
+    return { price, rate: this.bars.closeRate(slot), moment };
   }
 }

@@ -1,35 +1,41 @@
 /**
- * Measures how far prices went against each trade and with it while it was open: fractions of the entry price, in its
+ * Measures how far prices went against each trade and with it while it was open: fractions of the entry price's size, in its
  * symbol's currency. Only prices that surely came in that time count: whole bars between entry and exit, and of the
  * exit's bar its open and the exit's price. Prices before a split are brought to the units of the exit, in which trades
  * are recorded.
  */
+import { conventionsOf } from "../../protocol/conventions.ts";
+import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { Excursions } from "../backtest/statistics/excursions.ts";
 import type { PortfolioRun, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
 
-/** One value a trade. `fillAt` says whether the entry's bar counts, at whose open it filled, or the one after it. */
+/** One value a trade. `fillAt` says whether the entry's bar counts, at whose open it filled, or only the one after it. */
 export function portfolioExcursions(
   { trades, clock }: PortfolioRun,
   symbols: readonly PortfolioSymbol[],
-  fillAt: "next_open" | "close",
+  settings: Pick<BacktestSettings, "fillAt" | "lastBar">,
 ): Excursions {
+  const isFilledAtClose = settings.fillAt === "close";
+  const { lastBar } = conventionsOf(settings);
   const adverse = new Float64Array(trades.length);
   const favourable = new Float64Array(trades.length);
   for (const [row, trade] of trades.entries()) {
     const symbol = symbols[trade.slot];
     const { entryPrice } = trade;
-    const first = lastUpTo(symbol.bars.timeMs, clock[trade.entryMoment]) + (fillAt === "close" ? 1 : 0);
+    const first = lastUpTo(symbol.bars.timeMs, clock[trade.entryMoment]) + (isFilledAtClose ? 1 : 0);
     const last = lastUpTo(symbol.bars.timeMs, clock[trade.exitMoment]);
-    // Three kinds leave at a close: orders that fill there, positions in a ruin, and those whose symbol has no bar any more.
+    // Four kinds leave at a close: orders that fill there, positions in a ruin or at the end, and those without a bar any more.
     const isAtClose =
       trade.exitReason === "ruin" ||
-      (fillAt === "close" && CLOSING.includes(trade.exitReason)) ||
+      (lastBar === "close" && trade.exitReason === "end_of_data") ||
+      (isFilledAtClose && CLOSING.includes(trade.exitReason)) ||
       clock[trade.exitMoment] > symbol.bars.timeMs[last];
     const isShown = trade.exitMoment > trade.entryMoment;
     const [lowest, highest] = isShown ? rangeOf(symbol, trade, first, last, isAtClose) : ownRange(trade);
     const isLong = trade.size > 0;
-    adverse[row] = (isLong ? lowest - entryPrice : entryPrice - highest) / entryPrice;
-    favourable[row] = (isLong ? highest - entryPrice : entryPrice - lowest) / entryPrice;
+    const value = Math.abs(entryPrice);
+    adverse[row] = (isLong ? lowest - entryPrice : entryPrice - highest) / value;
+    favourable[row] = (isLong ? highest - entryPrice : entryPrice - lowest) / value;
   }
   return { adverse, favourable };
 }

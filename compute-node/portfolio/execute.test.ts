@@ -87,7 +87,7 @@ describe("a portfolio backtest", () => {
     expect(run).toThrow(message);
   });
 
-  it("buys nothing at prices of zero and below, and every figure is a number or warned of as undefined", () => {
+  it("buys at prices below zero and nothing at zero, and every figure is a number or warned of as undefined", () => {
     const bars = randomBars(60, 1, 0.02);
     const low = (price: number) => ({
       ...bars,
@@ -100,10 +100,37 @@ describe("a portfolio backtest", () => {
     for (const price of [0, -5]) {
       const datasets = [low(price), low(price)].map((of) => ({ bars: of, sha256: "0".repeat(64) }));
       const { result } = executePortfolio({ spec: specOf(["A", "B"], { strategy }), datasets });
-      expect(result.trades).toEqual([]);
+      // Two slots of 50,000 pay for 10,000 units each, at a price of the size of 5.
+      expect(result.trades.map(({ size, pnl }) => [size, pnl])).toEqual(
+        price === 0
+          ? []
+          : [
+              [10_000, 0],
+              [10_000, 0],
+            ],
+      );
+      expect(result.refusals.noSize > 0).toBe(price === 0);
       expect(result.equity.every((money) => money === 100_000)).toBe(true);
       expect(wire(portfolioResult).parse(wire(portfolioResult).encode(result), "result")).toEqual(result);
     }
+  });
+
+  it("says of entries that the account did not carry what they cost and what was free", () => {
+    const bars = randomBars(60, 1, 0);
+    const datasets = [bars, bars].map((of) => ({ bars: of, sha256: "0".repeat(64) }));
+    const messageOf = (initialCapital: number, weight: number) => {
+      const strategy = { kind: "rules", name: "always", entries: { long: "close > 1" }, portfolio: { weight } };
+      const spec = specOf(["A", "B"], { strategy, settings: { initialCapital } });
+      return executePortfolio({ spec, datasets }).result.warnings.map(({ message }) => message);
+    };
+    // At 100 a unit: the first symbol takes all of 1,000, and the second wants ten units too.
+    expect(messageOf(1000, 1)).toContainEqual(
+      expect.stringContaining("The first time, in B, 10 units cost 1,000 and 0 are free."),
+    );
+    // Half of 150 is below one unit.
+    expect(messageOf(150, 0.5)).toContainEqual(
+      expect.stringContaining("The first time, in A, 1 unit costs 100 and 75 are free."),
+    );
   });
 
   it("pays a symbol in another currency at the rates of the moments", () => {

@@ -17,7 +17,7 @@ import type { PortfolioPlan } from "./portfolio-model.ts";
 import { portfolioResultOf, type ResultSymbol } from "./result.ts";
 
 /** Raised with every change that may change a result's figures; the format's version covers their spelling. */
-export const PORTFOLIO_ENGINE_VERSION = "ktrdr-portfolio-1";
+export const PORTFOLIO_ENGINE_VERSION = "ktrdr-portfolio-2";
 
 interface PortfolioDataset {
   /** The whole dataset; the date range is cut here. */
@@ -57,7 +57,7 @@ export function executePortfolio({ spec, datasets, onProgress }: PortfolioReques
   const report = (phase: BacktestProgress["phase"], bars: number) =>
     onProgress?.({ phase, fraction: PHASE_START[phase], bars });
   checkSpec(spec);
-  const rules = compileRules(spec.strategy, spec.parameters);
+  const rules = compileRules(spec.strategy, spec.parameters, spec.settings.crosses);
   report("signals", 0);
   let actionsOutside = 0;
   const symbols = spec.data.map((data, index): ResultSymbol => {

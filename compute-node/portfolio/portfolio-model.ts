@@ -1,6 +1,7 @@
 /** Inputs and results of the portfolio engine. Symbols stand in the order of their names; a `slot` is their index. */
 import type { PortfolioExitReason, PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import type { PortfolioRules } from "../../protocol/portfolio-rules.ts";
+import type { RefusalFigures } from "../ledger/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import type { StrategySignals } from "../strategy/signals.ts";
 
@@ -70,9 +71,13 @@ export interface OpenHolding {
   readonly dividends: number;
 }
 
+/** Figures of the first entry that was refused for a reason; under `below_lot` its share is what was free. */
+export type FirstRefusals = Partial<Record<PortfolioRefusal, RefusalFigures & { readonly slot: number }>>;
+
 export interface PortfolioCounts {
   /** Entries that became no position, by reason. */
   readonly refusals: Readonly<Record<PortfolioRefusal, number>>;
+  readonly firstRefusals: FirstRefusals;
   /** Entries that the free equity made smaller than their weight. */
   readonly reducedEntries: number;
   readonly conflictingEntries: number;

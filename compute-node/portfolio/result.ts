@@ -1,5 +1,6 @@
 /** From a portfolio's run to its result: statistics, contributions, benchmark, warnings. */
 
+import { conventionsOf } from "../../protocol/conventions.ts";
 import type { PortfolioSpec } from "../../protocol/operations/index.ts";
 import { PORTFOLIO_REFUSALS, PORTFOLIO_RESULT_FORMAT, type PortfolioRefusal } from "../../protocol/portfolio-result.ts";
 import type { ResultWarning, WarningCode } from "../../protocol/warnings.ts";
@@ -10,6 +11,7 @@ import {
   type PortfolioContribution,
   type PortfolioResult,
 } from "../../results/index.ts";
+import { figuresText } from "../backtest/engine/engine-warnings.ts";
 import { prepareMarket } from "../backtest/engine/market.ts";
 import { TradeLog } from "../backtest/engine/trade-log.ts";
 import { barStatistics } from "../backtest/statistics/bar-statistics.ts";
@@ -19,6 +21,7 @@ import { chartSeries, monthlyReturns } from "../backtest/statistics/series.ts";
 import { tradeSides } from "../backtest/statistics/side-statistics.ts";
 import { computeStatistics } from "../backtest/statistics/statistics.ts";
 import { undefinedFigures } from "../backtest/statistics/undefined-statistics.ts";
+import { largeRates } from "../ledger/index.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { portfolioExcursions } from "./excursions.ts";
 import type { PortfolioCounts, PortfolioRun, PortfolioSymbol } from "./portfolio-model.ts";
@@ -43,13 +46,19 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
   const { spec, symbols, hashes } = context;
   const held = heldTogether(run.clock, symbols, spec.settings.initialCapital);
   const clock = clockBars(run.clock, held);
+  const conventions = conventionsOf(spec.settings);
   const log = logOf(run);
-  const excursions = portfolioExcursions(run, symbols, spec.settings.fillAt);
+  const excursions = portfolioExcursions(run, symbols, spec.settings);
   const statistics = {
-    ...computeStatistics(clock, { trades: log, equity: run.equity }, 0),
+    ...computeStatistics(clock, { trades: log, equity: run.equity, conventions }, 0),
     exposurePercent: jsonNumber((run.positions.filter((count) => count > 0).length / clock.rows) * 100),
   };
-  const { symbol: _none, ...benchmark } = compareToBenchmark("benchmark", held, run.equity, prepareMarket(clock));
+  const { symbol: _none, ...benchmark } = compareToBenchmark(
+    "benchmark",
+    held,
+    run.equity,
+    prepareMarket(clock, conventions.calendar),
+  );
   const figures = { statistics, barStatistics: barStatistics(run.clock, run.equity) };
   const named = { ...figures, benchmark: { symbol: "benchmark", ...benchmark } };
   return {
@@ -73,6 +82,7 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
       maxPositions: run.counts.refusals.max_positions,
       noCash: run.counts.refusals.no_cash,
       belowLot: run.counts.refusals.below_lot,
+      noSize: run.counts.refusals.no_size,
       noRank: run.counts.refusals.no_rank,
       noWeight: run.counts.refusals.no_weight,
       noBar: run.counts.refusals.no_bar,
@@ -85,13 +95,13 @@ export function portfolioResultOf(run: PortfolioRun, context: ResultContext): Po
     exposure: listOf(run.exposure),
     positions: Array.from(run.positions),
     chart: chartOf(clock, run, held),
-    warnings: [...warningsOf(run, context), ...undefinedFigures(named)],
+    warnings: [...largeRates(spec.settings), ...warningsOf(run, context), ...undefinedFigures(named)],
   };
 }
 
 /**
- * Equity of one who puts equal money in every symbol at the close of its first bar, and keeps its dividends as cash. What
- * costs nothing or less cannot be bought: its part stays cash.
+ * Equity of one who puts equal money in every symbol at the close of its first bar, and keeps its dividends as cash. Below a
+ * price of 0 a seller pays for taking a unit: the money buys as many as at the price's size. At 0 it stays cash.
  */
 function heldTogether(clock: Float64Array, symbols: readonly PortfolioSymbol[], capital: number): Float64Array {
   const equity = new Float64Array(clock.length);
@@ -99,8 +109,8 @@ function heldTogether(clock: Float64Array, symbols: readonly PortfolioSymbol[], 
   for (const { bars, rates, actions } of symbols) {
     const { timeMs, close } = bars;
     const price = close[0] * (rates?.close[0] ?? 1);
-    let units = price > 0 ? part / price : 0;
-    let [bar, cash, next, value] = [-1, price > 0 ? 0 : part, 0, part];
+    let units = price === 0 ? 0 : part / Math.abs(price);
+    let [bar, cash, next, value] = [-1, price > 0 ? 0 : part - units * price, 0, part];
     for (let moment = 0; moment < clock.length; moment++) {
       if (bar + 1 < timeMs.length && timeMs[bar + 1] === clock[moment]) {
         bar++;
@@ -207,10 +217,10 @@ function chartOf(clock: BarColumns, run: PortfolioRun, held: Float64Array): Port
   return { barsPerPoint, timeMs, equity, drawdownPercent, benchmark, exposurePercent };
 }
 
-function warningsOf({ counts, open }: PortfolioRun, { actionsOutside }: ResultContext): ResultWarning[] {
+function warningsOf({ counts, open }: PortfolioRun, { actionsOutside, symbols }: ResultContext): ResultWarning[] {
   const { reducedEntries, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined } = counts;
   const found: [WarningCode, number, string][] = [
-    ...refusalWarnings(counts),
+    ...refusalWarnings(counts, symbols),
     [
       "entry-reduced",
       reducedEntries,
@@ -253,19 +263,26 @@ function warningsOf({ counts, open }: PortfolioRun, { actionsOutside }: ResultCo
 
 const WHY_REFUSED: Readonly<Record<PortfolioRefusal, readonly [code: WarningCode, because: string]>> = {
   max_positions: ["refused-max-positions", "every place of max_positions was taken"],
-  no_cash: ["refused-no-cash", "the free equity was used up"],
+  no_cash: ["refused-no-cash", "the free equity did not pay for them"],
   below_lot: [
     "refused-below-lot",
     "their share of the equity is below a unit or lot; raise initial_capital or allow fractional_units",
   ],
+  no_size: ["refused-no-size", "their price was 0"],
   no_rank: ["refused-no-rank", "rank_by had no value there"],
   no_weight: ["refused-no-weight", "their weight had no value above 0"],
   no_bar: ["refused-no-bar", "their symbol had no bar any more"],
 };
 
-function refusalWarnings({ refusals }: PortfolioCounts): [WarningCode, number, string][] {
+function refusalWarnings(
+  { refusals, firstRefusals }: PortfolioCounts,
+  symbols: readonly PortfolioSymbol[],
+): [WarningCode, number, string][] {
   return PORTFOLIO_REFUSALS.map((reason) => {
     const [code, because] = WHY_REFUSED[reason];
-    return [code, refusals[reason], `Entries were refused because ${because}.`];
+    const first = firstRefusals[reason];
+    const figures =
+      first === undefined ? "" : ` The first time, in ${symbols[first.slot].symbol}, ${figuresText(first)}.`;
+    return [code, refusals[reason], `Entries were refused because ${because}.${figures}`];
   });
 }

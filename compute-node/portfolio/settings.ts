@@ -1,9 +1,13 @@
 /** Refuses settings that a portfolio does not follow: before it runs, never silently. */
+import { CONVENTION_NAMES } from "../../protocol/conventions.ts";
 import { type BacktestSettings, backtestSettings } from "../../protocol/operations/index.ts";
 import { Problem } from "../../protocol/problem.ts";
 import type { PortfolioSymbol } from "./portfolio-model.ts";
 
-/** The settings of a backtest that a portfolio follows. */
+/**
+ * The settings of a backtest that a portfolio follows. It takes every convention: `entryBarTarget` changes nothing in it, since all of
+ * its entries are market orders.
+ */
 export const SUPPORTED_SETTINGS: readonly string[] = [
   "initialCapital",
   "commissionRate",
@@ -17,6 +21,7 @@ export const SUPPORTED_SETTINGS: readonly string[] = [
   "lotSize",
   "fillAt",
   "finalizeTrades",
+  ...CONVENTION_NAMES,
 ] satisfies (keyof BacktestSettings)[];
 
 /** Throws a `Problem` that names the first setting or size that a portfolio cannot follow. */

@@ -16,8 +16,12 @@ export class PortfolioTally {
   endedEarly = 0;
   isRuined = false;
 
-  counts(reducedEntries: number): PortfolioCounts {
+  counts(ofAccount: Pick<PortfolioCounts, "reducedEntries" | "firstRefusals">): PortfolioCounts {
+    const { reducedEntries, firstRefusals } = ofAccount;
     const { refusals, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined } = this;
-    return { refusals, reducedEntries, conflictingEntries, ambiguousBars, neverDecided, endedEarly, isRuined };
+    return {
+      ...{ refusals, firstRefusals, reducedEntries, conflictingEntries },
+      ...{ ambiguousBars, neverDecided, endedEarly, isRuined },
+    };
   }
 }

@@ -56,9 +56,35 @@ describe("signals", () => {
     expect(entriesOf("sma(close, 2) > 2", [3, 3, 3, 0, 0])).toEqual([2]);
   });
 
-  it("cross strictly: equality on either bar is no cross", () => {
-    expect(entriesOf("close crosses above 2", [9, 1, 3, 1, 2, 3, 2, 1, 3])).toEqual([2, 8]);
-    expect(entriesOf("close crosses below 2", [9, 3, 1, 3, 2, 1, 2, 3, 1])).toEqual([2, 8]);
+  it("cross where the line was touched on the bar before, and not where it is only touched now", () => {
+    expect(entriesOf("close crosses above 2", [9, 1, 3, 1, 2, 3, 2, 1, 3])).toEqual([2, 5, 8]);
+    expect(entriesOf("close crosses below 2", [9, 3, 1, 3, 2, 1, 2, 3, 1])).toEqual([2, 5, 8]);
+  });
+
+  it("cross strictly under that convention: equality on either bar is no cross", () => {
+    const entries = (rule: string, closes: number[]) =>
+      barsWith(compileRules(strategyOf({ entries: { long: rule } }), {}, "strict").signals(barsOf(closes)).entryLong);
+    expect(entries("close crosses above 2", [9, 1, 3, 1, 2, 3, 2, 1, 3])).toEqual([2, 8]);
+    expect(entries("close crosses below 2", [9, 3, 1, 3, 2, 1, 2, 3, 1])).toEqual([2, 8]);
+  });
+
+  it("cross by either convention as their definitions say, mirrored, and never from or to a gap", () => {
+    const value = fc.constantFrom(1, 2, 3, Number.NaN);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(value, value), { maxLength: 40 }), fc.boolean(), (pairs, isStrict) => {
+        const bars = { ...barsOf(pairs.map(([close]) => close)), open: Float64Array.from(pairs, ([, open]) => open) };
+        const crosses = isStrict ? "strict" : "touching";
+        const entries = (rule: string) =>
+          Array.from(compileRules(strategyOf({ entries: { long: rule } }), {}, crosses).signals(bars).entryLong);
+        const expected = pairs.map(([a, b], i) => {
+          if (i === 0) return 0;
+          const [lastA, lastB] = pairs[i - 1];
+          return a > b && (isStrict ? lastA < lastB : lastA <= lastB) ? 1 : 0;
+        });
+        expect(entries("close crosses above open")).toEqual(expected);
+        expect(entries("open crosses below close")).toEqual(expected);
+      }),
+    );
   });
 
   it("take NaN as false in every comparison, != included", () => {
@@ -218,13 +244,14 @@ describe("generated code", () => {
 
   it("equals a bar-by-bar interpreter on random rules and prices, with the least possible warm-up", () => {
     fc.assert(
-      fc.property(condition, closes, (rule, prices) => {
+      fc.property(condition, closes, fc.constantFrom("touching", "strict"), (rule, prices, crosses) => {
         const bars = barsOf(prices, 0.5);
-        const signals = compileRules(strategyOf({ ...parts, entries: { long: rule } })).signals(bars);
+        const strategy = strategyOf({ ...parts, entries: { long: rule } });
+        const signals = compileRules(strategy, {}, crosses).signals(bars);
         const { expression } = parseCondition(rule);
         if (expression === null) throw new Error(`the generator wrote a rule that does not parse: ${rule}`);
         for (let i = 0; i < bars.rows; i++) {
-          const scope = scopeOf(bars);
+          const scope = { ...scopeOf(bars), crosses };
           const holds = holdsAt(expression, i, scope);
           expect(scope.sawUndefined, `bar ${i} of ${rule}`).toBe(i < signals.warmupBars);
           expect(signals.entryLong[i], `bar ${i} of ${rule}`).toBe(holds && i > signals.warmupBars ? 1 : 0);

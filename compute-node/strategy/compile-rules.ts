@@ -1,4 +1,5 @@
 /** Compiles a rule strategy into signals over bars. */
+import type { Conventions } from "../../protocol/conventions.ts";
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import type { BarColumns } from "../market-data/bars.ts";
 import { compileLoop, type LoopInputs } from "./generated-loop.ts";
@@ -37,9 +38,16 @@ export class SignalScratch {
   }
 }
 
-/** Throws a `Problem` (`invalid-strategy`) that lists every fault, unknown or out-of-range overrides included. */
-export function compileRules(strategy: RuleStrategy, overrides: Readonly<Record<string, number>> = {}): CompiledRules {
-  const resolved = resolveStrategy(strategy, overrides);
+/**
+ * @param crosses how "crosses above" and "crosses below" are read; pass the settings' convention
+ * @throws Problem (`invalid-strategy`) that lists every fault, unknown or out-of-range overrides included
+ */
+export function compileRules(
+  strategy: RuleStrategy,
+  overrides: Readonly<Record<string, number>> = {},
+  crosses: Conventions["crosses"] = "touching",
+): CompiledRules {
+  const resolved = resolveStrategy(strategy, overrides, crosses);
   if (resolved.faults.length > 0) throwFaults(resolved.faults, originOf(strategy));
   const { plan, parameters, entries, exits, sizeFraction, sizing, stopLoss, takeProfit, portfolio } = resolved;
   const rules = [entries.long, exits.long, entries.short, exits.short];

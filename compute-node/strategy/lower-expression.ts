@@ -1,4 +1,5 @@
 /** A parsed condition → generated code over the plan's columns. */
+import type { Conventions } from "../../protocol/conventions.ts";
 import { faultsOfParameters, INDICATORS, type IndicatorDeclaration, PRICE_COLUMNS } from "../indicators/index.ts";
 import { suggestion } from "./closest-name.ts";
 import type { ArithmeticOperator, Expression, ExpressionFault } from "./expression-tree.ts";
@@ -26,15 +27,18 @@ export interface LoweringScope {
   readonly plan: SeriesPlan;
   readonly parameters: ParameterValues;
   readonly indicators: StrategyIndicators;
+  readonly crosses: Conventions["crosses"];
   readonly faults: ExpressionFault[];
 }
 
-/** Functions of a value and a number of bars: every indicator with one source, one parameter and one output. */
+/**
+ * Functions of a value and a number of bars: every indicator with one source, one number and one output. Choices beside
+ * the number keep their defaults.
+ */
 const WINDOW_FUNCTIONS: ReadonlyMap<string, IndicatorDeclaration> = new Map(
-  INDICATORS.filter((d) => d.takesSource && d.parameters.length === 1 && d.outputs.length === 1).map((d) => [
-    d.name,
-    d,
-  ]),
+  INDICATORS.filter(
+    (d) => d.takesSource && d.outputs.length === 1 && d.parameters.filter((p) => p.choices === undefined).length === 1,
+  ).map((d) => [d.name, d]),
 );
 const PLAIN_FUNCTIONS: Readonly<Record<string, { readonly least: number; readonly most: number }>> = {
   abs: { least: 1, most: 1 },
@@ -104,7 +108,8 @@ function lowerBinary(tree: Binary, scope: LoweringScope): Lowered | null {
       return condition(firstIndex, (back) => joined(tree.operator === "and" ? "&&" : "||", back));
     case "cross": {
       const [before, now] = tree.operator === "above" ? ["<", ">"] : [">", "<"];
-      return condition(firstIndex, (back) => `(${joined(before, back + 1)} && ${joined(now, back)})`);
+      const orTouched = scope.crosses === "touching" ? "=" : "";
+      return condition(firstIndex, (back) => `(${joined(before + orTouched, back + 1)} && ${joined(now, back)})`);
     }
     case "comparison": {
       const { operator } = tree;
@@ -187,7 +192,9 @@ function lowerWindowCall(
       `the number of bars of ${name} changes from bar to bar`,
       "Give a number or a parameter.",
     );
-  const values = { [declaration.parameters[0].name]: bars.constant };
+  const values = Object.fromEntries(
+    declaration.parameters.map((p) => [p.name, p.choices === undefined ? bars.constant : p.default]),
+  ) as Record<string, number>;
   const [wrong] = faultsOfParameters(declaration, values);
   if (wrong !== undefined) return fault(scope, barsTree.at, wrong.message, wrong.cure);
   const timeframe = value.longer?.timeframe ?? null;

@@ -7,6 +7,8 @@ export interface ReferenceScope {
   readonly constants: Readonly<Record<string, number>>;
   /** Prices and indicator outputs, by the name that a rule writes; one value a bar. */
   readonly series: Readonly<Record<string, readonly number[]>>;
+  /** How a cross from a touch is answered; "touching" where it is left out. */
+  readonly crosses?: "touching" | "strict";
   /** Set when a value that is read at the bar itself is not defined there. */
   sawUndefined: boolean;
 }
@@ -24,7 +26,10 @@ export function holdsAt(tree: Expression, i: number, scope: ReferenceScope): boo
       const [a, b] = [valueAt(tree.left, i, scope), valueAt(tree.right, i, scope)];
       const quiet = { ...scope };
       const [lastA, lastB] = [valueAt(tree.left, i - 1, quiet), valueAt(tree.right, i - 1, quiet)];
-      return tree.operator === "above" ? lastA < lastB && a > b : lastA > lastB && a < b;
+      const wasBeyond = tree.operator === "above" ? lastA > lastB : lastA < lastB;
+      const isBeyond = tree.operator === "above" ? a > b : a < b;
+      const isKnown = !Number.isNaN(lastA) && !Number.isNaN(lastB);
+      return isBeyond && isKnown && !wasBeyond && (scope.crosses !== "strict" || lastA !== lastB);
     }
     case "comparison": {
       const [a, b] = [valueAt(tree.left, i, scope), valueAt(tree.right, i, scope)];

@@ -1,4 +1,5 @@
 /** Resolves a strategy with one set of parameters: checks everything, and collects every fault. */
+import type { Conventions } from "../../protocol/conventions.ts";
 import type { PortfolioRules } from "../../protocol/portfolio-rules.ts";
 import type { RuleStrategy } from "../../protocol/strategy-rules.ts";
 import { parseCondition } from "./expression-parser.ts";
@@ -40,14 +41,18 @@ interface ResolvedPortfolio {
 }
 
 /** Never throws on a strategy of the right shape: look at `faults` before using the rest. */
-export function resolveStrategy(strategy: RuleStrategy, overrides: Readonly<Record<string, number>>): ResolvedStrategy {
+export function resolveStrategy(
+  strategy: RuleStrategy,
+  overrides: Readonly<Record<string, number>>,
+  crosses: Conventions["crosses"] = "touching",
+): ResolvedStrategy {
   const faults: StrategyFault[] = [];
   const plan = new SeriesPlan();
   const parameters = resolveParameters(strategy, overrides, faults);
   const indicators = new StrategyIndicators(strategy, parameters, plan, faults);
+  const scope = { plan, parameters, indicators, crosses };
   const rules = (kind: "entries" | "exits") => {
-    const rule = (side: Side) =>
-      lowerRule(strategy[kind][side], [kind, side], { plan, parameters, indicators }, faults);
+    const rule = (side: Side) => lowerRule(strategy[kind][side], [kind, side], scope, faults);
     return { long: rule("long"), short: rule("short") };
   };
   const entries = rules("entries");
@@ -62,7 +67,7 @@ export function resolveStrategy(strategy: RuleStrategy, overrides: Readonly<Reco
   const stopLoss = protectiveLevel(strategy, "stop_loss", stop, parameters, faults);
   const takeProfit = protectiveLevel(strategy, "take_profit", target, parameters, faults);
   const size = resolveSize(strategy, stopLoss, parameters, faults);
-  const portfolio = resolvePortfolio(strategy, { plan, parameters, indicators }, faults);
+  const portfolio = resolvePortfolio(strategy, scope, faults);
   return { faults, plan, parameters, indicators, entries, exits, ...size, stopLoss, takeProfit, portfolio };
 }
 

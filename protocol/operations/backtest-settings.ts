@@ -1,5 +1,6 @@
 /** Settings of the simulated broker, the same for every kind of backtest. */
 import { z } from "zod";
+import { conventionFields } from "../conventions.ts";
 
 /** Costs and fills of a simulated broker. Rates are fractions: 0.001 is 0.1 %. */
 export const backtestSettings = z.strictObject({
@@ -35,5 +36,6 @@ export const backtestSettings = z.strictObject({
   maintenanceMargin: z.number().positive().lt(1).optional(),
   /** The step of prices: fills are rounded to it against the trader. */
   tickSize: z.number().positive().optional(),
+  ...conventionFields,
 });
 export type BacktestSettings = z.infer<typeof backtestSettings>;

@@ -24,4 +24,5 @@ export {
 } from "./figure.ts";
 export { nonZero, type RunMeasures } from "./measures.ts";
 export * from "./reasons.ts";
+export { aboveRounding, squaresAboutMean, varyingMoney } from "./rounding.ts";
 export { BACKTESTING_PY, declareStatistic, STATISTIC_GROUPS, type Statistic } from "./statistic.ts";

@@ -12,7 +12,7 @@ export interface RunMeasures {
   /** Last equity over the first. */
   readonly growth: number;
   readonly returnPercent: number;
-  /** From the bar at which the strategy first decides. */
+  /** From the first bar or the first decision, as the run's conventions say; NaN where the price there is not above 0. */
   readonly buyAndHoldReturnPercent: number;
   /** Slope of the equity's bar-by-bar log returns on the market's. */
   readonly beta: number;
@@ -67,6 +67,8 @@ interface TradeMeasures {
   /** Mean and deviation (n − 1) of the profits, money. */
   readonly meanProfit: number;
   readonly profitDeviation: number;
+  /** The largest profit, loss or value at entry, money: it bounds the rounding of profits. */
+  readonly largestAmount: number;
   /** Mean profit of those that won and of those that lost, money. */
   readonly meanWin: number;
   readonly meanLoss: number;

@@ -13,6 +13,11 @@ export const REFUSAL_FIGURES = [
     row: 4,
     formula: "as many entries as the strategy allows were held",
   }),
+  count("noSize", "No size", {
+    row: 5,
+    formula: "the price was 0, or the volatility that decides the size not known yet",
+  }),
 ] as const;
 
-export const refusalCounts = z.strictObject(figureShape(REFUSAL_FIGURES));
+/** Older results have no `noSize`. */
+export const refusalCounts = z.strictObject({ ...figureShape(REFUSAL_FIGURES), noSize: z.int().default(0) });

@@ -14,5 +14,5 @@ export const alphaPercent = declareStatistic({
   source: BACKTESTING_PY,
   undefinedWhen: STEADY_PRICES,
   of: ({ returnPercent, beta, buyAndHoldReturnPercent }) => returnPercent - beta * buyAndHoldReturnPercent,
-  example: 17.270412021064285,
+  example: 6.19490644634143,
 });

@@ -1,4 +1,4 @@
-import { BACKTESTING_PY, declareStatistic, ZERO_DIVISOR } from "../declaration/index.ts";
+import { BACKTESTING_PY, declareStatistic, NO_PRICE_TO_PAY } from "../declaration/index.ts";
 
 export const buyAndHoldReturnPercent = declareStatistic({
   key: "buyAndHoldReturnPercent",
@@ -9,9 +9,10 @@ export const buyAndHoldReturnPercent = declareStatistic({
   group: "Return",
   row: 2,
   position: 8,
-  formula: "of the price, from the close at which the strategy first decides",
+  formula:
+    "of the price, from the first close (`buyAndHoldFrom: first_decision`: from the close at which the strategy first decides)",
   source: BACKTESTING_PY,
-  undefinedWhen: ZERO_DIVISOR,
+  undefinedWhen: NO_PRICE_TO_PAY,
   of: ({ buyAndHoldReturnPercent }) => buyAndHoldReturnPercent,
-  example: 9.090909090909092,
+  example: 20,
 });

@@ -1,4 +1,4 @@
-import { BACKTESTING_PY, declareStatistic, NOTHING_TO_DIVIDE, nonZero } from "../declaration/index.ts";
+import { aboveRounding, BACKTESTING_PY, declareStatistic, NOTHING_TO_DIVIDE } from "../declaration/index.ts";
 
 export const calmarRatio = declareStatistic({
   key: "calmarRatio",
@@ -11,6 +11,6 @@ export const calmarRatio = declareStatistic({
   formula: "annual return / deepest drawdown",
   source: BACKTESTING_PY,
   undefinedWhen: NOTHING_TO_DIVIDE,
-  of: ({ annual, drawdown }) => annual.return / nonZero(drawdown.maxFraction),
+  of: ({ annual, drawdown }) => annual.return / aboveRounding(drawdown.maxFraction),
   example: 47333.342719075095,
 });

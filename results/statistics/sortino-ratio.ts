@@ -1,4 +1,4 @@
-import { BACKTESTING_PY, declareStatistic, STEADY_RETURNS } from "../declaration/index.ts";
+import { BACKTESTING_PY, declareStatistic, nonZero, STEADY_RETURNS } from "../declaration/index.ts";
 
 export const sortinoRatio = declareStatistic({
   key: "sortinoRatio",
@@ -11,6 +11,6 @@ export const sortinoRatio = declareStatistic({
   formula: "annual return / (root of the mean of squared losses · √N)",
   source: BACKTESTING_PY,
   undefinedWhen: STEADY_RETURNS,
-  of: ({ annual }) => annual.return / annual.downsideDeviation,
+  of: ({ annual }) => annual.return / nonZero(annual.downsideDeviation),
   example: 7067.681564025906,
 });

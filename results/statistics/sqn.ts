@@ -1,4 +1,4 @@
-import { declareStatistic, EQUAL_PROFITS, nonZero } from "../declaration/index.ts";
+import { declareStatistic, EQUAL_PROFITS, varyingMoney } from "../declaration/index.ts";
 
 export const sqn = declareStatistic({
   key: "sqn",
@@ -12,6 +12,7 @@ export const sqn = declareStatistic({
   formula: "√n · mean / deviation of the profits in money",
   source: "V. Tharp, *Trade Your Way to Financial Freedom*, 1998",
   undefinedWhen: EQUAL_PROFITS,
-  of: ({ trades }) => (Math.sqrt(trades.count) * trades.meanProfit) / nonZero(trades.profitDeviation),
+  of: ({ trades }) =>
+    (Math.sqrt(trades.count) * trades.meanProfit) / varyingMoney(trades.profitDeviation, trades.largestAmount),
   example: 0.6700239091517193,
 });

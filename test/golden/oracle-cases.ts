@@ -9,6 +9,7 @@ import { tradeRecords } from "../../compute-node/backtest/engine/trade-log.ts";
 import { computeStatistics } from "../../compute-node/backtest/statistics/statistics.ts";
 import type { BarColumns } from "../../compute-node/market-data/bars.ts";
 import { compileRules, parseRuleStrategyFile } from "../../compute-node/strategy/index.ts";
+import { BACKTESTING_PY_CONVENTIONS } from "../../protocol/conventions.ts";
 import { type BacktestSettings, backtestSettings } from "../../protocol/index.ts";
 import type { BacktestStatistics } from "../../results/index.ts";
 
@@ -145,6 +146,7 @@ function settingsOf({ settings }: OracleCase): BacktestSettings {
   const { commission } = settings;
   const [commissionFixed, commissionRate] = typeof commission === "number" ? [0, commission] : commission;
   return backtestSettings.parse({
+    ...BACKTESTING_PY_CONVENTIONS,
     initialCapital: settings.cash,
     commissionFixed,
     commissionRate,

@@ -3,11 +3,12 @@
  * costs of ktrdr in Python, with its accounting faults mended. That system enters with a quarter of the equity; here the
  * strategy's `size` says so.
  */
+import { BACKTESTING_PY_CONVENTIONS } from "../../../protocol/conventions.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 
 export type PresetName = "ktrdr" | "backtesting.py";
 
 export const SETTINGS_PRESETS: Readonly<Record<PresetName, Partial<BacktestSettings>>> = {
   ktrdr: { initialCapital: 100_000, commissionRate: 0.001, slippageRate: 0.0005 },
-  "backtesting.py": { initialCapital: 10_000, finalizeTrades: false },
+  "backtesting.py": { initialCapital: 10_000, finalizeTrades: false, ...BACKTESTING_PY_CONVENTIONS },
 };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { Problem } from "../../../protocol/index.ts";
 import { chooseData, dataRequestOf, settingsOf } from "./backtest-request.ts";
 
 const SP500 = { symbol: "SP500", timeframe: "1d" };
@@ -22,6 +23,29 @@ describe("settings", () => {
       financingRate: 0.05,
       tickSize: 0.01,
     });
+  });
+
+  it("take conventions by their names, over those of a preset", () => {
+    const settings = settingsOf({ preset: "backtesting.py", convention: { lastBar: "close" } });
+    expect(settings).toMatchObject({ lastBar: "close", allIn: "below", initialCapital: 10_000 });
+    expect(settingsOf({ convention: { crosses: "strict" } })).toEqual({ crosses: "strict" });
+  });
+
+  it("refuse a convention or an answer that is not there, with the closest", () => {
+    const faultOf = (convention: Record<string, string>) => {
+      try {
+        return settingsOf({ convention });
+      } catch (error) {
+        return error instanceof Problem ? `${error.message} ${error.cure}` : error;
+      }
+    };
+    expect(faultOf({ lastbar: "replay" })).toMatch(
+      /--convention lastbar=replay: .* Did you mean "lastBar"\? Valid names: lastBar,/,
+    );
+    expect(faultOf({ toString: "a" })).toMatch(/there is no convention of that name/);
+    expect(faultOf({ lastBar: "replya" })).toMatch(
+      /lastBar has no such answer Did you mean "replay"\? Valid answers: close, replay\./,
+    );
   });
 
   it("leave the range open where no date was given", () => {

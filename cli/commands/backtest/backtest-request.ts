@@ -1,6 +1,7 @@
 /** Turns the words of a command line into a backtest's request. Pure, except that it may look in two places for datasets. */
 import type { DataRequest } from "../../../protocol/operations/index.ts";
 import { type PresetName, SETTINGS_PRESETS } from "./backtest-presets.ts";
+import { conventionSettings } from "./convention-settings.ts";
 
 /** The parsed options of `ktrdr backtest` that shape the specification. */
 export interface RequestOptions {
@@ -25,16 +26,23 @@ export interface RequestOptions {
   fractional?: boolean;
   lot?: number;
   preset?: PresetName;
+  /** Answers by the names of conventions. */
+  convention?: Readonly<Record<string, string>>;
   fillAt?: "next_open" | "close";
   /** False with `--no-finalize`. */
   finalize?: boolean;
 }
 
-/** Returns only the settings that were given. The protocol's defaults fill the rest. */
+/**
+ * Returns only the settings that were given. The protocol's defaults fill the rest.
+ *
+ * @throws Problem as `conventionSettings`
+ */
 export function settingsOf(options: RequestOptions): Record<string, number | boolean | string> {
   const preset = options.preset === undefined ? {} : SETTINGS_PRESETS[options.preset];
   const given = {
     ...preset,
+    ...conventionSettings(options.convention ?? {}),
     ...withoutUndefined({
       initialCapital: options.capital,
       commissionRate: options.commission,

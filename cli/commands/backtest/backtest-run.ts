@@ -75,8 +75,15 @@ async function auditHere(context: Context, spec: BacktestSpec): Promise<void> {
     context.note(`Audit: ${auditedText(report)} on ${report.prefixes.length} shortened runs; none sees a later bar.`);
     return;
   }
+  const issues = report.findings.map((finding) => ({ message: findingText(finding) }));
+  if (report.findings.every(({ kind }) => kind === "fill")) {
+    throw new Problem("invalid-request", "Orders fill at prices from before their decision.", {
+      cure: "Leave out --convention lastBar=replay, and a preset that sets it.",
+      issues,
+    });
+  }
   throw new Problem("invalid-strategy", "The strategy sees later bars than the one it decides on.", {
     cure: "Use values of the present and of past bars alone.",
-    issues: report.findings.map((finding) => ({ message: findingText(finding) })),
+    issues,
   });
 }

@@ -83,6 +83,11 @@ const ACCOUNT_OPTIONS: readonly OptionDeclaration[] = [
     description: "costs and conventions of another system",
     choices: ["ktrdr", "backtesting.py"],
   },
+  {
+    flags: "--convention <name=answer>",
+    description: "one answer of docs/reference/conventions.md, such as lastBar=replay; repeat for more",
+    parse: parsePair,
+  },
   { flags: "--fill-at <moment>", description: "when signals fill", choices: ["next_open", "close"] },
 ];
 

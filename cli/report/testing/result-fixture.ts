@@ -69,7 +69,7 @@ export function resultFixture(options: FixtureOptions = {}): BacktestResult {
       trackingErrorPercent: 14.1,
       informationRatio: -0.21,
     },
-    refusals: { noCash: 0, belowLot: 0, margin: 0, pyramiding: 0 },
+    refusals: { noCash: 0, belowLot: 0, margin: 0, pyramiding: 0, noSize: 0 },
     monthlyReturns: monthlyReturnsOf(prices, equity),
     trades,
     orders: trades.flatMap(ordersOf),

@@ -23,20 +23,26 @@ import type { AnyScript, ParameterDeclarations, ScriptStrategy } from "../script
 import { indicatorColumns, indicatorsOf, parametersOf } from "../script/indicators.ts";
 import { loadScript, withPlaces } from "../script/source.ts";
 import { runScript } from "../script/strategy.ts";
-import { type AuditedColumn, type AuditReport, audit, auditSlowly } from "./audit.ts";
+import { type AuditedColumn, type AuditReport, audit, auditSlowly, joinedReports, prefixLengths } from "./audit.ts";
+import { fillColumns, withQuietBar } from "./fills.ts";
 
 /** The strategy of a specification over the bars of its range; `bars` is the whole dataset. */
 export function auditBacktest(spec: BacktestSpec, bars: BarColumns): AuditReport {
   const tested = sliceBars(bars, spec.data.startMs, spec.data.endMs);
   const { strategy, parameters, settings } = spec;
   if (strategy.kind === "rules")
-    return auditRules(compileRules(strategy, parameters), tested, ruleSeries(strategy, parameters), settings);
+    return auditRules(
+      compileRules(strategy, parameters, settings.crosses),
+      tested,
+      ruleSeries(strategy, parameters),
+      settings,
+    );
   return withPlaces(strategy, () => auditScript(tested, () => loadScript(strategy), settings, parameters));
 }
 
 /**
  * The signals of compiled rules, the series (`ruleSeries`) that lead to them and, with settings, the account that follows:
- * sizes too are decided only from the past.
+ * sizes too are decided only from the past, and orders fill after their decision.
  */
 export function auditRules(
   compiled: Pick<CompiledRules, "signals">,
@@ -44,7 +50,7 @@ export function auditRules(
   series: (bars: BarColumns) => readonly NamedSeries[] = () => [],
   settings: BacktestSettings | null = null,
 ): AuditReport {
-  return audit(bars.timeMs, (rows) => {
+  const report = audit(bars.timeMs, (rows) => {
     const cut = barsBetween(bars, 0, rows);
     const signals = compiled.signals(cut);
     const columns = [...series(cut), ...signalColumns(signals)];
@@ -52,6 +58,27 @@ export function auditRules(
     const { equity } = runBacktest(cut, signals, { ...settings, finalizeTrades: false });
     return [...columns, { kind: "equity", name: "equity", values: equity }];
   });
+  if (settings === null) return report;
+  return joinedReports(
+    report,
+    auditFills(bars, (cut) => signalFills(cut, compiled.signals(cut), settings)),
+  );
+}
+
+/**
+ * Compares the fills of shortened runs, and of the run on all bars, with those of a run that goes on for one more bar. They end as the
+ * settings say, since the fault may lie in the end.
+ */
+function auditFills(bars: BarColumns, fillsOn: (cut: BarColumns) => AuditedColumn[]): AuditReport {
+  if (bars.rows === 0) return { findings: [], prefixes: [], columns: {} };
+  const longer = withQuietBar(bars);
+  const lengths = [...prefixLengths(bars.rows), bars.rows];
+  return audit(longer.timeMs, (rows) => fillsOn(barsBetween(longer, 0, rows)), lengths);
+}
+
+function signalFills(cut: BarColumns, signals: StrategySignals, settings: BacktestSettings): AuditedColumn[] {
+  const { trades, openPosition } = runBacktest(cut, signals, settings);
+  return fillColumns({ trades, openLots: openPosition === null ? [] : [openPosition] }, cut.rows, settings.fillAt);
 }
 
 const SIGNALS = ["entryLong", "exitLong", "entryShort", "exitShort"] as const;
@@ -63,8 +90,8 @@ function signalColumns(signals: Pick<StrategySignals, (typeof SIGNALS)[number] |
 }
 
 /**
- * The indicators of a script, its orders, and the account at each bar: a decision that changes also changes the
- * account. The end of the data closes nothing here, since a shorter run ends earlier.
+ * The indicators of a script, its orders, the account at each bar, and the fills: a decision that changes also changes the
+ * account. The end of the data closes nothing for the account, since a shorter run ends earlier.
  *
  * @param strategyOf makes the strategy for one run, so that its variables do not reach the next
  */
@@ -75,7 +102,7 @@ export function auditScript<P extends ParameterDeclarations, N extends string>(
   overrides: Readonly<Record<string, number>> = {},
 ): AuditReport {
   const open = { ...settings, finalizeTrades: false };
-  return audit(bars.timeMs, (rows) => {
+  const report = audit(bars.timeMs, (rows) => {
     const cut = barsBetween(bars, 0, rows);
     const strategy = strategyOf();
     const script = strategy as unknown as AnyScript;
@@ -87,6 +114,10 @@ export function auditScript<P extends ParameterDeclarations, N extends string>(
       { kind: "equity", name: "equity", values: equity },
     ];
   });
+  const fills = auditFills(bars, (cut) =>
+    fillColumns(runScript(cut, strategyOf(), settings, overrides), cut.rows, settings.fillAt),
+  );
+  return joinedReports(report, fills);
 }
 
 /** Orders at each bar's close, as sums: any other order changes one of them. */
@@ -116,6 +147,8 @@ export interface AuditedNetwork {
 
 export interface NeuralAudit extends FeatureOptions {
   readonly network?: AuditedNetwork;
+  /** With them, the fills of a network that trades are compared too. */
+  readonly settings?: BacktestSettings;
 }
 
 /**
@@ -128,7 +161,7 @@ export interface NeuralAudit extends FeatureOptions {
 export function auditNeural(
   strategy: NeuralStrategy,
   bars: BarsByTimeframe,
-  { network, context = {}, names }: NeuralAudit = {},
+  { network, context = {}, names, settings }: NeuralAudit = {},
 ): Promise<AuditReport> {
   const { baseTimeframe } = resolveNeural(strategy);
   return auditSlowly(bars[baseTimeframe]?.timeMs ?? new Float64Array(), async (rows) => {
@@ -145,7 +178,8 @@ export function auditNeural(
     );
     if (network === undefined) return [...indicators, ...features];
     const answer = await network.outputs(cut.bars, cut.context);
-    return [...indicators, ...features, ...networkColumns(answer, cut.bars[baseTimeframe], network.decisions)];
+    const base = cut.bars[baseTimeframe];
+    return [...indicators, ...features, ...networkColumns(answer, base, network.decisions, settings)];
   });
 }
 
@@ -153,6 +187,7 @@ function networkColumns(
   { outputs, firstRow }: Awaited<ReturnType<AuditedNetwork["outputs"]>>,
   base: BarColumns,
   decisions: DecisionSettings | null,
+  settings: BacktestSettings | undefined,
 ): AuditedColumn[] {
   const width = outputs.length / base.rows;
   const columns = Array.from({ length: width }, (_, k): AuditedColumn => {
@@ -160,5 +195,7 @@ function networkColumns(
     return { kind: "output", name: `output ${k}`, values };
   });
   if (decisions === null) return columns;
-  return [...columns, ...signalColumns(neuralSignals(decisions, outputs, base, { firstRow }))];
+  const signals = neuralSignals(decisions, outputs, base, { firstRow });
+  const fills = settings === undefined ? [] : signalFills(base, signals, settings);
+  return [...columns, ...signalColumns(signals), ...fills];
 }

@@ -195,6 +195,16 @@ describe("the audit of a fuzzy-neural strategy", () => {
     );
   });
 
+  it("compares the fills of decisions that trade, and finds orders of the last bar that fill there", async () => {
+    const honest = await auditNeural(v3, series, { network, settings });
+    expect(honest.findings).toEqual([]);
+    expect(honest.columns).toEqual({ indicator: 3, fuzzy: 2, feature: 2, output: 3, signal: 4, fill: 4 });
+    const replayed = { ...settings, lastBar: "replay" as const };
+    const { findings } = await auditNeural(v3, series, { network, settings: replayed });
+    expect(findings).not.toEqual([]);
+    expect(findings.every(({ kind, bar, rows }) => kind === "fill" && bar === rows - 1)).toBe(true);
+  });
+
   it("finds a normalisation that was fitted on the whole sample", async () => {
     const normalised = (matrix: FeatureMatrix) => {
       const columns = matrix.columns.map((column) => {
@@ -224,7 +234,7 @@ describe("the audit of a script", () => {
   it("compares its indicators, its orders and the account", () => {
     const report = auditScript(bars, strategyOf, settings);
     expect(report.findings).toEqual([]);
-    expect(auditedText(report)).toBe("1 indicator, 5 figures of orders, 1 equity curve");
+    expect(auditedText(report)).toBe("1 indicator, 5 figures of orders, 4 figures of fills, 1 equity curve");
   });
 
   it("finds an indicator that peeks", () => {

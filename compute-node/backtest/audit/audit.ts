@@ -4,7 +4,17 @@
  */
 
 /** In the order in which one follows from another: the first that changes at a bar is nearest to the cause. */
-const AUDITED_KINDS = ["indicator", "series", "fuzzy", "feature", "output", "signal", "order", "equity"] as const;
+const AUDITED_KINDS = [
+  "indicator",
+  "series",
+  "fuzzy",
+  "feature",
+  "output",
+  "signal",
+  "order",
+  "fill",
+  "equity",
+] as const;
 type AuditedKind = (typeof AUDITED_KINDS)[number];
 
 /** One thing that a strategy says about each bar: an indicator, a fuzzy value, a signal. */
@@ -87,14 +97,26 @@ class Comparison {
   }
 
   report(prefixes: readonly number[]): AuditReport {
-    const rank = ({ kind }: AuditFinding) => AUDITED_KINDS.indexOf(kind);
-    const findings = [...this.#found.values()].sort(
-      (left, right) => left.timeMs - right.timeMs || rank(left) - rank(right),
-    );
+    const findings = inOrder([...this.#found.values()]);
     const columns: Partial<Record<AuditedKind, number>> = {};
     for (const { kind } of this.#whole) columns[kind] = (columns[kind] ?? 0) + 1;
     return { findings, prefixes, columns };
   }
+}
+
+/** Earliest first, causes before their effects. */
+function inOrder(findings: readonly AuditFinding[]): AuditFinding[] {
+  const rank = ({ kind }: AuditFinding) => AUDITED_KINDS.indexOf(kind);
+  return findings.toSorted((left, right) => left.timeMs - right.timeMs || rank(left) - rank(right));
+}
+
+/** One report of two about the same data, which compare different kinds of columns. */
+export function joinedReports(first: AuditReport, second: AuditReport): AuditReport {
+  return {
+    findings: inOrder([...first.findings, ...second.findings]),
+    prefixes: first.prefixes,
+    columns: { ...first.columns, ...second.columns },
+  };
 }
 
 /** The name of each kind, singular and plural. */
@@ -106,13 +128,15 @@ const KIND_WORDS: Readonly<Record<AuditedKind, readonly [one: string, several: s
   output: ["network output", "network outputs"],
   signal: ["signal", "signals"],
   order: ["figure of orders", "figures of orders"],
+  fill: ["figure of fills", "figures of fills"],
   equity: ["equity curve", "equity curves"],
 };
 
 /** A finding as a person reads it: `indicator fast at bar 40 (2020-02-10) is 1.5 with 60 bars, and 1.6 with all of them`. */
 export function findingText({ kind, name, bar, timeMs, rows, shortValue, fullValue }: AuditFinding): string {
   const time = new Date(timeMs).toISOString().replace("T00:00:00.000Z", "").replace(".000Z", "Z");
-  return `${KIND_WORDS[kind][0]} ${name} at bar ${bar} (${time}) is ${shortValue} with ${rows} bars, and ${fullValue} with all of them`;
+  const longer = kind === "fill" ? "when more follow" : "with all of them";
+  return `${KIND_WORDS[kind][0]} ${name} at bar ${bar} (${time}) is ${shortValue} with ${rows} bars, and ${fullValue} ${longer}`;
 }
 
 /** The compared columns in words: `3 indicators, 4 signals`. */

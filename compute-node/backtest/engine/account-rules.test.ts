@@ -16,10 +16,10 @@ describe("holding", () => {
     const signals = signalsOf(6, { entryShort: [0, 1, 0, 0, 0, 0], exitShort: [0, 0, 0, 1, 0, 0] });
     const settings = backtestSettings.parse({ initialCapital: 1000, shortBorrowRate: 0.365 });
     const run = runBacktest(bars, signals, settings);
-    // Nine units at 100 (ten leave nothing for rounding): 0.9 a day, from the open of day 2 to that of day 6.
-    expect(Array.from(run.equity)).toEqual([1000, 1000, 1000, 997.3, 996.4, 996.4]);
-    expect(run.trades.holdingCost[0]).toBeCloseTo(3.6, 12);
-    expect(run.trades.pnl[0]).toBeCloseTo(-3.6, 12);
+    // Ten units at 100: 1 a day, from the open of day 2 to that of day 6.
+    expect(Array.from(run.equity)).toEqual([1000, 1000, 1000, 997, 996, 996]);
+    expect(run.trades.holdingCost[0]).toBeCloseTo(4, 12);
+    expect(run.trades.pnl[0]).toBeCloseTo(-4, 12);
     expect(run.trades.returnFraction[0]).toBeCloseTo(-0.004, 12);
   });
 });
@@ -29,11 +29,11 @@ describe("liquidation", () => {
   const long = { entryLong: [0, 1, 0, 0] };
 
   it("closes at its price, is counted, and comes before a target on the same bar", () => {
-    // 49 units at 100 on 1000 of equity: 3900 borrowed, liquidated at 3900 / (49 · 0.9) = 88.44.
+    // 50 units at 100 on 1000 of equity: 4000 borrowed, liquidated at 4000 / (50 · 0.9) = 88.89.
     const bars = barsOf([100, 100, 100, 100]);
     [bars.low[3], bars.high[3]] = [80, 130];
     const run = runBacktest(bars, { ...signalsOf(4, long), takeProfit: { fraction: 0.2, from: "fill" } }, settings);
-    expect(run.trades.exitPrice[0]).toBeCloseTo(3900 / 44.1, 10);
+    expect(run.trades.exitPrice[0]).toBeCloseTo(4000 / 45, 10);
     expect(run.warnings.map(({ code, count }) => [code, count])).toEqual([
       ["ambiguous-bar", 1],
       ["liquidation", 1],
@@ -129,7 +129,8 @@ describe("a fixed size", () => {
     expect(bought({ units: 2000 }, { margin: 0.9 }).refusals).toMatchObject({ margin: 2 });
     expect(bought({ money: 100_001 }).refusals).toMatchObject({ no_cash: 2 });
     expect(bought({ units: 3 }, { lotSize: 5 }).refusals).toMatchObject({ below_lot: 2 });
-    expect(bought({ money: 100_000 }).openPosition?.size).toBe(999);
+    expect(bought({ money: 100_000 }).openPosition?.size).toBe(1000);
+    expect(bought({ money: 100_000 }, { allIn: "below" }).openPosition?.size).toBe(999);
   });
 });
 

@@ -4,8 +4,9 @@ import { backtestSettings } from "../../../protocol/operations/index.ts";
 import { allocateBars, type BarColumns } from "../../market-data/bars.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { type RandomCase, randomCase } from "../testing/random-cases.ts";
-import { Broker, type BrokerOptions } from "./broker.ts";
+import { Broker } from "./broker.ts";
 import { runBacktest } from "./engine.ts";
+import type { BrokerOptions } from "./execution.ts";
 import type { OrderRequest } from "./order.ts";
 import { tradeRecords } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
@@ -130,10 +131,11 @@ describe("an order", () => {
     expect(opened(runOrders([flat(100), [110, 111, 99, 99]], buy))).toEqual([[1, 110]]);
   });
 
-  it("with stop and limit becomes a limit order when a gap passes both", () => {
+  it("with stop and limit becomes a limit order when a gap passes both, and fills where the bar comes back to it", () => {
     const buy = { 0: (broker: Broker) => void broker.place(1, { units: 1, stop: 105, limit: 106 }) };
     expect(opened(runOrders([flat(100), [100, 107, 99, 99]], buy))).toEqual([[1, 105]]);
-    expect(opened(runOrders([flat(100), [110, 111, 104, 108], flat(108), [107, 107, 105, 105]], buy))).toEqual([
+    expect(opened(runOrders([flat(100), [110, 111, 104, 108]], buy))).toEqual([[1, 106]]);
+    expect(opened(runOrders([flat(100), [110, 111, 107, 108], flat(108), [107, 107, 105, 105]], buy))).toEqual([
       [3, 106],
     ]);
   });

@@ -1,11 +1,13 @@
 /** Days, weeks, months and years in UTC, and the period and market that the bars' spacing implies. */
+import type { Conventions } from "../../../protocol/conventions.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../../../protocol/durations.ts";
 
-/** A stretch of the calendar that groups bars. */
-export type Period = "day" | "week" | "month" | "year";
+/** A stretch of the calendar that groups bars; "bar" for bars that are each a period of their own. */
+export type Period = "day" | "week" | "month" | "year" | "bar";
 
-/** The start of the period after the one that holds `timeMs`. Weeks begin on Monday. */
+/** The start of the period after the one that holds `timeMs`, at most. Weeks begin on Monday; a bar's end is not known. */
 export function nextPeriodStart(period: Period, timeMs: number): number {
+  if (period === "bar") return timeMs;
   const day = Math.floor(timeMs / DAY_MS);
   if (period === "day") return (day + 1) * DAY_MS;
   // 1970-01-01 was a Thursday, three days after a Monday.
@@ -42,13 +44,32 @@ export interface Calendar {
   readonly periodsPerYear: number;
 }
 
-/** Weekly, monthly and yearly bars by their spacing; everything else by days, 252 or (with weekends) 365 a year. */
-export function calendarOf(timeMs: Float64Array): Calendar {
+/** Bars of two days and more by their spacing; shorter ones by days, 252 or (with weekends) 365 a year. */
+export function calendarOf(timeMs: Float64Array, answer: Conventions["calendar"] = "spacing"): Calendar {
   const spacingDays = Math.floor(medianSpacingMs(timeMs) / DAY_MS);
+  if (answer === "four_lengths") return calendarOfFourLengths(timeMs, spacingDays);
+  return spacingDays >= 2
+    ? { period: "bar", periodsPerYear: barsPerYear(spacingDays) }
+    : { period: "day", periodsPerYear: daysPerYear(timeMs) };
+}
+
+function barsPerYear(spacingDays: number): number {
+  if (spacingDays === 7) return 52;
+  if (spacingDays >= 28 && spacingDays <= 31) return 12;
+  if (spacingDays >= 89 && spacingDays <= 92) return 4;
+  return spacingDays === 365 || spacingDays === 366 ? 1 : 365 / spacingDays;
+}
+
+/** As backtesting.py 0.6.6 has it. */
+function calendarOfFourLengths(timeMs: Float64Array, spacingDays: number): Calendar {
   if (spacingDays === 7) return { period: "week", periodsPerYear: 52 };
   if (spacingDays === 31) return { period: "month", periodsPerYear: 12 };
   if (spacingDays === 365) return { period: "year", periodsPerYear: 1 };
-  return { period: "day", periodsPerYear: weekendShare(timeMs) > WEEKEND_SHARE ? 365 : 252 };
+  return { period: "day", periodsPerYear: daysPerYear(timeMs) };
+}
+
+function daysPerYear(timeMs: Float64Array): number {
+  return weekendShare(timeMs) > WEEKEND_SHARE ? 365 : 252;
 }
 
 function weekendShare(timeMs: Float64Array): number {

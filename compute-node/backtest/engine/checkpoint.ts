@@ -11,7 +11,7 @@ import { Problem } from "../../../protocol/problem.ts";
 
 const MAGIC = new TextEncoder().encode("ktrdrckp");
 /** Raised with every change of the state that a run keeps. */
-export const CHECKPOINT_VERSION = 1;
+export const CHECKPOINT_VERSION = 2;
 const VERSION_AT = 8;
 const LENGTH_AT = 12;
 const HASH_AT = 16;

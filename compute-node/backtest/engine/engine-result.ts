@@ -1,4 +1,5 @@
 /** The result of a run over the bars, from either engine. */
+import type { Conventions } from "../../../protocol/conventions.ts";
 import type { ResultWarning } from "../../../protocol/warnings.ts";
 import type { RefusalReason } from "./engine-warnings.ts";
 import type { OrderLog } from "./order-log.ts";
@@ -13,6 +14,8 @@ export interface OpenPosition {
 }
 
 export interface EngineResult {
+  /** Those that the run followed. */
+  readonly conventions: Conventions;
   /** In the order of closing. */
   readonly trades: TradeLog;
   /** Money at each bar's close: cash plus the open position's profit. */

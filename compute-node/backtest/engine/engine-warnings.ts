@@ -2,17 +2,34 @@
 import type { REFUSAL_REASONS } from "../../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { ResultWarning } from "../../../protocol/warnings.ts";
+import { formatNumber } from "../../../results/index.ts";
+import type { RefusalFigures } from "../../ledger/index.ts";
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 export type WarningCounts = Pick<
   EngineWarnings,
-  "refusals" | "conflictingEntries" | "ambiguousBars" | "liquidations" | "neverDecided" | "openAtEnd" | "ruined"
+  | "refusals"
+  | "firstRefusal"
+  | "conflictingEntries"
+  | "ambiguousBars"
+  | "liquidations"
+  | "neverDecided"
+  | "openAtEnd"
+  | "ruined"
 >;
 
 export class EngineWarnings {
   /** Entries that became no position, by reason. */
-  readonly refusals: Record<RefusalReason, number> = { no_cash: 0, below_lot: 0, margin: 0, pyramiding: 0 };
+  readonly refusals: Record<RefusalReason, number> = {
+    no_cash: 0,
+    below_lot: 0,
+    margin: 0,
+    pyramiding: 0,
+    no_size: 0,
+  };
+  /** Figures of the first entry that the account did not carry. */
+  firstRefusal: RefusalFigures | null = null;
   /** Bars where a flat strategy asked for both sides. */
   conflictingEntries = 0;
   /** Bars that touched a loss (stop, liquidation) and the target. */
@@ -24,15 +41,15 @@ export class EngineWarnings {
   ruined = false;
 
   get refusedOrders(): number {
-    const { no_cash, below_lot, margin, pyramiding } = this.refusals;
-    return no_cash + below_lot + margin + pyramiding;
+    const { no_cash, below_lot, margin, pyramiding, no_size } = this.refusals;
+    return no_cash + below_lot + margin + pyramiding + no_size;
   }
 
   /** As plain data for a checkpoint. */
   snapshot(): WarningCounts {
-    const { conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined } = this;
+    const { firstRefusal, conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined } = this;
     const refusals = { ...this.refusals };
-    return { refusals, conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined };
+    return { refusals, firstRefusal, conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined };
   }
 
   restore({ refusals, ...counts }: WarningCounts): void {
@@ -40,12 +57,22 @@ export class EngineWarnings {
     Object.assign(this, counts);
   }
 
+  /** Counts by reason, and the figures of the first one that the account did not carry. */
+  private refusalText({ fractionalUnits }: BacktestSettings): string {
+    const counts = Object.entries(this.refusals).flatMap(([reason, count]) =>
+      count === 0 ? [] : [`${count} by ${reason}`],
+    );
+    const text = `Entries were refused: ${counts.join(", ")}.`;
+    if (this.firstRefusal === null) return text;
+    const cure = `raise initial_capital${fractionalUnits ? " or" : ","} ask for less${fractionalUnits ? "" : ", or allow fractional_units"}`;
+    return `${text} The first time ${figuresText(this.firstRefusal)}; ${cure}.`;
+  }
+
   list(settings: BacktestSettings): ResultWarning[] {
-    const unit = settings.fractionalUnits ? "any unit" : "one whole unit";
     const warnings: ResultWarning[] = [
       {
         code: "order-refused",
-        message: `Entries were refused because the free equity did not pay for ${unit}; raise initial_capital or allow fractional_units.`,
+        message: this.refusedOrders === 0 ? "" : this.refusalText(settings),
         count: this.refusedOrders,
       },
       {
@@ -82,4 +109,16 @@ export class EngineWarnings {
     ];
     return warnings.filter((warning) => warning.count > 0);
   }
+}
+
+/** Such as "1,500 units cost 150,000 and 100,000 are free". */
+export function figuresText({ units, needed, free }: RefusalFigures): string {
+  const isFree = `${money(free)} are free`;
+  if (!(units > 0)) return isFree;
+  return `${money(units)} ${units === 1 ? "unit costs" : "units cost"} ${money(needed)} and ${isFree}`;
+}
+
+/** Two digits after the point where there is a fraction. */
+function money(value: number): string {
+  return Number.isInteger(value) ? formatNumber(value, 0) : formatNumber(value, Math.abs(value) < 1 ? 6 : 2);
 }

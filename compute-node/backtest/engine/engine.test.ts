@@ -179,7 +179,7 @@ describe("orders", () => {
     );
     expect(run.trades.count).toBe(0);
     expect(run.warnings).toMatchObject([{ code: "order-refused", count: 2 }]);
-    expect(run.warnings[0].message).toContain("one whole unit");
+    expect(run.warnings[0].message).toContain("1 unit costs 100 and 99 are free");
   });
 
   it("to enter both sides at once buy, and are counted", () => {

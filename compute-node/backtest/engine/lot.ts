@@ -23,7 +23,7 @@ export function openedLot(
     best: entryPrice,
     lastBar: request.maxBars === undefined ? Number.POSITIVE_INFINITY : entryBar + request.maxBars,
     openedBar: entryBar,
-    openedInside: false,
+    targetFromBar: entryBar,
   };
   if (lot.trailingFraction > 0) followPrice(lot, tickSize);
   return lot;
@@ -43,8 +43,9 @@ export function isGuarded({ stop, target, trailingFraction, lastBar }: Lot): boo
 
 /** The trailing stop never moves back, and never loosens a plain stop. */
 export function followPrice(lot: Lot, tickSize: number): void {
-  const side = Math.sign(lot.size);
-  const level = roundToTick(lot.best * (1 - side * lot.trailingFraction), tickSize, side === 1 ? -1 : 1);
+  const side: Side = lot.size > 0 ? 1 : -1;
+  const away: Side = side === 1 ? -1 : 1;
+  const level = levelPrice(lot.best, away, lot.trailingFraction, tickSize);
   if (side * (level - lot.stop) <= 0) return;
   lot.stop = level;
   lot.isTrailed = true;

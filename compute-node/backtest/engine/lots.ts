@@ -13,7 +13,7 @@ import {
   tradedPrice,
 } from "../../ledger/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import { followPrice, isGuarded } from "./lot.ts";
+import { isGuarded } from "./lot.ts";
 import type { Lot } from "./order.ts";
 import type { ExitReason, TradeLog } from "./trade-log.ts";
 
@@ -57,7 +57,7 @@ export class Lots extends Ledger {
   /** Money that no position binds. */
   freeAt(price: number): number {
     if (this.list.length === 0) return this.cash;
-    return freeEquity(this.models.margins, this.valueAt(price), Math.abs(this.size) * price);
+    return freeEquity(this.models.margins, this.valueAt(price), Math.abs(this.size * price));
   }
 
   /** Infinite on the side of the loss without one. */
@@ -90,7 +90,7 @@ export class Lots extends Ledger {
     if (isGuarded(lot)) this.guarded++;
   }
 
-  /** As a checkpoint kept them; nothing may be held yet. */
+  /** As a checkpoint kept them; nothing may be held. */
   restore(cash: number, lots: readonly Lot[]): void {
     this.cash = cash;
     this.list.push(...lots);
@@ -136,17 +136,6 @@ export class Lots extends Ledger {
   private record(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
     const exitPrice = tradedPrice(this.models.fills, lot.size > 0 ? -1 : 1, price);
     this.trades.record(lot, bar, exitPrice, this.settle(lot, exitPrice, rate), reason);
-  }
-
-  /** Trailing stops follow the bar. */
-  trail({ high, low }: BarColumns, bar: number): void {
-    for (let index = 0; index < this.list.length; index++) {
-      const lot = this.list[index];
-      // Nobody knows which part of the bar came after an entry within it.
-      if (lot.trailingFraction === 0 || lot.openedInside) continue;
-      lot.best = lot.size > 0 ? Math.max(lot.best, high[bar]) : Math.min(lot.best, low[bar]);
-      followPrice(lot, this.models.fills.tickSize);
-    }
   }
 
   private changed(): void {

@@ -1,4 +1,5 @@
 /** The facts about the bars that statistics need. Computed once for a dataset, and used by every backtest on it. */
+import type { Conventions } from "../../../protocol/conventions.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { type Calendar, calendarOf, fixedLengthMs, nextPeriodStart } from "./calendar.ts";
 
@@ -10,8 +11,8 @@ export interface PreparedMarket {
 }
 
 /** One pass over the bars' times. */
-export function prepareMarket(bars: BarColumns): PreparedMarket {
-  const calendar = calendarOf(bars.timeMs);
+export function prepareMarket(bars: BarColumns, answer: Conventions["calendar"] = "spacing"): PreparedMarket {
+  const calendar = calendarOf(bars.timeMs, answer);
   return { bars, calendar, periodEnds: periodEndsOf(bars, calendar) };
 }
 

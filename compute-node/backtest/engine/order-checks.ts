@@ -11,9 +11,11 @@ export function kindOf({ limit, stop }: OrderRequest): OrderKind {
 /** Asks for all the free equity, at the market. It needs no check. */
 export const WHOLE_MARKET_ORDER: OrderRequest = Object.freeze({});
 
-const POSITIVE_FIELDS = ["units", "money", "size", "limit", "stop", "trailingStop", "maxBars"] as const;
+const POSITIVE_FIELDS = ["units", "money", "size", "trailingStop", "maxBars"] as const;
+/** Some markets trade below zero. */
+const PRICES = ["limit", "stop"] as const;
 const LEVELS = ["stopLoss", "takeProfit"] as const;
-const FIELDS: readonly string[] = [...POSITIVE_FIELDS, ...LEVELS, "timeInForce", "cancelGroup"];
+const FIELDS: readonly string[] = [...POSITIVE_FIELDS, ...PRICES, ...LEVELS, "timeInForce", "cancelGroup"];
 
 /**
  * The compiler sees to most of this where there is one; a strategy in plain JavaScript has none.
@@ -24,10 +26,11 @@ export function checkRequest(request: OrderRequest): void {
   if (request === WHOLE_MARKET_ORDER) return;
   checkShape(request);
   for (const field of POSITIVE_FIELDS) checkPositive(field, request[field]);
+  for (const field of PRICES) checkPrice(field, request[field]);
   for (const field of LEVELS) {
     const level = request[field];
     if (typeof level === "object") checkPositive(`${field}.fraction`, level?.fraction ?? Number.NaN);
-    else checkPositive(field, level);
+    else checkPrice(field, level);
   }
   if ((request.size ?? 1) > 1 || (request.trailingStop ?? 0) >= 1) {
     throw new Problem("invalid-strategy", "An order's size or trailing stop is above the whole.", {
@@ -59,4 +62,9 @@ function checkShape(request: OrderRequest): void {
 function checkPositive(field: string, value: number | undefined): void {
   if (value === undefined || (value > 0 && Number.isFinite(value))) return;
   throw new Problem("invalid-strategy", `An order has ${field} ${value}.`, { cure: "Give a positive number." });
+}
+
+function checkPrice(field: string, value: number | undefined): void {
+  if (value === undefined || Number.isFinite(value)) return;
+  throw new Problem("invalid-strategy", `An order has ${field} ${value}.`, { cure: "Give a price: a finite number." });
 }

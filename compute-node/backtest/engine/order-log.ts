@@ -55,12 +55,9 @@ export class OrderLog {
     cells[begin + 3] = units;
     cells[begin + 4] = limit;
     cells[begin + 5] = stop;
-    cells[begin + 6] = CODES.status.waiting;
-    cells[begin + 7] = CODES.reason.end_of_data;
-    cells[begin + 8] = Number.NaN;
-    cells[begin + 9] = 0;
-    cells[begin + 10] = Number.NaN;
-    return this.count++;
+    const row = this.count++;
+    this.wait(row);
+    return row;
   }
 
   /** Records its outcome; `units` and `price` are those of the fill. */
@@ -72,6 +69,11 @@ export class OrderLog {
     cells[begin + 8] = bar;
     cells[begin + 9] = units;
     cells[begin + 10] = price;
+  }
+
+  /** Undoes `end`. */
+  wait(row: number): void {
+    this.end(row, "waiting", "end_of_data", Number.NaN);
   }
 
   /** Bars in which a limit or stop order filled, so somewhere between the bar's open and its close. */

@@ -22,7 +22,7 @@ export interface OrderRequest {
   /** The stop of the position that the order opens: a price, or `{ fraction }` measured from the fill. */
   readonly stopLoss?: number | { readonly fraction: number };
   readonly takeProfit?: number | { readonly fraction: number };
-  /** A stop that follows the best price so far at this fraction's distance; it moves at the end of each bar. */
+  /** A stop that follows the best price so far at this fraction's distance. */
   readonly trailingStop?: number;
   /** Leaves at the open after this many bars. */
   readonly maxBars?: number;
@@ -71,6 +71,6 @@ export interface Lot {
   lastBar: number;
   /** The bar in whose processing it was opened, from which its target waits. */
   openedBar: number;
-  /** Opened within the bar, not at its open: only events against the position can follow on the same bar. */
-  openedInside: boolean;
+  /** The first bar on which its target may fill. */
+  targetFromBar: number;
 }

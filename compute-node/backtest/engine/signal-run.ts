@@ -10,10 +10,11 @@
  * over typed arrays; everything else happens once per fill. The slow engine in `reference/engine.ts` does the same
  * bar by bar, and the tests hold the two equal.
  *
- * Conventions are those of backtesting.py 0.6.6 (the golden tests reproduce it trade by trade); slippage, fractional
- * units and levels measured from the fill are ours. Where holding costs money, or a fall liquidates, each bar of a holding
+ * Orders of the last bar never fill, and an open position closes at the last close. `protocol/conventions.ts` names what
+ * other systems do instead; with the answers of backtesting.py 0.6.6 the golden tests reproduce it trade by trade. Where holding costs money, or a fall liquidates, each bar of a holding
  * is a stretch of its own.
  */
+import type { Conventions } from "../../../protocol/conventions.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { Problem } from "../../../protocol/problem.ts";
 import {
@@ -29,6 +30,7 @@ import {
   liquidationPrice,
   orderCommission,
   priceWithSpread,
+  refusalFigures,
   type Side,
   slippedPrice,
   stopFillPrice,
@@ -45,6 +47,8 @@ import { FlagSearch, firstTouch } from "./signal-search.ts";
 import type { ExitReason, TradeLog } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
+/** Outcomes within this part of the account are the same. */
+const MONEY_TOLERANCE = 1e-9;
 /** Bars between two calls of `onProgress`, at least. */
 const PROGRESS_BARS = 65_536;
 
@@ -92,6 +96,7 @@ export class SignalRun {
   private readonly signals: StrategySignals;
   private readonly settings: BacktestSettings;
   private readonly fillsAtClose: boolean;
+  private readonly conventions: Conventions;
   private readonly wholeDemand: EntryDemand;
   /** The prices of the current entry; one object for all of them. */
   private readonly prices: { fill: number; entry: number; readonly rate: number };
@@ -156,6 +161,7 @@ export class SignalRun {
     this.signals = signals;
     this.settings = settings;
     this.fillsAtClose = settings.fillAt === "close";
+    this.conventions = this.models.conventions;
     this.prices = { fill: Number.NaN, entry: Number.NaN, rate: this.models.costs.takerRate };
     this.wholeDemand = { fraction: signals.sizeFraction, units: null, money: null };
     this.signalColumns = [signals.entryLong, signals.entryShort, signals.exitLong, signals.exitShort];
@@ -191,6 +197,7 @@ export class SignalRun {
     onProgress?.(this.rows);
     const { size, entryBar, entryPrice } = this.held;
     return {
+      conventions: this.conventions,
       cash: this.ledger.cash,
       openPosition: size === 0 ? null : { size, entryBar, entryPrice },
       warnings: this.warnings.list(this.settings),
@@ -329,26 +336,30 @@ export class SignalRun {
     this.entryWaits = 0;
   }
 
-  /**
-   * Processes the last bar once more, after its decision: an open position closes and waiting orders execute, as if in
-   * it. With fills at the close that is the close before it, as in backtesting.py.
-   */
+  /** Orders of the last bar never fill. A position that is open then closes at the last close. */
   private closeAtEnd(): void {
     const last = this.rows - 1;
-    if (!this.settings.finalizeTrades) {
-      if (this.held.size !== 0) this.warnings.openAtEnd = 1;
-      return;
+    if (this.settings.finalizeTrades) {
+      if (this.conventions.lastBar === "replay") this.replayLastBar(last);
+      else if (this.held.size !== 0) this.closePosition(this.close[last], last, "end_of_data");
+      const equity = this.ledger.cash + this.held.size * (this.close[last] - this.held.entryPrice);
+      this.recorder.last(equity);
+      if (equity <= 0) this.ruin(last);
     }
+    if (this.held.size !== 0) this.warnings.openAtEnd = 1;
+  }
+
+  /**
+   * Under `lastBar: replay` the last bar is processed once more, after its decision: an open position closes and waiting
+   * orders execute, as if in it. With fills at the close that is the close before it.
+   */
+  private replayLastBar(last: number): void {
     if (this.held.size !== 0 && !this.exitWaits) {
       const price = this.fillsAtClose ? this.close[last - 1] : this.open[last];
       this.closePosition(price, this.fillsAtClose ? last - 1 : last, "end_of_data");
     }
     this.executeWaiting(last);
     if (this.held.size !== 0) this.closeAtLevel(last);
-    const equity = this.ledger.cash + this.held.size * (this.close[last] - this.held.entryPrice);
-    this.recorder.last(equity);
-    if (equity <= 0) this.ruin(last);
-    else if (this.held.size !== 0) this.warnings.openAtEnd = 1;
   }
 
   private openPosition(side: Side, price: number, fillBar: number, bar: number): void {
@@ -358,6 +369,7 @@ export class SignalRun {
     const demand = this.signals.sizing === undefined ? this.wholeDemand : this.sizedDemand(this.signals.sizing);
     const units = entryUnits(demand, ledger.cash, prices, models);
     if (!(units > 0)) {
+      this.warnings.firstRefusal ??= refusalFigures(demand, ledger.cash, prices, models);
       this.refuse(side, fillBar, entryRefusal(demand, ledger.cash, prices, models));
       return;
     }
@@ -397,8 +409,8 @@ export class SignalRun {
   }
 
   /**
-   * Closes when the bar touches the stop, the price of liquidation or the target, and says whether it did. Losses come
-   * first, and the nearer one of two.
+   * Closes when the bar touches the stop, the price of liquidation or the target, and says whether it did. The open
+   * comes first, a loss before a target. Within the bar losses come first, and the nearer one of two.
    */
   private closeAtLevel(bar: number): boolean {
     const side = this.side();
@@ -406,23 +418,50 @@ export class SignalRun {
     const { size, stop, target } = this.held;
     const liquidation = liquidationPrice(this.models.margins, size, this.borrowed());
     const isLiquidation = side * (liquidation - stop) > 0;
-    const lost = stopFillPrice(side, open, high, low, isLiquidation ? liquidation : stop);
+    const loss = isLiquidation ? liquidation : stop;
+    const lost = stopFillPrice(side, open, high, low, loss);
     const won = targetFillPrice(side, open, high, low, target);
-    if (!Number.isNaN(lost)) {
-      if (!Number.isNaN(won)) this.warnings.ambiguousBars++;
-      if (isLiquidation) this.warnings.liquidations++;
-      this.closePosition(lost, bar, isLiquidation ? "liquidation" : "stop_loss");
-      return true;
+    const isLost = !Number.isNaN(lost);
+    if (Number.isNaN(won)) {
+      if (isLost) this.closeAtLoss(lost, bar, isLiquidation);
+      return isLost;
     }
-    if (Number.isNaN(won)) return false;
-    const stoodInBook = won !== open || bar > this.openedBar;
-    this.closePosition(
-      won,
-      bar,
-      "take_profit",
-      stoodInBook ? this.models.costs.makerRate : this.models.costs.takerRate,
-    );
+    if (isLost && this.losesFirst(open, loss, lost, won, bar)) this.closeAtLoss(lost, bar, isLiquidation);
+    else this.closePosition(won, bar, "take_profit", this.targetRate(won, bar));
     return true;
+  }
+
+  private closeAtLoss(price: number, bar: number, isLiquidation: boolean): void {
+    if (isLiquidation) this.warnings.liquidations++;
+    this.closePosition(price, bar, isLiquidation ? "liquidation" : "stop_loss");
+  }
+
+  /** A target that stood in the book before it was reached is the maker's. */
+  private targetRate(won: number, bar: number): number {
+    const { makerRate, takerRate } = this.models.costs;
+    return won !== this.open[bar] || bar > this.openedBar ? makerRate : takerRate;
+  }
+
+  /** Decides a bar that touches both: by its open, or else by the outcome that leaves less. */
+  private losesFirst(open: number, loss: number, lost: number, won: number, bar: number): boolean {
+    const side = this.side();
+    if (side * (open - loss) <= 0) return true;
+    if (side * (open - this.held.target) >= 0) return this.conventions.gappedTarget === "stop";
+    this.warnings.ambiguousBars++;
+    return !this.costsMore(won, this.targetRate(won, bar), lost);
+  }
+
+  /** True where leaving at the target, with its commission, leaves less than at the stop: the worse one is what counts. */
+  private costsMore(won: number, winRate: number, lost: number): boolean {
+    const { held, models, ledger } = this;
+    const side: Side = held.size > 0 ? -1 : 1;
+    const cashAfter = (level: number, rate: number) => {
+      const price = tradedPrice(models.fills, side, level);
+      const fee = orderCommission(models.costs, Math.abs(held.size), price, rate);
+      return ledger.cash + (held.size * (price - held.entryPrice) - fee);
+    };
+    const [afterWin, afterLoss] = [cashAfter(won, winRate), cashAfter(lost, models.costs.takerRate)];
+    return afterWin < afterLoss - MONEY_TOLERANCE * Math.max(Math.abs(afterWin), Math.abs(afterLoss));
   }
 
   private closePosition(price: number, bar: number, reason: ExitReason, rate = this.models.costs.takerRate): void {

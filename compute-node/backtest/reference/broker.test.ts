@@ -2,38 +2,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import { Broker } from "../engine/broker.ts";
+import type { Broker } from "../engine/broker.ts";
 import { tradeRecords } from "../engine/trade-log.ts";
+import { playOrders } from "../testing/play-orders.ts";
 import { randomSettings } from "../testing/random-cases.ts";
 import { type OrderScript, type OrderStep, randomScript, SCRIPT_BARS } from "../testing/random-orders.ts";
 import { ReferenceBroker } from "./broker.ts";
-
-function play(broker: Broker, step: OrderStep): void {
-  if (step.kind === "place") broker.place(step.side, step.request);
-  else if (step.kind === "close") broker.close(step.portion);
-  else if (broker.orders.length > 0) broker.cancel(broker.orders[step.index % broker.orders.length]);
-}
 
 function playSlowly(broker: ReferenceBroker, step: OrderStep): void {
   if (step.kind === "place") broker.place(step.side, step.request);
   else if (step.kind === "close") broker.close(step.portion);
   else if (broker.waiting.length > 0) broker.cancel(broker.waiting[step.index % broker.waiting.length].id);
-}
-
-/** Runs to the end of the data; `seen` is called after each bar. */
-function runScriptOf(
-  { bars, steps, options }: OrderScript,
-  settings: BacktestSettings,
-  seen: (broker: Broker, bar: number) => void = () => undefined,
-): Broker {
-  const broker = new Broker(bars, settings, options);
-  for (let bar = 0; bar < bars.rows && !broker.isRuined; bar++) {
-    broker.process(bar);
-    seen(broker, bar);
-    if (!broker.isRuined) for (const step of steps) if (step.bar === bar) play(broker, step);
-  }
-  broker.finish();
-  return broker;
 }
 
 function tradesOf(broker: Broker) {
@@ -48,7 +27,7 @@ describe("the broker and the slow reference broker", () => {
     fc.assert(
       fc.property(randomScript, randomSettings, (script, settings) => {
         const slow = new ReferenceBroker(script.bars, settings, script.options);
-        const fast = runScriptOf(script, settings, (_, bar) => {
+        const fast = playOrders(script, settings, (_, bar) => {
           slow.process(bar);
           if (!slow.isRuined) for (const step of script.steps) if (step.bar === bar) playSlowly(slow, step);
         });
@@ -73,7 +52,7 @@ describe("the account of any script of orders", () => {
   it("is cash plus positions after every bar, in every trade and lot", () => {
     fc.assert(
       fc.property(randomScript, randomSettings, (script, settings) => {
-        runScriptOf(script, settings, (broker, bar) => {
+        playOrders(script, settings, (broker, bar) => {
           if (broker.isRuined) return;
           let expected = settings.initialCapital;
           for (let row = 0; row < broker.trades.count; row++) expected += broker.trades.pnl[row];
@@ -93,7 +72,7 @@ describe("the account of any script of orders", () => {
     fc.assert(
       fc.property(randomScript, randomSettings, fc.integer({ min: 1, max: SCRIPT_BARS }), (script, settings, rows) => {
         const open = { ...settings, finalizeTrades: false };
-        const whole = runScriptOf(script, open);
+        const whole = playOrders(script, open);
         const cut = (column: Float64Array) => column.slice(0, rows);
         const { timeMs, open: opens, high, low, close, volume } = script.bars;
         const bars: BarColumns = {
@@ -105,7 +84,7 @@ describe("the account of any script of orders", () => {
           close: cut(close),
           volume: cut(volume),
         };
-        const part = runScriptOf({ ...script, bars }, open);
+        const part = playOrders({ ...script, bars }, open);
         expect(part.equity).toEqual(whole.equity.slice(0, rows));
         expect(tradesOf(part)).toEqual(tradesOf(whole).slice(0, part.trades.count));
       }),
@@ -132,8 +111,8 @@ describe("the account of any script of orders", () => {
             return { ...step, request };
           }),
         };
-        const one = runScriptOf(script, settings);
-        const other = runScriptOf(scaled, {
+        const one = playOrders(script, settings);
+        const other = playOrders(scaled, {
           ...settings,
           initialCapital: settings.initialCapital * factor,
           commissionFixed: settings.commissionFixed * factor,
@@ -160,7 +139,7 @@ describe("the account of any script of orders", () => {
           ...{ spreadRate: 0, slippageRate: 0 },
         };
         const bars = { rows, timeMs, volume, open: flat, high: flat, low: flat, close: flat };
-        const broker = runScriptOf({ ...script, bars }, free);
+        const broker = playOrders({ ...script, bars }, free);
         expect(broker.equity.every((money) => money === initialCapital)).toBe(true);
       }),
       { numRuns: 300 },

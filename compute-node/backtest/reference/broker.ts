@@ -1,44 +1,21 @@
 /**
  * @file The slow, obvious broker, for checking the real one: every rule of an order spelled out, lists made anew.
  *
- * It shares nothing with `broker.ts` but the types of orders. No production code uses it.
+ * It shares nothing with `broker.ts` but the types of orders. No production code uses it. A bar is a path here: a list of
+ * prices, and at each of them everything that is due happens, one thing after the other. Of several possible paths the
+ * whole account is copied along each.
  */
 import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import type { BrokerOptions } from "../engine/broker.ts";
+import type { BrokerOptions } from "../engine/execution.ts";
 import type { OrderRequest } from "../engine/order.ts";
-import { commissionOf, holdingCostOf, inLots, liquidationOf, onTick, unitsOf } from "./arithmetic.ts";
+import { commissionOf, holdingCostOf, inLots, liquidationOf, moved, onTick, unitsOf } from "./arithmetic.ts";
+import type { Account, Holding, Waiting } from "./broker-model.ts";
 import type { ReferenceTrade } from "./engine.ts";
 
-interface Waiting {
-  readonly id: number;
-  readonly direction: number;
-  readonly request: OrderRequest;
-  readonly closes: number;
-  readonly placedBar: number;
-  /** A stop-limit order whose stop was reached. */
-  readonly isTriggered: boolean;
-}
-
-interface Holding {
-  units: number;
-  readonly entryBar: number;
-  readonly openedBar: number;
-  readonly entryPrice: number;
-  readonly request: OrderRequest;
-  stop: number | null;
-  readonly target: number | null;
-  entryFee: number;
-  holdingCost: number;
-  best: number;
-  isTrailed: boolean;
-  /** Opened between the open and the close of the bar that is being processed. */
-  isFresh: boolean;
-}
-
 export class ReferenceBroker {
-  readonly trades: ReferenceTrade[] = [];
+  trades: ReferenceTrade[] = [];
   readonly equity: number[] = [];
   waiting: Waiting[] = [];
   holdings: Holding[] = [];
@@ -89,23 +66,25 @@ export class ReferenceBroker {
     this.waiting = this.waiting.filter(
       ({ request, placedBar }) => request.timeInForce !== "day" || day(placedBar + 1) >= day(bar),
     );
-    this.loseWhatIsReached(bar);
-    for (const { id } of [...this.waiting]) this.tryToFill(id, open[bar], high[bar], low[bar]);
-    this.winWhatIsReached(bar);
-    for (const holding of this.holdings) this.moveTrailingStop(holding, high[bar], low[bar]);
+    this.live(open[bar], high[bar], low[bar], close[bar]);
     this.mark(bar);
   }
 
-  /** Processes the last bar once more, for positions that are open at the end. */
+  /** Closes what is open at the end. */
   finish(): void {
     if (this.isRuined) return;
     const last = this.bars.rows - 1;
     if (!this.settings.finalizeTrades) return;
+    if (this.settings.lastBar !== "replay") {
+      this.exitAll(this.bars.close[last], last, "end_of_data");
+      this.mark(last);
+      return;
+    }
     const { price, fillBar } = this.marketPrice(last);
     if (!this.waiting.some(({ closes }) => closes === 1)) this.exitAll(price, fillBar, "end_of_data");
     this.fillMarketOrders(last);
-    this.loseWhatIsReached(last);
-    this.winWhatIsReached(last);
+    const { open, high, low, close } = this.bars;
+    this.live(open[last], high[last], low[last], close[last]);
     this.mark(last);
   }
 
@@ -159,31 +138,210 @@ export class ReferenceBroker {
     }
   }
 
-  private tryToFill(id: number, open: number, high: number, low: number): void {
-    const order = this.waiting.find((candidate) => candidate.id === id);
-    if (order === undefined) return;
-    const { direction, request, placedBar, isTriggered } = order;
-    const buys = direction === 1;
-    const limit = request.limit === undefined ? null : onTick(this.settings, request.limit, -direction);
-    const stop = request.stop === undefined || isTriggered ? null : onTick(this.settings, request.stop, direction);
-    let price: number;
-    if (stop !== null) {
-      const isReached = buys ? high >= stop : low <= stop;
-      if (!isReached) return;
-      price = buys ? Math.max(open, stop) : Math.min(open, stop);
-      const isTooFar = limit !== null && (buys ? price > limit : price < limit);
-      if (isTooFar) {
-        this.waiting = this.waiting.map((other) => (other.id === id ? { ...other, isTriggered: true } : other));
-        return;
+  private live(open: number, high: number, low: number, close: number): void {
+    this.sufferGappedTargets(open, high, low);
+    this.follow([open]);
+    const before = this.copy();
+    const ends = this.pathsOf(open, high, low, close).map((path) => {
+      this.use(before);
+      this.follow(path);
+      const worth = this.worth(close);
+      const best = this.holdings.reduce((sum, holding) => sum + this.direction * holding.units * holding.best, 0);
+      return { worth, best, account: this.copy() };
+    });
+    const isNear = (left: number, right: number, scale: number) => Math.abs(left - right) <= 1e-9 * scale;
+    let chosen = ends[0];
+    let isUnclear = false;
+    for (const end of ends) {
+      const sizeOf = ({ account }: typeof end) =>
+        account.holdings.reduce((sum, { units }) => sum + units, 0) * account.direction;
+      const scale = Math.max(
+        ...[end, chosen].flatMap(({ worth, account }) => [Math.abs(worth), Math.abs(account.cash)]),
+      );
+      const isEqual =
+        isNear(end.worth, chosen.worth, scale) &&
+        isNear(end.account.cash, chosen.account.cash, scale) &&
+        (sizeOf(end) === sizeOf(chosen) || end.account.holdings.length + chosen.account.holdings.length === 0) &&
+        end.account.trades.length === chosen.account.trades.length &&
+        end.account.waiting.length === chosen.account.waiting.length;
+      if (!isEqual) isUnclear = true;
+      const isLower = isNear(end.worth, chosen.worth, scale)
+        ? end.best < chosen.best - 1e-9 * scale
+        : end.worth < chosen.worth;
+      if (isLower) chosen = end;
+    }
+    this.use(chosen.account);
+    if (isUnclear) this.ambiguous++;
+  }
+
+  /** The ways that the price may have gone after the open. */
+  private pathsOf(open: number, high: number, low: number, close: number): number[][] {
+    const levels = this.waiting.map((order) => this.levelOf(order)).filter((level) => level >= low && level <= high);
+    const reached = this.waiting
+      .filter((order) => (this.waitsForRise(order) ? high >= this.levelOf(order) : low <= this.levelOf(order)))
+      .map((order) => this.levelOf(order));
+    const above = reached.filter((level) => level > open && levels.includes(level)).sort((a, b) => a - b)[0];
+    const below = reached.filter((level) => level < open && levels.includes(level)).sort((a, b) => b - a)[0];
+    const isHighFirst = this.holdings.length > 0 ? this.direction === -1 : high - open < open - low;
+    const [upFirst, downFirst] = [
+      [high, low, close],
+      [low, high, close],
+    ];
+    return [
+      ...(isHighFirst ? [upFirst, downFirst] : [downFirst, upFirst]),
+      ...this.waiting.flatMap((order) => this.pathBackToLimit(order, high, low, close)),
+      ...(above === undefined ? [] : [[above, low, high, close]]),
+      ...(below === undefined ? [] : [[below, high, low, close]]),
+    ];
+  }
+
+  /** Through the stop, back to the limit behind it, and then on past the stop again. */
+  private pathBackToLimit(order: Waiting, high: number, low: number, close: number): number[][] {
+    const { direction, request, isTriggered } = order;
+    if (request.stop === undefined || request.limit === undefined || isTriggered) return [];
+    const stop = onTick(this.settings, request.stop, direction);
+    const limit = onTick(this.settings, request.limit, -direction);
+    const isWithin = (level: number) => level >= low && level <= high;
+    const isReached = direction === 1 ? high >= stop : low <= stop;
+    if (!isReached || !isWithin(limit) || direction * (stop - limit) <= 0) return [];
+    return [direction === 1 ? [stop, limit, high, low, close] : [stop, limit, low, high, close]];
+  }
+
+  private copy(): Account {
+    const { cash, direction, holdings, waiting, trades, refused, liquidations } = this;
+    const copies = holdings.map((holding) => ({ ...holding }));
+    return { cash, direction, holdings: copies, waiting: [...waiting], trades: [...trades], refused, liquidations };
+  }
+
+  private use(account: Account): void {
+    Object.assign(this, account, {
+      holdings: account.holdings.map((holding) => ({ ...holding })),
+      waiting: [...account.waiting],
+      trades: [...account.trades],
+    });
+  }
+
+  /** Goes from each price to the next, and stops at every level in between. */
+  private follow(path: readonly number[]): void {
+    let price = this.bars.open[this.bar];
+    this.arrive(price);
+    for (const end of path) {
+      for (;;) {
+        const between = this.levels().filter((level) => (level - price) * (end - level) >= 0 && level !== price);
+        const next = between.sort((a, b) => Math.abs(a - price) - Math.abs(b - price))[0] ?? end;
+        price = next;
+        this.happen(price);
+        if (next === end) break;
       }
-      this.fill(order, price, this.bar, false);
+      this.arrive(end);
+    }
+  }
+
+  /** Every price at which something may become due. */
+  private levels(): number[] {
+    const call = this.callPrice();
+    return [
+      ...this.holdings.flatMap(({ stop, target }) => [stop, target]),
+      ...this.waiting.map((order) => this.levelOf(order)),
+      call,
+    ].filter((level) => level !== null);
+  }
+
+  private callPrice(): number | null {
+    return this.holdings.length === 0 ? null : liquidationOf(this.settings, this.size, this.owed());
+  }
+
+  /** The price is seen: what is due happens, and trailing stops move. */
+  private arrive(price: number): void {
+    this.happen(price);
+    for (const holding of this.holdings) {
+      if (holding.request.trailingStop === undefined) continue;
+      holding.best = this.direction === 1 ? Math.max(holding.best, price) : Math.min(holding.best, price);
+      this.tightenTrailingStop(holding);
+    }
+  }
+
+  private happen(price: number): void {
+    while (this.loseOne(price) || this.fillOne(price) || this.winOne(price));
+  }
+
+  /** The loss that the price met first, if it has met one. */
+  private loseOne(price: number): boolean {
+    const isMet = (level: number) => (this.direction === 1 ? price <= level : price >= level);
+    const losses: { level: number; holding: Holding | null }[] = this.holdings.flatMap((holding) =>
+      holding.stop !== null && isMet(holding.stop) ? [{ level: holding.stop, holding }] : [],
+    );
+    const call = this.callPrice();
+    if (call !== null && isMet(call)) losses.push({ level: call, holding: null });
+    const [first] = losses.sort((left, right) => this.direction * (right.level - left.level));
+    if (first === undefined) return false;
+    this.takeLoss(first.holding, price);
+    return true;
+  }
+
+  private takeLoss(holding: Holding | null, price: number): void {
+    if (holding !== null) {
+      this.exit(holding, price, this.bar, holding.isTrailed ? "trailing_stop" : "stop_loss");
       return;
     }
-    if (limit === null) return;
-    const isReached = buys ? low <= limit : high >= limit;
-    if (!isReached) return;
-    price = buys ? Math.min(open, limit) : Math.max(open, limit);
-    this.fill(order, price, this.bar, price !== open || placedBar + 1 < this.bar);
+    this.liquidations++;
+    this.exitAll(price, this.bar, "liquidation");
+    this.waiting = [];
+  }
+
+  private levelOf({ direction, request, isTriggered }: Waiting): number {
+    if (request.stop !== undefined && !isTriggered) return onTick(this.settings, request.stop, direction);
+    return onTick(this.settings, request.limit ?? Number.NaN, -direction);
+  }
+
+  private waitsForRise({ direction, request, isTriggered }: Waiting): boolean {
+    const isStop = request.stop !== undefined && !isTriggered;
+    return isStop ? direction === 1 : direction === -1;
+  }
+
+  private fillOne(price: number): boolean {
+    const order = this.waiting.find((candidate) => {
+      const level = this.levelOf(candidate);
+      return this.waitsForRise(candidate) ? price >= level : price <= level;
+    });
+    if (order === undefined) return false;
+    const { direction, request, isTriggered, placedBar, id } = order;
+    const isStop = request.stop !== undefined && !isTriggered;
+    const limit = request.limit === undefined ? null : onTick(this.settings, request.limit, -direction);
+    if (isStop && limit !== null && (direction === 1 ? price > limit : price < limit)) {
+      this.waiting = this.waiting.map((other) => (other.id === id ? { ...other, isTriggered: true } : other));
+      return true;
+    }
+    const isMaker = !isStop && (price !== this.bars.open[this.bar] || placedBar + 1 < this.bar);
+    this.fill(order, price, this.bar, isMaker);
+    return true;
+  }
+
+  private winOne(price: number): boolean {
+    const holding = this.holdings.find(
+      ({ target, targetFromBar }) =>
+        target !== null && this.bar >= targetFromBar && (this.direction === 1 ? price >= target : price <= target),
+    );
+    if (holding === undefined) return false;
+    const isMaker = price !== this.bars.open[this.bar] || this.bar > holding.openedBar;
+    this.exit(holding, price, this.bar, "take_profit", isMaker);
+    return true;
+  }
+
+  /** The convention by which a bar that opens beyond the target ends at the stop that it reaches later. */
+  private sufferGappedTargets(open: number, high: number, low: number): void {
+    if (this.settings.gappedTarget !== "stop") return;
+    for (const holding of [...this.holdings]) {
+      if (!this.holdings.includes(holding)) continue;
+      const call = this.callPrice();
+      const isCalled = call !== null && (holding.stop === null || this.direction * (call - holding.stop) > 0);
+      const loss = isCalled ? call : holding.stop;
+      if (loss === null || holding.target === null) continue;
+      const isGapped = this.direction === 1 ? open >= holding.target : open <= holding.target;
+      const isReached = this.direction === 1 ? low <= loss : high >= loss;
+      if (!isGapped || !isReached) continue;
+      this.takeLoss(isCalled ? null : holding, this.direction === 1 ? Math.min(open, loss) : Math.max(open, loss));
+    }
   }
 
   private fill(order: Waiting, price: number, bar: number, isMaker: boolean): void {
@@ -215,9 +373,9 @@ export class ReferenceBroker {
   private enter(order: Waiting, price: number, bar: number, units: number | undefined, isMaker: boolean): void {
     const { direction, request } = order;
     const { settings } = this;
-    const slipped = price * (1 + direction * settings.slippageRate);
-    const entryPrice = onTick(settings, slipped * (1 + direction * settings.spreadRate), direction);
-    const bound = this.holdings.length === 0 ? 0 : Math.abs(this.size) * price * settings.margin;
+    const slipped = moved(price, direction, settings.slippageRate);
+    const entryPrice = onTick(settings, moved(slipped, direction, settings.spreadRate), direction);
+    const bound = this.holdings.length === 0 ? 0 : Math.abs(this.size * price) * settings.margin;
     const free = this.holdings.length === 0 ? this.cash : this.worth(price) - bound;
     const demand = {
       fraction: request.size ?? 1,
@@ -231,108 +389,43 @@ export class ReferenceBroker {
     }
     const level = (wanted: OrderRequest["stopLoss"], sign: number) => {
       if (wanted === undefined) return null;
-      return onTick(settings, typeof wanted === "number" ? wanted : entryPrice * (1 + sign * wanted.fraction), sign);
+      return onTick(settings, typeof wanted === "number" ? wanted : moved(entryPrice, sign, wanted.fraction), sign);
     };
     const entryFee = commissionOf(settings, taken, entryPrice, isMaker);
     this.cash -= entryFee;
     this.direction = direction;
-    const isWaitingOrder = request.limit !== undefined || request.stop !== undefined;
+    const stop = level(request.stopLoss, -direction);
     const holding: Holding = {
       units: taken,
       entryBar: bar,
       openedBar: this.bar,
       entryPrice,
       request,
-      stop: level(request.stopLoss, -direction),
+      stop,
       target: level(request.takeProfit, direction),
       entryFee,
       holdingCost: 0,
       best: entryPrice,
       isTrailed: false,
-      isFresh: isWaitingOrder && price !== this.bars.open[bar],
+      targetFromBar: this.bar,
     };
-    this.holdings.push(holding);
     this.tightenTrailingStop(holding);
-    if (isWaitingOrder) this.loseAfterEntry(holding, price);
+    this.holdings.push({ ...holding, targetFromBar: this.bar + this.barsBeforeTarget(order, holding) });
   }
 
-  /** The part of the bar after a fill: it is taken to go against the position. */
-  private loseAfterEntry(holding: Holding, price: number): void {
-    const reach = this.direction === 1 ? this.bars.low[this.bar] : this.bars.high[this.bar];
-    const [loss] = this.lossesInOrder([holding]);
-    if (loss === undefined || (this.direction === 1 ? reach > loss.level : reach < loss.level)) return;
-    const fill = this.direction === 1 ? Math.min(price, loss.level) : Math.max(price, loss.level);
-    if (holding.isFresh || this.reachesTarget(holding)) this.ambiguous++;
-    this.takeLoss(loss, fill);
-  }
-
-  /** The levels that would end `holdings` with a loss, nearest to the market first. */
-  private lossesInOrder(holdings: readonly Holding[]): { level: number; holding: Holding | null }[] {
-    const losses: { level: number; holding: Holding | null }[] = holdings.flatMap((holding) =>
-      holding.stop === null ? [] : [{ level: holding.stop, holding }],
-    );
-    const call = liquidationOf(this.settings, this.size, this.owed());
-    if (call !== null) losses.push({ level: call, holding: null });
-    return losses.sort((left, right) => this.direction * (right.level - left.level));
-  }
-
-  private takeLoss({ holding }: { holding: Holding | null }, fill: number): void {
-    if (holding !== null) {
-      this.exit(holding, fill, this.bar, holding.isTrailed ? "trailing_stop" : "stop_loss");
-      return;
-    }
-    this.liquidations++;
-    this.exitAll(fill, this.bar, "liquidation");
-    this.waiting = [];
-  }
-
-  private loseWhatIsReached(bar: number): void {
-    const { open, high, low } = this.bars;
-    for (const holding of this.holdings) holding.isFresh = false;
-    const isReached = (level: number) => (this.direction === 1 ? low[bar] <= level : high[bar] >= level);
-    const fillAt = (level: number) => (this.direction === 1 ? Math.min(open[bar], level) : Math.max(open[bar], level));
-    if (this.settings.maintenanceMargin === undefined) {
-      for (const holding of [...this.holdings]) {
-        if (holding.stop === null || !isReached(holding.stop)) continue;
-        if (this.reachesTarget(holding)) this.ambiguous++;
-        this.takeLoss({ holding }, fillAt(holding.stop));
-      }
-      return;
-    }
-    while (this.holdings.length > 0) {
-      const [loss] = this.lossesInOrder(this.holdings);
-      if (loss === undefined || !isReached(loss.level)) return;
-      const concerned = loss.holding === null ? this.holdings : [loss.holding];
-      if (concerned.some((holding) => this.reachesTarget(holding))) this.ambiguous++;
-      this.takeLoss(loss, fillAt(loss.level));
-    }
-  }
-
-  private reachesTarget({ target }: Holding): boolean {
-    if (target === null) return false;
-    return this.direction === 1 ? this.bars.high[this.bar] >= target : this.bars.low[this.bar] <= target;
-  }
-
-  private winWhatIsReached(bar: number): void {
-    const open = this.bars.open[bar];
-    for (const holding of [...this.holdings]) {
-      const { target, isFresh, openedBar } = holding;
-      if (target === null || isFresh || !this.reachesTarget(holding)) continue;
-      const fill = this.direction === 1 ? Math.max(open, target) : Math.min(open, target);
-      this.exit(holding, fill, bar, "take_profit", fill !== open || bar > openedBar);
-    }
-  }
-
-  private moveTrailingStop(holding: Holding, high: number, low: number): void {
-    if (holding.isFresh || holding.request.trailingStop === undefined) return;
-    holding.best = this.direction === 1 ? Math.max(holding.best, high) : Math.min(holding.best, low);
-    this.tightenTrailingStop(holding);
+  private barsBeforeTarget({ request, isTriggered }: Waiting, { stop }: Holding): 0 | 1 {
+    const isMarket = request.limit === undefined && request.stop === undefined;
+    if (isMarket || this.settings.entryBarTarget !== "stop_entries") return 0;
+    const isPlainStop = request.limit === undefined && !isTriggered;
+    const [low, high] = [this.bars.low[this.bar], this.bars.high[this.bar]];
+    const isStopped = stop !== null && (this.direction === 1 ? low <= stop : high >= stop);
+    return isPlainStop && !isStopped ? 0 : 1;
   }
 
   private tightenTrailingStop(holding: Holding): void {
     const { trailingStop } = holding.request;
     if (trailingStop === undefined) return;
-    const level = onTick(this.settings, holding.best * (1 - this.direction * trailingStop), -this.direction);
+    const level = onTick(this.settings, moved(holding.best, -this.direction, trailingStop), -this.direction);
     const isTighter = holding.stop === null || this.direction * (level - holding.stop) > 0;
     if (!isTighter) return;
     holding.stop = level;
@@ -377,12 +470,13 @@ export class ReferenceBroker {
   private report(holding: Holding, price: number, bar: number, exitReason: string, isMaker: boolean): void {
     const { direction, settings } = this;
     const { units, entryPrice, entryBar, entryFee, holdingCost, stop, target } = holding;
-    const exitPrice = onTick(settings, price * (1 - direction * settings.slippageRate), -direction);
+    const exitPrice = onTick(settings, moved(price, -direction, settings.slippageRate), -direction);
     const exitFee = commissionOf(settings, units, exitPrice, isMaker);
     const commission = exitFee + entryFee;
     const costs = commission + holdingCost;
     const gross = direction * units * (exitPrice - entryPrice);
-    const returnFraction = direction * (exitPrice / entryPrice - 1) - costs / (units * entryPrice);
+    const gain = direction * Math.sign(entryPrice) * (exitPrice / entryPrice - 1);
+    const returnFraction = gain - costs / (units * Math.abs(entryPrice));
     this.cash += gross - exitFee;
     this.trades.push({
       size: direction * units,

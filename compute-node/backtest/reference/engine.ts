@@ -7,7 +7,15 @@ import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { ProtectiveLevel, StrategySignals } from "../../strategy/signals.ts";
-import { commissionOf, holdingCostOf, liquidationOf, onTick, type ReferenceDemand, unitsOf } from "./arithmetic.ts";
+import {
+  commissionOf,
+  holdingCostOf,
+  liquidationOf,
+  moved,
+  onTick,
+  type ReferenceDemand,
+  unitsOf,
+} from "./arithmetic.ts";
 
 export interface ReferenceTrade {
   size: number;
@@ -44,6 +52,7 @@ export class ReferenceEngine {
   position: Position | null = null;
   refusedOrders = 0;
   liquidations = 0;
+  ambiguous = 0;
   private orders: Order[] = [];
   private isRuined = false;
   private lastMarked = -1;
@@ -69,13 +78,20 @@ export class ReferenceEngine {
         if (!this.isRuined) this.decide(bar);
       }
     }
-    if (this.settings.finalizeTrades && !this.isRuined && rows > first) {
+    if (this.settings.finalizeTrades && !this.isRuined && rows > first) this.end(rows - 1);
+    return this;
+  }
+
+  private end(last: number): void {
+    if (this.settings.lastBar === "replay") {
       if (this.position !== null && !this.orders.some((order) => order.kind === "exit")) {
         this.orders.unshift({ kind: "exit", reason: "end_of_data" });
       }
-      this.processBar(rows - 1);
+      this.processBar(last);
+      return;
     }
-    return this;
+    this.close(this.bars.close[last], last, "end_of_data");
+    this.mark(last);
   }
 
   private processBar(bar: number): void {
@@ -91,6 +107,11 @@ export class ReferenceEngine {
     }
     this.orders = [];
     this.checkLevels(bar);
+    this.mark(bar);
+  }
+
+  private mark(bar: number): void {
+    const { close } = this.bars;
     this.equity[bar] = this.cash + this.openProfit(close[bar]);
     if (this.equity[bar] <= 0) {
       if (this.position !== null) this.close(close[bar], bar, "ruin");
@@ -130,8 +151,8 @@ export class ReferenceEngine {
 
   private enter(direction: number, { signalBar }: Entry, price: number, bar: number, openedBar: number): void {
     const { slippageRate, spreadRate } = this.settings;
-    const slipped = price * (1 + direction * slippageRate);
-    const entryPrice = onTick(this.settings, slipped * (1 + direction * spreadRate), direction);
+    const slipped = moved(price, direction, slippageRate);
+    const entryPrice = onTick(this.settings, moved(slipped, direction, spreadRate), direction);
     const units = this.unitsFor(signalBar, slipped, entryPrice);
     if (!(units > 0)) {
       this.refusedOrders++;
@@ -140,7 +161,7 @@ export class ReferenceEngine {
     const level = (rule: ProtectiveLevel | null, sign: number) => {
       if (rule === null) return null;
       const from = rule.from === "fill" ? entryPrice : this.bars.close[signalBar];
-      return onTick(this.settings, from * (1 + sign * rule.fraction), sign);
+      return onTick(this.settings, moved(from, sign, rule.fraction), sign);
     };
     this.position = {
       size: direction * units,
@@ -181,42 +202,53 @@ export class ReferenceEngine {
   private checkLevels(bar: number): void {
     if (this.position === null) return;
     const { size, entryPrice, stopLoss, takeProfit, openedBar } = this.position;
+    const isLong = size > 0;
     const [open, high, low] = [this.bars.open[bar], this.bars.high[bar], this.bars.low[bar]];
-    const isMaker = (fill: number) => fill !== open || bar > openedBar;
     const call = liquidationOf(this.settings, size, size * entryPrice - this.cash);
-    const lose = (fill: number, reason: string) => {
-      if (reason === "liquidation") this.liquidations++;
-      this.close(fill, bar, reason);
+    const isCalled = call !== null && (stopLoss === null || (isLong ? call > stopLoss : call < stopLoss));
+    const loss = isCalled ? call : stopLoss;
+    const lose = (fill: number) => {
+      if (isCalled) this.liquidations++;
+      this.close(fill, bar, isCalled ? "liquidation" : "stop_loss");
     };
-    if (size > 0) {
-      const called = call !== null && (stopLoss === null || call > stopLoss);
-      const loss = called ? call : stopLoss;
-      if (loss !== null && low <= loss) lose(Math.min(open, loss), called ? "liquidation" : "stop_loss");
-      else if (takeProfit !== null && high >= takeProfit) {
-        const fill = Math.max(open, takeProfit);
-        this.close(fill, bar, "take_profit", isMaker(fill));
-      }
-    } else {
-      const called = call !== null && (stopLoss === null || call < stopLoss);
-      const loss = called ? call : stopLoss;
-      if (loss !== null && high >= loss) lose(Math.max(open, loss), called ? "liquidation" : "stop_loss");
-      else if (takeProfit !== null && low <= takeProfit) {
-        const fill = Math.min(open, takeProfit);
-        this.close(fill, bar, "take_profit", isMaker(fill));
-      }
-    }
+    const win = (fill: number) => this.close(fill, bar, "take_profit", fill !== open || bar > openedBar);
+    const isLoss = (price: number) => loss !== null && (isLong ? price <= loss : price >= loss);
+    const isWin = (price: number) => takeProfit !== null && (isLong ? price >= takeProfit : price <= takeProfit);
+    const [worst, best] = isLong ? [low, high] : [high, low];
+    const openWins = isWin(open) && (this.settings.gappedTarget !== "stop" || !isLoss(worst));
+    if (isLoss(open)) lose(open);
+    else if (openWins) win(open);
+    else if (isLoss(worst)) {
+      const isUnclear = isWin(best) && !isWin(open);
+      if (isUnclear) this.ambiguous++;
+      if (isUnclear && this.leavesLess(this.moneyAt(takeProfit!, true), this.moneyAt(loss!, false))) win(takeProfit!);
+      else lose(loss!);
+    } else if (isWin(best)) win(isWin(open) ? open : takeProfit!);
+  }
+
+  /** The account after leaving at a level. */
+  private moneyAt(level: number, isMaker: boolean): number {
+    const { size, entryPrice } = this.position!;
+    const direction = Math.sign(size);
+    const price = onTick(this.settings, moved(level, -direction, this.settings.slippageRate), -direction);
+    return this.cash + (size * (price - entryPrice) - commissionOf(this.settings, Math.abs(size), price, isMaker));
+  }
+
+  private leavesLess(one: number, other: number): boolean {
+    return other - one > 1e-9 * Math.max(Math.abs(one), Math.abs(other));
   }
 
   private close(price: number, bar: number, exitReason: string, isMaker = false): void {
     if (this.position === null) return;
     const { size, entryPrice, entryBar, stopLoss, takeProfit, holdingCost } = this.position;
     const direction = Math.sign(size);
-    const exitPrice = onTick(this.settings, price * (1 - direction * this.settings.slippageRate), -direction);
+    const exitPrice = onTick(this.settings, moved(price, -direction, this.settings.slippageRate), -direction);
     const exitCommission = commissionOf(this.settings, Math.abs(size), exitPrice, isMaker);
     const commission = exitCommission + commissionOf(this.settings, Math.abs(size), entryPrice, false);
     const costs = commission + holdingCost;
     const gross = size * (exitPrice - entryPrice);
-    const returnFraction = direction * (exitPrice / entryPrice - 1) - costs / (Math.abs(size) * entryPrice);
+    const gain = direction * Math.sign(entryPrice) * (exitPrice / entryPrice - 1);
+    const returnFraction = gain - costs / (Math.abs(size) * Math.abs(entryPrice));
     this.cash += gross - exitCommission;
     this.position = null;
     this.trades.push({

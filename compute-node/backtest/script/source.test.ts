@@ -151,7 +151,7 @@ describe("a strategy's code from the wire", () => {
     ["buy({ unit: 1 })", 'no field "unit"', '"units"'],
     ["buy({ units: '5' })", "units 5", "positive number"],
     ["buy({ size: 2 })", "above the whole", "0.5 is half"],
-    ["sell({ stop: NaN })", "stop NaN", "positive number"],
+    ["sell({ stop: NaN })", "stop NaN", "finite number"],
     ["buy({ stopLoss: {} })", "stopLoss.fraction NaN", "positive number"],
     ["buy({ stopLoss: null })", "stopLoss.fraction NaN", "positive number"],
     ["buy({ timeInForce: 'ioc' })", "timeInForce", '"day"'],

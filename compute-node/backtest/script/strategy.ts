@@ -123,14 +123,15 @@ export class ScriptRun {
     if (warmupBars + 1 < bars.rows) broker.finish();
     else broker.warnings.neverDecided = 1;
     onProgress?.(bars.rows);
-    const { trades, equity, cash, lots, log: orders } = broker;
+    const { trades, equity, cash, lots, log: orders, conventions } = broker;
     const [oldest] = lots;
     const openPosition =
       oldest === undefined ? null : { size: broker.size, entryBar: oldest.entryBar, entryPrice: oldest.entryPrice };
     const openLots = lots.map(({ size, entryBar, entryPrice }) => ({ size, entryBar, entryPrice }));
     const { refusals } = broker.warnings;
     const warnings = broker.warnings.list(this.settings);
-    return { trades, orders, equity, cash, openPosition, openLots, refusals, warnings, warmupBars, signals: null };
+    const ended = { trades, orders, equity, cash, conventions, openPosition, refusals, warnings };
+    return { ...ended, openLots, warmupBars, signals: null };
   }
 }
 

@@ -5,20 +5,24 @@
  */
 
 import { DAY_MS } from "../../../protocol/durations.ts";
-import { type BarStatistics, jsonNumber, nonZero } from "../../../results/index.ts";
+import {
+  aboveRounding,
+  type BarStatistics,
+  jsonNumber,
+  nonZero,
+  squaresAboutMean,
+  varyingMoney,
+} from "../../../results/index.ts";
 
 const YEAR_MS = 365.25 * DAY_MS;
-
-/** A deviation below it is rounding, as in ktrdr (Python). */
-const LEAST_DEVIATION = 1e-10;
 
 /** @param equity at least one row; bars after a ruin do not count */
 export function barStatistics(timeMs: Float64Array, equity: Float64Array): BarStatistics {
   const rows = equity.length;
   const years = (timeMs[rows - 1] - timeMs[0]) / YEAR_MS;
   const barsPerYear = (rows - 1) / nonZero(years);
-  const { mean, deviation, lossDeviation } = barReturns(equity);
   const drawdown = deepestDrawdown(equity);
+  const { mean, deviation, lossDeviation } = barReturns(equity, 1 - drawdown.fraction);
   const totalReturn = equity[rows - 1] - equity[0];
   const growth = (equity[rows - 1] / equity[0]) ** (1 / nonZero(years)) - 1;
   const perYear = Math.sqrt(barsPerYear);
@@ -26,20 +30,19 @@ export function barStatistics(timeMs: Float64Array, equity: Float64Array): BarSt
     barsPerYear: jsonNumber(barsPerYear),
     totalReturn: jsonNumber(totalReturn),
     volatilityPercent: jsonNumber(deviation * perYear * 100),
-    sharpeRatio: jsonNumber((mean / varying(deviation)) * perYear),
-    sortinoRatio: jsonNumber((mean / varying(lossDeviation)) * perYear),
-    calmarRatio: jsonNumber(growth / nonZero(drawdown.fraction)),
+    sharpeRatio: jsonNumber((mean / nonZero(deviation)) * perYear),
+    sortinoRatio: jsonNumber((mean / nonZero(lossDeviation)) * perYear),
+    calmarRatio: jsonNumber(growth / aboveRounding(drawdown.fraction)),
     maxDrawdown: jsonNumber(drawdown.money),
-    recoveryFactor: jsonNumber(totalReturn / nonZero(drawdown.money)),
+    recoveryFactor: jsonNumber(totalReturn / varyingMoney(drawdown.money, drawdown.peak)),
   };
 }
 
-function varying(deviation: number): number {
-  return deviation > LEAST_DEVIATION ? deviation : Number.NaN;
-}
-
 /** Mean, deviation (with n) and the deviation of the losses among themselves (with their number). */
-function barReturns(equity: Float64Array): { mean: number; deviation: number; lossDeviation: number } {
+function barReturns(
+  equity: Float64Array,
+  remained: number,
+): { mean: number; deviation: number; lossDeviation: number } {
   let [count, sum, squares] = [0, 0, 0];
   let [losses, lossSum, lossSquares] = [0, 0, 0];
   let previous = equity[0];
@@ -59,17 +62,18 @@ function barReturns(equity: Float64Array): { mean: number; deviation: number; lo
   }
   return {
     mean: sum / count,
-    deviation: deviationOf(count, sum, squares),
-    lossDeviation: deviationOf(losses, lossSum, lossSquares),
+    deviation: deviationOf({ count, sum, squares, remained }),
+    lossDeviation: deviationOf({ count: losses, sum: lossSum, squares: lossSquares, remained }),
   };
 }
 
-function deviationOf(count: number, sum: number, squares: number): number {
-  return Math.sqrt(Math.max(0, squares / count - (sum / count) ** 2));
+/** With n; 0 for one value, and where the values differ by no more than rounding. */
+function deviationOf(sums: Parameters<typeof squaresAboutMean>[0]): number {
+  return sums.count === 1 ? 0 : Math.sqrt(squaresAboutMean(sums) / sums.count);
 }
 
-/** As a fraction of its peak, and in money at that place. */
-function deepestDrawdown(equity: Float64Array): { fraction: number; money: number } {
+/** As a fraction of its peak, and in money at that place; `peak` is the highest of all. */
+function deepestDrawdown(equity: Float64Array): { fraction: number; money: number; peak: number } {
   let [peak, fraction, money] = [equity[0], 0, 0];
   for (let bar = 1; bar < equity.length; bar++) {
     const value = equity[bar];
@@ -83,5 +87,5 @@ function deepestDrawdown(equity: Float64Array): { fraction: number; money: numbe
       money = peak - value;
     }
   }
-  return { fraction, money };
+  return { fraction, money, peak };
 }

@@ -8,7 +8,7 @@
  *   Information Ratio", Financial Analysts Journal 54(4), 1998.
  * - deviations and covariances with n − 1.
  */
-import { type BenchmarkComparison, jsonNumber, nonZero } from "../../../results/index.ts";
+import { type BenchmarkComparison, jsonNumber, nonZero, squaresAboutMean } from "../../../results/index.ts";
 import type { PreparedMarket } from "../engine/market.ts";
 import { annualizedReturns } from "./statistics.ts";
 
@@ -44,12 +44,14 @@ export function compareToBenchmark(
   const { count } = sums;
   const perYear = market.calendar.periodsPerYear;
   const [mean, heldMean] = [sums.own / count, sums.held / count];
-  const variance = (squares: number, sum: number) => Math.max(0, squares - (sum * sum) / count) / (count - 1);
+  const remained = 1 + deepest(equity);
+  const variance = (squares: number, sum: number, least = 1) =>
+    squaresAboutMean({ count, sum, squares, remained: least }) / (count - 1);
   const heldVariance = variance(sums.heldSquares, sums.held);
-  const ownVariance = variance(sums.ownSquares, sums.own);
+  const ownVariance = variance(sums.ownSquares, sums.own, remained);
   const covariance = (sums.products - (sums.own * sums.held) / count) / (count - 1);
   const beta = covariance / nonZero(heldVariance);
-  const tracking = Math.sqrt(variance(sums.differenceSquares, sums.own - sums.held));
+  const tracking = Math.sqrt(variance(sums.differenceSquares, sums.own - sums.held, remained));
   const geometricMean = Math.expm1(sums.heldLogs / count);
   const annual = annualizedReturns({ geometricMean, variance: heldVariance }, market.calendar);
   const percent = (fraction: number) => jsonNumber(fraction * 100);

@@ -22,13 +22,14 @@ export interface Excursions {
 const BLOCK_BARS = 64;
 
 const RUIN = EXIT_REASONS.indexOf("ruin");
+const END_OF_DATA = EXIT_REASONS.indexOf("end_of_data");
 /** Exits that, with fills at the close, leave at the close of their bar. */
-const MARKET_EXITS = [EXIT_REASONS.indexOf("signal"), EXIT_REASONS.indexOf("end_of_data")];
+const MARKET_EXITS = [EXIT_REASONS.indexOf("signal"), END_OF_DATA];
 
 /** One pass over the bars at most, and a few steps a trade. */
 export function tradeExcursions(
   bars: BarColumns,
-  { trades, orders }: Pick<EngineResult, "trades" | "orders">,
+  { trades, orders, conventions }: Pick<EngineResult, "trades" | "orders" | "conventions">,
   fillAt: "next_open" | "close",
 ): Excursions {
   const insideBars = orders.barsOfFillsInside();
@@ -46,12 +47,14 @@ export function tradeExcursions(
       else if (fillAt === "next_open") ranges.includeBars(entryBar, entryBar + 1);
       ranges.includeBars(entryBar + 1, exitBar);
       const isAtClose = fillAt === "close" && MARKET_EXITS.includes(reason) && !insideBars.has(exitBar);
-      if (reason === RUIN || isAtClose) ranges.includeBars(exitBar, exitBar + 1);
+      const isEnd = reason === END_OF_DATA && conventions.lastBar === "close";
+      if (reason === RUIN || isEnd || isAtClose) ranges.includeBars(exitBar, exitBar + 1);
       else ranges.include(bars.open[exitBar]);
     }
     const isLong = trades.size[row] > 0;
-    adverse[row] = (isLong ? ranges.lowest - entryPrice : entryPrice - ranges.highest) / entryPrice;
-    favourable[row] = (isLong ? ranges.highest - entryPrice : entryPrice - ranges.lowest) / entryPrice;
+    const value = Math.abs(entryPrice);
+    adverse[row] = (isLong ? ranges.lowest - entryPrice : entryPrice - ranges.highest) / value;
+    favourable[row] = (isLong ? ranges.highest - entryPrice : entryPrice - ranges.lowest) / value;
   }
   return { adverse, favourable };
 }

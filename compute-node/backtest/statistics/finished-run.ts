@@ -3,7 +3,7 @@ import type { EngineResult, OpenPosition } from "../engine/engine-result.ts";
 
 /** A run over all its bars, whatever kind of strategy made it. */
 export interface FinishedRun extends EngineResult {
-  /** The bar from which the strategy decides, and buy-and-hold is measured. */
+  /** The bar from which the strategy decides. */
   readonly warmupBars: number;
   /** Lots still open at the end of the data, oldest first: `openPosition`, entry by entry. */
   readonly openLots: readonly OpenPosition[];

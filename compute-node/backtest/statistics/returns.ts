@@ -1,5 +1,6 @@
 /** Sums over returns: the equity's by calendar period, and the equity's against the market's bar by bar. */
 
+import { aboveRounding, nonZero, squaresAboutMean } from "../../../results/index.ts";
 import { fixedLengthMs, nextPeriodStart, type Period } from "../engine/calendar.ts";
 
 /** Bound of the series below: ratios from 0.96 to 1.04. */
@@ -18,7 +19,10 @@ export function logRatio(after: number, before: number): number {
   return Math.log(after / before);
 }
 
-/** Slope of the equity's bar-by-bar log returns on the market's: cov / var. NaN for fewer than three bars. */
+/**
+ * Slope of the equity's bar-by-bar log returns on the market's: cov / var. NaN for fewer than three bars, and where the
+ * market's returns differ by no more than rounding.
+ */
 export function betaOf(equity: Float64Array, close: Float64Array): number {
   const count = equity.length - 1;
   if (count < 2) return Number.NaN;
@@ -40,15 +44,15 @@ export function betaOf(equity: Float64Array, close: Float64Array): number {
   }
   // The sum of log returns telescopes.
   const sumY = Math.log(equity[count] / equity[0]);
-  return (sumXY - (sumX * sumY) / count) / (sumXX - (sumX * sumX) / count);
+  return (sumXY - (sumX * sumY) / count) / nonZero(squaresAboutMean({ count, sum: sumX, squares: sumXX }));
 }
 
 export interface PeriodReturns {
   /** Geometric mean return of a period; 0 for an account that lost everything. */
   readonly geometricMean: number;
-  /** With n − 1. */
+  /** With n − 1; 0 where the returns differ by no more than rounding. */
   readonly variance: number;
-  /** Root of the mean of squared losses over all periods. */
+  /** Root of the mean of squared losses over all periods; 0 where they are no more than rounding. */
   readonly downsideDeviation: number;
 }
 
@@ -56,8 +60,10 @@ export interface PeriodReturns {
  * Measures the equity at the last bar of each period that has bars. Periods after a ruin do not count.
  * One pass without an array of its own; the variance is Σr² − (Σr)²/n, whose cancellation is harmless because the mean
  * of a period's return is far below its deviation.
+ *
+ * @param remained the lowest equity over the peak before it, which bounds the rounding of returns
  */
-export function periodReturns(period: Period, timeMs: Float64Array, equity: Float64Array): PeriodReturns {
+export function periodReturns(period: Period, timeMs: Float64Array, equity: Float64Array, remained = 1): PeriodReturns {
   const rows = equity.length;
   const lengthMs = fixedLengthMs(period);
   let end = nextPeriodStart(period, timeMs[0]);
@@ -84,7 +90,12 @@ export function periodReturns(period: Period, timeMs: Float64Array, equity: Floa
   }
   return {
     geometricMean: previous === 0 ? 0 : Math.exp(Math.log(previous / first) / count) - 1,
-    variance: Math.max(0, squares - (sum * sum) / count) / (count - 1),
-    downsideDeviation: Math.sqrt(lossSquares / count),
+    variance: squaresAboutMean({ count, sum, squares, remained }) / (count - 1),
+    downsideDeviation: beyondRounding(Math.sqrt(lossSquares / count), remained),
   };
+}
+
+/** 0 where `deviation` is only rounding. */
+function beyondRounding(deviation: number, remained: number): number {
+  return Number.isNaN(aboveRounding(deviation, remained)) && deviation >= 0 ? 0 : deviation;
 }

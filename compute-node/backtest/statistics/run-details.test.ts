@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { conventionsOf } from "../../../protocol/conventions.ts";
 import { DAY_MS } from "../../../protocol/durations.ts";
 import { backtestSettings, backtestSpec } from "../../../protocol/operations/index.ts";
 import { type BarColumns, barsBetween } from "../../market-data/bars.ts";
@@ -17,6 +18,8 @@ import { compareToBenchmark, heldEquity } from "./benchmark.ts";
 import { tradeExcursions } from "./excursions.ts";
 import type { FinishedRun } from "./finished-run.ts";
 import { runDetails } from "./run-details.ts";
+
+const conventions = conventionsOf({});
 
 function barsOf(rows: readonly (readonly [open: number, high: number, low: number, close: number])[]): BarColumns {
   const column = (read: (row: readonly number[], bar: number) => number) => Float64Array.from(rows, read);
@@ -64,7 +67,7 @@ describe("excursions", () => {
     trades.exitBar[row] = exitBar;
     trades.entryPrice[row] = 10;
     trades.exitPrice[row] = exitPrice;
-    const { adverse, favourable } = tradeExcursions(bars, { trades, orders }, "next_open");
+    const { adverse, favourable } = tradeExcursions(bars, { trades, orders, conventions }, "next_open");
     return [adverse[0] * 10, favourable[0] * 10].map((value) => Number(value.toFixed(9)));
   };
 
@@ -97,7 +100,11 @@ describe("excursions", () => {
         trades.exitBar[0] = exit;
         trades.entryPrice[0] = walk.open[entry];
         trades.exitPrice[0] = walk.open[exit];
-        const { adverse, favourable } = tradeExcursions(walk, { trades, orders: new OrderLog() }, "next_open");
+        const { adverse, favourable } = tradeExcursions(
+          walk,
+          { trades, orders: new OrderLog(), conventions },
+          "next_open",
+        );
         const lowest = Math.min(walk.open[exit], ...walk.low.subarray(entry, exit));
         const highest = Math.max(walk.open[exit], ...walk.high.subarray(entry, exit));
         expect(adverse[0]).toBe((lowest - walk.open[entry]) / walk.open[entry]);
@@ -129,8 +136,8 @@ describe("the details of a run", () => {
         const filled = details.orders.filter(({ status }) => status === "filled");
         expect(filled).toHaveLength(2 * run.trades.count + (run.openPosition === null ? 0 : 1));
         const refused = details.orders.filter(({ status }) => status === "refused").length;
-        const { noCash, belowLot, margin, pyramiding } = details.refusals;
-        expect(noCash + belowLot + margin + pyramiding).toBe(refused);
+        const { noCash, belowLot, margin, pyramiding, noSize } = details.refusals;
+        expect(noCash + belowLot + margin + pyramiding + noSize).toBe(refused);
         expect(run.warnings.find(({ code }) => code === "order-refused")?.count ?? 0).toBe(refused);
         for (const order of details.orders) {
           expect(order.endedBar).toBeGreaterThanOrEqual(order.placedBar - (fillAt === "close" ? 1 : 0));
@@ -292,7 +299,7 @@ describe("the benchmark", () => {
     expect(compareToBenchmark("TEST", null, held, market).beta).toBeNull();
   });
 
-  it("is bought at the bar from which the strategy decides", () => {
+  it("is bought at the bar that is asked for, and is cash before it", () => {
     const tested = barsBetween(bars, 0, 100);
     const equity = heldEquity(tested.close, 10, 1000);
     expect(equity?.[9]).toBe(1000);

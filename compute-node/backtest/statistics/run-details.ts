@@ -11,6 +11,7 @@ import type { FinishedRun } from "./finished-run.ts";
 import { ordersOfRun } from "./orders-of-run.ts";
 import { chartSeries, monthlyReturns } from "./series.ts";
 import { tradeSides } from "./side-statistics.ts";
+import { heldFrom } from "./statistics.ts";
 
 export interface RunContext {
   readonly symbol: string;
@@ -37,18 +38,19 @@ export function runDetails(
   run: FinishedRun,
   { symbol, fillAt, initialCapital }: RunContext,
 ): RunDetails {
-  const { equity, refusals, warmupBars } = run;
+  const { equity, refusals, warmupBars, conventions } = run;
   const excursions = tradeExcursions(bars, run, fillAt);
-  const held = heldEquity(bars.close, warmupBars, initialCapital);
+  const held = heldEquity(bars.close, heldFrom(conventions, warmupBars), initialCapital);
   return {
     barStatistics: barStatistics(bars.timeMs, equity),
     tradeSides: tradeSides(run.trades, excursions, bars.timeMs),
-    benchmark: compareToBenchmark(symbol, held, equity, prepareMarket(bars)),
+    benchmark: compareToBenchmark(symbol, held, equity, prepareMarket(bars, conventions.calendar)),
     refusals: {
       noCash: refusals.no_cash,
       belowLot: refusals.below_lot,
       margin: refusals.margin,
       pyramiding: refusals.pyramiding,
+      noSize: refusals.no_size,
     },
     monthlyReturns: monthlyReturns(bars.timeMs, equity),
     trades: detailedTrades(run.trades, excursions, bars.timeMs),
@@ -60,7 +62,7 @@ export function runDetails(
 
 function detailedTrades(trades: TradeLog, { adverse, favourable }: Excursions, timeMs: Float64Array): Trade[] {
   return tradeRecords(trades, timeMs).map((trade, row) => {
-    const value = Math.abs(trade.size) * trade.entryPrice;
+    const value = Math.abs(trade.size * trade.entryPrice);
     return {
       ...trade,
       holdingCost: trades.holdingCost[row],

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { conventionsOf } from "../../../protocol/conventions.ts";
 import { backtestSettings } from "../../../protocol/index.ts";
-import { backtestStatistics, drawdownPercent } from "../../../results/index.ts";
+import { backtestStatistics, drawdownPercent, undefinedByReason } from "../../../results/index.ts";
 import { calendarOf, durationUnitMs, medianSpacingMs, nextPeriodStart } from "../engine/calendar.ts";
 import { runBacktest } from "../engine/engine.ts";
+import { TradeLog } from "../engine/trade-log.ts";
 import { randomBars } from "../testing/random-cases.ts";
 import { summarizeDrawdowns } from "./drawdown.ts";
 import { betaOf, logRatio, periodReturns } from "./returns.ts";
@@ -108,12 +110,43 @@ describe("the calendar", () => {
     expect(calendarOf(weekdays)).toEqual({ period: "day", periodsPerYear: 252 });
   });
 
-  it("takes weekly, monthly and yearly bars by their spacing", () => {
-    expect(calendarOf(days(30, 7)).periodsPerYear).toBe(52);
-    const months = Float64Array.from({ length: 24 }, (_, index) => Date.UTC(2020, index, 1));
-    expect(calendarOf(months)).toEqual({ period: "month", periodsPerYear: 12 });
-    const years = Float64Array.from({ length: 9 }, (_, index) => Date.UTC(2001 + index, 0, 1));
-    expect(calendarOf(years)).toEqual({ period: "year", periodsPerYear: 1 });
+  const months = Float64Array.from({ length: 24 }, (_, index) => Date.UTC(2020, index, 1));
+  const years = Float64Array.from({ length: 9 }, (_, index) => Date.UTC(2001 + index, 0, 1));
+
+  it("takes bars of two days and more as periods of their own, by their spacing", () => {
+    const quarters = Float64Array.from({ length: 40 }, (_, index) => Date.UTC(2001, 3 * index, 1));
+    const cases = [
+      [days(30, 2), 365 / 2],
+      [days(30, 3), 365 / 3],
+      [days(30, 5), 73],
+      [days(30, 7), 52],
+      [days(30, 14), 365 / 14],
+      [months, 12],
+      [months.subarray(1, 4), 12],
+      [quarters, 4],
+      [years, 1],
+      [years.subarray(3, 5), 1],
+    ] as const;
+    for (const [timeMs, periodsPerYear] of cases) expect(calendarOf(timeMs)).toEqual({ period: "bar", periodsPerYear });
+  });
+
+  it("knows, as backtesting.py does, only bars of 7, 31 and 365 days, and days", () => {
+    const of = (timeMs: Float64Array) => calendarOf(timeMs, "four_lengths");
+    expect(of(days(30, 7))).toEqual({ period: "week", periodsPerYear: 52 });
+    expect(of(months)).toEqual({ period: "month", periodsPerYear: 12 });
+    expect(of(years)).toEqual({ period: "year", periodsPerYear: 1 });
+    expect(of(days(30, 3))).toEqual({ period: "day", periodsPerYear: 365 });
+  });
+
+  it("decides by its answer how a run over bars of three days is annualised", () => {
+    const bars = { ...randomBars(60, 5, 0.02), timeMs: days(60, 3) };
+    const equity = bars.close;
+    const annual = (answer: "spacing" | "four_lengths") =>
+      computeStatistics(bars, { trades: new TradeLog(), equity, conventions: conventionsOf({ calendar: answer }) }, 0)
+        .annualReturnPercent;
+    const growth = (equity[59] / equity[0]) ** (1 / 59);
+    expect(annual("spacing")).toBeCloseTo((growth ** (365 / 3) - 1) * 100, 8);
+    expect(annual("four_lengths")).toBeCloseTo((growth ** 365 - 1) * 100, 8);
   });
 
   it("finds the start of the next day, week (Monday), month and year", () => {
@@ -178,6 +211,33 @@ describe("statistics", () => {
     const statistics = computeStatistics(bars, run, 0);
     expect(backtestStatistics.safeParse(statistics).error).toBeUndefined();
     expect(statistics).toMatchObject({ tradeCount: 0, returnPercent: 0, winRatePercent: null, profitFactor: null });
+  });
+
+  it("measure buy-and-hold from the first bar, or from the first decision where that is asked for", () => {
+    const bars = randomBars(50, 4, 0.01);
+    const run = { trades: new TradeLog(), equity: new Float64Array(50).fill(1000) };
+    const held = (buyAndHoldFrom: "first_bar" | "first_decision") =>
+      computeStatistics(bars, { ...run, conventions: conventionsOf({ buyAndHoldFrom }) }, 20).buyAndHoldReturnPercent;
+    const growth = (from: number) => (bars.close[49] / bars.close[from] - 1) * 100;
+    expect(held("first_bar")).toBeCloseTo(growth(0), 10);
+    expect(held("first_decision")).toBeCloseTo(growth(20), 10);
+  });
+
+  it("have no buy-and-hold where the price that it begins with is not above 0", () => {
+    for (const price of [0, -5]) {
+      const bars = randomBars(30, 4, 0.01);
+      bars.close[0] = price;
+      const statistics = computeStatistics(
+        bars,
+        { trades: new TradeLog(), equity: new Float64Array(30).fill(1000) },
+        0,
+      );
+      expect(statistics.buyAndHoldReturnPercent).toBeNull();
+      const reason = undefinedByReason(statistics).find(({ of }) =>
+        of.some(({ key }) => key === "buyAndHoldReturnPercent"),
+      );
+      expect(reason?.because).toBe("the price that it begins with is not above 0");
+    }
   });
 
   it("count as exposed every bar of a trade once, the shared bar of a reversal included", () => {

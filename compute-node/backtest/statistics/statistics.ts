@@ -3,9 +3,10 @@
  *
  * Definitions are those of backtesting.py 0.6.6, `_stats.py`. Annualisation compounds: with g the geometric mean return
  * of a period and N periods a year, the annual return is (1+g)^N − 1 and the volatility
- * √((var + (1+g)²)^N − (1+g)^(2N)); the Sharpe ratio is their quotient, not mean over deviation times √N
+ * √((var + (1+g)²)^N − (1+g)^(2N)), taken as (1+g)^N · √((1 + var / (1+g)²)^N − 1), where nothing cancels; the Sharpe ratio is their quotient, not mean over deviation times √N
  * (see https://dx.doi.org/10.2139/ssrn.3054517).
  */
+import { type Conventions, conventionsOf } from "../../../protocol/conventions.ts";
 import { type BacktestStatistics, type RunMeasures, statisticsOf } from "../../../results/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import { type Calendar, calendarOf, durationUnitMs, medianSpacingMs } from "../engine/calendar.ts";
@@ -16,24 +17,29 @@ import { measureTrades } from "./trade-measures.ts";
 
 /**
  * @param bars at least one row
- * @param warmupBars the bar from which buy-and-hold is measured
+ * @param run without conventions the default ones count
+ * @param warmupBars the bar at which the strategy first decides
  */
-export function computeStatistics(
-  bars: BarColumns,
-  run: Pick<EngineResult, "trades" | "equity">,
-  warmupBars: number,
-): BacktestStatistics {
+export function computeStatistics(bars: BarColumns, run: MeasuredRun, warmupBars: number): BacktestStatistics {
   return statisticsOf(measureRun(bars, run, warmupBars));
+}
+
+type MeasuredRun = Pick<EngineResult, "trades" | "equity"> & Partial<Pick<EngineResult, "conventions">>;
+
+/** The bar at whose close buy-and-hold begins. */
+export function heldFrom({ buyAndHoldFrom }: Conventions, warmupBars: number): number {
+  return buyAndHoldFrom === "first_bar" ? 0 : warmupBars;
 }
 
 function measureRun(
   { rows, timeMs, close }: BarColumns,
-  { equity, trades }: Pick<EngineResult, "trades" | "equity">,
+  { equity, trades, conventions = conventionsOf({}) }: MeasuredRun,
   warmupBars: number,
 ): RunMeasures {
-  const calendar = calendarOf(timeMs);
-  const returns = periodReturns(calendar.period, timeMs, equity);
-  const held = close[Math.min(warmupBars, rows - 1)];
+  const calendar = calendarOf(timeMs, conventions.calendar);
+  const drawdown = summarizeDrawdowns(equity, timeMs);
+  const returns = periodReturns(calendar.period, timeMs, equity, 1 - drawdown.maxFraction);
+  const held = close[Math.min(heldFrom(conventions, warmupBars), rows - 1)];
   return {
     timeMs,
     equity,
@@ -42,13 +48,13 @@ function measureRun(
     durationUnitMs: durationUnitMs(medianSpacingMs(timeMs)),
     growth: equity[rows - 1] / equity[0],
     returnPercent: ((equity[rows - 1] - equity[0]) / equity[0]) * 100,
-    buyAndHoldReturnPercent: ((close[rows - 1] - held) / held) * 100,
+    buyAndHoldReturnPercent: held > 0 ? ((close[rows - 1] - held) / held) * 100 : Number.NaN,
     beta: betaOf(equity, close),
     annual: {
       ...annualizedReturns(returns, calendar),
       downsideDeviation: returns.downsideDeviation * Math.sqrt(calendar.periodsPerYear),
     },
-    drawdown: summarizeDrawdowns(equity, timeMs),
+    drawdown,
     trades: measureTrades(trades, timeMs),
   };
 }
@@ -61,6 +67,6 @@ export function annualizedReturns(
   const growth = 1 + geometricMean;
   return {
     return: growth ** periodsPerYear - 1,
-    volatility: Math.sqrt((variance + growth ** 2) ** periodsPerYear - growth ** (2 * periodsPerYear)),
+    volatility: growth ** periodsPerYear * Math.sqrt(Math.expm1(periodsPerYear * Math.log1p(variance / growth ** 2))),
   };
 }

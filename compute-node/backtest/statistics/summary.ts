@@ -6,7 +6,7 @@
 
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { ResultWarning } from "../../../protocol/warnings.ts";
-import { type BacktestStatistics, jsonNumber, nonZero } from "../../../results/index.ts";
+import { type BacktestStatistics, jsonNumber, nonZero, squaresAboutMean } from "../../../results/index.ts";
 import type { StrategySignals } from "../../strategy/signals.ts";
 import { runMarked } from "../engine/engine.ts";
 import type { EquityRecorder } from "../engine/equity-recorder.ts";
@@ -23,8 +23,8 @@ export interface BacktestSummary
 }
 
 /**
- * Runs the signals over a prepared market, which must have at least one bar. `trades` is emptied first and holds the
- * run's trades afterwards; passing the same one again saves its memory from run to run.
+ * Runs the signals over a market of at least one bar, prepared with the settings' `calendar`. `trades` is emptied first
+ * and holds the run's trades afterwards; passing the same one again saves its memory from run to run.
  *
  * @throws Problem as `runBacktest`
  */
@@ -122,7 +122,9 @@ class SummaryMarks implements EquityRecorder {
     const annual = annualizedReturns(
       {
         geometricMean: isRuined ? 0 : Math.exp(Math.log(this.previous / this.firstEnd) / this.returns) - 1,
-        variance: Math.max(0, this.squares - (this.sum * this.sum) / this.returns) / (this.returns - 1),
+        variance:
+          squaresAboutMean({ count: this.returns, sum: this.sum, squares: this.squares, remained: this.deepest }) /
+          (this.returns - 1),
       },
       calendar,
     );

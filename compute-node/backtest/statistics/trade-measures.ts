@@ -27,16 +27,18 @@ export function measureTrades(trades: TradeLog, timeMs: Float64Array): RunMeasur
     losses: returns.losses,
     meanProfit,
     profitDeviation: standardDeviation(pnl, count, meanProfit),
+    largestAmount: money.largest,
     meanWin: money.winSum / money.wins,
     meanLoss: money.lossSum / money.losses,
   };
 }
 
-function profitSums({ pnl, count }: TradeLog) {
-  let [sum, wins, winSum, losses, lossSum] = [0, 0, 0, 0, 0];
+function profitSums({ pnl, size, entryPrice, count }: TradeLog) {
+  let [sum, wins, winSum, losses, lossSum, largest] = [0, 0, 0, 0, 0, 0];
   for (let row = 0; row < count; row++) {
     const profit = pnl[row];
     sum += profit;
+    largest = Math.max(largest, Math.abs(profit), Math.abs(size[row] * entryPrice[row]));
     if (profit > 0) {
       wins++;
       winSum += profit;
@@ -45,7 +47,7 @@ function profitSums({ pnl, count }: TradeLog) {
       lossSum += profit;
     }
   }
-  return { sum, wins, winSum, losses, lossSum };
+  return { sum, wins, winSum, losses, lossSum, largest };
 }
 
 function returnSums({ returnFraction, count }: TradeLog) {

@@ -1,5 +1,6 @@
 /** Random price paths, signals and settings for property tests. */
 import fc from "fast-check";
+import { answersOf } from "../../../protocol/conventions.ts";
 import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import { allocateBars, type BarColumns, barsBetween } from "../../market-data/bars.ts";
@@ -50,6 +51,8 @@ function randomFlags(rows: number, seed: number, density: number): Uint8Array {
 
 /** Zero, or large enough that no product with it is subnormal, where scaling by two is no longer exact. */
 const rate = (max: number) => fc.oneof(fc.constant(0), fc.double({ min: 1e-6, max, noNaN: true }));
+/** Zero, or above the part of the largest account that counts as rounding. */
+const fee = (max: number) => fc.oneof(fc.constant(0), fc.double({ min: 1e-3, max, noNaN: true }));
 const level: fc.Arbitrary<ProtectiveLevel | null> = fc.option(
   fc.record({
     fraction: fc.double({ min: 0.011, max: 0.3, noNaN: true }),
@@ -61,9 +64,9 @@ const level: fc.Arbitrary<ProtectiveLevel | null> = fc.option(
 const basicSettings = fc.record({
   initialCapital: fc.constantFrom(50, 1000, 10_000, 1e6),
   commissionRate: rate(0.02),
-  commissionFixed: rate(5),
-  commissionPerUnit: rate(0.05),
-  commissionMinimum: rate(5),
+  commissionFixed: fee(5),
+  commissionPerUnit: fee(0.05),
+  commissionMinimum: fee(5),
   spreadRate: rate(0.01),
   slippageRate: rate(0.01),
   margin: fc.constantFrom(1, 0.5, 0.1),
@@ -80,6 +83,11 @@ const furtherSettings = fc.record(
     financingRate: fc.constantFrom(0.01, 0.5, 5),
     maintenanceMargin: fc.constantFrom(0.1, 0.5, 0.95),
     tickSize: fc.constantFrom(0.25, 0.01, 2, 0.3),
+    lastBar: fc.constantFrom(...answersOf("lastBar")),
+    allIn: fc.constantFrom(...answersOf("allIn")),
+    fixedFeeSizing: fc.constantFrom(...answersOf("fixedFeeSizing")),
+    gappedTarget: fc.constantFrom(...answersOf("gappedTarget")),
+    entryBarTarget: fc.constantFrom(...answersOf("entryBarTarget")),
   },
   { requiredKeys: [] },
 );

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { HOUR_MS } from "../../../protocol/durations.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
-import type { BrokerOptions } from "../engine/broker.ts";
+import type { BrokerOptions } from "../engine/execution.ts";
 import type { OrderRequest } from "../engine/order.ts";
 import { randomBars } from "./random-cases.ts";
 

@@ -19,7 +19,9 @@ import {
   declare,
   ofBar,
   ofValue,
+  PRICE,
   period,
+  RATIO,
   TA_LIB,
   value,
   wholeNumber,
@@ -67,7 +69,7 @@ function kaufman(bars: number, fast: number, slow: number): Operator {
       return Number.NaN;
     }
     if (Number.isNaN(last)) last = before;
-    const efficiency = path <= move || path < 1e-14 ? 1 : move / path;
+    const efficiency = path <= move ? 1 : move / path;
     const smoothing = efficiency * spread + slowest;
     last += smoothing * smoothing * (given - last);
     return last;
@@ -112,6 +114,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Double exponential moving average",
       parameters: [period(20)],
       outputs: value((p) => 2 * (p.period - 1)),
+      scale: PRICE,
       formula: "2 × ema - ema of ema",
       origin: `P. Mulloy, Stocks & Commodities 12:1 (1994); ${TA_LIB} DEMA`,
     },
@@ -124,6 +127,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Triple exponential moving average",
       parameters: [period(20)],
       outputs: value((p) => 3 * (p.period - 1)),
+      scale: PRICE,
       formula: "3 × ema - 3 × ema of ema + ema of ema of ema",
       origin: `P. Mulloy, Stocks & Commodities 12:1 (1994); ${TA_LIB} TEMA`,
     },
@@ -136,6 +140,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Tillson's T3",
       parameters: [period(5, 2), decimal("volume_factor", 0.7, 0, 1, "How much of the lag is taken back")],
       outputs: value((p) => 6 * (p.period - 1)),
+      scale: PRICE,
       formula: "-v³ × e6 + (3v² + 3v³) × e5 - (6v² + 3v + 3v³) × e4 + (1 + 3v + v³ + 3v²) × e3, e1 to e6 nested emas",
       origin: `T. Tillson, Stocks & Commodities 16:1 (1998); ${TA_LIB} T3`,
     },
@@ -152,6 +157,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
         wholeNumber("slow_period", 30, 1, 1000, "Bars of the average when it goes nowhere"),
       ],
       outputs: value((p) => p.period),
+      scale: PRICE,
       formula:
         "last + s² × (value - last); s = e × (2/(fast+1) - 2/(slow+1)) + 2/(slow+1), e = |change over period| / sum of |changes|, 1 where nothing moved; begins with the value before",
       origin: `P. Kaufman, Smarter Trading (1995); ${TA_LIB} KAMA`,
@@ -169,6 +175,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Hull moving average",
       parameters: [period(20, 2)],
       outputs: value((p) => p.period - 1 + Math.floor(Math.sqrt(p.period)) - 1),
+      scale: PRICE,
       formula: "wma(2 × wma(period / 2) - wma(period), √period), both rounded down",
       origin: "A. Hull (2005), alanhull.com/hull-moving-average; rounding as in TradingView's ta.hma",
     },
@@ -181,6 +188,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Triangular moving average",
       parameters: [period(20)],
       outputs: windowValue,
+      scale: PRICE,
       formula: "sma of sma, whose windows together span period values",
       origin: `${TA_LIB} TRIMA`,
     },
@@ -195,6 +203,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       inputs: ["close", "volume"],
       takesSource: true,
       outputs: windowValue,
+      scale: PRICE,
       formula: "sum of value × volume / sum of volume over period bars",
       origin: "TradingView Pine Script reference, ta.vwma",
       undefinedWhere: "the volumes of the window sum to 0",
@@ -208,6 +217,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Zero-lag exponential moving average",
       parameters: [period(20)],
       outputs: value((p) => Math.floor((p.period - 1) / 2) + p.period - 1),
+      scale: PRICE,
       formula: "ema of (2 × value - value (period - 1) / 2 bars ago)",
       origin: "J. Ehlers and R. Way, Zero Lag (Well, Almost), Stocks & Commodities 28:11 (2010), first form",
     },
@@ -224,6 +234,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
         decimal("sigma", 6, 0.1, 100, "Width: period / sigma is the deviation"),
       ],
       outputs: windowValue,
+      scale: PRICE,
       formula: "weights exp(-(k - offset × (period - 1))² / (2 × (period / sigma)²)), k = 0 oldest; period steps a bar",
       origin: "A. Legoux and D. Kouzis-Loukas (2009); TradingView Pine Script reference, ta.alma",
     },
@@ -236,6 +247,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Smoothed (Wilder's) moving average",
       parameters: [period(14)],
       outputs: windowValue,
+      scale: PRICE,
       formula: "mean of the first period values, then (last × (period - 1) + value) / period",
       origin: "J. Welles Wilder, New Concepts in Technical Trading Systems (1978)",
     },
@@ -248,6 +260,7 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Sine-weighted moving average",
       parameters: [period(14, 1, 1000)],
       outputs: windowValue,
+      scale: PRICE,
       formula: "weights sin(π × k / (period + 1)), k = 1 to period; period steps a bar",
       origin: "P. Kaufman, Trading Systems and Methods, 5th edition (2013), chapter 7",
     },
@@ -261,15 +274,16 @@ export const AVERAGES: readonly IndicatorDeclaration[] = [
       title: "Distance from a moving average, percent",
       parameters: [period(20), choice("ma_type", 0, ["SMA", "EMA"], "Which average")],
       outputs: windowValue,
+      scale: RATIO,
       formula:
-        "100 × (value - average) / average; 0 where |average| is at most 1e-10; the EMA's weights sum to one from the first value on",
+        "100 × (value - average) / average; 0 where the average is 0; the EMA's weights sum to one from the first value on",
       origin: "The ratio itself; EMA as pandas' ewm(span=period, adjust=True)",
     },
     ofValue((p) => {
       const average = p.ma_type === 0 ? mean(p.period) : warmed(p.period, exponentialAdjusted(2 / (p.period + 1)));
       return (given) => {
         const middle = average(given);
-        return Math.abs(middle) <= 1e-10 ? 0 : (100 * (given - middle)) / middle;
+        return middle === 0 ? 0 : (100 * (given - middle)) / middle;
       };
     }),
     ([values], p, outputs) => distance(values, p, outputs[0]),
@@ -283,6 +297,6 @@ function distance(values: Float64Array, parameters: IndicatorParameters, output:
   output.fill(Number.NaN, 0, bars - 1);
   for (let index = bars - 1; index < values.length; index++) {
     const middle = output[index];
-    output[index] = Math.abs(middle) <= 1e-10 ? 0 : (100 * (values[index] - middle)) / middle;
+    output[index] = middle === 0 ? 0 : (100 * (values[index] - middle)) / middle;
   }
 }

@@ -15,7 +15,20 @@ import { averageDirectionalIndex } from "../trend.ts";
 import { averageTrueRange, bollingerBands, standardDeviation, trueRange } from "../volatility.ts";
 import { onBalanceVolume } from "../volume.ts";
 import { CLASSIC_STEPS } from "./classic-steps.ts";
-import { everyBar, lookbackValue, output, period, TA_LIB, value, WILDER, wholeNumber, windowValue } from "./declare.ts";
+import {
+  everyBar,
+  lookbackValue,
+  output,
+  PRICE,
+  period,
+  RATIO,
+  TA_LIB,
+  VOLUME_UNIT,
+  value,
+  WILDER,
+  wholeNumber,
+  windowValue,
+} from "./declare.ts";
 
 const macdIndex = (p: IndicatorParameters) => p.slow_period + p.signal_period - 2;
 const stochasticIndex = (p: IndicatorParameters) => p.k_period + p.smooth_k + p.d_period - 3;
@@ -29,6 +42,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["close"],
     takesSource: true,
     outputs: windowValue,
+    scale: PRICE,
     formula: "mean of the last period values",
     origin: `${TA_LIB} SMA`,
     compute: simpleMovingAverage,
@@ -41,6 +55,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["close"],
     takesSource: true,
     outputs: windowValue,
+    scale: PRICE,
     formula: "last + 2 / (period + 1) × (value - last), seeded with the mean of the first period values",
     origin: `${TA_LIB} EMA`,
     compute: exponentialMovingAverage,
@@ -53,6 +68,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["close"],
     takesSource: true,
     outputs: windowValue,
+    scale: PRICE,
     formula: "mean of the last period values with weights 1 (oldest) to period (newest)",
     origin: `${TA_LIB} WMA`,
     compute: weightedMovingAverage,
@@ -65,6 +81,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["close"],
     takesSource: true,
     outputs: lookbackValue,
+    scale: RATIO,
     formula:
       "100 × gain / (gain + loss); gain and loss are means of the first period changes, then (last × (period - 1) + new) / period; 50 when nothing has changed",
     origin: `${WILDER}, section VI; ${TA_LIB} RSI`,
@@ -86,6 +103,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
       output("signal", "Exponential average of the line", macdIndex),
       output("histogram", "Line less signal", macdIndex),
     ],
+    scale: PRICE,
     formula:
       "ema(fast_period) - ema(slow_period), both seeded with the means of the values that end at bar slow_period - 1; signal is the ema of that; all three are shown from the signal's first value on",
     origin: `${TA_LIB} MACD`,
@@ -117,6 +135,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
       output("middle", "Simple moving average", (p) => p.period - 1),
       output("lower", "Middle - multiplier × deviation", (p) => p.period - 1),
     ],
+    scale: PRICE,
     formula: "sma(period) ± multiplier × population standard deviation (divided by period)",
     origin: `${TA_LIB} BBANDS`,
     compute: bollingerBands,
@@ -129,6 +148,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["close"],
     takesSource: true,
     outputs: windowValue,
+    scale: PRICE,
     formula: "population standard deviation (divided by period) of the last period values",
     origin: `${TA_LIB} STDDEV`,
     compute: standardDeviation,
@@ -141,6 +161,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["high", "low", "close"],
     takesSource: false,
     outputs: value(() => 1),
+    scale: PRICE,
     formula: "max(high, last close) - min(low, last close)",
     origin: `${TA_LIB} TRANGE`,
     compute: trueRange,
@@ -153,6 +174,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["high", "low", "close"],
     takesSource: false,
     outputs: lookbackValue,
+    scale: PRICE,
     formula: "mean of the first period true ranges, then (last × (period - 1) + true range) / period",
     origin: `${WILDER}, section III; ${TA_LIB} ATR`,
     compute: averageTrueRange,
@@ -165,6 +187,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["high"],
     takesSource: true,
     outputs: windowValue,
+    scale: PRICE,
     formula: "highest of the last period values, the current bar included",
     origin: `${TA_LIB} MAX`,
     compute: ([values], p, [out]) => rollingHighest(values, p.period, out),
@@ -177,6 +200,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["low"],
     takesSource: true,
     outputs: windowValue,
+    scale: PRICE,
     formula: "lowest of the last period values, the current bar included",
     origin: `${TA_LIB} MIN`,
     compute: ([values], p, [out]) => rollingLowest(values, p.period, out),
@@ -189,6 +213,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["close"],
     takesSource: true,
     outputs: lookbackValue,
+    scale: RATIO,
     formula: "(value / value period bars ago - 1) × 100; undefined where the past value is 0",
     origin: `${TA_LIB} ROC`,
     compute: rateOfChange,
@@ -201,6 +226,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["close"],
     takesSource: true,
     outputs: lookbackValue,
+    scale: PRICE,
     formula: "value - value period bars ago",
     origin: `${TA_LIB} MOM`,
     compute: momentum,
@@ -217,6 +243,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["high", "low", "close"],
     takesSource: false,
     outputs: [output("k", "Average of the raw value", stochasticIndex), output("d", "Average of k", stochasticIndex)],
+    scale: RATIO,
     formula:
       "raw = 100 × (close - lowest low) / (highest high - lowest low) over k_period bars, 50 where the range is 0; k = sma(raw, smooth_k); d = sma(k, d_period); both are shown from d's first value on",
     origin: `${TA_LIB} STOCH`,
@@ -230,6 +257,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["high", "low", "close"],
     takesSource: false,
     outputs: windowValue,
+    scale: RATIO,
     formula:
       "(typical - sma(typical)) / (0.015 × mean absolute deviation), typical = (high + low + close) / 3; 0 where the deviation is 0",
     origin: `${TA_LIB} CCI`,
@@ -243,6 +271,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["high", "low", "close"],
     takesSource: false,
     outputs: windowValue,
+    scale: RATIO,
     formula: "-100 × (highest high - close) / (highest high - lowest low); -50 where the range is 0",
     origin: `${TA_LIB} WILLR`,
     compute: williamsR,
@@ -255,6 +284,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
     inputs: ["close", "volume"],
     takesSource: false,
     outputs: everyBar,
+    scale: VOLUME_UNIT,
     formula: "starts with the first volume; volume is added on a higher close, subtracted on a lower one",
     origin: `${TA_LIB} OBV`,
     compute: onBalanceVolume,
@@ -271,6 +301,7 @@ const KERNELS: readonly Omit<IndicatorDeclaration, "begin">[] = [
       output("plus_di", "Upward direction, 0 to 100", (p) => p.period),
       output("minus_di", "Downward direction, 0 to 100", (p) => p.period),
     ],
+    scale: RATIO,
     formula:
       "Wilder's sums of true range and directional movement start with the period - 1 changes of bars 1 to period - 1; direction and dx are 0 where they would divide by 0",
     origin: `${WILDER}, section IV; ${TA_LIB} ADX`,

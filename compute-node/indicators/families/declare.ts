@@ -6,10 +6,17 @@ import type {
   IndicatorParameter,
   IndicatorParameters,
   IndicatorStep,
+  Scale,
 } from "../declaration.ts";
 import type { Operator } from "../operators/averages.ts";
 
 export const TA_LIB = "TA-Lib 0.6 (ta-lib.org), function";
+/** In the unit of prices. */
+export const PRICE: Scale = { price: 1, volume: 0 };
+/** In the unit of volumes. */
+export const VOLUME_UNIT: Scale = { price: 0, volume: 1 };
+/** Without a unit. */
+export const RATIO: Scale = { price: 0, volume: 0 };
 export const WILDER = "J. Welles Wilder, New Concepts in Technical Trading Systems (1978)";
 
 export function wholeNumber(

@@ -17,6 +17,17 @@ export function chande(bars: number): Operator {
   };
 }
 
+/** 100 × (rises - falls) / (rises + falls) over the sums of the last changes; 0 where nothing has changed. */
+export function chandeOfSums(bars: number): Operator {
+  const [up, down, step] = [total(bars), total(bars), change(1)];
+  return (given) => {
+    const moved = step(given);
+    const gain = up(Math.max(moved, 0));
+    const loss = down(Math.max(-moved, 0));
+    return gain + loss === 0 ? 0 : (100 * (gain - loss)) / (gain + loss);
+  };
+}
+
 function wilderOfChanges(bars: number): Operator {
   let count = 0;
   let average = 0;
@@ -91,6 +102,7 @@ export function ultimate(
   };
 }
 
+/** Ehlers' own code limits the smoothed value, and the next bar smooths from the limited one. */
 export function fisher(bars: number): Operator {
   const top = highest(bars);
   const bottom = lowest(bars);
@@ -101,7 +113,8 @@ export function fisher(bars: number): Operator {
     const range = top(given) - least;
     if (Number.isNaN(range)) return Number.NaN;
     const raw = range === 0 ? 0 : (given - least) / range - 0.5;
-    place = Math.max(-0.999, Math.min(0.999, 0.66 * raw + 0.67 * place));
+    const smoothed = 0.66 * raw + 0.67 * place;
+    place = smoothed > 0.99 ? 0.999 : smoothed < -0.99 ? -0.999 : smoothed;
     transformed = 0.5 * Math.log((1 + place) / (1 - place)) + 0.5 * transformed;
     return transformed;
   };

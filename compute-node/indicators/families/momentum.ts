@@ -4,18 +4,21 @@ import { exponential, exponentialFromFirst, mean, weighted } from "../operators/
 import { change, delay } from "../operators/windows.ts";
 import { percentChange } from "./classic-steps.ts";
 import {
+  choice,
   declare,
   lookbackValue,
   ofBar,
   ofValue,
   output,
+  PRICE,
   period,
+  RATIO,
   stepwise,
   TA_LIB,
   value,
   wholeNumber,
 } from "./declare.ts";
-import { chande, fisher, moneyFlow, relativeStrength, ultimate, withinRange } from "./momentum-steps.ts";
+import { chande, chandeOfSums, fisher, moneyFlow, relativeStrength, ultimate, withinRange } from "./momentum-steps.ts";
 
 const fastAndSlow = (fast: number, slow: number) => [
   wholeNumber("fast_period", fast, 1, 1000, "Bars of the fast average"),
@@ -43,6 +46,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       parameters: [period(14, 1, 1000)],
       inputs: ["high", "low", "close", "volume"],
       outputs: lookbackValue,
+      scale: RATIO,
       formula:
         "100 × inflow / (inflow + outflow), sums of typical × volume over period bars by the sign of the typical price's change; 50 where nothing flowed",
       origin: `G. Quong and A. Soudack, Stocks & Commodities 7:3 (1989); ${TA_LIB} MFI`,
@@ -54,12 +58,17 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       name: "cmo",
       aliases: ["chande_momentum_oscillator"],
       title: "Chande momentum oscillator",
-      parameters: [period(14, 2, 1000)],
+      parameters: [
+        period(14, 2, 1000),
+        choice("sums", 0, [false, true], "Sums of the last period changes instead of Wilder's averages"),
+      ],
       outputs: lookbackValue,
-      formula: "100 × (gain - loss) / (gain + loss), both Wilder's averages as in rsi; 0 when nothing has changed",
-      origin: `T. Chande and S. Kroll, The New Technical Trader (1994); smoothing as in ${TA_LIB} CMO`,
+      scale: RATIO,
+      formula:
+        "100 × (gain - loss) / (gain + loss), both Wilder's averages as in rsi, or with `sums` Chande's own sums of the last period changes; 0 when nothing has changed",
+      origin: `T. Chande and S. Kroll, The New Technical Trader (1994); the averages as in ${TA_LIB} CMO`,
     },
-    ofValue((p) => chande(p.period)),
+    ofValue((p) => (p.sums === 1 ? chandeOfSums(p.period) : chande(p.period))),
   ),
   declare(
     {
@@ -72,6 +81,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("signal", "ema of the line", (p) => p.slow_period + p.signal_period - 2),
         output("histogram", "Line less signal", (p) => p.slow_period + p.signal_period - 2),
       ],
+      scale: RATIO,
       formula: "emas that are each seeded with their own first values; 0 where the slow one is 0",
       origin: `${TA_LIB} PPO with MAType EMA`,
       conflict: fastBelowSlow,
@@ -98,6 +108,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       title: "Absolute price oscillator",
       parameters: fastAndSlow(12, 26),
       outputs: value((p) => p.slow_period - 1),
+      scale: PRICE,
       formula: "ema(fast_period) - ema(slow_period), each seeded with its own first values",
       origin: `${TA_LIB} APO with MAType EMA`,
       conflict: fastBelowSlow,
@@ -114,6 +125,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       title: "Rate of change of a triple exponential average",
       parameters: [period(15, 1, 1000)],
       outputs: value((p) => 3 * (p.period - 1) + 1),
+      scale: RATIO,
       formula: "percent change of ema(ema(ema)) from the bar before",
       origin: `J. Hutson, Stocks & Commodities 1:5 (1983); ${TA_LIB} TRIX`,
       undefinedWhere: "the average before is 0",
@@ -136,6 +148,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       ],
       inputs: ["high", "low", "close"],
       outputs: value((p) => Math.max(p.short_period, p.middle_period, p.long_period)),
+      scale: RATIO,
       formula:
         "100 × (4 × a + 2 × b + c) / 7, each the sum of close - min(low, last close) over the sum of true ranges; 0 where that is 0",
       origin: `L. Williams, Stocks & Commodities 3:4 (1985); ${TA_LIB} ULTOSC`,
@@ -156,6 +169,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("k", "Place within the range, 0 to 100", (p) => p.k_period + p.d_period - 2),
         output("d", "Average of k", (p) => p.k_period + p.d_period - 2),
       ],
+      scale: RATIO,
       formula: "k = 100 × (close - lowest low) / (highest high - lowest low), 50 where the range is 0; d = sma(k)",
       origin: `${TA_LIB} STOCHF`,
     },
@@ -185,6 +199,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("k", "Average of the raw value, 0 to 100", (p) => p.rsi_period + p.k_period + p.smooth_k - 2),
         output("d", "Average of k", (p) => p.rsi_period + p.k_period + p.smooth_k + p.d_period - 3),
       ],
+      scale: RATIO,
       formula:
         "raw = 100 × (rsi - lowest rsi) / (highest rsi - lowest rsi), 50 where the range is 0; k = sma(raw), d = sma(k)",
       origin: `T. Chande and S. Kroll, The New Technical Trader (1994); with smooth_k 1: ${TA_LIB} STOCHRSI`,
@@ -211,6 +226,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("line", "Sum of the four weighted averages", () => 44),
         output("signal", "sma of the line", (p) => 43 + p.signal_period),
       ],
+      scale: RATIO,
       formula: "sma(roc 10, 10) + 2 × sma(roc 15, 10) + 3 × sma(roc 20, 10) + 4 × sma(roc 30, 15)",
       origin: "M. Pring, Stocks & Commodities 10:9 (1992)",
       undefinedWhere: "a past value is 0",
@@ -237,6 +253,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       title: "Coppock curve",
       parameters: [period(10, 1, 1000), shortRoc("short_period", 11), shortRoc("long_period", 14)],
       outputs: value((p) => Math.max(p.short_period, p.long_period) + p.period - 1),
+      scale: RATIO,
       formula: "wma(roc(short_period) + roc(long_period), period)",
       origin: "E. Coppock, Barron's (15 October 1962)",
       undefinedWhere: "a past value is 0",
@@ -258,8 +275,9 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("fisher", "The transformed price", (p) => p.period - 1),
         output("signal", "Its last value", (p) => p.period),
       ],
+      scale: RATIO,
       formula:
-        "x = 0.66 × ((median - lowest) / (highest - lowest) - 0.5) + 0.67 × last x, cut at ±0.999, the first term 0 where the range is 0; ½ ln((1 + x) / (1 - x)) + ½ last",
+        "x = 0.66 × ((median - lowest) / (highest - lowest) - 0.5) + 0.67 × last x, values beyond ±0.99 become ±0.999, the first term 0 where the range is 0; ½ ln((1 + x) / (1 - x)) + ½ last",
       origin: "J. Ehlers, Stocks & Commodities 20:11 (2002)",
     },
     stepwise((p) => {
@@ -279,6 +297,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       parameters: fastAndSlow(5, 34),
       inputs: ["high", "low"],
       outputs: value((p) => p.slow_period - 1),
+      scale: PRICE,
       formula: "sma(median price, fast_period) - sma(median price, slow_period)",
       origin: "B. Williams, New Trading Dimensions (1998)",
       conflict: fastBelowSlow,
@@ -299,6 +318,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("bull", "High less ema of close", (p) => p.period - 1),
         output("bear", "Low less ema of close", (p) => p.period - 1),
       ],
+      scale: PRICE,
       formula: "high - ema(close), low - ema(close)",
       origin: "A. Elder, Trading for a Living (1993), section 41",
     },
@@ -319,6 +339,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       parameters: [],
       inputs: ["open", "high", "low", "close"],
       outputs: value(() => 0),
+      scale: RATIO,
       formula: "(close - open) / (high - low); 0 where the range is 0",
       origin: `I. Livshin, Stocks & Commodities 19:8 (2001); ${TA_LIB} BOP`,
     },
@@ -338,6 +359,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("line", "-100 to 100", (p) => p.long_period + p.short_period - 1),
         output("signal", "ema of the line", (p) => p.long_period + p.short_period + p.signal_period - 2),
       ],
+      scale: RATIO,
       formula: "100 × ema(ema(change)) / ema(ema(|change|)); 0 where nothing has moved",
       origin: "W. Blau, Stocks & Commodities 9:11 (1991)",
     },
@@ -364,6 +386,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
       title: "Detrended price oscillator",
       parameters: [period(20, 2)],
       outputs: value((p) => p.period - 1 + Math.floor(p.period / 2) + 1),
+      scale: PRICE,
       formula: "value - sma as it was period / 2 + 1 bars ago, rounded down: nothing is shifted into the past",
       origin: "TradingView, Detrended Price Oscillator, not centred",
     },
@@ -384,6 +407,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("rvi", "Vigor", (p) => p.period + 2),
         output("signal", "sma of it", (p) => p.period + p.signal_period + 1),
       ],
+      scale: RATIO,
       formula:
         "sma of a / sma of b over period bars; a and b are (x₃ + 2x₂ + 2x₁ + x₀) / 6 of close - open and of high - low",
       origin: "J. Ehlers, Stocks & Commodities 20:1 (2002); the signal is a plain average",
@@ -414,6 +438,7 @@ export const MOMENTUM: readonly IndicatorDeclaration[] = [
         output("fisher", "The transformed price", (p) => p.period - 1),
         output("signal", "Its last value", (p) => p.period),
       ],
+      scale: RATIO,
       formula:
         "x = 2 × (median - lowest low) / (highest high - lowest low) - 1, 0 where the range is 0, cut at ±0.999; exponential average, from its first value on, of ½ ln((1 + x) / (1 - x))",
       origin: "J. Ehlers, Stocks & Commodities 20:11 (2002), without the feedback of `fisher`",

@@ -58,7 +58,7 @@ export const sampleBandWidth: IndicatorKernel = ([values], { period, multiplier 
   rollingMean(values, period, middle);
   rollingDeviation(values, period, width);
   for (let index = period - 1; index < values.length; index++)
-    width[index] = Math.abs(middle[index]) <= 1e-10 ? 0 : (2 * (sample * width[index])) / middle[index];
+    width[index] = middle[index] === 0 ? 0 : (2 * (sample * width[index])) / middle[index];
 };
 
 /** True ranges whose first is high - low. */

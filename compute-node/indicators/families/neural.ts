@@ -15,8 +15,11 @@ import {
   ofBar,
   ofValue,
   output,
+  PRICE,
   period,
+  RATIO,
   stepwise,
+  VOLUME_UNIT,
   value,
   wholeNumber,
   windowValue,
@@ -81,6 +84,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       title: "Exponential moving average",
       parameters: [period(20), choice("adjust", 1, [false, true], "Weights that sum to one over the values there are")],
       outputs: everyBar,
+      scale: PRICE,
       formula: "pandas' ewm(span=period, adjust=adjust).mean(): a value from bar 0 on",
       origin: KTRDR,
       deviation: "without the multiplication of one particular series that the original's adjust=false has",
@@ -105,6 +109,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
         output("signal", "Exponential average of the line", () => 0),
         output("histogram", "Line less signal", () => 0),
       ],
+      scale: PRICE,
       formula: "all three averages are pandas' ewm(adjust=False): values from bar 0 on",
       origin: KTRDR,
     },
@@ -130,6 +135,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
         output("middle", "Simple moving average", (p) => p.period - 1),
         output("lower", "Middle - multiplier × deviation", (p) => p.period - 1),
       ],
+      scale: PRICE,
       formula: "sma(period) ± multiplier × sample standard deviation (divided by period - 1)",
       origin: KTRDR,
     },
@@ -151,7 +157,8 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       title: "Width of the Bollinger bands",
       parameters: bandParameters,
       outputs: windowValue,
-      formula: "(upper - lower) / middle, with the sample deviation; 0 where |middle| is at most 1e-10",
+      scale: RATIO,
+      formula: "(upper - lower) / middle, with the sample deviation; 0 where the middle is 0",
       origin: KTRDR,
       deviation: "undefined while the middle is, where the original shows 0",
     },
@@ -159,7 +166,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       const next = bands(p.period, p.multiplier);
       return (given) => {
         const { middle, reach } = next(given);
-        return Math.abs(middle) <= 1e-10 ? 0 : (2 * reach) / middle;
+        return middle === 0 ? 0 : (2 * reach) / middle;
       };
     }),
     sampleBandWidth,
@@ -172,6 +179,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       parameters: [period(14, 1, 1000), choice("average", 0, ["simple", "wilder"], "How the true range is averaged")],
       inputs: HIGH_LOW_CLOSE,
       outputs: [output("value", "The value", (p) => p.period - (p.average === 1 ? 0 : 1))],
+      scale: PRICE,
       formula: "plain mean of the last period true ranges, the first of which is high - low; or Wilder's average",
       origin: KTRDR,
     },
@@ -190,6 +198,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
         output("plus_di", "Upward direction, 0 to 100", () => 0),
         output("minus_di", "Downward direction, 0 to 100", () => 0),
       ],
+      scale: RATIO,
       formula:
         "true range, movements and dx are averaged with alpha 1 / period from their first value on; early values have little behind them",
       origin: KTRDR,
@@ -224,6 +233,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       ],
       inputs: HIGH_LOW_CLOSE,
       outputs: [output("k", "Average of the raw value", () => 0), output("d", "Average of k", () => 0)],
+      scale: RATIO,
       formula:
         "raw = 100 × (close - lowest low) / (highest high - lowest low), 50 while there is no range; averages over the values there are",
       origin: KTRDR,
@@ -248,6 +258,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       parameters: [],
       inputs: ["close", "volume"],
       outputs: everyBar,
+      scale: VOLUME_UNIT,
       formula: "0 to begin with; volume is added on a higher close, subtracted on a lower one",
       origin: KTRDR,
     },
@@ -285,6 +296,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
         output("momentum_21", "Line less that of 21 bars ago", () => 21),
         output("relative_strength", "Percent from its mean of up to 50 bars, at least 20", () => 19),
       ],
+      scale: [VOLUME_UNIT, RATIO, VOLUME_UNIT, RATIO, VOLUME_UNIT, RATIO],
       formula: "((close - low) - (high - close)) / (high - low), 0 without a range, × volume, summed",
       origin: KTRDR,
       undefinedWhere: "the line that it is divided by is 0",
@@ -318,6 +330,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
         output("middle", "Exponential average of close", () => 0),
         output("lower", "Middle - multiplier × range", (p) => p.atr_period - 1),
       ],
+      scale: PRICE,
       formula: "pandas' ewm(span=period, adjust=False) of close ± multiplier × plain mean of true ranges",
       origin: KTRDR,
     },
@@ -347,6 +360,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
       ],
       inputs: HIGH_LOW_CLOSE,
       outputs: value(() => 1),
+      scale: PRICE,
       formula:
         "starts at bar 1, up when close rose, from bar 0's opposite extreme; the stop moves by factor × (extreme - stop) and is limited by the extremes of the last two bars; it turns to the extreme where the price reaches it",
       origin: KTRDR,
@@ -370,6 +384,7 @@ export const NEURAL_INDICATORS: readonly IndicatorDeclaration[] = [
         output("down", "100 when the lowest low is this bar's", (p) => p.period - 1),
         output("oscillator", "Up less down", (p) => p.period - 1),
       ],
+      scale: RATIO,
       formula: "100 × (period - bars since the extreme of the last period bars) / period; the oldest of equal ones",
       origin: KTRDR,
     },

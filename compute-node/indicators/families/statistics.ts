@@ -12,7 +12,9 @@ import {
   ofBar,
   ofValue,
   output,
+  PRICE,
   period,
+  RATIO,
   stepwise,
   TA_LIB,
   windowValue,
@@ -20,8 +22,8 @@ import {
 
 const OPEN_HIGH_LOW_CLOSE = ["open", "high", "low", "close"] as const;
 
-/** Below this share of the squared size, a variance is only rounding. */
-const NOTHING = 1e-14;
+/** A price is rounded to 53 bits, so a return is right to some 2⁻⁵² of 1 + return; 2⁻⁵⁰ leaves room. Squared. */
+const RETURN_ROUNDING = 2 ** -100;
 
 /** The percent of the last `bars` values before this one that are at or below it. */
 function percentRank(bars: number): Operator {
@@ -66,7 +68,7 @@ function correlation(bars: number): (x: number, y: number) => number {
   return (x, y) => {
     const m = moments(x, y);
     if (m === null) return Number.NaN;
-    if (m.varianceX <= NOTHING * x * x || m.varianceY <= NOTHING * y * y) return 0;
+    if (m.varianceX === 0 || m.varianceY === 0) return 0;
     return Math.max(-1, Math.min(1, m.covariance / Math.sqrt(m.varianceX * m.varianceY)));
   };
 }
@@ -77,9 +79,10 @@ function beta(bars: number): (x: number, y: number) => number {
   const [lastX, lastY] = [delay(1), delay(1)];
   const returnOf = (now: number, last: number) => (last === 0 ? 0 : (now - last) / last);
   return (x, y) => {
-    const m = moments(returnOf(x, lastX(x)), returnOf(y, lastY(y)));
+    const market = returnOf(x, lastX(x));
+    const m = moments(market, returnOf(y, lastY(y)));
     if (m === null) return Number.NaN;
-    return m.varianceX <= 1e-20 ? 0 : m.covariance / m.varianceX;
+    return m.varianceX <= RETURN_ROUNDING * (1 + market) ** 2 ? 0 : m.covariance / m.varianceX;
   };
 }
 
@@ -118,6 +121,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       title: "Variance",
       parameters: [period(20, 2)],
       outputs: windowValue,
+      scale: { price: 2, volume: 0 },
       formula: "population variance (divided by period) of the last period values",
       origin: `${TA_LIB} VAR`,
     },
@@ -132,6 +136,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       title: "Standard score",
       parameters: [period(20, 2)],
       outputs: windowValue,
+      scale: RATIO,
       formula: "(value - mean) / population standard deviation of the last period values; 0 where that is 0",
       origin: "The definition",
     },
@@ -150,6 +155,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       title: "Percent rank",
       parameters: [period(100, 1, 5000)],
       outputs: lookbackValue,
+      scale: RATIO,
       formula: "percent of the period values before this one that are at or below it; period steps a bar",
       origin: "TradingView Pine Script reference, ta.percentrank",
     },
@@ -162,6 +168,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       title: "Rolling quantile",
       parameters: [period(20, 1, 5000), decimal("share", 0.5, 0, 1, "0 lowest, 0.5 median, 1 highest")],
       outputs: windowValue,
+      scale: PRICE,
       formula: "quantile of the last period values with linear interpolation; a sorted window is kept",
       origin: "R. Hyndman and Y. Fan, The American Statistician 50 (1996) 361, definition 7",
     },
@@ -173,6 +180,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       title: "Rolling median",
       parameters: [period(20, 1, 5000)],
       outputs: windowValue,
+      scale: PRICE,
       formula: "middle of the last period values sorted, the mean of the two middle ones for an even period",
       origin: "The definition",
     },
@@ -187,8 +195,8 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       inputs: ["close", "volume"],
       takesSource: true,
       outputs: windowValue,
-      formula:
-        "Pearson's correlation of the source and volume over period bars; 0 where the variance of one is at most 1e-14 of its squared last value",
+      scale: RATIO,
+      formula: "Pearson's correlation of the source and volume over period bars; 0 where the variance of one is 0",
       origin: `${TA_LIB} CORREL`,
     },
     ofBar((p) => correlation(p.period)),
@@ -201,8 +209,9 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       inputs: ["high", "low"],
       takesSource: true,
       outputs: lookbackValue,
+      scale: RATIO,
       formula:
-        "slope of low's returns on the source's, over period returns; 0 where the variance of the source's is at most 1e-20",
+        "slope of low's returns on the source's, over period returns; 0 where the source's returns differ by no more than the rounding of prices (a deviation of 2⁻⁵⁰ of 1 + return)",
       origin: `${TA_LIB} BETA, with its standard columns`,
     },
     ofBar((p) => beta(p.period)),
@@ -213,6 +222,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       title: "Midpoint of values",
       parameters: [period(14, 1)],
       outputs: windowValue,
+      scale: PRICE,
       formula: "(highest + lowest) / 2 of the last period values",
       origin: `${TA_LIB} MIDPOINT`,
     },
@@ -228,6 +238,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       parameters: [period(14, 1)],
       inputs: ["high", "low"],
       outputs: windowValue,
+      scale: PRICE,
       formula: "(highest high + lowest low) / 2 of the last period bars",
       origin: `${TA_LIB} MIDPRICE`,
     },
@@ -242,6 +253,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       title: "Returns",
       parameters: [period(1)],
       outputs: lookbackValue,
+      scale: RATIO,
       formula: "value / value period bars ago - 1",
       origin: "The definition",
       undefinedWhere: "the past value is 0",
@@ -260,6 +272,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       title: "Log returns",
       parameters: [period(1)],
       outputs: lookbackValue,
+      scale: RATIO,
       formula: "ln(value / value period bars ago)",
       origin: "The definition",
       undefinedWhere: "one of the two is 0 or negative",
@@ -280,6 +293,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       parameters: [],
       inputs: ["high", "low", "close"],
       outputs: everyBar,
+      scale: PRICE,
       formula: "(high + low + close) / 3",
       origin: `${TA_LIB} TYPPRICE`,
     },
@@ -293,6 +307,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       parameters: [],
       inputs: ["high", "low"],
       outputs: everyBar,
+      scale: PRICE,
       formula: "(high + low) / 2",
       origin: `${TA_LIB} MEDPRICE`,
     },
@@ -306,6 +321,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       parameters: [],
       inputs: ["high", "low", "close"],
       outputs: everyBar,
+      scale: PRICE,
       formula: "(high + low + 2 × close) / 4",
       origin: `${TA_LIB} WCLPRICE`,
     },
@@ -319,6 +335,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       parameters: [],
       inputs: OPEN_HIGH_LOW_CLOSE,
       outputs: everyBar,
+      scale: PRICE,
       formula: "(open + high + low + close) / 4",
       origin: `${TA_LIB} AVGPRICE`,
     },
@@ -331,6 +348,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       parameters: [],
       inputs: OPEN_HIGH_LOW_CLOSE,
       outputs: ["open", "high", "low", "close"].map((name) => output(name, `The bar's ${name}`, () => 0)),
+      scale: PRICE,
       formula:
         "close = (open + high + low + close) / 4; open = mean of its last open and close, (open + close) / 2 to begin with; high and low include both",
       origin: "D. Valcu, Stocks & Commodities 22:2 (2004)",
@@ -351,6 +369,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
       parameters: [],
       inputs: ["high", "low", "close", "timeMs"],
       outputs: PIVOT_NAMES.map((name) => output(name, name === "pivot" ? "(high + low + close) / 3" : name, () => 0)),
+      scale: PRICE,
       formula:
         "p = (high + low + close) / 3 of the last UTC day with bars; r1 = 2p - low, s1 = 2p - high, r2 = p + range, s2 = p - range, r3 = high + 2 (p - low), s3 = low - 2 (high - p)",
       origin: "J. Person, A Complete Guide to Technical Trading Tactics (2004), chapter 6",
@@ -382,6 +401,7 @@ export const STATISTICS: readonly IndicatorDeclaration[] = [
         output("value", "The last confirmed extreme", () => 0),
         output("direction", "1 after a confirmed low, -1 after a confirmed high", () => 0),
       ],
+      scale: [PRICE, RATIO],
       formula:
         "the value, from the bar on that confirms it by a reversal of threshold: no mark is moved afterwards, so that nothing looks ahead",
       origin: "A. Merrill, Filtered Waves (1977)",

@@ -1,7 +1,7 @@
 /** Width, range and bands beyond the classic ones. */
 import type { IndicatorDeclaration } from "../declaration.ts";
 import { exponential, exponentialFromFirst, mean, wilder } from "../operators/averages.ts";
-import { change, deviation, highest, lowest } from "../operators/windows.ts";
+import { delay, deviation, highest, lowest } from "../operators/windows.ts";
 import { createTrueRange } from "../volatility.ts";
 import {
   choice,
@@ -11,7 +11,9 @@ import {
   ofBar,
   ofValue,
   output,
+  PRICE,
   period,
+  RATIO,
   stepwise,
   TA_LIB,
   value,
@@ -39,6 +41,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
       parameters: [period(14, 1, 1000)],
       inputs: HIGH_LOW_CLOSE,
       outputs: lookbackValue,
+      scale: RATIO,
       formula: "100 × atr / close; 0 where close is 0",
       origin: `${TA_LIB} NATR`,
     },
@@ -66,6 +69,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
         output("middle", "ema of close", (p) => p.period - 1),
         output("lower", "Middle - multiplier × atr", (p) => Math.max(p.period - 1, p.atr_period)),
       ],
+      scale: PRICE,
       formula: "ema(close, period) ± multiplier × atr(atr_period), Wilder's",
       origin: "C. Keltner (1960), in L. Raschke's form; TradingView, Keltner Channels",
     },
@@ -99,6 +103,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
         output("middle", "Mean of the two", (p) => p.period - 1),
         output("lower", "Lowest low", (p) => p.period - 1),
       ],
+      scale: PRICE,
       formula: "highest high and lowest low of the last period bars, the current one included",
       origin: "R. Donchian (1960)",
     },
@@ -119,6 +124,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
       title: "Place within the Bollinger bands (%b)",
       parameters: bandPeriod,
       outputs: windowValue,
+      scale: RATIO,
       formula: "(value - lower) / (upper - lower) of bollinger_bands; 0.5 where the bands meet",
       origin: "J. Bollinger, Bollinger on Bollinger Bands (2001), chapter 8",
     },
@@ -138,7 +144,8 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
       title: "Width of the Bollinger bands",
       parameters: bandPeriod,
       outputs: windowValue,
-      formula: "(upper - lower) / middle of bollinger_bands; 0 where |middle| is at most 1e-10",
+      scale: RATIO,
+      formula: "(upper - lower) / middle of bollinger_bands; 0 where the middle is 0",
       origin: "J. Bollinger, Bollinger on Bollinger Bands (2001), chapter 8",
     },
     ofValue((p) => {
@@ -146,7 +153,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
       return (given) => {
         const reach = 2 * p.multiplier * spread(given);
         const centre = middle(given);
-        return Math.abs(centre) <= 1e-10 ? 0 : reach / centre;
+        return centre === 0 ? 0 : reach / centre;
       };
     }),
   ),
@@ -160,6 +167,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
         output("long", "Exit of long positions", (p) => p.period),
         output("short", "Exit of short positions", (p) => p.period),
       ],
+      scale: PRICE,
       formula: "highest high - multiplier × atr, lowest low + multiplier × atr, all over period bars",
       origin: "C. LeBeau, in A. Elder, Come Into My Trading Room (2002)",
     },
@@ -179,15 +187,19 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
       title: "Historical volatility",
       parameters: [period(20, 2), wholeNumber("bars_per_year", 252, 1, 10_000_000, "Bars in a year, to annualise")],
       outputs: lookbackValue,
+      scale: RATIO,
       formula: "sample standard deviation of the last period log returns × √bars_per_year",
       origin: "J. Hull, Options, Futures and Other Derivatives, 9th edition (2015), section 15.4",
       undefinedWhere: "a value is 0 or negative",
     },
     ofValue((p) => {
-      const step = change(1);
+      const past = delay(1);
       const spread = deviation(p.period);
       const scale = Math.sqrt((p.bars_per_year * p.period) / (p.period - 1));
-      return (given) => scale * spread(step(given > 0 ? Math.log(given) : Number.NaN));
+      return (given) => {
+        const known = given > 0 ? given : Number.NaN;
+        return scale * spread(Math.log(known / past(known)));
+      };
     }),
   ),
   declare(
@@ -196,6 +208,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
       title: "Ulcer index",
       parameters: [period(14, 1, 1000)],
       outputs: value((p) => 2 * (p.period - 1)),
+      scale: RATIO,
       formula: "root of the mean of squared percent drops from the highest of period values, over period bars",
       origin: "P. Martin and B. McCann, The Investor's Guide to Fidelity Funds (1989)",
       undefinedWhere: "the highest value is 0",
@@ -222,6 +235,7 @@ export const VOLATILITY: readonly IndicatorDeclaration[] = [
       inputs: ["close", "high", "low"],
       takesSource: true,
       outputs: value((p) => Math.max(p.bb_period - 1, 9)),
+      scale: RATIO,
       formula:
         "max(0, min(keltner upper - bollinger upper, bollinger lower - keltner lower) / keltner width), 0 where that width is 0; Bollinger with the sample deviation, Keltner around an exponential average from the first value on, with the mean of 10 true ranges",
       origin: "J. Carter, Mastering the Trade (2005), chapter 11, as a ratio",

@@ -32,7 +32,7 @@ export const AVERAGE_REFERENCES: Readonly<Record<string, Reference>> = {
       }
       const steps = Array.from({ length: p.period }, (_, k) => Math.abs(x[i - k] - x[i - k - 1]));
       const move = Math.abs(x[i] - x[i - p.period]);
-      const efficiency = sum(steps) <= move || sum(steps) < 1e-14 ? 1 : move / sum(steps);
+      const efficiency = sum(steps) <= move ? 1 : move / sum(steps);
       const [fast, slow] = [2 / (p.fast_period + 1), 2 / (p.slow_period + 1)];
       const last = i === p.period ? x[i - 1] : result[i - 1];
       result.push(last + (efficiency * (fast - slow) + slow) ** 2 * (x[i] - last));

@@ -40,6 +40,14 @@ export const MOMENTUM_REFERENCES: Readonly<Record<string, Reference>> = {
   },
   cmo: ([x], p) => {
     const moved = changes(x);
+    if (p.sums === 1) {
+      const recent = (i: number) => moved.slice(i - p.period + 1, i + 1);
+      const net = (i: number) => sum(recent(i).filter((d) => d > 0)) + sum(recent(i).filter((d) => d < 0));
+      const path = (i: number) => sum(recent(i).map(Math.abs));
+      return {
+        value: x.map((_, i) => (i < p.period ? Number.NaN : path(i) === 0 ? 0 : (100 * net(i)) / path(i))),
+      };
+    }
     const gains = wilder(
       moved.map((d) => Math.max(d, 0)),
       p.period,
@@ -110,7 +118,8 @@ export const MOMENTUM_REFERENCES: Readonly<Record<string, Reference>> = {
     const line = median.map((v, i) => {
       if (i < p.period - 1) return Number.NaN;
       const raw = top[i] === bottom[i] ? 0 : (v - bottom[i]) / (top[i] - bottom[i]) - 0.5;
-      x = Math.min(0.999, Math.max(-0.999, 0.66 * raw + 0.67 * x));
+      x = 0.33 * 2 * raw + 0.67 * x;
+      if (Math.abs(x) > 0.99) x = 0.999 * Math.sign(x);
       f = 0.5 * Math.log((1 + x) / (1 - x)) + 0.5 * f;
       return f;
     });

@@ -30,7 +30,7 @@ export const STATISTICS_REFERENCES: Readonly<Record<string, Reference>> = {
   median: ([x], p) => ({ value: windows(x, p.period, (w) => quantile(w, 0.5)) }),
   correl: ([x, y], p) => ({
     value: pairs(x, y, p.period, (a, b) => {
-      const isFlat = (v: readonly number[]) => covariance(v, v) <= 1e-14 * v[v.length - 1] ** 2;
+      const isFlat = (v: readonly number[]) => Math.max(...v) === Math.min(...v);
       return isFlat(a) || isFlat(b) ? 0 : covariance(a, b) / (deviation(a) * deviation(b));
     }),
   }),
@@ -38,7 +38,7 @@ export const STATISTICS_REFERENCES: Readonly<Record<string, Reference>> = {
     const returns = (v: readonly number[]) => v.slice(1).map((u, k) => (u - v[k]) / v[k]);
     const slopes = pairs(returns(x), returns(y), p.period, (a, b) => {
       const spread = covariance(a, a);
-      return spread <= 1e-20 ? 0 : covariance(a, b) / spread;
+      return Math.sqrt(spread) <= 2 ** -50 * (1 + a[a.length - 1]) ? 0 : covariance(a, b) / spread;
     });
     return { value: x.map((_, i) => (i === 0 ? Number.NaN : slopes[i - 1])) };
   },

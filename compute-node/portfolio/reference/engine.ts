@@ -7,8 +7,10 @@
 import { DAY_MS } from "../../../protocol/durations.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { PortfolioPlan, PortfolioSymbol } from "../portfolio-model.ts";
-import { commissionOf, deviationOf, isRebalance, lotsPaid, lotsWithin } from "./arithmetic.ts";
-import type { Market, Order, ReferenceTrade } from "./model.ts";
+import { isRebalance, stillness } from "./arithmetic.ts";
+import { levelReached } from "./levels.ts";
+import type { EntryMark, Market, Order, ReferenceTrade } from "./model.ts";
+import { bought, commissionOf, moved, partOf, tidied, unitsFor, wholeLotsIn } from "./sizes.ts";
 
 export class ReferencePortfolio {
   readonly clock: number[];
@@ -17,8 +19,9 @@ export class ReferencePortfolio {
   readonly refusals: Record<string, number> = {};
   cash: number;
   reducedEntries = 0;
-  /** Free equity after each entry, for the tests. */
-  readonly freeAfterEntries: number[] = [];
+  ambiguousBars = 0;
+  /** The account after each entry, for the tests. */
+  readonly entries: EntryMark[] = [];
   private readonly markets: Market[];
   private readonly plan: PortfolioPlan;
   private readonly settings: BacktestSettings;
@@ -76,8 +79,13 @@ export class ReferencePortfolio {
 
   private free(): number {
     let value = 0;
-    for (const { position } of this.held()) value += Math.abs(position!.size) * position!.mark;
+    for (const { position } of this.held()) value += Math.abs(position!.size * position!.mark);
     return this.worth() - this.settings.margin * value;
+  }
+
+  /** Free equity that is more than the rounding of sums. */
+  private freeMoney(): number {
+    return this.free() > this.worth() / 1e12 ? this.free() : 0;
   }
 
   /** The newest bar up to the moment; -1 without one. */
@@ -178,10 +186,6 @@ export class ReferencePortfolio {
     this.refusals[reason] = (this.refusals[reason] ?? 0) + 1;
   }
 
-  private fractionOf({ of }: Market): number {
-    return of.signals.sizeFraction === 1 ? 1 - 2 ** -52 : of.signals.sizeFraction;
-  }
-
   private enter(
     market: Market,
     order: Order,
@@ -191,28 +195,33 @@ export class ReferencePortfolio {
     equity: number,
     signalClose: number,
   ): void {
-    const { slippageRate, spreadRate, commissionFixed, commissionRate, commissionPerUnit, margin } = this.settings;
+    const { settings } = this;
     if (this.held().length >= this.plan.maxPositions) {
       this.refuse("max_positions");
       return;
     }
     const direction = order.direction;
-    const fraction = this.fractionOf(market);
-    const slipped = price * (1 + direction * slippageRate);
-    const entryPrice = slipped * (1 + direction * spreadRate);
-    const perUnit = (commissionFixed + fraction * (slipped * rate) * commissionRate) / fraction + commissionPerUnit;
-    const unitCost = entryPrice * rate + perUnit;
-    const everything = Math.max(0, equity) * (1 / margin);
-    const wanted = everything * fraction * Math.min(order.share, this.plan.maxWeight);
-    const free = Math.max(0, this.free()) * (1 / margin) * Math.max(1 - 2 ** -52, fraction);
-    const units = lotsPaid(this.settings, Math.min(wanted, free), unitCost);
-    const unitsWanted = lotsPaid(this.settings, wanted, unitCost);
+    const slipped = moved(price, direction, settings.slippageRate);
+    const entryPrice = moved(slipped, direction, settings.spreadRate);
+    if (entryPrice * rate === 0) {
+      this.refuse("no_size");
+      return;
+    }
+    const { sizeFraction } = market.of.signals;
+    const at = { slipped: slipped * rate, entry: entryPrice * rate };
+    const carried = (money: number) => unitsFor(settings, money, sizeFraction, at);
+    const everything = Math.max(0, equity);
+    const wanted = everything * partOf(settings, sizeFraction) * Math.min(order.share, this.plan.maxWeight);
+    const free = this.freeMoney();
+    const money = wanted > free ? free * partOf(settings, 1) : wanted;
+    const units = carried(money);
+    const unitsWanted = carried(wanted);
     if (units <= 0) {
-      const isSmall = unitsWanted === 0 && lotsPaid(this.settings, everything, unitCost) > 0;
+      const isSmall = unitsWanted === 0 && unitsFor(settings, everything * partOf(settings, 1), 1, at) > 0;
       this.refuse(isSmall ? "below_lot" : "no_cash");
       return;
     }
-    if (units < unitsWanted) this.reducedEntries++;
+    if (units < unitsWanted * (1 - 1e-9)) this.reducedEntries++;
     const { stopLoss, takeProfit } = market.of.signals;
     const from = (level: { from: string }) => (level.from === "fill" ? entryPrice : signalClose);
     const fee = commissionOf(this.settings, units, entryPrice * rate);
@@ -225,10 +234,12 @@ export class ReferencePortfolio {
       mark: price * rate,
       fee,
       dividends: 0,
-      stop: stopLoss === null ? null : from(stopLoss) * (1 - direction * stopLoss.fraction),
-      target: takeProfit === null ? null : from(takeProfit) * (1 + direction * takeProfit.fraction),
+      stop: stopLoss === null ? null : moved(from(stopLoss), -direction, stopLoss.fraction),
+      target: takeProfit === null ? null : moved(from(takeProfit), direction, takeProfit.fraction),
     };
-    this.freeAfterEntries.push(this.free());
+    // The price paid lies off the mark by the spread and the slippage.
+    const priceLoss = units * Math.abs(entryPrice * rate - price * rate) * (1 + settings.margin);
+    this.entries.push({ equity: this.worth(), free: this.free(), priceLoss, isLong: direction > 0 });
   }
 
   private resize(
@@ -242,31 +253,33 @@ export class ReferencePortfolio {
   ): void {
     const { position } = market;
     if (position === null) return;
-    const { margin, slippageRate, spreadRate, commissionFixed, commissionRate, commissionPerUnit } = this.settings;
-    const power = Math.max(0, equity) * (1 / margin);
-    const weight = Math.min(share, this.plan.maxWeight);
-    const wanted = lotsWithin(this.settings, power * this.fractionOf(market) * weight, price * rate);
+    const { settings } = this;
+    const value = Math.abs(price * rate);
+    if (value === 0) return;
+    const { sizeFraction } = market.of.signals;
+    const everything = Math.max(0, equity);
+    const money = everything * partOf(settings, sizeFraction) * Math.min(share, this.plan.maxWeight);
+    const wanted = bought(settings, money * (1 / settings.margin), value);
     const units = Math.abs(position.size);
-    const change = wanted - units;
-    if (Math.abs(change) * (price * rate) < (this.plan.rebalance?.band ?? 0) * Math.max(0, equity) * (1 / margin))
-      return;
-    if (direction === "smaller") {
-      if (change < 0) this.close(market, price, rate, moment, "rebalance", Math.min(units, -change));
+    const change = tidied(settings, Math.abs(wanted - units));
+    if (change * value < (this.plan.rebalance?.band ?? 0) * (everything * (1 / settings.margin))) return;
+    if (change <= units / 1e12) return;
+    if (wanted < units) {
+      if (direction === "smaller") this.close(market, price, rate, moment, "rebalance", Math.min(units, change));
       return;
     }
-    if (change <= 0) return;
+    if (direction === "smaller") return;
     const side = Math.sign(position.size);
-    const entryPrice = price * (1 + side * slippageRate) * (1 + side * spreadRate);
-    const money = Math.max(0, this.free()) * (1 / margin) * (1 - 2 ** -52) - commissionFixed;
-    const added = Math.min(
-      change,
-      lotsPaid(this.settings, money, entryPrice * rate * (1 + commissionRate) + commissionPerUnit),
-    );
+    const slipped = moved(price, side, settings.slippageRate);
+    const entryPrice = moved(slipped, side, settings.spreadRate);
+    const at = { slipped: slipped * rate, entry: entryPrice * rate };
+    const affordable = unitsFor(settings, this.freeMoney() * partOf(settings, 1), 1, at);
+    const added = Math.min(wholeLotsIn(settings, change), affordable);
     if (added <= 0) return;
     const part = added / (units + added);
     position.entryPrice += (entryPrice - position.entryPrice) * part;
     position.cost += (entryPrice * rate - position.cost) * part;
-    position.size += side * added;
+    position.size = side * tidied(settings, units + added);
     const fee = commissionOf(this.settings, added, entryPrice * rate);
     position.fee += fee;
     this.cash -= fee;
@@ -283,7 +296,7 @@ export class ReferencePortfolio {
     const { position } = market;
     if (position === null) return;
     const direction = Math.sign(position.size);
-    const exitPrice = price * (1 - direction * this.settings.slippageRate);
+    const exitPrice = moved(price, -direction, this.settings.slippageRate);
     const part = units / Math.abs(position.size);
     const fee = commissionOf(this.settings, units, exitPrice * rate);
     const entryFee = position.fee * part;
@@ -304,7 +317,7 @@ export class ReferencePortfolio {
     });
     position.fee -= entryFee;
     position.dividends -= dividends;
-    position.size -= direction * units;
+    position.size = direction * tidied(this.settings, Math.abs(position.size) - units);
     if (part === 1) market.position = null;
   }
 
@@ -314,19 +327,14 @@ export class ReferencePortfolio {
     if (bar === undefined || position === null) return;
     const [open, high, low] = [of.bars.open[bar], of.bars.high[bar], of.bars.low[bar]];
     const rate = of.rates?.open[bar] ?? 1;
-    const { stop, target, size } = position;
-    const isLong = size > 0;
-    if (stop !== null && (isLong ? low <= stop : high >= stop))
-      this.close(market, isLong ? Math.min(open, stop) : Math.max(open, stop), rate, moment, "stop_loss");
-    else if (target !== null && (isLong ? high >= target : low <= target))
-      this.close(market, isLong ? Math.max(open, target) : Math.min(open, target), rate, moment, "take_profit");
+    const end = levelReached(position, open, high, low, this.settings.gappedTarget === "stop");
+    if (end === null) return;
+    if (end.isAmbiguous) this.ambiguousBars++;
+    this.close(market, end.price, rate, moment, end.reason);
   }
 
   private goBroke(moment: number): void {
-    for (const market of this.held()) {
-      const bar = this.newest(market, moment);
-      this.close(market, market.of.bars.close[bar], market.of.rates?.close[bar] ?? 1, moment, "ruin");
-    }
+    for (const market of this.held()) this.closeAtClose(market, moment, "ruin");
     this.cash = 0;
     this.equity[moment] = 0;
     this.isRuined = true;
@@ -418,14 +426,7 @@ export class ReferencePortfolio {
       if (weights === "equal") return 1;
       if (weights === "rank") return Math.max(0, candidate.rank);
       const market = this.markets.find(({ name }) => name === candidate.name)!;
-      const { close } = market.of.bars;
-      if (candidate.bar < count) return 0;
-      const returns = Array.from({ length: count }, (_, back) => {
-        const at = candidate.bar - back;
-        return (close[at] * this.splitAt(market, at)) / close[at - 1] - 1;
-      });
-      const deviation = deviationOf(returns);
-      return deviation > 0 && Number.isFinite(1 / deviation) ? 1 / deviation : 0;
+      return stillness(market.of.bars.close, candidate.bar, count, (bar) => this.splitAt(market, bar));
     });
     const usable = candidates
       .map((candidate, at) => ({ ...candidate, weight: raw[at] }))
@@ -445,20 +446,37 @@ export class ReferencePortfolio {
     const entries = this.orders.filter(({ kind }) => kind === "enter");
     for (const order of entries) if (isOver(marketOf(order))) this.refuse("no_bar");
     if (!this.settings.finalizeTrades) return;
-    const atClose = this.settings.fillAt === "close";
+    if (this.settings.lastBar === "replay") this.replay(last, entries);
+    else for (const market of this.held()) this.closeAtClose(market, last, "end_of_data");
+    this.mark("close", last);
+    this.equity[last] = this.worth();
+    if (this.equity[last] <= 0) this.goBroke(last);
+  }
+
+  private closeAtClose(market: Market, moment: number, reason: string): void {
+    const bar = this.newest(market, moment);
+    const { bars, rates } = market.of;
+    this.close(market, bars.close[bar], rates?.close[bar] ?? 1, moment, reason);
+  }
+
+  /** The last moment once more, after its decisions. */
+  private replay(last: number, entries: readonly Order[]): void {
+    const isOver = ({ barAt }: Market) => !barAt.has(last);
+    const marketOf = (order: Order) => this.markets.find(({ name }) => name === order.name)!;
     const quote = (market: Market) => {
-      const {
-        bars,
-        rates,
-        bars: { rows },
-      } = market.of;
-      if (isOver(market)) return { price: bars.close[rows - 1], rate: rates?.close[rows - 1] ?? 1, moment: last };
-      if (!atClose) return { price: bars.open[rows - 1], rate: rates?.open[rows - 1] ?? 1, moment: last };
+      const { bars, rates } = market.of;
+      const { rows } = bars;
+      if (this.settings.fillAt !== "close")
+        return { price: bars.open[rows - 1], rate: rates?.open[rows - 1] ?? 1, moment: last };
       const price = bars.close[rows - 2] / this.splitAt(market, rows - 1);
       return { price, rate: rates?.close[rows - 2] ?? 1, moment: this.momentOf(market, rows - 2) };
     };
     for (const market of this.held()) {
-      const isSignal = this.orders.some(({ kind, name }) => kind === "exit" && name === market.name) && !isOver(market);
+      if (isOver(market)) {
+        this.closeAtClose(market, last, "end_of_data");
+        continue;
+      }
+      const isSignal = this.orders.some(({ kind, name }) => kind === "exit" && name === market.name);
       const { price, rate, moment } = quote(market);
       this.close(market, price, rate, moment, isSignal ? "signal" : "end_of_data");
     }
@@ -470,8 +488,5 @@ export class ReferencePortfolio {
       this.enter(market, order, price, rate, moment, equity, market.of.bars.close[order.bar]);
     }
     for (const market of this.held()) this.checkLevels(market, last);
-    this.mark("close", last);
-    this.equity[last] = this.worth();
-    if (this.equity[last] <= 0) this.goBroke(last);
   }
 }

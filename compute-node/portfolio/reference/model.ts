@@ -14,7 +14,7 @@ export interface ReferenceTrade {
   exitReason: string;
 }
 
-interface Position {
+export interface Position {
   size: number;
   entryMoment: number;
   entryPrice: number;
@@ -25,6 +25,15 @@ interface Position {
   dividends: number;
   stop: number | null;
   target: number | null;
+}
+
+/** The account right after an entry. */
+export interface EntryMark {
+  readonly equity: number;
+  readonly free: number;
+  /** Money between the mark and the price paid, and the margin of it. */
+  readonly priceLoss: number;
+  readonly isLong: boolean;
 }
 
 export interface Order {

@@ -18,11 +18,24 @@ export interface RandomPortfolio {
   readonly settings: BacktestSettings;
 }
 
-/** A case for one symbol, with the settings that a portfolio knows. */
-export const supportedCase: fc.Arbitrary<RandomCase> = randomCase.map(({ bars, signals, settings }) => {
-  const { sizing: _sizing, ...known } = signals;
-  return { bars, signals: known, settings: supported(settings) };
-});
+/** A case for one symbol, with the settings that a portfolio knows. Now and then prices go below zero. */
+export const supportedCase: fc.Arbitrary<RandomCase> = fc
+  .record({
+    random: randomCase,
+    below: fc.constantFrom(0, 0, 0, 0, 100, 300),
+    lotSize: fc.constantFrom(null, null, 0.1, 0.01, 0.3),
+  })
+  .map(({ random: { bars, signals, settings }, below, lotSize }) => {
+    const { sizing: _sizing, ...known } = signals;
+    const lots = lotSize === null ? {} : { lotSize };
+    return { bars: lowered(bars, below), signals: known, settings: { ...supported(settings), ...lots } };
+  });
+
+function lowered(bars: BarColumns, by: number): BarColumns {
+  for (const column of [bars.open, bars.high, bars.low, bars.close])
+    for (let bar = 0; bar < bars.rows; bar++) column[bar] -= by;
+  return bars;
+}
 
 function supported(settings: BacktestSettings): BacktestSettings {
   const known = Object.entries(settings).filter(([name]) => SUPPORTED_SETTINGS.includes(name));
