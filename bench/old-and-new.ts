@@ -2,11 +2,10 @@
  * Compares the speed of this build with another one's: `node bench/old-and-new.ts CHECKOUT [--rounds 9]`, where
  * CHECKOUT holds the other build with its packages installed.
  *
- * Each round is a fresh process that loads this build, the other one, and a copy of the other one, in another order
- * each time, and lets them take turns (`variants/engine-round.ts`). Ratios are of speed: above 1 this build is faster.
- * The other build against its copy shows what is noise. Take rounds in multiples of three, so that every build is loaded
- * first equally often. Fails where the median over the rounds is below 0.97 and below
- * all that the other build shows against its copy.
+ * A round compares two builds in two fresh processes (`variants/engine-round.ts`), where they take turns; each is loaded first
+ * once, since the first one tends to be quicker, and the geometric mean of the two ratios counts. Ratios are of
+ * speed: above 1 this build is faster. The other build against a copy of itself shows what is noise. Fails where the median
+ * over the rounds is below 0.97 and below all that the other build shows against its copy.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
@@ -28,18 +27,12 @@ const LOOP_ROUNDS = 5;
 type Seat = "old" | "again" | "new";
 type Figure = "least" | "tenth" | "processor";
 
-/** A build that is loaded first tends to be quicker: in each three rounds every build has every place once. */
-const ORDERS: readonly (readonly Seat[])[] = [
-  ["old", "new", "again"],
-  ["new", "again", "old"],
-  ["again", "old", "new"],
-  ["again", "new", "old"],
-  ["old", "again", "new"],
-  ["new", "old", "again"],
-];
+/** Builds that are compared with the old one. */
+type Rival = Exclude<Seat, "old">;
 
 interface Round {
-  readonly measures: readonly RoundMeasure[];
+  /** The old build and a rival: measures of the process that loads the old one first, and of the other. */
+  readonly runs: Readonly<Record<Rival, readonly (readonly RoundMeasure[])[]>>;
   /** The C loop's nanoseconds a bar by the number of bars; empty without a C compiler. */
   readonly loop: ReadonlyMap<number, number>;
 }
@@ -63,42 +56,54 @@ function timeLoop(loop: string, folder: string, rows: number): number {
   return (JSON.parse(output) as { leastSeconds: number }).leastSeconds * (1e9 / rows);
 }
 
-function timed({ timed }: RoundMeasure): Readonly<Record<Seat, Timed>> | null {
-  return "missing" in timed ? null : (timed as Readonly<Record<Seat, Timed>>);
+/** Times by seat in both processes of a pair; null where a build cannot do the work. */
+function timesOf({ runs }: Round, rival: Rival, index: number): readonly Readonly<Record<Seat, Timed>>[] | null {
+  const both = runs[rival].map((measures) => measures[index].timed);
+  return both.some((timed) => "missing" in timed) ? null : (both as Readonly<Record<Seat, Timed>>[]);
 }
 
-/** Speed of `seat` over the old build's. */
-function ratio(times: Readonly<Record<Seat, Timed>>, seat: Seat, figure: Figure): number {
-  return times.old[figure] / times[seat][figure];
+/** Speed of the rival over the old build's: the geometric mean over both orders of loading. */
+function ratio(times: readonly Readonly<Record<Seat, Timed>>[], rival: Rival, figure: Figure): number {
+  return Math.exp(mean(times.map(({ old, [rival]: other }) => Math.log(old[figure] / other[figure]))));
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function shown(value: number): string {
   return value.toFixed(3);
 }
 
-function printRound(index: number, order: readonly Seat[], { measures }: Round): void {
-  console.log(`round ${index + 1}, loaded ${order.join(", ")}; lowest tenth (least turn):`);
-  for (const measure of measures) {
-    const times = timed(measure);
-    if (times === null) continue;
-    const figures = (seat: Seat) => `${shown(ratio(times, seat, "tenth"))} (${shown(ratio(times, seat, "least"))})`;
-    console.log(`  ${measure.name.padEnd(28)} new to old ${figures("new")}, old to itself ${figures("again")}`);
+function printRound(number: number, round: Round): void {
+  console.log(`round ${number}, lowest tenth of turns (least turn):`);
+  for (const [index, { name }] of round.runs.new[0].entries()) {
+    const figures = (rival: Rival) => {
+      const times = timesOf(round, rival, index);
+      return times === null
+        ? "missing"
+        : `${shown(ratio(times, rival, "tenth"))} (${shown(ratio(times, rival, "least"))})`;
+    };
+    console.log(`  ${name.padEnd(28)} new to old ${figures("new")}, old to itself ${figures("again")}`);
   }
 }
 
 /** Prints a measure's figures over the rounds; answers whether this build is as fast. */
 function report(name: string, rounds: readonly Round[], index: number): boolean {
-  const reason = rounds.map(({ measures }) => measures[index].timed).find((outcome) => "missing" in outcome);
+  const reason = rounds
+    .flatMap(({ runs }) => runs.new.map((measures) => measures[index].timed))
+    .find((outcome) => "missing" in outcome);
   if (reason !== undefined) {
     console.log(`${name.padEnd(30)} not compared: ${reason.missing}`);
     return true;
   }
-  const times = rounds.flatMap(({ measures }) => timed(measures[index]) ?? []);
-  const ratios = (seat: Seat, figure: Figure) => times.map((each) => ratio(each, seat, figure));
+  const ratios = (rival: Rival, figure: Figure) =>
+    rounds.map((round) => ratio(timesOf(round, rival, index) ?? [], rival, figure));
   const against = ratios("again", "tenth");
   const [least, most] = [Math.min(...against), Math.max(...against)];
   const speed = median(ratios("new", "tenth"));
   const isEqual = speed >= Math.min(LEAST_RATIO, least);
+  const times = rounds.flatMap((round) => timesOf(round, "new", index) ?? []);
   const isSame = times.every((each) => each.new.resultSha256 === each.old.resultSha256);
   const figures = [
     `new to old ${shown(speed)}`,
@@ -114,10 +119,12 @@ function report(name: string, rounds: readonly Round[], index: number): boolean 
 /** Both builds' speed as a share of the C loop's on as many bars; nothing without a C compiler. */
 function shares(rounds: readonly Round[], index: number): string[] {
   const share = (seat: Seat) =>
-    rounds.flatMap(({ measures, loop }) => {
-      const nanoseconds = loop.get(measures[index].rows);
-      const times = timed(measures[index]);
-      return nanoseconds === undefined || times === null ? [] : [nanoseconds / times[seat].tenth];
+    rounds.flatMap((round) => {
+      const nanoseconds = round.loop.get(round.runs.new[0][index].rows);
+      const times = timesOf(round, "new", index);
+      return nanoseconds === undefined || times === null
+        ? []
+        : [nanoseconds / mean(times.map((each) => each[seat].tenth))];
     });
   const [ours, theirs] = [share("new"), share("old")];
   return ours.length === 0 ? [] : [`to the C loop ${shown(median(ours))} (old ${shown(median(theirs))})`];
@@ -128,22 +135,23 @@ function compare(checkout: string, count: number, folder: string): boolean {
   folders.again = copyBuild(checkout, folder);
   const compiled = compileLoop(folder);
   if ("missing" in compiled) console.log(`C loop: missing, ${compiled.missing}`);
+  const run = (first: Seat, second: Seat) => {
+    const seats = [first, second].map((seat) => `${seat}=${folders[seat]}`);
+    return JSON.parse(execFileSync(process.execPath, [program, ...seats], { encoding: "utf8" })) as RoundMeasure[];
+  };
   const rounds = Array.from({ length: count }, (_, index): Round => {
-    const order = ORDERS[index % ORDERS.length];
-    const seats = order.map((seat) => `${seat}=${folders[seat]}`);
-    const measures = JSON.parse(
-      execFileSync(process.execPath, [program, ...seats], { encoding: "utf8" }),
-    ) as RoundMeasure[];
-    const sizes = "missing" in compiled ? [] : [...new Set(measures.map(({ rows }) => rows))];
+    const pair = (rival: Rival) => [run("old", rival), run(rival, "old")];
+    const runs = { new: pair("new"), again: pair("again") };
+    const sizes = "missing" in compiled ? [] : [...new Set(runs.new[0].map(({ rows }) => rows))];
     const loop = new Map(
       sizes.map((rows) => [rows, "program" in compiled ? timeLoop(compiled.program, folder, rows) : 0]),
     );
-    const round = { measures, loop };
-    printRound(index, order, round);
+    const round = { runs, loop };
+    printRound(index + 1, round);
     return round;
   });
   console.log("median over the rounds, lowest tenth of turns:");
-  return rounds[0].measures.map(({ name }, index) => report(name, rounds, index)).every(Boolean);
+  return rounds[0].runs.new[0].map(({ name }, index) => report(name, rounds, index)).every(Boolean);
 }
 
 const { values, positionals } = parseArgs({

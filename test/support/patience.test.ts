@@ -11,8 +11,12 @@ async function patienceWith(handedDown: string): Promise<(deadlineMs: number) =>
   return (await import("./patience.ts")).patience;
 }
 
-it("patience waits as much longer as the run was told to", async () => {
-  expect((await patienceWith("2.5"))(1_000)).toBe(2_500);
+it("patience waits at least as much longer as the run was told to, and more where the machine has become busier", async () => {
+  const said = vi.spyOn(console, "log").mockImplementation(() => {});
+  const waits = (await patienceWith("2.5"))(1_000);
+  expect(waits).toBeGreaterThanOrEqual(2_500);
+  expect(said).toHaveBeenCalledTimes(waits > 2_500 ? 1 : 0);
+  expect((await patienceWith("4"))(1_000)).toBe(4_000);
 });
 
 it.each(["", "0.5", "9", "often"])(

@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 
-/** The variable that hands a run's factor to every process of the run. */
+/** The variable that hands a run's factor to every process of the run, as the least: the machine may have become busier. */
 const VARIABLE = "KTRDR_PATIENCE";
 const LARGEST_FACTOR = 4;
 const SAMPLES = 5;
@@ -16,7 +16,7 @@ let factor: number | undefined;
 
 /** That deadline on this machine, in milliseconds: one to four times as long. */
 export function patience(deadlineMs: number): number {
-  factor ??= handedDown() ?? measure();
+  factor ??= measure(handedDown());
   return Math.round(deadlineMs * factor);
 }
 
@@ -26,12 +26,13 @@ function handedDown(): number | null {
   return value >= 1 && value <= LARGEST_FACTOR ? value : null;
 }
 
-/** Starts Node a few times, prints what came out, and hands it to the processes that are started from here. */
-function measure(): number {
+/** Starts Node a few times, prints what came out where it is news, and hands it to the processes that are started from here. */
+function measure(least: number | null): number {
   const startsMs = Array.from({ length: SAMPLES }, startOfNodeMs).sort((left, right) => left - right);
   const medianMs = startsMs[SAMPLES >> 1]!;
   const measured = Math.min(LARGEST_FACTOR, Math.max(1, medianMs / USUAL_START_MS));
   const rounded = Number(measured.toFixed(2));
+  if (least !== null && rounded <= least) return least;
   console.log(`Node starts in ${medianMs.toFixed(0)} ms here: deadlines for what hangs are ${rounded} times as long.`);
   process.env[VARIABLE] = String(rounded);
   return rounded;
