@@ -226,8 +226,10 @@ export class SignalRun {
   }
 
   private advanceStretch(bar: number): number {
+    // Orders that fill at the close before change what is held since then.
+    if (this.fillsAtClose) this.executeWaiting(bar);
     if (this.watchesHoldings && this.held.size !== 0) this.chargeHolding(bar);
-    this.executeWaiting(bar);
+    if (!this.fillsAtClose) this.executeWaiting(bar);
     if (this.held.size === 0) return this.stayFlat(bar);
     if (this.watchesHoldings) return this.holdWatched(bar);
     return this.isProtected ? this.holdProtected(bar) : this.hold(bar);

@@ -173,6 +173,17 @@ export function inLots({ lotSize, fractionalUnits }: BacktestSettings, units: nu
   return fractionalUnits ? units : Number(wholeSteps(units, 1, SLACK));
 }
 
+/** A sum or difference of units in decimal, as a person would say it. */
+export function meantUnits({ lotSize, fractionalUnits }: BacktestSettings, units: number): number {
+  if (lotSize > 0) return decimalProduct(lotSize, BigInt(Math.round(units / lotSize)));
+  return fractionalUnits ? Number(units.toPrecision(15)) : units;
+}
+
+/** True where nothing but rounding is left of the whole. */
+export function isAllOf(units: number, whole: number): boolean {
+  return units >= whole * (1 - 1e-12);
+}
+
 /** One part in so many is rounding. */
 const SLACK = 10n ** 12n;
 
