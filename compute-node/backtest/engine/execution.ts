@@ -181,6 +181,7 @@ export class Execution {
       this.#refuse("pyramiding");
       return 0;
     }
+    if (units !== null && !areAllUnits(taken, units)) this.warnings.roundedEntries++;
     const entryFee = held.payEntry(taken, entryPrice, rate);
     const entry = { size: side * taken, entryPrice, entryBar: bar, entryFee };
     const lot = openedLot(request, entry, models.fills.tickSize);
@@ -193,8 +194,9 @@ export class Execution {
   #refuseEntry(demand: EntryDemand, free: number, prices: { fill: number; entry: number; rate: number }): void {
     const reason = entryRefusal(demand, free, prices, this.models);
     const { warnings, held } = this;
-    if (warnings.firstRefusal === null) warnings.firstRefusal = refusalFigures(demand, free, prices, this.models);
-    this.#refuse(reason === "no_cash" && held.list.length > 0 ? "margin" : reason);
+    const isBound = reason === "no_cash" && held.list.length > 0;
+    warnings.explain(isBound ? "margin" : reason, () => refusalFigures(demand, free, prices, this.models));
+    this.#refuse(isBound ? "margin" : reason);
   }
 
   #refuse(reason: RefusalReason): void {

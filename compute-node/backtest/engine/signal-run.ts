@@ -20,6 +20,7 @@ import { Problem } from "../../../protocol/problem.ts";
 import {
   type AccountModels,
   accountModels,
+  areAllUnits,
   type EntryDemand,
   entryRefusal,
   entryUnits,
@@ -371,10 +372,12 @@ export class SignalRun {
     const demand = this.signals.sizing === undefined ? this.wholeDemand : this.sizedDemand(this.signals.sizing);
     const units = entryUnits(demand, ledger.cash, prices, models);
     if (!(units > 0)) {
-      this.warnings.firstRefusal ??= refusalFigures(demand, ledger.cash, prices, models);
-      this.refuse(side, fillBar, entryRefusal(demand, ledger.cash, prices, models));
+      const reason = entryRefusal(demand, ledger.cash, prices, models);
+      this.warnings.explain(reason, () => refusalFigures(demand, ledger.cash, prices, models));
+      this.refuse(side, fillBar, reason);
       return;
     }
+    if (demand.units !== null && !areAllUnits(units, demand.units)) this.warnings.roundedEntries++;
     held.size = side * units;
     held.entryPrice = prices.entry;
     held.entryBar = fillBar;

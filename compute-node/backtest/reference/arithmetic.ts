@@ -15,7 +15,7 @@ export function onTick({ tickSize }: BacktestSettings, price: number, direction:
   if (price > 0 && ticks < 1) ticks = 1;
   if (ticks === 0) ticks = 0;
   const inverse = Math.round(1 / tickSize);
-  return Math.abs(1 / tickSize - inverse) <= 1e-9 * inverse ? ticks / inverse : ticks * tickSize;
+  return Math.abs(1 / tickSize - inverse) <= 1e-9 * inverse ? ticks / inverse : decimalProduct(tickSize, BigInt(ticks));
 }
 
 export function commissionOf(settings: BacktestSettings, units: number, price: number, isMaker: boolean): number {
