@@ -39,6 +39,7 @@ import {
   tradedPrice,
 } from "../../ledger/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
+import { valueFraction } from "../../strategy/entry-fraction.ts";
 import type { EntrySizing, ProtectiveLevel, StrategySignals } from "../../strategy/signals.ts";
 import type { BarsDone, EngineResult } from "./engine-result.ts";
 import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
@@ -401,6 +402,8 @@ export class SignalRun {
   private sizedDemand(sizing: EntrySizing): EntryDemand {
     if (sizing.kind === "units") return { fraction: 1, units: sizing.units, money: null };
     if (sizing.kind === "money") return { fraction: 1, units: null, money: sizing.money };
+    if (sizing.kind === "value")
+      return { fraction: valueFraction(sizing, this.settings.margin), units: null, money: null };
     const volatility = annualVolatility(this.bars, this.signalBar, sizing.window);
     const fraction = volatilityFraction(sizing.target, volatility, this.settings.margin);
     return { fraction, units: null, money: null };

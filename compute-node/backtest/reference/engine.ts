@@ -185,6 +185,7 @@ export class ReferenceEngine {
     if (sizing === undefined) return bought({ fraction: sizeFraction });
     if (sizing.kind === "units") return bought({ fraction: 1, units: sizing.units });
     if (sizing.kind === "money") return bought({ fraction: 1, money: sizing.money });
+    if (sizing.kind === "value") return bought({ fraction: Math.min(1, sizing.fraction * margin) });
     return bought({ fraction: Math.min(1, (sizing.target / this.volatility(signalBar, sizing.window)) * margin) });
   }
 
