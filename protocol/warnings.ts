@@ -24,13 +24,18 @@ export const WARNINGS = {
     from: ["backtest", "model", "portfolio"],
     about: "A rate of the settings is 1 % or more; the message says it in words, since 0.1 is 10 %.",
   },
+  "entry-rounded": {
+    from: ["backtest", "model"],
+    about: "Entries asked for units that are no whole number of tradable ones and took fewer.",
+  },
   "conflicting-entries": {
     from: ["backtest", "model", "portfolio"],
     about: "Long and short entry held on the same bar while flat; the long one was taken.",
   },
   "ambiguous-bar": {
     from: ["backtest", "model", "portfolio"],
-    about: "A bar touched both stop-loss and take-profit; the stop-loss was assumed to come first.",
+    about:
+      "A bar left open which of several events came first; the outcome that leaves the account with the least was taken.",
   },
   liquidation: {
     from: ["backtest", "model"],

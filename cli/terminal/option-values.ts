@@ -71,6 +71,17 @@ export function parsePair(text: string, before: Readonly<Record<string, string>>
   return { ...before, [name]: value };
 }
 
+/** Collects `lastBar=replay`. */
+export function parseConvention(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const [, name, answer] = /^([^=]+)=([^=]+)$/.exec(text.trim()) ?? [];
+  if (name === undefined || answer === undefined)
+    throw new InvalidArgumentError(
+      "It is a name and an answer, such as lastBar=replay; docs/reference/conventions.md lists them.",
+    );
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`The answer to ${name} is given twice.`);
+  return { ...before, [name]: answer };
+}
+
 /** Collects every text of an option that may be repeated. */
 export function collectTexts(text: string, before: readonly string[] = []): string[] {
   return [...before, text];

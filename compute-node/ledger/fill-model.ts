@@ -1,6 +1,7 @@
 /** The market's part of a fill price, as a small value: spread, slippage, and the step of prices. */
 import type { BacktestSettings } from "../../protocol/operations/index.ts";
 import type { Side } from "./fill-price.ts";
+import { multipleOf } from "./lot-rules.ts";
 
 export interface FillModel {
   /** Fraction of the price that an entry pays on top. */
@@ -60,5 +61,5 @@ function onGrid(price: number, tickSize: number, direction: Side): number {
   const perUnit = Math.round(1 / tickSize);
   // Rounding up to zero from below gives -0, which is not the bits of 0.
   const count = price > 0 ? Math.max(1, whole) : whole + 0;
-  return Math.abs(1 / tickSize - perUnit) <= TICK_TOLERANCE * perUnit ? count / perUnit : count * tickSize;
+  return Math.abs(1 / tickSize - perUnit) <= TICK_TOLERANCE * perUnit ? count / perUnit : multipleOf(tickSize, count);
 }

@@ -6,7 +6,7 @@ export { type Side, stopFillPrice, targetFillPrice } from "./fill-price.ts";
 export { type Holding, levelOrNaN } from "./holding.ts";
 export { largeRates } from "./large-rates.ts";
 export { Ledger, type Settlement } from "./ledger.ts";
-export { tradableUnits } from "./lot-rules.ts";
+export { areAllUnits, tidyUnits, tradableUnits } from "./lot-rules.ts";
 export { buyingPower, freeEquity, holdingCost, liquidationPrice } from "./margin-model.ts";
 export { entryRefusal, type RefusalFigures, refusalFigures } from "./refusal.ts";
 export { type EntryDemand, type EntryPrices, entryUnits, mostUnits, shareOf, valueUnits } from "./units.ts";

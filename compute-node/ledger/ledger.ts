@@ -52,11 +52,20 @@ export class Ledger {
    * answer is good until the next call.
    */
   settle(part: HeldPart, exitPrice: number, rate: number, dividends = 0): Readonly<Settlement> {
+    return this.settleFor(
+      orderCommission(this.costs, Math.abs(part.size), exitPrice, rate),
+      part,
+      exitPrice,
+      dividends,
+    );
+  }
+
+  /** As `settle`, with `exitFee` as the part of its order's commission. */
+  settleFor(exitFee: number, part: HeldPart, exitPrice: number, dividends = 0): Readonly<Settlement> {
     const { size, entryPrice, holdingCost } = part;
     const { settlement } = this;
     const units = Math.abs(size);
     const side = size > 0 ? 1 : -1;
-    const exitFee = orderCommission(this.costs, units, exitPrice, rate);
     const commission = exitFee + part.entryFee;
     const costs = commission + holdingCost;
     const gross = size * (exitPrice - entryPrice);

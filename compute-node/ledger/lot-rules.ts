@@ -52,6 +52,17 @@ function nearlyFloor(quotient: number): number {
   return Math.abs(quotient - nearest) <= QUOTIENT_TOLERANCE * nearest ? nearest : Math.floor(quotient);
 }
 
+/** A sum or difference of tradable amounts as the number that is meant: 0.1 + 0.2 is 0.3. */
+export function tidyUnits(units: number, { lotSize, fractionalUnits }: LotRules): number {
+  if (lotSize > 0) return multipleOf(lotSize, Math.round(units / lotSize));
+  return fractionalUnits ? decimal(units) : units;
+}
+
+/** True where `units` are the whole of `all`, but for rounding. */
+export function areAllUnits(units: number, all: number): boolean {
+  return units >= all * (1 - QUOTIENT_TOLERANCE);
+}
+
 /** `count` lots as the double nearest their decimal number: 3 lots of 0.1 are 0.3, where a product gives 0.30000000000000004. */
 export function multipleOf(lot: number, count: number): number {
   const units = count * lot;

@@ -75,11 +75,13 @@ describe("a refused entry", () => {
     fc.assert(
       fc.property(randomEntry, (entry) => {
         const { models, demand, prices } = worked(entry);
-        const { units, needed, free } = refusalFigures(demand, entry.free, prices, models);
+        const { units, needed, free, asked } = refusalFigures(demand, entry.free, prices, models);
         const lot = entry.lotSize === 0 ? 1 : entry.lotSize;
         expect(units).toBe(entry.units ?? lot);
         expect(needed).toBe(units * Math.abs(entry.price) * entry.margin + entry.fee);
         expect(free).toBe(entry.free);
+        const part = demand.fraction < 1 ? entry.free * demand.fraction : null;
+        expect(asked).toBe(entry.units === null ? (entry.money ?? part) : null);
       }),
     );
   });

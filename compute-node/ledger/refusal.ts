@@ -13,6 +13,8 @@ export interface RefusalFigures {
   /** Money that they bind and cost. */
   readonly needed: number;
   readonly free: number;
+  /** The money that was to be spent, where less than all of it was asked for; else null. */
+  readonly asked: number | null;
 }
 
 /**
@@ -31,7 +33,7 @@ export function entryRefusal(demand: EntryDemand, free: number, prices: EntryPri
 }
 
 export function refusalFigures(
-  { units }: EntryDemand,
+  { units, money, fraction }: EntryDemand,
   free: number,
   prices: EntryPrices,
   models: SizeModels,
@@ -39,5 +41,11 @@ export function refusalFigures(
   const { lotSize, fractionalUnits } = models.lots;
   const smallest = lotSize > 0 ? lotSize : fractionalUnits ? 0 : 1;
   const wanted = units ?? smallest;
-  return { units: wanted, needed: moneyNeeded(wanted, prices, models), free };
+  const part = fraction < 1 ? free * fraction : null;
+  return {
+    units: wanted,
+    needed: moneyNeeded(wanted, prices, models),
+    free,
+    asked: units === null ? (money ?? part) : null,
+  };
 }

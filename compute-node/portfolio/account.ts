@@ -29,6 +29,7 @@ import {
   tradedPrice,
   valueUnits,
 } from "../ledger/index.ts";
+import { entryFraction } from "../strategy/entry-fraction.ts";
 import type { ProtectiveLevel } from "../strategy/signals.ts";
 import type { FirstRefusals, OpenHolding, PortfolioPlan, PortfolioSymbol, PortfolioTrade } from "./portfolio-model.ts";
 
@@ -158,7 +159,7 @@ export class PortfolioAccount {
   private unitsToOpen(slot: number, prices: EntryPrices, share: number, equity: number): number | PortfolioRefusal {
     const { models } = this;
     if (prices.entry === 0) return "no_size";
-    const { sizeFraction } = this.symbols[slot].signals;
+    const sizeFraction = entryFraction(this.symbols[slot].signals, this.models.margins.margin);
     const wanted = shareOf(equity, sizeFraction, models) * Math.min(share, this.plan.maxWeight);
     const free = this.freeMoney();
     // An entry that wants more than is free asks for everything that is free.
@@ -213,7 +214,7 @@ export class PortfolioAccount {
     const price = Math.abs(quote.price * quote.rate);
     // No number of units is worth a share at a price of 0.
     if (price === 0) return;
-    const { sizeFraction } = this.symbols[slot].signals;
+    const sizeFraction = entryFraction(this.symbols[slot].signals, this.models.margins.margin);
     const money = shareOf(equity, sizeFraction, models) * Math.min(share, this.plan.maxWeight);
     const wanted = valueUnits(buyingPower(models.margins, money), price, models);
     const change = this.inLots(Math.abs(wanted - held));

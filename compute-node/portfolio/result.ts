@@ -234,7 +234,7 @@ function warningsOf({ counts, open }: PortfolioRun, { actionsOutside, symbols }:
     [
       "ambiguous-bar",
       ambiguousBars,
-      "A bar touched both stop-loss and take-profit; the stop-loss was assumed to come first.",
+      "Bars left open which of several events came first; the outcome that leaves the account with the least was taken.",
     ],
     [
       "never-decided",

@@ -39,7 +39,7 @@ export function checkPortfolioSettings(symbols: readonly PortfolioSymbol[], sett
 }
 
 function checkSignals({ sizing, takeProfit }: PortfolioSymbol["signals"], settings: BacktestSettings): void {
-  if (sizing !== undefined)
+  if (sizing !== undefined && sizing.kind !== "value")
     throw new Problem(
       "invalid-strategy",
       `A portfolio shares its equity by weights; "size" by ${sizing.kind} is none.`,

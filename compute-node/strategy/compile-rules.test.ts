@@ -155,9 +155,13 @@ describe("signals", () => {
   });
 
   it("size an entry by its risk, or by its winnings", () => {
-    const sizeOf = (parts: object) => compileRules(strategyOf(parts)).signals(barsOf([1])).sizeFraction;
+    const sizeOf = (parts: object) => {
+      const { sizing } = compileRules(strategyOf(parts)).signals(barsOf([1]));
+      return sizing?.kind === "value" ? sizing.fraction : null;
+    };
     expect(sizeOf({ size: { risk: "1%" }, stop_loss: "4%" })).toBe(0.25);
-    expect(sizeOf({ size: { risk: 0.1 }, stop_loss: 0.04 })).toBe(1);
+    // Two and a half times the equity, which only leverage carries.
+    expect(sizeOf({ size: { risk: 0.1 }, stop_loss: 0.04 })).toBe(2.5);
     expect(sizeOf({ size: { win_rate: 0.6, payoff: 2 } })).toBeCloseTo(0.2, 15);
     expect(sizeOf({ size: { win_rate: 0.6, payoff: 2, share: 1 } })).toBeCloseTo(0.4, 15);
     expect(() => sizeOf({ size: { risk: 0.01 } })).toThrow("a size by risk needs to know where the loss ends");

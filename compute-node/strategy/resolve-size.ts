@@ -34,18 +34,21 @@ export function resolveSize(
       return target === null ? WHOLE : { ...WHOLE, sizing: { kind: "volatility", target, window: size.window } };
     }
   }
-  return { ...WHOLE, sizeFraction: resolveSizeFraction(strategy, stopLoss, parameters, faults) ?? 1 };
+  if (typeof size !== "object")
+    return { ...WHOLE, sizeFraction: resolveFraction(size, ["size"], ALL, parameters, faults) ?? 1 };
+  const fraction = resolveValueFraction(strategy, stopLoss, parameters, faults);
+  return fraction === null ? WHOLE : { ...WHOLE, sizing: { kind: "value", fraction } };
 }
 
-/** Null with a fault where it cannot be known. */
-function resolveSizeFraction(
+/** The position's value as a part of the equity, by risk or by Kelly; null with a fault where it cannot be known. */
+function resolveValueFraction(
   { size, stop_loss: written }: RuleStrategy,
   stopLoss: ProtectiveLevel | null,
   parameters: ParameterValues,
   faults: StrategyFault[],
 ): number | null {
   const path = ["size"];
-  if (typeof size !== "object") return resolveFraction(size, path, ALL, parameters, faults);
+  if (typeof size !== "object") return null;
   if ("risk" in size) {
     const risk = resolveFraction(size.risk, ["size", "risk"], BELOW_ALL, parameters, faults);
     if (written === undefined)
@@ -54,14 +57,14 @@ function resolveSizeFraction(
         cure: "Add a stop_loss, such as stop_loss: 3%.",
         path,
       });
-    return risk === null || stopLoss === null ? null : Math.min(1, risk / stopLoss.fraction);
+    return risk === null || stopLoss === null ? null : risk / stopLoss.fraction;
   }
   if (!("win_rate" in size)) return null;
   const winRate = resolveFraction(size.win_rate, ["size", "win_rate"], BELOW_ALL, parameters, faults);
   const share = resolveFraction(size.share, ["size", "share"], ALL, parameters, faults);
   if (winRate === null || share === null) return null;
   const kelly = winRate - (1 - winRate) / size.payoff;
-  if (kelly > 0) return Math.min(1, share * kelly);
+  if (kelly > 0) return share * kelly;
   const message = `win_rate ${winRate} at payoff ${size.payoff} loses on average, so that its size is ${kelly.toPrecision(3)}`;
   faults.push({ message, cure: "Give rates of a strategy that wins.", path });
   return null;

@@ -24,6 +24,8 @@ export interface StrategySignals {
 /** The size of an entry where it is not a constant fraction. */
 export type EntrySizing =
   | { readonly kind: "units"; readonly units: number }
+  /** A part of the equity as the position's value, whatever leverage would carry; above 1 it needs leverage. */
+  | { readonly kind: "value"; readonly fraction: number }
   /** Commission included. */
   | { readonly kind: "money"; readonly money: number }
   /** Volatility of the equity, per year; measured over `window` returns up to the signal's bar. */

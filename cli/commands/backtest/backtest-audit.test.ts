@@ -47,6 +47,15 @@ describe("ktrdr backtest --audit", () => {
     expect(stderr).toContain('Did you mean "lastBar"?');
   });
 
+  it.each([
+    ["--convention lastBar", "such as lastBar=replay"],
+    ["--convention lastBar=replay --convention lastBar=close", "The answer to lastBar is given twice"],
+  ])("refuses %s and says what is wrong with it", async (words, said) => {
+    const { code, stderr } = await run(`${BACKTEST} ${words}`);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(said);
+  });
+
   it("says conventions and large rates in its table", async () => {
     const { code, stdout } = await run(`${BACKTEST} --convention gappedTarget=stop --commission 0.1`);
     expect(code).toBe(0);

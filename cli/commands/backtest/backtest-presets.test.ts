@@ -13,14 +13,25 @@ import { SETTINGS_PRESETS } from "./backtest-presets.ts";
 const golden = new URL("../../../test/golden/", import.meta.url);
 
 describe("the preset backtesting.py", () => {
-  it("is that library's own default settings (Backtest.__init__ of 0.6.6)", () => {
+  it("is that library's answer to every convention, and nothing else", () => {
+    expect(SETTINGS_PRESETS["backtesting.py"]).toEqual({
+      lastBar: "replay",
+      allIn: "below",
+      fixedFeeSizing: "per_unit",
+      gappedTarget: "stop",
+      entryBarTarget: "stop_entries",
+      calendar: "four_lengths",
+      crosses: "strict",
+      buyAndHoldFrom: "first_decision",
+    });
+  });
+
+  it("finds its other defaults in ours (Backtest.__init__ of 0.6.6), but for the capital and the end of the data", () => {
     expect(backtestSettings.parse(SETTINGS_PRESETS["backtesting.py"])).toMatchObject({
-      initialCapital: 10_000,
       commissionRate: 0,
       spreadRate: 0,
       margin: 1,
       fillAt: "next_open",
-      finalizeTrades: false,
       fractionalUnits: false,
     });
   });
@@ -35,7 +46,7 @@ describe("the preset backtesting.py", () => {
     const strategy = parseRuleStrategyFile(text, `${oracle.strategy}.yaml`);
     const signals = compileRules(strategy, oracle.params).signals(bars);
     // The case differs from the defaults only in this.
-    const settings = backtestSettings.parse({ ...SETTINGS_PRESETS["backtesting.py"], finalizeTrades: true });
+    const settings = backtestSettings.parse({ ...SETTINGS_PRESETS["backtesting.py"], initialCapital: 10_000 });
     const { trades, equity } = runBacktest(bars, signals, settings);
     expect(trades.count).toBe(oracle.trades.length);
     for (const [row, trade] of oracle.trades.entries()) {

@@ -10,5 +10,5 @@ export type PresetName = "ktrdr" | "backtesting.py";
 
 export const SETTINGS_PRESETS: Readonly<Record<PresetName, Partial<BacktestSettings>>> = {
   ktrdr: { initialCapital: 100_000, commissionRate: 0.001, slippageRate: 0.0005 },
-  "backtesting.py": { initialCapital: 10_000, finalizeTrades: false, ...BACKTESTING_PY_CONVENTIONS },
+  "backtesting.py": BACKTESTING_PY_CONVENTIONS,
 };

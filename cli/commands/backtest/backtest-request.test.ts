@@ -27,7 +27,7 @@ describe("settings", () => {
 
   it("take conventions by their names, over those of a preset", () => {
     const settings = settingsOf({ preset: "backtesting.py", convention: { lastBar: "close" } });
-    expect(settings).toMatchObject({ lastBar: "close", allIn: "below", initialCapital: 10_000 });
+    expect(settings).toMatchObject({ lastBar: "close", allIn: "below", gappedTarget: "stop" });
     expect(settingsOf({ convention: { crosses: "strict" } })).toEqual({ crosses: "strict" });
   });
 

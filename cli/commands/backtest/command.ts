@@ -3,6 +3,7 @@ import type { HistoryAdjustment } from "../../../protocol/portfolio.ts";
 import { PLACEMENT_OPTIONS, SUBMISSION_OPTIONS } from "../../api/placement-options.ts";
 import {
   parseAmount,
+  parseConvention,
   parseEnd,
   parseFraction,
   parseOverride,
@@ -86,7 +87,7 @@ const ACCOUNT_OPTIONS: readonly OptionDeclaration[] = [
   {
     flags: "--convention <name=answer>",
     description: "one answer of docs/reference/conventions.md, such as lastBar=replay; repeat for more",
-    parse: parsePair,
+    parse: parseConvention,
   },
   { flags: "--fill-at <moment>", description: "when signals fill", choices: ["next_open", "close"] },
 ];

@@ -109,6 +109,26 @@ describe("a size by volatility", () => {
   });
 });
 
+describe("a size by risk", () => {
+  it("loses its part of the equity at the stop, whatever the leverage, where the account carries it", () => {
+    const part = fc.integer({ min: 1, max: 10 }).map((percent) => percent / 100);
+    fc.assert(
+      fc.property(part, part, fc.constantFrom(1, 0.5, 0.1), (risk, stop, margin) => {
+        const bars = barsOf([100, 100, 100, 100]);
+        bars.low[3] = 50;
+        const strategy = ruleStrategy.parse({
+          ...{ kind: "rules", name: "risk", entries: { long: "close > 0" } },
+          ...{ size: { risk }, stop_loss: { fraction: stop, from: "fill" } },
+        });
+        const settings = backtestSettings.parse({ initialCapital: 10_000, margin, fractionalUnits: true });
+        const { trades } = runBacktest(bars, compileRules(strategy).signals(bars), settings);
+        const carried = Math.min(risk, stop / margin);
+        expect(trades.pnl[0]).toBeCloseTo(-10_000 * carried, 6);
+      }),
+    );
+  });
+});
+
 describe("a fixed size", () => {
   const bars = barsOf([100, 100, 100, 100]);
   const bought = (size: object, settings: Partial<BacktestSettings> = {}) => {

@@ -2,10 +2,11 @@
  * @file Finds the order of events within a bar, for orders and levels that wait.
  *
  * A bar gives its open, high, low and close, and not the way between them. Whatever the open itself reaches happens
- * first. From there the price walks to the high and the low, one after the other, and then to the close; it may also
- * turn back at the first order that it meets, or at the limit of a stop-limit order. On each of these paths events follow each other as the price meets them.
- * Where all paths end alike, that is what happened. Where they differ, the one that leaves the account with the least at
- * the close is taken, and the bar counts as ambiguous.
+ * first. From there the price walks to the high and the low, one after the other, and then to the close. An open at the
+ * low has met the low. The price may also turn back at the first order that it meets, or at the limit of a stop-limit
+ * order. On each of these paths events follow each other as the price meets them. Where all paths end alike, that is
+ * what happened. Where they differ, the one that leaves the account with the least at the close is taken, and the bar
+ * counts as ambiguous.
  */
 import type { Side } from "../../ledger/index.ts";
 import type { Execution } from "./execution.ts";
@@ -144,10 +145,11 @@ export class BarPath {
     // Among equal outcomes the first counts: the way that goes against the position, or to the nearer end while flat.
     const isHighFirst = held.size === 0 ? high - open < open - low : held.size < 0;
     const [first, second] = isHighFirst ? [high, low] : [low, high];
-    const paths = [
-      [first, second, close],
-      [second, first, close],
-    ];
+    const paths: number[][] = [];
+    // An end of the bar at the open is behind the price already.
+    if (second !== open) paths.push([first, second, close]);
+    if (first !== open) paths.push([second, first, close]);
+    if (paths.length === 0) paths.push([close]);
     let above = Number.POSITIVE_INFINITY;
     let below = Number.NEGATIVE_INFINITY;
     for (const order of orders) {

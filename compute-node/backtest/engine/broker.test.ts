@@ -32,6 +32,7 @@ function sizeOf({ bars, signals, settings }: RandomCase, bar: number): OrderRequ
   if (sizing === undefined) return { size: sizeFraction };
   if (sizing.kind === "units") return { units: sizing.units };
   if (sizing.kind === "money") return { money: sizing.money };
+  if (sizing.kind === "value") return { size: Math.min(1, sizing.fraction * settings.margin) };
   const size = volatilityFraction(sizing.target, annualVolatility(bars, bar, sizing.window), settings.margin);
   return Number.isNaN(size) ? null : { size };
 }

@@ -183,12 +183,13 @@ export class Broker {
   private executeBar(bar: number): void {
     const { books } = this;
     const { held } = books;
+    const { fillAt } = books.settings;
+    // Orders that fill at the close before change what is held since then.
+    if (fillAt === "close" && books.orders.length > 0) this.executeMarketOrders(bar);
     if (books.models.margins.chargesHoldings && held.list.length > 0) held.charge(this.bars, bar);
     if (held.guarded > 0) this.endTimedLots(bar);
-    if (books.orders.length > 0) {
-      this.executeMarketOrders(bar);
-      if (books.orders.length > 0) this.endDayOrders(bar);
-    }
+    if (fillAt === "next_open" && books.orders.length > 0) this.executeMarketOrders(bar);
+    if (books.orders.length > 0) this.endDayOrders(bar);
     if (books.orders.length > 0 || held.guarded > 0 || this.watchesHoldings) this.path.run();
   }
 

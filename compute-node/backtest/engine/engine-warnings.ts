@@ -2,7 +2,7 @@
 import type { REFUSAL_REASONS } from "../../../protocol/backtest-result.ts";
 import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { ResultWarning } from "../../../protocol/warnings.ts";
-import { formatNumber } from "../../../results/index.ts";
+import { formatExact, formatNumber } from "../../../results/index.ts";
 import type { RefusalFigures } from "../../ledger/index.ts";
 
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
@@ -11,6 +11,7 @@ export type WarningCounts = Pick<
   EngineWarnings,
   | "refusals"
   | "firstRefusal"
+  | "roundedEntries"
   | "conflictingEntries"
   | "ambiguousBars"
   | "liquidations"
@@ -29,7 +30,9 @@ export class EngineWarnings {
     no_size: 0,
   };
   /** Figures of the first entry that the account did not carry. */
-  firstRefusal: RefusalFigures | null = null;
+  firstRefusal: (RefusalFigures & { readonly reason: RefusalReason }) | null = null;
+  /** Entries that took fewer units than they asked for, since lots or whole units round down. */
+  roundedEntries = 0;
   /** Bars where a flat strategy asked for both sides. */
   conflictingEntries = 0;
   /** Bars that touched a loss (stop, liquidation) and the target. */
@@ -47,9 +50,10 @@ export class EngineWarnings {
 
   /** As plain data for a checkpoint. */
   snapshot(): WarningCounts {
-    const { firstRefusal, conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined } = this;
-    const refusals = { ...this.refusals };
-    return { refusals, firstRefusal, conflictingEntries, ambiguousBars, liquidations, neverDecided, openAtEnd, ruined };
+    const { firstRefusal, roundedEntries, conflictingEntries, ambiguousBars } = this;
+    const { liquidations, neverDecided, openAtEnd, ruined } = this;
+    const counts = { firstRefusal, roundedEntries, conflictingEntries, ambiguousBars, liquidations };
+    return { refusals: { ...this.refusals }, ...counts, neverDecided, openAtEnd, ruined };
   }
 
   restore({ refusals, ...counts }: WarningCounts): void {
@@ -57,15 +61,20 @@ export class EngineWarnings {
     Object.assign(this, counts);
   }
 
-  /** Counts by reason, and the figures of the first one that the account did not carry. */
-  private refusalText({ fractionalUnits }: BacktestSettings): string {
+  /** Keeps the figures of the first refusal of an entry. */
+  explain(reason: RefusalReason, figures: () => RefusalFigures): void {
+    this.firstRefusal ??= { reason, ...figures() };
+  }
+
+  /** Counts by reason, and the figures of the first entry that was refused. */
+  private refusalText(settings: BacktestSettings): string {
     const counts = Object.entries(this.refusals).flatMap(([reason, count]) =>
       count === 0 ? [] : [`${count} by ${reason}`],
     );
-    const text = `Entries were refused: ${counts.join(", ")}.`;
+    const text = `Orders were refused: ${counts.join(", ")}.`;
     if (this.firstRefusal === null) return text;
-    const cure = `raise initial_capital${fractionalUnits ? " or" : ","} ask for less${fractionalUnits ? "" : ", or allow fractional_units"}`;
-    return `${text} The first time ${figuresText(this.firstRefusal)}; ${cure}.`;
+    const { reason } = this.firstRefusal;
+    return `${text} The first time ${figuresText(this.firstRefusal, reason)}${cureOf(reason, settings)}.`;
   }
 
   list(settings: BacktestSettings): ResultWarning[] {
@@ -76,13 +85,20 @@ export class EngineWarnings {
         count: this.refusedOrders,
       },
       {
+        code: "entry-rounded",
+        message:
+          "Entries asked for units that are no whole number of tradable ones and took fewer; ask for multiples of lot_size, or allow fractional_units.",
+        count: this.roundedEntries,
+      },
+      {
         code: "conflicting-entries",
         message: "Long and short entry held on the same bar while flat; the long one was taken.",
         count: this.conflictingEntries,
       },
       {
         code: "ambiguous-bar",
-        message: "A bar touched both stop-loss and take-profit; the stop-loss was assumed to come first.",
+        message:
+          "Bars left open which of several events came first; the outcome that leaves the account with the least was taken.",
         count: this.ambiguousBars,
       },
       {
@@ -112,13 +128,32 @@ export class EngineWarnings {
 }
 
 /** Such as "1,500 units cost 150,000 and 100,000 are free". */
-export function figuresText({ units, needed, free }: RefusalFigures): string {
-  const isFree = `${money(free)} are free`;
-  if (!(units > 0)) return isFree;
-  return `${money(units)} ${units === 1 ? "unit costs" : "units cost"} ${money(needed)} and ${isFree}`;
+export function figuresText({ units, needed, free, asked }: RefusalFigures, reason?: RefusalReason): string {
+  if (reason === "no_size")
+    return needed === 0 ? "the price was 0" : "the volatility that decides the size was not known";
+  const [price, isFree] = [costText(units, needed), `${money(free)} are free`];
+  if (reason === "below_lot")
+    return asked === null
+      ? `${money(units)} units are below the smallest tradable amount`
+      : `${price} and ${money(asked)} were to be spent`;
+  if (asked !== null && asked > free) return `${money(asked)} were to be spent and ${isFree}`;
+  return units > 0 ? `${price} and ${isFree}` : isFree;
 }
 
-/** Two digits after the point where there is a fraction. */
+function costText(units: number, needed: number): string {
+  return `${money(units)} ${units === 1 ? "unit costs" : "units cost"} ${money(needed)}`;
+}
+
+function cureOf(reason: RefusalReason, { fractionalUnits }: BacktestSettings): string {
+  if (reason === "no_size") return "";
+  if (reason === "below_lot") return `; ask for more${fractionalUnits ? "" : ", or allow fractional_units"}`;
+  return fractionalUnits
+    ? "; raise initial_capital or ask for less"
+    : "; raise initial_capital, ask for less, or allow fractional_units";
+}
+
+/** Two digits after the point where there is a fraction, and all of them below 1. */
 function money(value: number): string {
-  return Number.isInteger(value) ? formatNumber(value, 0) : formatNumber(value, Math.abs(value) < 1 ? 6 : 2);
+  if (Number.isInteger(value)) return formatNumber(value, 0);
+  return Math.abs(value) < 1 ? formatExact(Number(value.toPrecision(6))) : formatNumber(value, 2);
 }

@@ -4,12 +4,14 @@ import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import {
   type AccountModels,
   accountModels,
+  areAllUnits,
   type EntryDemand,
   entryRefusal,
   entryUnits,
   priceWithSpread,
   refusalFigures,
   slippedPrice,
+  tidyUnits,
   tradableUnits,
   tradedPrice,
 } from "../../ledger/index.ts";
@@ -124,19 +126,22 @@ export class Execution {
 
   /** Executes an order, which is no longer among the waiting ones, at `price`; `fillBar` is the bar that its trade records. */
   fill(order: Order, price: number, fillBar: number, rate: number): void {
-    const { cancelGroup } = order.request;
-    if (cancelGroup !== undefined) {
-      for (const other of this.orders.filter(({ request }) => request.cancelGroup === cancelGroup)) {
-        this.end(other, "cancelled", "group_filled");
-      }
-    }
     this.#refusal = null;
     const units = this.#execute(order, price, fillBar, rate);
     const row = order.id - 1;
     const { fills } = this.models;
+    if (units > 0) this.#cancelGroup(order);
     if (units > 0) this.log.end(row, "filled", "signal", fillBar, units, tradedPrice(fills, order.side, price));
     else if (this.#refusal !== null) this.log.end(row, "refused", this.#refusal, fillBar);
     else this.log.end(row, "cancelled", "position_closed", fillBar);
+  }
+
+  /** A refused order leaves the others of its group waiting. */
+  #cancelGroup({ request: { cancelGroup } }: Order): void {
+    if (cancelGroup === undefined) return;
+    for (const other of this.orders.filter(({ request }) => request.cancelGroup === cancelGroup)) {
+      this.end(other, "cancelled", "group_filled");
+    }
   }
 
   /** Answers the units that changed hands. */
@@ -146,15 +151,16 @@ export class Execution {
     const heldUnits = Math.abs(size);
     if (order.closes > 0) {
       if (size * order.side < 0) this.#reduce(heldUnits * order.closes, order.closes === 1, price, bar, rate);
-      return heldUnits - Math.abs(held.size);
+      return tidyUnits(heldUnits - Math.abs(held.size), this.models.lots);
     }
     const { units = null } = order.request;
     if (size * order.side >= 0) return this.#enter(order, price, bar, units, rate);
+    const { lots } = this.models;
     if (units === null) held.closeAll(price, bar, "signal", rate);
-    else this.#reduce(units, units >= heldUnits, price, bar, rate);
-    const closed = heldUnits - Math.abs(held.size);
-    if (!this.#reversal || (units !== null && units <= heldUnits)) return closed;
-    return closed + this.#enter(order, price, bar, units === null ? null : units - heldUnits, rate);
+    else this.#reduce(units, areAllUnits(units, heldUnits), price, bar, rate);
+    const closed = tidyUnits(heldUnits - Math.abs(held.size), lots);
+    if (!this.#reversal || (units !== null && areAllUnits(heldUnits, units))) return closed;
+    return closed + this.#enter(order, price, bar, units === null ? null : tidyUnits(units - heldUnits, lots), rate);
   }
 
   /** Answers the units that were taken. */
@@ -175,6 +181,7 @@ export class Execution {
       this.#refuse("pyramiding");
       return 0;
     }
+    if (units !== null && !areAllUnits(taken, units)) this.warnings.roundedEntries++;
     const entryFee = held.payEntry(taken, entryPrice, rate);
     const entry = { size: side * taken, entryPrice, entryBar: bar, entryFee };
     const lot = openedLot(request, entry, models.fills.tickSize);
@@ -187,8 +194,9 @@ export class Execution {
   #refuseEntry(demand: EntryDemand, free: number, prices: { fill: number; entry: number; rate: number }): void {
     const reason = entryRefusal(demand, free, prices, this.models);
     const { warnings, held } = this;
-    if (warnings.firstRefusal === null) warnings.firstRefusal = refusalFigures(demand, free, prices, this.models);
-    this.#refuse(reason === "no_cash" && held.list.length > 0 ? "margin" : reason);
+    const isBound = reason === "no_cash" && held.list.length > 0;
+    warnings.explain(isBound ? "margin" : reason, () => refusalFigures(demand, free, prices, this.models));
+    this.#refuse(isBound ? "margin" : reason);
   }
 
   #refuse(reason: RefusalReason): void {

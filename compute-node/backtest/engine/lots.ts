@@ -5,11 +5,14 @@
  */
 import {
   type AccountModels,
+  areAllUnits,
   freeEquity,
   holdingCost,
   Ledger,
   liquidationPrice,
+  orderCommission,
   type Side,
+  tidyUnits,
   tradedPrice,
 } from "../../ledger/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
@@ -98,50 +101,82 @@ export class Lots extends Ledger {
     this.guarded = lots.filter(isGuarded).length;
   }
 
+  /** By one order, whose commission the lots share. */
   closeAll(price: number, bar: number, reason: ExitReason, rate: number): void {
-    while (this.list.length > 0) this.close(this.list[0], price, bar, reason, rate);
-  }
-
-  close(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
-    if (this.list.length === 1) this.list.pop();
-    else this.list.splice(this.list.indexOf(lot), 1);
-    this.changed();
-    if (isGuarded(lot)) this.guarded--;
-    this.record(lot, price, bar, reason, rate);
-  }
-
-  /** Takes `units` off, oldest lots first. */
-  reduce(units: number, price: number, bar: number, rate: number): void {
-    let left = units;
-    while (left > 0 && this.list.length > 0) {
-      const lot = this.list[0];
-      const part = Math.min(left, Math.abs(lot.size));
-      left -= part;
-      if (part === Math.abs(lot.size)) this.close(lot, price, bar, "signal", rate);
-      else this.closePart(lot, part, price, bar, rate);
+    const { list, size } = this;
+    if (list.length < 2) {
+      if (list.length === 1) this.close(list[0], price, bar, reason, rate);
+      return;
+    }
+    const exitPrice = this.exitPrice(price);
+    const all = Math.abs(size);
+    const fee = orderCommission(this.models.costs, all, exitPrice, rate);
+    while (list.length > 0) {
+      const lot = list[0];
+      this.take(lot);
+      this.record(lot, bar, reason, exitPrice, fee * (Math.abs(lot.size) / all));
     }
   }
 
-  private closePart(lot: Lot, units: number, price: number, bar: number, rate: number): void {
+  /** By an order of its own. */
+  close(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
+    const exitPrice = this.exitPrice(price);
+    this.take(lot);
+    const fee = orderCommission(this.models.costs, Math.abs(lot.size), exitPrice, rate);
+    this.record(lot, bar, reason, exitPrice, fee);
+  }
+
+  /** Takes `units` off by one order, oldest lots first. */
+  reduce(units: number, price: number, bar: number, rate: number): void {
+    const exitPrice = this.exitPrice(price);
+    const fee = orderCommission(this.models.costs, units, exitPrice, rate);
+    let left = units;
+    while (left > 0 && this.list.length > 0) {
+      const lot = this.list[0];
+      const held = Math.abs(lot.size);
+      const isWhole = areAllUnits(left, held);
+      const part = isWhole ? held : left;
+      left = isWhole && areAllUnits(held, left) ? 0 : tidyUnits(left - part, this.models.lots);
+      const share = fee * (part / units);
+      if (isWhole) {
+        this.take(lot);
+        this.record(lot, bar, "signal", exitPrice, share);
+      } else this.closePart(lot, part, bar, exitPrice, share);
+    }
+  }
+
+  private closePart(lot: Lot, units: number, bar: number, exitPrice: number, fee: number): void {
     const side = lot.size > 0 ? 1 : -1;
-    const share = units / Math.abs(lot.size);
+    const held = Math.abs(lot.size);
+    const share = units / held;
     const [entryFee, holding] = [lot.entryFee * share, lot.holdingCost * share];
-    this.record({ ...lot, size: side * units, entryFee, holdingCost: holding }, price, bar, "signal", rate);
-    lot.size -= side * units;
+    this.record({ ...lot, size: side * units, entryFee, holdingCost: holding }, bar, "signal", exitPrice, fee);
+    lot.size = side * tidyUnits(held - units, this.models.lots);
     lot.entryFee -= entryFee;
     lot.holdingCost -= holding;
     this.changed();
   }
 
-  private record(lot: Lot, price: number, bar: number, reason: ExitReason, rate: number): void {
-    const exitPrice = tradedPrice(this.models.fills, lot.size > 0 ? -1 : 1, price);
-    this.trades.record(lot, bar, exitPrice, this.settle(lot, exitPrice, rate), reason);
+  private exitPrice(price: number): number {
+    return tradedPrice(this.models.fills, this.size > 0 ? -1 : 1, price);
+  }
+
+  private take(lot: Lot): void {
+    if (this.list.length === 1) this.list.pop();
+    else this.list.splice(this.list.indexOf(lot), 1);
+    this.changed();
+    if (isGuarded(lot)) this.guarded--;
+  }
+
+  private record(lot: Lot, bar: number, reason: ExitReason, exitPrice: number, fee: number): void {
+    this.trades.record(lot, bar, exitPrice, this.settleFor(fee, lot, exitPrice), reason);
   }
 
   private changed(): void {
-    let size = 0;
-    for (let index = 0; index < this.list.length; index++) size += this.list[index].size;
-    this.size = size;
-    this.oldestPrice = this.list.length === 0 ? 0 : this.list[0].entryPrice;
+    const { list } = this;
+    let size = list.length === 0 ? 0 : list[0].size;
+    for (let index = 1; index < list.length; index++) size += list[index].size;
+    this.size = list.length > 1 ? tidyUnits(size, this.models.lots) : size;
+    this.oldestPrice = list.length === 0 ? 0 : list[0].entryPrice;
   }
 }

@@ -12,6 +12,7 @@ export function kindOf({ limit, stop }: OrderRequest): OrderKind {
 export const WHOLE_MARKET_ORDER: OrderRequest = Object.freeze({});
 
 const POSITIVE_FIELDS = ["units", "money", "size", "trailingStop", "maxBars"] as const;
+const AMOUNTS = ["units", "money", "size"] as const;
 /** Some markets trade below zero. */
 const PRICES = ["limit", "stop"] as const;
 const LEVELS = ["stopLoss", "takeProfit"] as const;
@@ -31,6 +32,21 @@ export function checkRequest(request: OrderRequest): void {
     const level = request[field];
     if (typeof level === "object") checkPositive(`${field}.fraction`, level?.fraction ?? Number.NaN);
     else checkPrice(field, level);
+  }
+  const amounts = AMOUNTS.filter((field) => request[field] !== undefined);
+  if (amounts.length > 1) {
+    throw new Problem(
+      "invalid-strategy",
+      `An order has ${amounts.join(" and ")}: only one of them can decide its size.`,
+      {
+        cure: "Give units, money or size.",
+      },
+    );
+  }
+  if (!Number.isInteger(request.maxBars ?? 1)) {
+    throw new Problem("invalid-strategy", `An order has maxBars ${request.maxBars}.`, {
+      cure: "Give a whole number of bars.",
+    });
   }
   if ((request.size ?? 1) > 1 || (request.trailingStop ?? 0) >= 1) {
     throw new Problem("invalid-strategy", "An order's size or trailing stop is above the whole.", {

@@ -15,7 +15,7 @@ export interface OrderRequest {
   readonly money?: number;
   /** The fraction of free equity, above 0 and at most 1; 1 by default. */
   readonly size?: number;
-  /** Fills at this price or better. */
+  /** Fills at this price or better, before slippage and spread. */
   readonly limit?: number;
   /** Waits until the price reaches it; with `limit`, it then becomes a limit order. */
   readonly stop?: number;

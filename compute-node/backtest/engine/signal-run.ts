@@ -20,6 +20,7 @@ import { Problem } from "../../../protocol/problem.ts";
 import {
   type AccountModels,
   accountModels,
+  areAllUnits,
   type EntryDemand,
   entryRefusal,
   entryUnits,
@@ -38,6 +39,7 @@ import {
   tradedPrice,
 } from "../../ledger/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
+import { valueFraction } from "../../strategy/entry-fraction.ts";
 import type { EntrySizing, ProtectiveLevel, StrategySignals } from "../../strategy/signals.ts";
 import type { BarsDone, EngineResult } from "./engine-result.ts";
 import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
@@ -226,8 +228,10 @@ export class SignalRun {
   }
 
   private advanceStretch(bar: number): number {
+    // Orders that fill at the close before change what is held since then.
+    if (this.fillsAtClose) this.executeWaiting(bar);
     if (this.watchesHoldings && this.held.size !== 0) this.chargeHolding(bar);
-    this.executeWaiting(bar);
+    if (!this.fillsAtClose) this.executeWaiting(bar);
     if (this.held.size === 0) return this.stayFlat(bar);
     if (this.watchesHoldings) return this.holdWatched(bar);
     return this.isProtected ? this.holdProtected(bar) : this.hold(bar);
@@ -369,10 +373,12 @@ export class SignalRun {
     const demand = this.signals.sizing === undefined ? this.wholeDemand : this.sizedDemand(this.signals.sizing);
     const units = entryUnits(demand, ledger.cash, prices, models);
     if (!(units > 0)) {
-      this.warnings.firstRefusal ??= refusalFigures(demand, ledger.cash, prices, models);
-      this.refuse(side, fillBar, entryRefusal(demand, ledger.cash, prices, models));
+      const reason = entryRefusal(demand, ledger.cash, prices, models);
+      this.warnings.explain(reason, () => refusalFigures(demand, ledger.cash, prices, models));
+      this.refuse(side, fillBar, reason);
       return;
     }
+    if (demand.units !== null && !areAllUnits(units, demand.units)) this.warnings.roundedEntries++;
     held.size = side * units;
     held.entryPrice = prices.entry;
     held.entryBar = fillBar;
@@ -396,6 +402,8 @@ export class SignalRun {
   private sizedDemand(sizing: EntrySizing): EntryDemand {
     if (sizing.kind === "units") return { fraction: 1, units: sizing.units, money: null };
     if (sizing.kind === "money") return { fraction: 1, units: null, money: sizing.money };
+    if (sizing.kind === "value")
+      return { fraction: valueFraction(sizing, this.settings.margin), units: null, money: null };
     const volatility = annualVolatility(this.bars, this.signalBar, sizing.window);
     const fraction = volatilityFraction(sizing.target, volatility, this.settings.margin);
     return { fraction, units: null, money: null };

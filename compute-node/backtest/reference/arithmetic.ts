@@ -15,7 +15,7 @@ export function onTick({ tickSize }: BacktestSettings, price: number, direction:
   if (price > 0 && ticks < 1) ticks = 1;
   if (ticks === 0) ticks = 0;
   const inverse = Math.round(1 / tickSize);
-  return Math.abs(1 / tickSize - inverse) <= 1e-9 * inverse ? ticks / inverse : ticks * tickSize;
+  return Math.abs(1 / tickSize - inverse) <= 1e-9 * inverse ? ticks / inverse : decimalProduct(tickSize, BigInt(ticks));
 }
 
 export function commissionOf(settings: BacktestSettings, units: number, price: number, isMaker: boolean): number {
@@ -171,6 +171,17 @@ function bought(settings: BacktestSettings, budget: number, cost: number): numbe
 export function inLots({ lotSize, fractionalUnits }: BacktestSettings, units: number): number {
   if (lotSize > 0) return decimalProduct(lotSize, wholeSteps(units, lotSize, SLACK));
   return fractionalUnits ? units : Number(wholeSteps(units, 1, SLACK));
+}
+
+/** A sum or difference of units in decimal, as a person would say it. */
+export function meantUnits({ lotSize, fractionalUnits }: BacktestSettings, units: number): number {
+  if (lotSize > 0) return decimalProduct(lotSize, BigInt(Math.round(units / lotSize)));
+  return fractionalUnits ? Number(units.toPrecision(15)) : units;
+}
+
+/** True where nothing but rounding is left of the whole. */
+export function isAllOf(units: number, whole: number): boolean {
+  return units >= whole * (1 - 1e-12);
 }
 
 /** One part in so many is rounding. */

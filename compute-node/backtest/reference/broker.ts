@@ -10,9 +10,20 @@ import type { BacktestSettings } from "../../../protocol/operations/index.ts";
 import type { BarColumns } from "../../market-data/bars.ts";
 import type { BrokerOptions } from "../engine/execution.ts";
 import type { OrderRequest } from "../engine/order.ts";
-import { commissionOf, holdingCostOf, inLots, liquidationOf, moved, onTick, unitsOf } from "./arithmetic.ts";
+import {
+  commissionOf,
+  holdingCostOf,
+  inLots,
+  isAllOf,
+  liquidationOf,
+  meantUnits,
+  moved,
+  onTick,
+  unitsOf,
+} from "./arithmetic.ts";
 import type { Account, Holding, Waiting } from "./broker-model.ts";
 import type { ReferenceTrade } from "./engine.ts";
+import { levelOf, pathsOf, waitsForRise } from "./paths.ts";
 
 export class ReferenceBroker {
   trades: ReferenceTrade[] = [];
@@ -56,12 +67,14 @@ export class ReferenceBroker {
   process(bar: number): void {
     this.bar = bar;
     const { open, high, low, close, timeMs } = this.bars;
+    const isAtClose = this.settings.fillAt === "close";
+    if (isAtClose) this.fillMarketOrders(bar);
     if (this.holdings.length > 0) this.payHolding(timeMs[bar] - timeMs[bar - 1], close[bar - 1]);
     for (const holding of [...this.holdings]) {
       const { maxBars } = holding.request;
       if (maxBars !== undefined && bar >= holding.entryBar + maxBars) this.exit(holding, open[bar], bar, "time_stop");
     }
-    this.fillMarketOrders(bar);
+    if (!isAtClose) this.fillMarketOrders(bar);
     const day = (at: number) => Math.floor(timeMs[at] / DAY_MS);
     this.waiting = this.waiting.filter(
       ({ request, placedBar }) => request.timeInForce !== "day" || day(placedBar + 1) >= day(bar),
@@ -89,7 +102,10 @@ export class ReferenceBroker {
   }
 
   get size(): number {
-    return this.holdings.reduce((sum, { units }) => sum + this.direction * units, 0);
+    const [only, ...others] = this.holdings;
+    if (only === undefined) return 0;
+    const sum = this.holdings.reduce((units, holding) => units + holding.units, 0);
+    return this.direction * (others.length === 0 ? only.units : meantUnits(this.settings, sum));
   }
 
   private mark(bar: number): void {
@@ -142,7 +158,12 @@ export class ReferenceBroker {
     this.sufferGappedTargets(open, high, low);
     this.follow([open]);
     const before = this.copy();
-    const ends = this.pathsOf(open, high, low, close).map((path) => {
+    const ends = pathsOf(this.settings, this.waiting, this.holdings.length > 0 ? this.direction : 0, {
+      open,
+      high,
+      low,
+      close,
+    }).map((path) => {
       this.use(before);
       this.follow(path);
       const worth = this.worth(close);
@@ -172,39 +193,6 @@ export class ReferenceBroker {
     }
     this.use(chosen.account);
     if (isUnclear) this.ambiguous++;
-  }
-
-  /** The ways that the price may have gone after the open. */
-  private pathsOf(open: number, high: number, low: number, close: number): number[][] {
-    const levels = this.waiting.map((order) => this.levelOf(order)).filter((level) => level >= low && level <= high);
-    const reached = this.waiting
-      .filter((order) => (this.waitsForRise(order) ? high >= this.levelOf(order) : low <= this.levelOf(order)))
-      .map((order) => this.levelOf(order));
-    const above = reached.filter((level) => level > open && levels.includes(level)).sort((a, b) => a - b)[0];
-    const below = reached.filter((level) => level < open && levels.includes(level)).sort((a, b) => b - a)[0];
-    const isHighFirst = this.holdings.length > 0 ? this.direction === -1 : high - open < open - low;
-    const [upFirst, downFirst] = [
-      [high, low, close],
-      [low, high, close],
-    ];
-    return [
-      ...(isHighFirst ? [upFirst, downFirst] : [downFirst, upFirst]),
-      ...this.waiting.flatMap((order) => this.pathBackToLimit(order, high, low, close)),
-      ...(above === undefined ? [] : [[above, low, high, close]]),
-      ...(below === undefined ? [] : [[below, high, low, close]]),
-    ];
-  }
-
-  /** Through the stop, back to the limit behind it, and then on past the stop again. */
-  private pathBackToLimit(order: Waiting, high: number, low: number, close: number): number[][] {
-    const { direction, request, isTriggered } = order;
-    if (request.stop === undefined || request.limit === undefined || isTriggered) return [];
-    const stop = onTick(this.settings, request.stop, direction);
-    const limit = onTick(this.settings, request.limit, -direction);
-    const isWithin = (level: number) => level >= low && level <= high;
-    const isReached = direction === 1 ? high >= stop : low <= stop;
-    if (!isReached || !isWithin(limit) || direction * (stop - limit) <= 0) return [];
-    return [direction === 1 ? [stop, limit, high, low, close] : [stop, limit, low, high, close]];
   }
 
   private copy(): Account {
@@ -242,7 +230,7 @@ export class ReferenceBroker {
     const call = this.callPrice();
     return [
       ...this.holdings.flatMap(({ stop, target }) => [stop, target]),
-      ...this.waiting.map((order) => this.levelOf(order)),
+      ...this.waiting.map((order) => levelOf(this.settings, order)),
       call,
     ].filter((level) => level !== null);
   }
@@ -289,20 +277,10 @@ export class ReferenceBroker {
     this.waiting = [];
   }
 
-  private levelOf({ direction, request, isTriggered }: Waiting): number {
-    if (request.stop !== undefined && !isTriggered) return onTick(this.settings, request.stop, direction);
-    return onTick(this.settings, request.limit ?? Number.NaN, -direction);
-  }
-
-  private waitsForRise({ direction, request, isTriggered }: Waiting): boolean {
-    const isStop = request.stop !== undefined && !isTriggered;
-    return isStop ? direction === 1 : direction === -1;
-  }
-
   private fillOne(price: number): boolean {
     const order = this.waiting.find((candidate) => {
-      const level = this.levelOf(candidate);
-      return this.waitsForRise(candidate) ? price >= level : price <= level;
+      const level = levelOf(this.settings, candidate);
+      return waitsForRise(candidate) ? price >= level : price <= level;
     });
     if (order === undefined) return false;
     const { direction, request, isTriggered, placedBar, id } = order;
@@ -345,13 +323,24 @@ export class ReferenceBroker {
   }
 
   private fill(order: Waiting, price: number, bar: number, isMaker: boolean): void {
-    const { direction, request, closes } = order;
-    this.waiting = this.waiting.filter(
-      ({ id, request: other }) =>
-        id !== order.id && (request.cancelGroup === undefined || other.cancelGroup !== request.cancelGroup),
-    );
+    this.waiting = this.waiting.filter(({ id }) => id !== order.id);
+    const before = { size: this.size, trades: this.trades.length };
+    this.execute(order, price, bar, isMaker);
+    const isFilled = this.size !== before.size || this.trades.length > before.trades;
+    const { cancelGroup } = order.request;
+    if (isFilled && cancelGroup !== undefined)
+      this.waiting = this.waiting.filter(({ request }) => request.cancelGroup !== cancelGroup);
+  }
+
+  private execute(
+    { direction, request, closes, ...order }: Waiting,
+    price: number,
+    bar: number,
+    isMaker: boolean,
+  ): void {
     const held = Math.abs(this.size);
     const isAgainst = this.holdings.length > 0 && direction !== this.direction;
+    const entry = { direction, request, closes, ...order };
     if (closes > 0) {
       if (!isAgainst) return;
       if (closes === 1) this.exitAll(price, bar, "signal", isMaker);
@@ -359,15 +348,15 @@ export class ReferenceBroker {
       return;
     }
     if (!isAgainst) {
-      this.enter(order, price, bar, request.units, isMaker);
+      this.enter(entry, price, bar, request.units, isMaker);
       return;
     }
     const { units } = request;
-    if (units === undefined || units >= held) this.exitAll(price, bar, "signal", isMaker);
+    if (units === undefined || isAllOf(units, held)) this.exitAll(price, bar, "signal", isMaker);
     else this.exitUnits(units, price, bar, isMaker);
     if (this.options.reversal === false) return;
-    if (units === undefined) this.enter(order, price, bar, undefined, isMaker);
-    else if (units > held) this.enter(order, price, bar, units - held, isMaker);
+    if (units === undefined) this.enter(entry, price, bar, undefined, isMaker);
+    else if (!isAllOf(held, units)) this.enter(entry, price, bar, meantUnits(this.settings, units - held), isMaker);
   }
 
   private enter(order: Waiting, price: number, bar: number, units: number | undefined, isMaker: boolean): void {
@@ -432,46 +421,57 @@ export class ReferenceBroker {
     holding.isTrailed = true;
   }
 
+  /** One order for all holdings: each bears its part of the commission. */
   private exitAll(price: number, bar: number, reason: string, isMaker = false): void {
-    for (const holding of [...this.holdings]) this.exit(holding, price, bar, reason, isMaker);
-  }
-
-  /** Oldest holdings first. */
-  private exitUnits(units: number, price: number, bar: number, isMaker: boolean): void {
-    let left = inLots(this.settings, units);
-    if (left === 0) this.refused++;
-    while (left > 0 && this.holdings.length > 0) {
-      const [oldest] = this.holdings;
-      if (oldest.units <= left) {
-        left -= oldest.units;
-        this.exit(oldest, price, bar, "signal", isMaker);
-        continue;
-      }
-      const share = left / oldest.units;
-      const part = {
-        ...oldest,
-        units: left,
-        entryFee: oldest.entryFee * share,
-        holdingCost: oldest.holdingCost * share,
-      };
-      oldest.units -= part.units;
-      oldest.entryFee -= part.entryFee;
-      oldest.holdingCost -= part.holdingCost;
-      this.report(part, price, bar, "signal", isMaker);
-      left = 0;
+    const exitPrice = this.exitPriceOf(price);
+    const all = Math.abs(this.size);
+    const fee = commissionOf(this.settings, all, exitPrice, isMaker);
+    for (const holding of [...this.holdings]) {
+      this.holdings = this.holdings.filter((other) => other !== holding);
+      this.report(holding, exitPrice, bar, reason, holding.units === all ? fee : fee * (holding.units / all));
     }
   }
 
-  private exit(holding: Holding, price: number, bar: number, reason: string, isMaker = false): void {
-    this.holdings = this.holdings.filter((other) => other !== holding);
-    this.report(holding, price, bar, reason, isMaker);
+  /** One order, oldest holdings first. */
+  private exitUnits(wanted: number, price: number, bar: number, isMaker: boolean): void {
+    const units = inLots(this.settings, wanted);
+    if (units === 0) this.refused++;
+    const exitPrice = this.exitPriceOf(price);
+    const fee = commissionOf(this.settings, units, exitPrice, isMaker);
+    let left = units;
+    while (left > 0 && this.holdings.length > 0) {
+      const [oldest] = this.holdings;
+      const isWhole = isAllOf(left, oldest.units);
+      const taken = isWhole ? oldest.units : left;
+      left = isWhole && !isAllOf(oldest.units, left) ? meantUnits(this.settings, left - taken) : 0;
+      const part = fee * (taken / units);
+      if (isWhole) {
+        this.holdings = this.holdings.filter((other) => other !== oldest);
+        this.report(oldest, exitPrice, bar, "signal", part);
+        continue;
+      }
+      const share = taken / oldest.units;
+      const carried = { entryFee: oldest.entryFee * share, holdingCost: oldest.holdingCost * share };
+      this.report({ ...oldest, units: taken, ...carried }, exitPrice, bar, "signal", part);
+      oldest.units = meantUnits(this.settings, oldest.units - taken);
+      oldest.entryFee -= carried.entryFee;
+      oldest.holdingCost -= carried.holdingCost;
+    }
   }
 
-  private report(holding: Holding, price: number, bar: number, exitReason: string, isMaker: boolean): void {
-    const { direction, settings } = this;
+  private exitPriceOf(price: number): number {
+    return onTick(this.settings, moved(price, -this.direction, this.settings.slippageRate), -this.direction);
+  }
+
+  private exit(holding: Holding, price: number, bar: number, reason: string, isMaker = false): void {
+    const exitPrice = this.exitPriceOf(price);
+    this.holdings = this.holdings.filter((other) => other !== holding);
+    this.report(holding, exitPrice, bar, reason, commissionOf(this.settings, holding.units, exitPrice, isMaker));
+  }
+
+  private report(holding: Holding, exitPrice: number, bar: number, exitReason: string, exitFee: number): void {
+    const { direction } = this;
     const { units, entryPrice, entryBar, entryFee, holdingCost, stop, target } = holding;
-    const exitPrice = onTick(settings, moved(price, -direction, settings.slippageRate), -direction);
-    const exitFee = commissionOf(settings, units, exitPrice, isMaker);
     const commission = exitFee + entryFee;
     const costs = commission + holdingCost;
     const gross = direction * units * (exitPrice - entryPrice);

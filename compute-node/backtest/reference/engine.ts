@@ -97,8 +97,9 @@ export class ReferenceEngine {
   private processBar(bar: number): void {
     const { open, close } = this.bars;
     const atClose = this.settings.fillAt === "close";
-    if (this.lastMarked < bar) this.payHolding(bar);
+    const isNew = this.lastMarked < bar;
     this.lastMarked = bar;
+    if (isNew && !atClose) this.payHolding(bar);
     for (const order of this.orders) {
       const price = atClose ? close[bar - 1] : open[bar];
       const fillBar = atClose ? bar - 1 : bar;
@@ -106,6 +107,7 @@ export class ReferenceEngine {
       else this.enter(order.direction, order, price, fillBar, bar);
     }
     this.orders = [];
+    if (isNew && atClose) this.payHolding(bar);
     this.checkLevels(bar);
     this.mark(bar);
   }
@@ -183,6 +185,7 @@ export class ReferenceEngine {
     if (sizing === undefined) return bought({ fraction: sizeFraction });
     if (sizing.kind === "units") return bought({ fraction: 1, units: sizing.units });
     if (sizing.kind === "money") return bought({ fraction: 1, money: sizing.money });
+    if (sizing.kind === "value") return bought({ fraction: Math.min(1, sizing.fraction * margin) });
     return bought({ fraction: Math.min(1, (sizing.target / this.volatility(signalBar, sizing.window)) * margin) });
   }
 

@@ -108,6 +108,7 @@ const randomSizing: fc.Arbitrary<{ readonly sizing?: EntrySizing }> = fc.oneof(
       sizing: fc.oneof(
         fc.record({ kind: fc.constant("units" as const), units: fc.constantFrom(1, 3.5, 40) }),
         fc.record({ kind: fc.constant("money" as const), money: fc.constantFrom(40, 1000, 20_000) }),
+        fc.record({ kind: fc.constant("value" as const), fraction: fc.constantFrom(0.1, 0.5, 2) }),
         fc.record({
           kind: fc.constant("volatility" as const),
           target: fc.constantFrom(0.05, 0.3, 2),

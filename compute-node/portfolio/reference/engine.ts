@@ -207,7 +207,7 @@ export class ReferencePortfolio {
       this.refuse("no_size");
       return;
     }
-    const { sizeFraction } = market.of.signals;
+    const sizeFraction = fractionOf(market.of.signals, this.settings.margin);
     const at = { slipped: slipped * rate, entry: entryPrice * rate };
     const carried = (money: number) => unitsFor(settings, money, sizeFraction, at);
     const everything = Math.max(0, equity);
@@ -256,7 +256,7 @@ export class ReferencePortfolio {
     const { settings } = this;
     const value = Math.abs(price * rate);
     if (value === 0) return;
-    const { sizeFraction } = market.of.signals;
+    const sizeFraction = fractionOf(market.of.signals, this.settings.margin);
     const everything = Math.max(0, equity);
     const money = everything * partOf(settings, sizeFraction) * Math.min(share, this.plan.maxWeight);
     const wanted = bought(settings, money * (1 / settings.margin), value);
@@ -489,4 +489,9 @@ export class ReferencePortfolio {
     }
     for (const market of this.held()) this.checkLevels(market, last);
   }
+}
+
+function fractionOf({ sizeFraction, sizing }: PortfolioSymbol["signals"], margin: number): number {
+  if (sizing?.kind !== "value") return sizeFraction;
+  return Math.min(1, sizing.fraction * margin);
 }
