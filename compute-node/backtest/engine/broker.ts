@@ -51,6 +51,8 @@ export class Broker {
   readonly conventions: Conventions;
   isRuined = false;
   private readonly books: Execution;
+  /** The present bar; the books know it where they execute something. */
+  private bar = 0;
   /** The books' lots, which every bar asks for. */
   private readonly held: Lots;
   private readonly path: BarPath;
@@ -97,14 +99,14 @@ export class Broker {
    */
   place(side: Side, request: OrderRequest, closes = 0): Order {
     checkRequest(request);
-    const { books } = this;
+    const { books, bar } = this;
     const kind = kindOf(request);
     const { tickSize } = books.models.fills;
     const { units = Number.NaN } = request;
     const limit = roundToTick(request.limit ?? Number.NaN, tickSize, side === 1 ? -1 : 1);
     const stop = roundToTick(request.stop ?? Number.NaN, tickSize, side);
-    const id = this.log.place(side, kind, books.bar, units, limit, stop) + 1;
-    const order = { id, side, kind, request, limit, stop, placedBar: books.bar, closes };
+    const id = this.log.place(side, kind, bar, units, limit, stop) + 1;
+    const order = { id, side, kind, request, limit, stop, placedBar: bar, closes };
     books.orders.push(order);
     return order;
   }
@@ -122,13 +124,14 @@ export class Broker {
 
   /** True when it was still waiting. */
   cancel(order: Order): boolean {
+    this.books.bar = this.bar;
     return this.books.end(order, "cancelled", "withdrawn");
   }
 
   /** Executes waiting orders against the bar, and marks the account at its close. */
   process(bar: number): void {
     const { held } = this;
-    this.books.bar = bar;
+    this.bar = bar;
     if (this.orders.length > 0 || held.guarded > 0 || this.watchesHoldings) this.executeBar(bar);
     const value = held.valueAt(this.bars.close[bar]);
     this.equity[bar] = value;
@@ -137,7 +140,7 @@ export class Broker {
 
   /** Only marks: before the first decision. */
   skip(bar: number): void {
-    this.books.bar = bar;
+    this.bar = bar;
     this.equity[bar] = this.cash;
   }
 
@@ -146,6 +149,7 @@ export class Broker {
     if (this.isRuined) return;
     const last = this.bars.rows - 1;
     const { books } = this;
+    books.bar = last;
     if (books.settings.finalizeTrades) {
       if (books.conventions.lastBar === "replay") this.replayLastBar(last);
       else books.closeAll(this.bars.close[last], last, "end_of_data");
@@ -156,8 +160,7 @@ export class Broker {
   }
 
   state(): BrokerState {
-    const { cash, isRuined, orders, lots } = this;
-    const { bar } = this.books;
+    const { bar, cash, isRuined, orders, lots } = this;
     return {
       ...{ bar, cash, isRuined, orders, lots },
       log: this.log.snapshot(),
@@ -170,7 +173,7 @@ export class Broker {
   /** Goes on from a `state`, on the same bars and settings; nothing may have happened here before. */
   restore(state: BrokerState): void {
     const { books } = this;
-    books.bar = state.bar;
+    this.bar = state.bar;
     this.isRuined = state.isRuined;
     books.orders.push(...state.orders);
     books.held.restore(state.cash, state.lots);
@@ -181,8 +184,8 @@ export class Broker {
   }
 
   private executeBar(bar: number): void {
-    const { books } = this;
-    const { held } = books;
+    const { books, held } = this;
+    books.bar = bar;
     const { fillAt } = books.settings;
     // Orders that fill at the close before change what is held since then.
     if (fillAt === "close" && books.orders.length > 0) this.executeMarketOrders(bar);
@@ -245,6 +248,7 @@ export class Broker {
 
   private ruin(bar: number): void {
     const { books } = this;
+    books.bar = bar;
     books.closeAll(this.bars.close[bar], bar, "ruin");
     books.cancelAll("ruin");
     books.held.cash = 0;

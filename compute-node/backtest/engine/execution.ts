@@ -151,14 +151,14 @@ export class Execution {
     const heldUnits = Math.abs(size);
     if (order.closes > 0) {
       if (size * order.side < 0) this.#reduce(heldUnits * order.closes, order.closes === 1, price, bar, rate);
-      return tidyUnits(heldUnits - Math.abs(held.size), this.models.lots);
+      return this.#closedOf(heldUnits);
     }
     const { units = null } = order.request;
     if (size * order.side >= 0) return this.#enter(order, price, bar, units, rate);
     const { lots } = this.models;
     if (units === null) held.closeAll(price, bar, "signal", rate);
     else this.#reduce(units, areAllUnits(units, heldUnits), price, bar, rate);
-    const closed = tidyUnits(heldUnits - Math.abs(held.size), lots);
+    const closed = this.#closedOf(heldUnits);
     if (!this.#reversal || (units !== null && areAllUnits(heldUnits, units))) return closed;
     return closed + this.#enter(order, price, bar, units === null ? null : tidyUnits(units - heldUnits, lots), rate);
   }
@@ -189,6 +189,12 @@ export class Execution {
     lot.targetFromBar = this.#firstTargetBar(order, lot);
     held.add(lot);
     return taken;
+  }
+
+  /** Units that left a position of `before`. */
+  #closedOf(before: number): number {
+    const left = Math.abs(this.held.size);
+    return left === 0 ? before : tidyUnits(before - left, this.models.lots);
   }
 
   #refuseEntry(demand: EntryDemand, free: number, prices: { fill: number; entry: number; rate: number }): void {
