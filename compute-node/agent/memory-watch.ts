@@ -20,8 +20,10 @@ export function watchMemory(worker: Worker, limitBytes: number, onTooMuch: () =>
         clearInterval(timer);
         onTooMuch();
       },
-      // The thread has ended, and its job with it.
-      () => clearInterval(timer),
+      // The thread has not started yet, or it has ended: then its job's end ends the watch.
+      () => {
+        isLooking = false;
+      },
     );
   }, LOOK_EVERY_MS);
   return () => clearInterval(timer);
