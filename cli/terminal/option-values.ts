@@ -66,20 +66,22 @@ export function parseSymbols(text: string): string[] {
 
 /** Collects `SAP=EUR`; the last of a name counts. */
 export function parsePair(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const [, name, value] = /^([^=]+)=([^=]+)$/.exec(text.trim()) ?? [];
-  if (name === undefined || value === undefined) throw new InvalidArgumentError("It is two names, such as SAP=EUR.");
+  const [name, value] = pairOf(text, "It is two names, such as SAP=EUR.");
   return { ...before, [name]: value };
 }
 
 /** Collects `lastBar=replay`. */
 export function parseConvention(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
-  const [, name, answer] = /^([^=]+)=([^=]+)$/.exec(text.trim()) ?? [];
-  if (name === undefined || answer === undefined)
-    throw new InvalidArgumentError(
-      "It is a name and an answer, such as lastBar=replay; docs/reference/conventions.md lists them.",
-    );
+  const cure = "It is a name and an answer, such as lastBar=replay; docs/reference/conventions.md lists them.";
+  const [name, answer] = pairOf(text, cure);
   if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`The answer to ${name} is given twice.`);
   return { ...before, [name]: answer };
+}
+
+function pairOf(text: string, cure: string): [name: string, value: string] {
+  const [, name, value] = /^([^=]+)=([^=]+)$/.exec(text.trim()) ?? [];
+  if (name === undefined || value === undefined) throw new InvalidArgumentError(cure);
+  return [name, value];
 }
 
 /** Collects every text of an option that may be repeated. */

@@ -8,13 +8,11 @@
  * what happened. Where they differ, the one that leaves the account with the least at the close is taken, and the bar
  * counts as ambiguous.
  */
-import type { Side } from "../../ledger/index.ts";
+import { type Side, stopFillPrice } from "../../ledger/index.ts";
 import type { Execution } from "./execution.ts";
-import { followPrice } from "./lot.ts";
+import { followPrice, trailedLevel } from "./lot.ts";
 import type { Lot, Order } from "./order.ts";
-
-/** Outcomes within this part of the account are the same: exits in another order add up to other last digits. */
-const MONEY_TOLERANCE = 1e-9;
+import { SAME_MONEY } from "./same-money.ts";
 
 /** An event that the price meets next, and how far off it is. */
 interface Meeting {
@@ -48,76 +46,60 @@ export class BarPath {
 
   /** Executes all that the bar reaches after its market orders; the books' `bar` says which one. */
   run(): void {
-    if (!this.#reachesAnything()) {
-      this.#trail();
-      return;
-    }
     const { bars, bar } = this.#books;
     const [open, high, low, close] = [bars.open[bar], bars.high[bar], bars.low[bar], bars.close[bar]];
+    if (!this.#reachesAnything()) {
+      this.#follow(high);
+      this.#follow(low);
+      return;
+    }
     this.#loseBeforeGappedTargets();
     this.#walk(open, [open]);
-    if (!this.#reachesAnything()) this.#walk(open, [high, low, close]);
-    else if (this.#isOneWay()) this.#walk(open, [high, low, close]);
+    if (!this.#reachesAnything() || this.#isOneWay()) this.#walk(open, [high, low, close]);
     else this.#takeWorst(open, this.#paths(open, high, low, close));
-  }
-
-  /** No event: only the trailing stops follow the bar. */
-  #trail(): void {
-    const { held, bars, bar, models } = this.#books;
-    if (held.guarded === 0) return;
-    for (let index = 0; index < held.list.length; index++) {
-      const lot = held.list[index];
-      if (lot.trailingFraction === 0) continue;
-      lot.best = lot.size > 0 ? Math.max(lot.best, bars.high[bar]) : Math.min(lot.best, bars.low[bar]);
-      followPrice(lot, models.fills.tickSize);
-    }
   }
 
   /** True when a level or an order lies within the bar, trailing stops as far as the bar may raise them. */
   #reachesAnything(): boolean {
-    const { held, orders, bars, bar, models } = this.#books;
+    const { held, bars, bar, models } = this.#books;
     const [high, low] = [bars.high[bar], bars.low[bar]];
     const { list } = held;
-    for (let index = 0; index < orders.length; index++) if (isReached(orders[index], high, low)) return true;
-    if (list.length === 0) return false;
-    if (models.margins.maintenanceMargin > 0) {
-      const liquidation = held.liquidationPrice();
-      if (held.side === 1 ? low <= liquidation : high >= liquidation) return true;
-    }
+    if (this.#reachesOrder(high, low) || this.#reachesLiquidation(high, low)) return true;
     if (held.guarded === 0) return false;
     for (let index = 0; index < list.length; index++) {
       const lot = list[index];
-      if (lot.size > 0 ? low <= lot.stop || high >= lot.target : high >= lot.stop || low <= lot.target) return true;
-      if (lot.trailingFraction > 0 && this.#mayTrailOut(lot)) return true;
+      if (losesAt(lot, lot.stop, high, low) || winsWithin(lot, high, low)) return true;
+      if (lot.trailingFraction === 0) continue;
+      const best = bestOf(lot, lot.size > 0 ? high : low);
+      if (losesAt(lot, trailedLevel(lot, best, models.fills.tickSize), high, low)) return true;
     }
     return false;
   }
 
-  /** Asks a copy, whose stop has followed the whole bar. */
-  #mayTrailOut(lot: Lot): boolean {
-    const { bars, bar, models } = this.#books;
-    const moved = { ...lot };
-    moved.best = lot.size > 0 ? Math.max(lot.best, bars.high[bar]) : Math.min(lot.best, bars.low[bar]);
-    followPrice(moved, models.fills.tickSize);
-    return lot.size > 0 ? bars.low[bar] <= moved.stop : bars.high[bar] >= moved.stop;
+  #reachesOrder(high: number, low: number): boolean {
+    const { orders } = this.#books;
+    for (let index = 0; index < orders.length; index++) if (isReached(orders[index], high, low)) return true;
+    return false;
+  }
+
+  #reachesLiquidation(high: number, low: number): boolean {
+    const { held, models } = this.#books;
+    if (models.margins.maintenanceMargin === 0 || held.list.length === 0) return false;
+    return losesAt(held.list[0], held.liquidationPrice(), high, low);
   }
 
   /** Only levels on one side of the open, and none that moves or opens a position: every path ends alike. */
   #isOneWay(): boolean {
-    const { held, orders, bars, bar, models } = this.#books;
+    const { held, bars, bar } = this.#books;
     const [high, low] = [bars.high[bar], bars.low[bar]];
-    for (let index = 0; index < orders.length; index++) if (isReached(orders[index], high, low)) return false;
-    let isLost = false;
+    if (this.#reachesOrder(high, low)) return false;
+    let isLost = this.#reachesLiquidation(high, low);
     let isWon = false;
-    if (models.margins.maintenanceMargin > 0 && held.list.length > 0) {
-      const liquidation = held.liquidationPrice();
-      isLost = held.side === 1 ? low <= liquidation : high >= liquidation;
-    }
     for (let index = 0; index < held.list.length; index++) {
       const lot = held.list[index];
       if (lot.trailingFraction > 0) return false;
-      if (lot.size > 0 ? low <= lot.stop : high >= lot.stop) isLost = true;
-      if (lot.size > 0 ? high >= lot.target : low <= lot.target) isWon = true;
+      if (losesAt(lot, lot.stop, high, low)) isLost = true;
+      if (winsWithin(lot, high, low)) isWon = true;
     }
     return !(isLost && isWon);
   }
@@ -128,13 +110,12 @@ export class BarPath {
     if (conventions.gappedTarget !== "stop") return;
     const [open, high, low] = [bars.open[bar], bars.high[bar], bars.low[bar]];
     for (const lot of [...held.list]) {
+      if (!held.list.includes(lot)) continue;
       const side: Side = lot.size > 0 ? 1 : -1;
-      const liquidation = held.list.length > 0 ? held.liquidationPrice() : -side * Number.POSITIVE_INFINITY;
+      const liquidation = held.liquidationPrice();
       const isLiquidation = side * (liquidation - lot.stop) > 0;
-      const loss = isLiquidation ? liquidation : lot.stop;
-      const isLost = side === 1 ? low <= loss : high >= loss;
-      if (!held.list.includes(lot) || !isLost || side * (open - lot.target) < 0) continue;
-      const price = side === 1 ? Math.min(open, loss) : Math.max(open, loss);
+      const price = stopFillPrice(side, open, high, low, isLiquidation ? liquidation : lot.stop);
+      if (Number.isNaN(price) || side * (open - lot.target) < 0) continue;
       if (isLiquidation) this.#books.liquidate(price);
       else this.#books.closeStopped(lot, price);
     }
@@ -227,7 +208,7 @@ export class BarPath {
     for (let index = 0; index < held.list.length; index++) {
       const lot = held.list[index];
       if (lot.trailingFraction === 0) continue;
-      lot.best = lot.size > 0 ? Math.max(lot.best, price) : Math.min(lot.best, price);
+      lot.best = bestOf(lot, price);
       followPrice(lot, models.fills.tickSize);
     }
   }
@@ -309,6 +290,19 @@ export class BarPath {
   }
 }
 
+function losesAt({ size }: Lot, level: number, high: number, low: number): boolean {
+  return size > 0 ? low <= level : high >= level;
+}
+
+function winsWithin({ size, target }: Lot, high: number, low: number): boolean {
+  return size > 0 ? high >= target : low <= target;
+}
+
+/** The best price that the lot has seen when it sees `price` too. */
+function bestOf({ size, best }: Lot, price: number): number {
+  return size > 0 ? Math.max(best, price) : Math.min(best, price);
+}
+
 /** The price that a waiting order waits for. */
 function levelOf({ kind, limit, stop }: Order): number {
   return kind === "limit" ? limit : stop;
@@ -326,7 +320,7 @@ function isReached(order: Order, high: number, low: number): boolean {
 }
 
 function slackOf(a: Outcome, b: Outcome): number {
-  return MONEY_TOLERANCE * Math.max(Math.abs(a.value), Math.abs(b.value), Math.abs(a.cash), Math.abs(b.cash));
+  return SAME_MONEY * Math.max(Math.abs(a.value), Math.abs(b.value), Math.abs(a.cash), Math.abs(b.cash));
 }
 
 function isSame(a: Outcome, b: Outcome): boolean {

@@ -6,6 +6,7 @@ import {
   accountModels,
   areAllUnits,
   type EntryDemand,
+  type EntryPrices,
   entryRefusal,
   entryUnits,
   priceWithSpread,
@@ -197,7 +198,7 @@ export class Execution {
     return left === 0 ? before : tidyUnits(before - left, this.models.lots);
   }
 
-  #refuseEntry(demand: EntryDemand, free: number, prices: { fill: number; entry: number; rate: number }): void {
+  #refuseEntry(demand: EntryDemand, free: number, prices: EntryPrices): void {
     const reason = entryRefusal(demand, free, prices, this.models);
     const { warnings, held } = this;
     const isBound = reason === "no_cash" && held.list.length > 0;

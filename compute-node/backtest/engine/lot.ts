@@ -41,11 +41,15 @@ export function isGuarded({ stop, target, trailingFraction, lastBar }: Lot): boo
   return Number.isFinite(stop) || Number.isFinite(target) || trailingFraction > 0 || Number.isFinite(lastBar);
 }
 
+/** The price at which a trailing stop stands that has seen `best`. */
+export function trailedLevel({ size, trailingFraction }: Lot, best: number, tickSize: number): number {
+  return levelPrice(best, size > 0 ? -1 : 1, trailingFraction, tickSize);
+}
+
 /** The trailing stop never moves back, and never loosens a plain stop. */
 export function followPrice(lot: Lot, tickSize: number): void {
   const side: Side = lot.size > 0 ? 1 : -1;
-  const away: Side = side === 1 ? -1 : 1;
-  const level = levelPrice(lot.best, away, lot.trailingFraction, tickSize);
+  const level = trailedLevel(lot, lot.best, tickSize);
   if (side * (level - lot.stop) <= 0) return;
   lot.stop = level;
   lot.isTrailed = true;

@@ -45,12 +45,11 @@ import type { BarsDone, EngineResult } from "./engine-result.ts";
 import { EngineWarnings, type RefusalReason, type WarningCounts } from "./engine-warnings.ts";
 import type { EquityRecorder } from "./equity-recorder.ts";
 import type { OrderLog } from "./order-log.ts";
+import { SAME_MONEY } from "./same-money.ts";
 import { FlagSearch, firstTouch } from "./signal-search.ts";
 import type { ExitReason, TradeLog } from "./trade-log.ts";
 import { annualVolatility, volatilityFraction } from "./volatility.ts";
 
-/** Outcomes within this part of the account are the same. */
-const MONEY_TOLERANCE = 1e-9;
 /** Bars between two calls of `onProgress`, at least. */
 const PROGRESS_BARS = 65_536;
 
@@ -469,7 +468,7 @@ export class SignalRun {
       return ledger.cash + (held.size * (price - held.entryPrice) - fee);
     };
     const [afterWin, afterLoss] = [cashAfter(won, winRate), cashAfter(lost, models.costs.takerRate)];
-    return afterWin < afterLoss - MONEY_TOLERANCE * Math.max(Math.abs(afterWin), Math.abs(afterLoss));
+    return afterWin < afterLoss - SAME_MONEY * Math.max(Math.abs(afterWin), Math.abs(afterLoss));
   }
 
   private closePosition(price: number, bar: number, reason: ExitReason, rate = this.models.costs.takerRate): void {
